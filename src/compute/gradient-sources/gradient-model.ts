@@ -1,0 +1,158 @@
+/**
+ * M, the gradient model of a boundary: (activation, label) to the per-sample gradient that backpropagation would bring
+ * (Jaderberg et al. 2016, section 2.1; label-conditioned as in their cDNI).
+ *
+ * Hidden: `W1 h + V onehot(y)`, batch norm, ReLU; output layer initialised to zero, so that it starts by predicting no
+ * gradient. At a boundary with height and width, 3x3 convolutions take the place of the matrices. Its batch norm always
+ * uses the statistics of the batch at hand: it never predicts for anything but the batch that was just computed.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { GradientModelSpec } from "../../spec/index.ts";
+import { kernelInitializer } from "../slice/kernel-initializer.ts";
+import { deriveSeed } from "../slice/seed.ts";
+import { createSlice, type Recording, type Slice, type SliceSnapshot } from "../slice/slice.ts";
+
+export interface GradientModelOptions {
+  /** Shape of one sample of the activation: [features], or [height, width, channels]. */
+  readonly boundaryShape: readonly number[];
+  readonly classes: number;
+  readonly spec: GradientModelSpec;
+  readonly seed: number;
+  /** Predictions kept for learning until their gradient arrives. */
+  readonly retain: number;
+}
+
+/** How one prediction compares with the gradient that arrived. */
+export interface PredictionQuality {
+  /** -1 to 1; 0 when either is zero. */
+  readonly cosine: number;
+  /** |prediction - arrived| / |arrived|, 0 or more. */
+  readonly relativeError: number;
+  /** Updates of M so far. */
+  readonly updates: number;
+}
+
+export interface GradientModel {
+  readonly parameters: number;
+  /** Predictions that were given up because `retain` newer ones came before their gradient. */
+  readonly forgotten: number;
+  /** Predicts for a batch and keeps the prediction for `learn`. `activation` and `labels` are borrowed, the result too. */
+  predict(step: number, activation: tf.Tensor, labels: tf.Tensor): tf.Tensor;
+  /**
+   * Learns from the gradient that arrived for `step` (borrowed): one update of mean over the batch of the squared error
+   * summed over features. @returns undefined when the prediction is no longer kept.
+   */
+  learn(step: number, arrived: tf.Tensor, learningRate: number): PredictionQuality | undefined;
+  snapshot(): SliceSnapshot;
+  restore(snapshot: SliceSnapshot): void;
+  dispose(): void;
+}
+
+export function createGradientModel(options: GradientModelOptions): GradientModel {
+  const { classes, spec, retain } = options;
+  const slice: Slice = createSlice(buildModel(options), spec.optimizer);
+  const waiting = new Map<number, Recording>(); // by step, oldest first
+  let forgotten = 0;
+
+  return {
+    parameters: slice.parameters,
+    get forgotten() {
+      return forgotten;
+    },
+    predict(step, activation, labels) {
+      waiting.get(step)?.dispose();
+      waiting.delete(step);
+      // [batch, ...boundary], [batch] -> [batch, classes]
+      const recording = slice.record([activation.clone(), tf.tidy(() => tf.oneHot(labels, classes).toFloat())], step);
+      waiting.set(step, recording);
+      for (const [oldest, stale] of waiting) {
+        if (waiting.size <= retain) break;
+        stale.dispose();
+        waiting.delete(oldest);
+        forgotten += 1;
+      }
+      return recording.output;
+    },
+    learn(step, arrived, learningRate) {
+      const recording = waiting.get(step);
+      if (recording === undefined) return undefined;
+      waiting.delete(step);
+      const [error, quality] = tf.tidy(() => compare(recording.output, arrived));
+      slice.update(recording, error, { learningRate, wantsInputGradient: false });
+      error.dispose();
+      return { ...quality, updates: slice.version };
+    },
+    snapshot: () => slice.snapshot(),
+    restore(snapshot) {
+      for (const recording of waiting.values()) recording.dispose();
+      waiting.clear();
+      slice.restore(snapshot);
+    },
+    dispose() {
+      for (const recording of waiting.values()) recording.dispose();
+      slice.dispose();
+    },
+  };
+}
+
+/** Gradient of the squared error by the prediction, per sample, and the quality. */
+function compare(prediction: tf.Tensor, arrived: tf.Tensor): [tf.Tensor, { cosine: number; relativeError: number }] {
+  if (!tf.util.arraysEqual(prediction.shape, arrived.shape)) {
+    throw new KnowledgeNetError("KN_SHAPE", {
+      attempt: "teach a gradient model",
+      rule: `the gradient must have the shape of its prediction, [${prediction.shape.join(", ")}]`,
+      value: `[${arrived.shape.join(", ")}]`,
+    });
+  }
+  const difference = prediction.sub(arrived);
+  const [dot = 0, p = 0, a = 0, d = 0] = tf
+    .stack([prediction.mul(arrived).sum(), prediction.square().sum(), arrived.square().sum(), difference.square().sum()])
+    .dataSync();
+  const norms = Math.sqrt(p * a);
+  return [
+    difference.mul(2),
+    { cosine: norms > 0 ? dot / norms : 0, relativeError: a > 0 ? Math.sqrt(d / a) : d > 0 ? Number.MAX_VALUE : 0 },
+  ];
+}
+
+function buildModel({ boundaryShape, classes, spec, seed }: GradientModelOptions): tf.LayersModel {
+  const activation = tf.input({ shape: [...boundaryShape], name: "activation" });
+  const label = tf.input({ shape: [classes], name: "label" });
+  const initializer = (word: string) => kernelInitializer(deriveSeed(seed, "gradient-model", word));
+  const isSpatial = boundaryShape.length === 3;
+
+  // [batch, ...boundary] -> [batch, ..., hidden]
+  const fromActivation = isSpatial
+    ? tf.layers.conv2d({
+        name: "from_activation",
+        filters: spec.hidden,
+        kernelSize: 3,
+        padding: "same",
+        useBias: false,
+        kernelInitializer: initializer("activation"),
+      })
+    : tf.layers.dense({
+        name: "from_activation",
+        units: spec.hidden,
+        useBias: false,
+        kernelInitializer: initializer("activation"),
+      });
+  const fromLabel = tf.layers.dense({
+    name: "from_label",
+    units: spec.hidden,
+    useBias: false, // batch norm takes a constant away again
+    kernelInitializer: initializer("label"),
+  });
+  let labelTerm = fromLabel.apply(label) as tf.SymbolicTensor; // [batch, hidden]
+  if (isSpatial) labelTerm = tf.layers.reshape({ targetShape: [1, 1, spec.hidden] }).apply(labelTerm) as tf.SymbolicTensor;
+  const sum = tf.layers.add().apply([fromActivation.apply(activation) as tf.SymbolicTensor, labelTerm]);
+  const normed = tf.layers.batchNormalization({ name: "norm", momentum: 0.9 }).apply(sum);
+  const active = tf.layers.reLU({ name: "active" }).apply(normed);
+  const channels = boundaryShape.at(-1) ?? 1;
+  // Zero: an untrained M must not push its block anywhere (recipes: otherwise the first steps do harm).
+  const output = isSpatial
+    ? tf.layers.conv2d({ name: "gradient", filters: channels, kernelSize: 3, padding: "same", kernelInitializer: "zeros" })
+    : tf.layers.dense({ name: "gradient", units: channels, kernelInitializer: "zeros" });
+  return tf.model({ inputs: [activation, label], outputs: output.apply(active) as tf.SymbolicTensor });
+}

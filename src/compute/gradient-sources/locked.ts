@@ -1,0 +1,9 @@
+/** Plain backpropagation over the bus: nothing at once, whatever arrives is applied as it is. */
+import type { GradientSource } from "./gradient-source.ts";
+
+export function lockedSource(): GradientSource {
+  return {
+    atOnce: () => undefined,
+    onArrival: ({ gradient, origin }) => ({ apply: { gradient: gradient.clone(), origin } }),
+  };
+}

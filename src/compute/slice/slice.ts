@@ -1,0 +1,148 @@
+/**
+ * A trainable piece of a network: a tfjs layers model, its optimiser, and forward and backward as two separate acts.
+ * Blocks, gradient models and (later) sections are all made of it.
+ *
+ * Gradients are per sample, of the summed loss; the slice divides its weight gradients by the batch size.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { OptimizerSpec } from "../../spec/index.ts";
+import { createOptimizer } from "../optimizer/index.ts";
+import type { NamedTensorData } from "../tensor-data.ts";
+import { SeededDropout } from "./seeded-dropout.ts";
+import { recordTape, type Tape } from "./tape.ts";
+import { toData, toTensor } from "./tensors.ts";
+
+/** A training forward that waits for its gradient. Owns its inputs. */
+export interface Recording {
+  /** [batch, ...output shape], owned by the recording. */
+  readonly output: tf.Tensor;
+  readonly inputs: readonly tf.Tensor[];
+  readonly retainedBytes: number;
+  readonly tape: Tape;
+  dispose(): void;
+}
+
+export interface Slice {
+  /** Shape of one sample of the output. */
+  readonly outputShape: readonly number[];
+  readonly parameters: number;
+  /** Updates applied so far: the version of the weights. */
+  readonly version: number;
+  /** Inference forward, moving statistics of batch norm. The result is the caller's. */
+  infer(inputs: readonly tf.Tensor[]): tf.Tensor;
+  /** Training forward for `step`. Takes over `inputs`. */
+  record(inputs: readonly tf.Tensor[], step: number): Recording;
+  /**
+   * Backward of a recording and one update. `outputGradient` is borrowed, the recording ends.
+   * @returns the gradient by the first input, per sample, the caller's; undefined unless `wantsInputGradient`.
+   * @throws KnowledgeNetError KN_SHAPE when the gradient's shape is not the output's.
+   */
+  update(recording: Recording, outputGradient: tf.Tensor, options: UpdateOptions): tf.Tensor | undefined;
+  /** Weights, batch-norm statistics and optimiser state by name, and the count of updates. */
+  snapshot(): SliceSnapshot;
+  /** @throws KnowledgeNetError KN_CHECKPOINT when a tensor is missing or of another shape. */
+  restore(snapshot: SliceSnapshot): void;
+  dispose(): void;
+}
+
+export interface UpdateOptions {
+  readonly learningRate: number;
+  readonly wantsInputGradient: boolean;
+}
+
+export interface SliceSnapshot {
+  readonly version: number;
+  readonly tensors: NamedTensorData;
+}
+
+export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec): Slice {
+  const optimizer = createOptimizer(optimizerSpec);
+  const dropouts = model.layers.filter((layer) => layer instanceof SeededDropout);
+  const trainable = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+
+  const apply = (inputs: readonly tf.Tensor[], training: boolean): tf.Tensor =>
+    model.apply(inputs.length === 1 ? (inputs[0] as tf.Tensor) : [...inputs], { training }) as tf.Tensor;
+
+  return {
+    outputShape: (model.outputShape as number[]).slice(1),
+    parameters: model.countParams(),
+    get version() {
+      return optimizer.updates;
+    },
+    infer: (inputs) => tf.tidy(() => apply(inputs, false)),
+    record(inputs, step) {
+      for (const dropout of dropouts) dropout.step = step;
+      const tape = recordTape(() => apply(inputs, true));
+      return {
+        output: tape.output,
+        inputs,
+        retainedBytes: tape.retainedBytes,
+        tape,
+        dispose() {
+          tape.dispose();
+          tf.dispose([...inputs]);
+        },
+      };
+    },
+    update(recording, outputGradient, { learningRate, wantsInputGradient }) {
+      const expected = recording.output.shape;
+      if (!tf.util.arraysEqual(expected, outputGradient.shape)) {
+        recording.dispose();
+        throw new KnowledgeNetError("KN_SHAPE", {
+          attempt: "apply a gradient",
+          rule: `it must have the shape of the activation, [${expected.join(", ")}]`,
+          value: `[${outputGradient.shape.join(", ")}]`,
+        });
+      }
+      const batchSize = expected[0] ?? 1;
+      const targets = wantsInputGradient ? [...trainable, recording.inputs[0] as tf.Tensor] : trainable;
+      const gradients = recording.tape.pullBack(outputGradient, targets);
+      const inputGradient = wantsInputGradient ? gradients.pop() : undefined;
+      tf.tidy(() => {
+        optimizer.apply(
+          trainable,
+          gradients.map((gradient) => gradient.div(batchSize)),
+          learningRate,
+        );
+      });
+      tf.dispose(gradients);
+      recording.dispose();
+      return inputGradient;
+    },
+    snapshot() {
+      const tensors: Record<string, NamedTensorData[string]> = {};
+      for (const weight of model.weights) {
+        const name = `weights/${weight.originalName}`;
+        tensors[name] = toData(weight.read(), name);
+      }
+      for (const [key, tensor] of Object.entries(optimizer.state())) {
+        const name = `optimizer/${key}`;
+        tensors[name] = toData(tensor, name);
+      }
+      return { version: optimizer.updates, tensors };
+    },
+    restore({ version, tensors }) {
+      const read = (name: string, like: tf.Tensor): tf.Tensor => {
+        const saved = tensors[name];
+        if (saved === undefined || !tf.util.arraysEqual([...saved.shape], like.shape)) {
+          throw new KnowledgeNetError("KN_CHECKPOINT", {
+            attempt: `restore ${name}`,
+            rule: `the checkpoint must hold it with shape [${like.shape.join(", ")}]`,
+            value: saved === undefined ? "absent" : `[${saved.shape.join(", ")}]`,
+            remedy: "resume with the spec that the checkpoint was written under",
+          });
+        }
+        return toTensor(saved);
+      };
+      tf.tidy(() => {
+        for (const weight of model.weights) weight.write(read(`weights/${weight.originalName}`, weight.read()));
+        optimizer.restore(version, (key, like) => read(`optimizer/${key}`, like), trainable);
+      });
+    },
+    dispose() {
+      optimizer.dispose();
+      model.dispose();
+    },
+  };
+}

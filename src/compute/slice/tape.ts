@@ -1,0 +1,108 @@
+/**
+ * A recorded forward pass whose backward pass comes later: at once, a network round trip later, or never.
+ *
+ * tfjs computes forward and backward in one call (`tf.grads`). A block must publish its activation before it knows its
+ * gradient, so the two halves are separated here: `recordTape` runs the forward and keeps what tfjs saved for the
+ * backward; `Tape.pullBack` runs the backward once. Weights that change in between do no harm: the saved tensors are
+ * those of the forward, so the result is the exact gradient at the weights that computed the activation.
+ *
+ * Why not recompute the forward: it would cost a third more per step, update batch-norm statistics twice and need the
+ * same dropout mask again. Why not `tf.grads`: it would block until the gradient is there.
+ * This is the one file that reaches into tfjs's engine (`state.activeTape`, public but undocumented); its test compares
+ * every result with `tf.grads`.
+ */
+import * as tf from "@tensorflow/tfjs";
+
+interface TapeNode {
+  readonly saved?: readonly tf.Tensor[];
+}
+
+interface EngineDoor {
+  readonly state: { activeTape: TapeNode[] | null; gradientDepth: number };
+  startTape(): void;
+  endTape(): void;
+  gradients(
+    forward: () => tf.Tensor,
+    inputs: readonly tf.Tensor[],
+    outputGradient: tf.Tensor,
+    allowNoGradients: boolean,
+  ): { readonly grads: readonly (tf.Tensor | undefined)[] };
+}
+
+export interface Tape {
+  /** Result of the forward; owned by the tape, disposed with it. */
+  readonly output: tf.Tensor;
+  /** Bytes kept alive for the backward, an estimate from the saved tensors' shapes. */
+  readonly retainedBytes: number;
+  /**
+   * Vector-Jacobian products: the gradient of `sum(output * outputGradient)` by each of `inputs`, zeros where there is
+   * no path. The results are the caller's to dispose. Ends the tape.
+   * @throws TypeError when the tape has ended already.
+   */
+  pullBack(outputGradient: tf.Tensor, inputs: readonly tf.Tensor[]): tf.Tensor[];
+  /** Frees everything kept. Safe to call twice. */
+  dispose(): void;
+}
+
+/** Runs `forward` and keeps what its backward needs. Must not be called inside `tf.grads`. */
+export function recordTape(forward: () => tf.Tensor): Tape {
+  const engine = tf.engine() as unknown as EngineDoor;
+  if (engine.state.gradientDepth !== 0) throw new TypeError("a tape cannot be recorded inside another one");
+  let nodes: TapeNode[] | undefined;
+  let output: tf.Tensor;
+  engine.startTape();
+  try {
+    output = tf.keep(tf.tidy(forward));
+    nodes = engine.state.activeTape ?? [];
+  } catch (error) {
+    disposeSaved(engine.state.activeTape ?? []);
+    throw error;
+  } finally {
+    engine.endTape();
+    engine.state.activeTape = null;
+  }
+  const retainedBytes = sizeOfSaved(nodes);
+
+  const dispose = (): void => {
+    if (nodes === undefined) return;
+    disposeSaved(nodes);
+    nodes = undefined;
+    output.dispose();
+  };
+
+  return {
+    output,
+    retainedBytes,
+    pullBack(outputGradient, inputs) {
+      const recorded = nodes;
+      if (recorded === undefined) throw new TypeError("this tape was pulled back or disposed before");
+      const kept = output;
+      try {
+        const { grads } = engine.gradients(
+          () => {
+            // The engine has just begun an empty tape; it goes on with ours and frees its saved tensors at the end.
+            engine.state.activeTape = recorded;
+            return kept;
+          },
+          inputs,
+          outputGradient,
+          true,
+        );
+        return inputs.map((input, index) => grads[index] ?? tf.zerosLike(input));
+      } finally {
+        dispose();
+      }
+    },
+    dispose,
+  };
+}
+
+function disposeSaved(nodes: readonly TapeNode[]): void {
+  for (const node of nodes) for (const tensor of node.saved ?? []) if (!tensor.isDisposed) tensor.dispose();
+}
+
+function sizeOfSaved(nodes: readonly TapeNode[]): number {
+  let bytes = 0;
+  for (const node of nodes) for (const tensor of node.saved ?? []) bytes += tensor.size * 4;
+  return bytes;
+}

@@ -1,0 +1,27 @@
+/**
+ * A tensor outside the tensor library: what enters and leaves a compute worker. Plain and transferable.
+ * The same shape as the wire's decoded view, so that neither layer needs the other.
+ */
+export type TensorData =
+  | { readonly dtype: "f32"; readonly shape: readonly number[]; readonly values: Float32Array }
+  | { readonly dtype: "i32"; readonly shape: readonly number[]; readonly values: Int32Array }
+  | { readonly dtype: "u8"; readonly shape: readonly number[]; readonly values: Uint8Array };
+
+export type NamedTensorData = Readonly<Record<string, TensorData>>;
+
+/** Elements of a shape; 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** The buffers to hand over with a message, so that a tensor is moved to another thread and not copied. */
+export function transferList(tensors: readonly (TensorData | undefined)[]): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const tensor of tensors) {
+    if (tensor === undefined) continue;
+    const { buffer, byteOffset, byteLength } = tensor.values;
+    // Only a buffer that holds nothing else may move: a view on a network message is copied instead.
+    if (buffer instanceof ArrayBuffer && byteOffset === 0 && byteLength === buffer.byteLength) buffers.add(buffer);
+  }
+  return [...buffers];
+}

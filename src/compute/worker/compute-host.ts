@@ -1,0 +1,129 @@
+/**
+ * What runs inside a compute worker: holds units (blocks, gradient models) by name and answers calls on them, one after
+ * another. Free of threads, so that tests can run it where they stand.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import { createGradientModel, type GradientModel, type GradientOrigin, type PredictionQuality } from "../gradient-sources/index.ts";
+import { type GradientModelOptions } from "../gradient-sources/gradient-model.ts";
+import { type BlockUnit, type BlockUnitOptions, createBlockUnit, type EvaluateOutcome, type TrainRequest, type UpdateOutcome } from "../slice/block-unit.ts";
+import { type LearningRateOptions, learningRateAt } from "../optimizer/index.ts";
+import { describeModel, type SliceDescription } from "../slice/describe-model.ts";
+import type { SliceSnapshot } from "../slice/slice.ts";
+import { toData, toTensor } from "../slice/tensors.ts";
+import type { ModelSpec } from "../../spec/index.ts";
+import type { TensorData } from "../tensor-data.ts";
+
+export interface OpenedUnit {
+  readonly parameters: number;
+  /** Of one sample; of a block only. */
+  readonly outputShape?: readonly number[];
+}
+
+export interface MemoryFigures {
+  readonly tensors: number;
+  readonly bytes: number;
+}
+
+/** Called with what a call gives out before it ends. */
+export type Emit = (activation: TensorData, version: number) => void;
+
+/** Every call that a worker answers: one object in, one out. */
+export interface ComputeCalls {
+  openBlock(call: { unit: string; options: BlockUnitOptions; gradientModel?: string }): OpenedUnit;
+  openGradientModel(call: {
+    unit: string;
+    options: GradientModelOptions;
+    learningRate: LearningRateOptions;
+  }): OpenedUnit;
+  train(call: { unit: string; request: TrainRequest }, emit: Emit): UpdateOutcome;
+  receive(call: { unit: string; step: number; gradient: TensorData; origin: GradientOrigin }): UpdateOutcome;
+  evaluate(call: { unit: string; input: TensorData; labels: TensorData }): EvaluateOutcome;
+  predict(call: { unit: string; step: number; activation: TensorData; labels: TensorData }): TensorData;
+  learn(call: { unit: string; step: number; gradient: TensorData }): PredictionQuality | undefined;
+  snapshot(call: { unit: string }): SliceSnapshot;
+  restore(call: { unit: string; snapshot: SliceSnapshot }): void;
+  disposeUnit(call: { unit: string }): void;
+  describeModel(call: { model: ModelSpec }): SliceDescription[];
+  memory(call: Record<string, never>): MemoryFigures;
+}
+
+interface GradientModelUnit {
+  readonly kind: "gradient-model";
+  readonly model: GradientModel;
+  readonly learningRate: LearningRateOptions;
+  updates: number;
+}
+
+type Unit = { readonly kind: "block"; readonly block: BlockUnit } | GradientModelUnit;
+
+export function createComputeHost(): ComputeCalls {
+  const units = new Map<string, Unit>();
+
+  const find = <K extends Unit["kind"]>(name: string, kind: K): Extract<Unit, { kind: K }> => {
+    const unit = units.get(name);
+    if (unit?.kind === kind) return unit as Extract<Unit, { kind: K }>;
+    throw new KnowledgeNetError("KN_INVARIANT", {
+      attempt: `call ${name}`,
+      rule: `a ${kind} of that name must be open in this worker`,
+      value: unit?.kind ?? "absent",
+    });
+  };
+  const snapshottable = (name: string): BlockUnit | GradientModel => {
+    const unit = units.get(name);
+    if (unit === undefined) return find(name, "block").block;
+    return unit.kind === "block" ? unit.block : unit.model;
+  };
+
+  return {
+    openBlock({ unit, options, gradientModel }) {
+      const model = gradientModel === undefined ? undefined : find(gradientModel, "gradient-model").model;
+      const block = createBlockUnit(options, model);
+      units.set(unit, { kind: "block", block });
+      return { parameters: block.parameters, outputShape: block.outputShape };
+    },
+    openGradientModel({ unit, options, learningRate }) {
+      const model = createGradientModel(options);
+      units.set(unit, { kind: "gradient-model", model, learningRate, updates: 0 });
+      return { parameters: model.parameters };
+    },
+    train: ({ unit, request }, emit) => find(unit, "block").block.train(request, emit),
+    receive: ({ unit, step, gradient, origin }) => find(unit, "block").block.receive(step, gradient, origin),
+    evaluate: ({ unit, input, labels }) => find(unit, "block").block.evaluate(input, labels),
+    predict({ unit, step, activation, labels }) {
+      const { model } = find(unit, "gradient-model");
+      const inputs = [toTensor(activation), toTensor(labels)] as const;
+      try {
+        return toData(model.predict(step, ...inputs), "a synthetic gradient");
+      } finally {
+        tf.dispose([...inputs]);
+      }
+    },
+    learn({ unit, step, gradient }) {
+      const found = find(unit, "gradient-model");
+      const tensor = toTensor(gradient);
+      try {
+        const quality = found.model.learn(step, tensor, learningRateAt(found.updates + 1, found.learningRate));
+        if (quality !== undefined) found.updates = quality.updates;
+        return quality;
+      } finally {
+        tensor.dispose();
+      }
+    },
+    snapshot: ({ unit }) => snapshottable(unit).snapshot(),
+    restore({ unit, snapshot }) {
+      snapshottable(unit).restore(snapshot);
+      const restored = units.get(unit);
+      if (restored?.kind === "gradient-model") restored.updates = snapshot.version;
+    },
+    disposeUnit({ unit }) {
+      snapshottable(unit).dispose();
+      units.delete(unit);
+    },
+    describeModel: ({ model }) => describeModel(model),
+    memory() {
+      const { numTensors, numBytes } = tf.memory();
+      return { tensors: numTensors, bytes: numBytes };
+    },
+  };
+}

@@ -1,0 +1,13 @@
+/**
+ * Failures: a closed set of codes and the one rule that says what a supervisor does about each.
+ *
+ * @example
+ * throw new KnowledgeNetError("KN_SHAPE", {
+ *   attempt: "connect block 1 to block 2",
+ *   rule: "both sides of a boundary must have one shape",
+ *   value: "[2880] against [2304]",
+ *   remedy: "correct `cuts` in the spec",
+ * });
+ */
+export { type Directive, directiveFor } from "./directive.ts";
+export { ERROR_CODES, type ErrorCode, type ErrorParts, isKnowledgeNetError, KnowledgeNetError } from "./knowledgenet-error.ts";

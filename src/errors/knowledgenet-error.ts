@@ -1,0 +1,67 @@
+/**
+ * The one error type that a supervisor decides on.
+ *
+ * Contract: a failure that somebody else must react to (a supervisor, an operator, a remote caller) is a
+ * `KnowledgeNetError` with a code from the closed set below. Programmer mistakes stay `TypeError` / `RangeError`;
+ * a cancellation rethrows `signal.reason`. Messages follow one grammar: "Cannot <do> as <rule>: <value>; <what to do>".
+ */
+
+/** Every code there is. A row per code, with what to do about it, stands in docs/errors.md. */
+export const ERROR_CODES = [
+  "KN_CONFIG",
+  "KN_DECODE",
+  "KN_SHAPE",
+  "KN_STALE",
+  "KN_OVERLOADED",
+  "KN_UNAVAILABLE",
+  "KN_FENCED",
+  "KN_NUMERIC",
+  "KN_CHECKPOINT",
+  "KN_INVARIANT",
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** What happened, in the four parts that every message has. */
+export interface ErrorParts {
+  /** What was attempted, in the infinitive: "decode an activation". */
+  readonly attempt: string;
+  /** The rule that was broken: "shape x dtype must equal the byte count". */
+  readonly rule: string;
+  /** The value that broke it, already rendered for a reader. */
+  readonly value?: string;
+  /** What the reader can do now. */
+  readonly remedy?: string;
+  readonly cause?: unknown;
+}
+
+export class KnowledgeNetError extends Error {
+  override readonly name = "KnowledgeNetError";
+  readonly code: ErrorCode;
+  readonly attempt: string;
+  readonly rule: string;
+  readonly value: string | undefined;
+  readonly remedy: string | undefined;
+
+  constructor(code: ErrorCode, parts: ErrorParts) {
+    const value = parts.value === undefined ? "" : `: current value is ${parts.value}`;
+    const remedy = parts.remedy === undefined ? "" : `; ${parts.remedy}`;
+    super(
+      `${code}: Cannot ${parts.attempt} as ${parts.rule}${value}${remedy}`,
+      parts.cause === undefined ? undefined : { cause: parts.cause },
+    );
+    this.code = code;
+    this.attempt = parts.attempt;
+    this.rule = parts.rule;
+    this.value = parts.value;
+    this.remedy = parts.remedy;
+  }
+}
+
+/** True when `error` is a `KnowledgeNetError`, of one of `codes` when any are named. */
+export function isKnowledgeNetError(
+  error: unknown,
+  ...codes: readonly ErrorCode[]
+): error is KnowledgeNetError {
+  return error instanceof KnowledgeNetError && (codes.length === 0 || codes.includes(error.code));
+}

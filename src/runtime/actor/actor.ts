@@ -1,0 +1,18 @@
+/**
+ * What every actor is to the rest of the system: something that starts, answers for itself, and ends.
+ */
+export interface Actor {
+  /** Unique in its run: "feeder", "block-0", "gradient-1". */
+  readonly id: string;
+  /** Name of its state as in its chart, "running.idle". */
+  readonly state: string;
+  /** Resolves when the actor has ended: with the error that ended it, or with nothing. Never rejects. */
+  readonly ended: Promise<void | Error>;
+  /** Resolves when it is ready for its first message. Rejects with what kept it from starting. */
+  start(): Promise<void>;
+  /** Finishes the message at hand and ends. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Makes an actor anew; `attempt` counts from 0, and anything above 0 comes back after a failure. */
+export type ActorFactory = (attempt: number) => Actor;

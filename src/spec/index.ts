@@ -1,0 +1,19 @@
+/**
+ * The run spec: schema, defaults and what follows from it. Pure: text in, values out.
+ *
+ * @example
+ * const spec = parseSpec(readFileSync("run.yaml", "utf8"), { file: "run.yaml", set: ["training.epochs=3"] });
+ * boundariesOf(spec).map((boundary) => boundary.source); // ["synthetic", "synthetic", "synthetic"]
+ */
+export { LAYER_TYPES, type LayerSpec, type LayerType, layersOfBlocks, type ModelSpec } from "./model-spec.ts";
+export { parseSpec, type ParseSpecOptions, type RunSpec } from "./parse-spec.ts";
+export {
+  boundariesOf,
+  type BoundarySpec,
+  type CodecName,
+  GRADIENT_SOURCES,
+  type GradientModelSpec,
+  type GradientSourceKind,
+  type OptimizerSpec,
+  type TrainingSpec,
+} from "./training-spec.ts";
