@@ -1,0 +1,124 @@
+/**
+ * The lifecycle of a run, pure: from its actors being ready to its last checkpoint.
+ *
+ * ```
+ * preparing --all actors answer--> feeding
+ * feeding   --mark epoch-ended--> saving     --mark finished--> saving (last)
+ *           --StopRequested--> pausing
+ * pausing   --any mark--> saving             --deadline--> stopped (the checkpoint before stands)
+ * saving    --done--> feeding, or completed after the last mark, or stopped when asked to
+ * ActorFailed, anywhere, or an error --> failed
+ * ```
+ */
+import { assign, fromPromise, setup } from "xstate";
+
+export type RunOutcome = "completed" | "stopped" | "failed";
+
+export interface CoordinatorContext {
+  readonly isLast: boolean;
+  readonly isStopping: boolean;
+  readonly stopDeadlineMs: number;
+  readonly error: Error | undefined;
+}
+
+export type CoordinatorEvent =
+  | { readonly type: "MarkReached"; readonly mark: "epoch-ended" | "paused" | "finished" }
+  | { readonly type: "StopRequested" }
+  | { readonly type: "ActorFailed"; readonly error: Error };
+
+export interface CoordinatorInput {
+  /** How long a stop waits for what is under way, ms. */
+  readonly stopDeadlineMs: number;
+}
+
+const unprovided = (): never => {
+  throw new TypeError("the effects of the coordinator machine must be provided");
+};
+
+export const coordinatorMachine = setup({
+  types: {
+    context: {} as CoordinatorContext,
+    events: {} as CoordinatorEvent,
+    input: {} as CoordinatorInput,
+    output: {} as { readonly error?: Error },
+  },
+  actors: {
+    awaitActors: fromPromise<void>(unprovided),
+    startFeeding: fromPromise<void>(unprovided),
+    pauseFeeding: fromPromise<void>(unprovided),
+    saveAll: fromPromise<void>(unprovided),
+  },
+  guards: {
+    isStopping: ({ context }) => context.isStopping,
+    isLast: ({ context }) => context.isLast,
+  },
+  delays: { stopDeadline: ({ context }) => context.stopDeadlineMs },
+}).createMachine({
+  id: "coordinator",
+  context: ({ input }) => ({
+    isLast: false,
+    isStopping: false,
+    stopDeadlineMs: input.stopDeadlineMs,
+    error: undefined,
+  }),
+  initial: "preparing",
+  on: {
+    ActorFailed: { target: ".failed", actions: assign({ error: ({ event }) => event.error }) },
+    StopRequested: { actions: assign({ isStopping: true }) },
+  },
+  states: {
+    preparing: {
+      invoke: {
+        src: "awaitActors",
+        onDone: [{ guard: "isStopping", target: "stopped" }, { target: "feeding" }],
+        onError: { target: "failed", actions: assign({ error: ({ event }) => toError(event.error) }) },
+      },
+    },
+    feeding: {
+      invoke: {
+        src: "startFeeding",
+        onError: { target: "failed", actions: assign({ error: ({ event }) => toError(event.error) }) },
+      },
+      on: {
+        MarkReached: [
+          {
+            guard: ({ event }) => event.mark === "finished",
+            target: "saving",
+            actions: assign({ isLast: true }),
+          },
+          { guard: ({ event }) => event.mark === "epoch-ended", target: "saving" },
+        ],
+        StopRequested: { target: "pausing", actions: assign({ isStopping: true }) },
+      },
+    },
+    pausing: {
+      invoke: {
+        src: "pauseFeeding",
+        onError: { target: "failed", actions: assign({ error: ({ event }) => toError(event.error) }) },
+      },
+      on: {
+        MarkReached: { target: "saving", actions: assign({ isLast: ({ event }) => event.mark === "finished" }) },
+      },
+      after: { stopDeadline: "stopped" },
+    },
+    saving: {
+      invoke: {
+        src: "saveAll",
+        onDone: [
+          { guard: "isLast", target: "completed" },
+          { guard: "isStopping", target: "stopped" },
+          { target: "feeding" },
+        ],
+        onError: { target: "failed", actions: assign({ error: ({ event }) => toError(event.error) }) },
+      },
+    },
+    completed: { type: "final" },
+    stopped: { type: "final" },
+    failed: { type: "final" },
+  },
+  output: ({ context }) => (context.error === undefined ? {} : { error: context.error }),
+});
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

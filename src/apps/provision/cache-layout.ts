@@ -1,0 +1,42 @@
+/**
+ * Where fetched things lie: one folder per user, shared by all checkouts, with the version in every path. Nothing is
+ * ever changed in place; a path that exists is complete, since it got its name by a rename.
+ *
+ *     bin/nats-server-2.12.15/nats-server
+ *     libtensorflow/2.21.0-linux-x64/{libtensorflow_cc.so.2,libtensorflow_framework.so.2,include/}
+ *     tfjs-node/4.22.0-libtensorflow-2.21.0-linux-x64-abi115/tfjs_binding.node
+ *     downloads/  staging/  setup.lock
+ */
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { Environment } from "./exec.ts";
+import { TOOLS, type ToolName } from "./pins.ts";
+
+/** `KN_CACHE`, else `$XDG_CACHE_HOME/knowledgenet`, else `~/.cache/knowledgenet`. */
+export function cacheRoot(env: Environment): string {
+  if (env.KN_CACHE) return env.KN_CACHE;
+  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, "knowledgenet");
+  return join(env.HOME || homedir(), ".cache", "knowledgenet");
+}
+
+export function toolPath(cache: string, name: ToolName): string {
+  return join(cache, "bin", `${name}-${TOOLS[name].version}`, name);
+}
+
+export function libraryFolder(cache: string, version: string, platform: string, arch: string): string {
+  return join(cache, "libtensorflow", `${version}-${platform}-${arch}`);
+}
+
+export interface AddonKey {
+  readonly packageVersion: string;
+  readonly libraryVersion: string;
+  readonly platform: string;
+  readonly arch: string;
+  /** ABI number of Node. */
+  readonly modules: string;
+}
+
+export function addonPath(cache: string, key: AddonKey): string {
+  const folder = `${key.packageVersion}-libtensorflow-${key.libraryVersion}-${key.platform}-${key.arch}-abi${key.modules}`;
+  return join(cache, "tfjs-node", folder, "tfjs_binding.node");
+}

@@ -1,0 +1,62 @@
+/**
+ * The machine as provisioning sees it: environment, platform, programs, and where progress is told. `realHost` is the
+ * machine itself; tests hand in a folder and a fake `exec`.
+ */
+import { homedir, hostname } from "node:os";
+import process from "node:process";
+import { type Environment, type Exec, spawnExec } from "./exec.ts";
+import { createProgress, type Progress } from "./progress.ts";
+
+export interface Host {
+  readonly env: Environment;
+  readonly exec: Exec;
+  readonly progress: Progress;
+  /** `process.platform`. */
+  readonly platform: string;
+  /** `process.arch`. */
+  readonly arch: string;
+  /** False on musl, where the libraries of a manylinux wheel cannot be loaded. */
+  readonly isGlibc: boolean;
+  readonly isSuperuser: boolean;
+  readonly home: string;
+  readonly name: string;
+  readonly pid: number;
+  readonly node: NodeRuntime;
+}
+
+export interface NodeRuntime {
+  readonly executable: string;
+  /** "20.20.2". */
+  readonly version: string;
+  /** ABI number, "115". */
+  readonly modules: string;
+  /** Newest Node-API that it offers. */
+  readonly napi: number;
+}
+
+/** @param progress told what goes on. @default lines on standard error */
+export function realHost(progress: Progress = createProgress(process.stderr)): Host {
+  return {
+    env: process.env,
+    exec: spawnExec,
+    progress,
+    platform: process.platform,
+    arch: process.arch,
+    isGlibc: process.platform === "linux" && glibcVersion() !== undefined,
+    isSuperuser: process.getuid?.() === 0,
+    home: homedir(),
+    name: hostname(),
+    pid: process.pid,
+    node: {
+      executable: process.execPath,
+      version: process.versions.node,
+      modules: process.versions.modules,
+      napi: Number(process.versions.napi),
+    },
+  };
+}
+
+function glibcVersion(): string | undefined {
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return report.header?.glibcVersionRuntime;
+}

@@ -1,0 +1,46 @@
+/** The one command that mends each thing that can be missing on a machine. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Host } from "./host.ts";
+import { GO_VERSION } from "./pins.ts";
+
+export type Prerequisite = "pip" | "compiler" | "container runtime";
+
+/** Package names per package manager. */
+const PACKAGES: Readonly<Record<Prerequisite, Readonly<Record<string, string>>>> = {
+  pip: { "apt-get": "python3-pip", dnf: "python3-pip", apk: "py3-pip", brew: "python" },
+  compiler: { "apt-get": "build-essential python3", dnf: "gcc-c++ make python3", apk: "build-base python3", brew: "gcc" },
+  "container runtime": { "apt-get": "podman", dnf: "podman", apk: "podman", brew: "podman" },
+};
+
+const INSTALL: Readonly<Record<string, string>> = {
+  "apt-get": "apt-get install -y",
+  dnf: "dnf install -y",
+  apk: "apk add",
+  brew: "brew install",
+};
+
+/** Go's names of what Node calls x64 and arm64. */
+const GO_ARCH: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+export function remedyFor(host: Host, what: Prerequisite): string {
+  const manager = Object.keys(INSTALL).find((name) => isOnPath(host, name)) ?? "apt-get";
+  const asRoot = host.isSuperuser || manager === "brew" ? "" : "sudo ";
+  return `${asRoot}${INSTALL[manager]} ${PACKAGES[what][manager]}`;
+}
+
+/** Distributions' Go is often too old, so Go's own archive, into the home folder: no root needed. */
+export function goRemedy(host: Host): string {
+  if (isOnPath(host, "brew")) return "brew install go";
+  const archive = `go${GO_VERSION}.${host.platform}-${GO_ARCH[host.arch] ?? host.arch}.tar.gz`;
+  return `mkdir -p ~/.local && curl -fsSL https://go.dev/dl/${archive} | tar -xz -C ~/.local && export PATH="$HOME/.local/go/bin:$PATH"`;
+}
+
+/** `npm run setup` in a checkout; as somebody's dependency the package has no such script to run. */
+export function setupCommand(root: string): string {
+  return root.split(/[\\/]/).includes("node_modules") ? "npx kn setup" : "npm run setup";
+}
+
+export function isOnPath(host: Pick<Host, "env">, program: string): boolean {
+  return (host.env.PATH ?? "").split(":").some((folder) => folder !== "" && existsSync(join(folder, program)));
+}

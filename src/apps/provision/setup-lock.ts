@@ -1,0 +1,113 @@
+/**
+ * One setup at a time per cache. The lock is a file made with `O_EXCL`; its holder touches it while it works, so a lock
+ * whose holder is dead, or that nobody has touched for a minute, is taken over.
+ */
+import { link, mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname } from "node:path";
+import process from "node:process";
+import { setTimeout as wait } from "node:timers/promises";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { Host } from "./host.ts";
+
+export interface SetupLockOptions {
+  /** How long to wait for another holder, ms. @default 1_200_000, a cold setup on a slow line */
+  readonly waitMs?: number;
+  /** A lock untouched for this long is stale, ms. @default 60_000 */
+  readonly staleMs?: number;
+  /** How often a held lock is touched, and a foreign one looked at, ms. @default 1_000 */
+  readonly pollMs?: number;
+}
+
+/**
+ * Runs `work` while holding the lock at `path`.
+ * @throws KnowledgeNetError KN_UNAVAILABLE when another holder keeps it for longer than `waitMs`
+ */
+export async function withSetupLock<T>(
+  path: string,
+  host: Host,
+  work: () => Promise<T>,
+  options: SetupLockOptions = {},
+): Promise<T> {
+  const { waitMs = 1_200_000, staleMs = 60_000, pollMs = 1_000 } = options;
+  await mkdir(dirname(path), { recursive: true });
+  const mark = `${host.pid} ${host.name} ${performance.now()}`;
+  await acquire(path, mark, host, waitMs, staleMs, pollMs);
+  const heartbeat = setInterval(() => void touch(path), pollMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(heartbeat);
+    // Only what is still ours: somebody may have found us stale (a suspended laptop) and gone on.
+    if ((await read(path)) === mark) await rm(path, { force: true });
+  }
+}
+
+async function acquire(path: string, mark: string, host: Host, waitMs: number, staleMs: number, pollMs: number): Promise<void> {
+  const deadlineMs = performance.now() + waitMs;
+  const step = { current: undefined as ReturnType<Host["progress"]["step"]> | undefined };
+  while (!(await tryCreate(path, mark))) {
+    const holder = await read(path);
+    if (holder !== undefined && (await isStale(path, holder, host, staleMs))) {
+      await evict(path, holder, host);
+      continue;
+    }
+    if (performance.now() > deadlineMs) {
+      step.current?.end("gave up");
+      throw new KnowledgeNetError("KN_UNAVAILABLE", {
+        attempt: "run setup",
+        rule: "another setup must end first",
+        value: `lock held by process ${holder ?? "unknown"}`,
+        remedy: `wait for it, or remove ${path}`,
+      });
+    }
+    step.current ??= host.progress.step(`waiting for another setup (process ${holder?.split(" ")[0] ?? "unknown"})`);
+    await wait(pollMs);
+  }
+  step.current?.end("it ended");
+}
+
+async function tryCreate(path: string, mark: string): Promise<boolean> {
+  try {
+    const file = await open(path, "wx");
+    await file.writeFile(mark);
+    await file.close();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function isStale(path: string, holder: string, host: Host, staleMs: number): Promise<boolean> {
+  const [pid, name] = holder.split(" ");
+  if (name === host.name && pid !== undefined && !isAlive(Number(pid))) return true;
+  const ageMs = await stat(path).then((found) => Date.now() - found.mtimeMs, () => 0);
+  return ageMs > staleMs;
+}
+
+/** Takes a stale lock away. Two may try: the one that finds it has moved a fresh lock puts that back. */
+async function evict(path: string, holder: string, host: Host): Promise<void> {
+  const aside = `${path}.${host.pid}`;
+  const moved = await rename(path, aside).then(() => true, () => false);
+  if (!moved) return;
+  if ((await read(aside)) !== holder) await link(aside, path).catch(() => undefined);
+  await rm(aside, { force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function read(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch(() => undefined);
+}
+
+async function touch(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now).catch(() => undefined);
+}

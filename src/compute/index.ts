@@ -1,0 +1,18 @@
+/**
+ * The mathematics, behind worker threads. Knows nothing of buses, clocks or files; importing it loads no tensor library
+ * on the caller's thread.
+ *
+ * @example
+ * await using worker = await createComputeWorker({ backend: "auto" });
+ * const block = await openBlock(worker, "block-0", options);
+ * const { result } = await block.train({ step: 1, input, labels }, (activation) => publish(activation));
+ */
+export type { BackendInfo, BackendPreference } from "./backend/index.ts";
+export { GRADIENT_SOURCE_TRAITS, type GradientSourceTraits } from "./gradient-sources/traits.ts";
+export type { LearningRateOptions } from "./optimizer/index.ts";
+export type { BlockUnitOptions } from "./slice/block-unit.ts";
+export type { SliceDescription } from "./slice/describe-model.ts";
+export { deriveSeed } from "./slice/seed.ts";
+export type { NamedTensorData, TensorData } from "./tensor-data.ts";
+export { type ComputeWorker, createComputeWorker } from "./worker/compute-worker.ts";
+export { type BlockHandle, type GradientModelHandle, openBlock, openGradientModel, type UnitHandle } from "./worker/handles.ts";

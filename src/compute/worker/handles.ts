@@ -1,0 +1,80 @@
+/** Typed handles on units in a compute worker: what actors hold. */
+import type { LearningRateOptions } from "../optimizer/index.ts";
+import type { GradientModelOptions } from "../gradient-sources/gradient-model.ts";
+import type { GradientOrigin, PredictionQuality } from "../gradient-sources/index.ts";
+import type { BlockUnitOptions, EvaluateOutcome, TrainRequest, UpdateOutcome } from "../slice/block-unit.ts";
+import type { SliceSnapshot } from "../slice/slice.ts";
+import type { TensorData } from "../tensor-data.ts";
+import type { Emit } from "./compute-host.ts";
+import type { ComputeWorker, Timed } from "./compute-worker.ts";
+
+/** A unit whose state can be saved. */
+export interface UnitHandle {
+  readonly parameters: number;
+  snapshot(): Promise<SliceSnapshot>;
+  restore(snapshot: SliceSnapshot): Promise<void>;
+  /** Frees the unit; the worker lives on. */
+  dispose(): Promise<void>;
+}
+
+/** Samples, activations and gradients given to a handle are moved and lost to the caller; labels are copied. */
+export interface BlockHandle extends UnitHandle {
+  train(request: TrainRequest, onActivation: Emit): Promise<Timed<UpdateOutcome>>;
+  receive(step: number, gradient: TensorData, origin: GradientOrigin): Promise<Timed<UpdateOutcome>>;
+  evaluate(input: TensorData, labels: TensorData): Promise<Timed<EvaluateOutcome>>;
+}
+
+export interface GradientModelHandle extends UnitHandle {
+  predict(step: number, activation: TensorData, labels: TensorData): Promise<Timed<TensorData>>;
+  learn(step: number, gradient: TensorData): Promise<Timed<PredictionQuality | undefined>>;
+}
+
+function unitHandle(worker: ComputeWorker, unit: string, parameters: number): UnitHandle {
+  return {
+    parameters,
+    snapshot: async () => (await worker.call("snapshot", { unit })).result,
+    async restore(snapshot) {
+      await worker.call("restore", { unit, snapshot });
+    },
+    async dispose() {
+      await worker.call("disposeUnit", { unit });
+    },
+  };
+}
+
+/** @param gradientModel name of the gradient model open in the same worker, for a `synthetic` source. */
+export async function openBlock(
+  worker: ComputeWorker,
+  unit: string,
+  options: BlockUnitOptions,
+  gradientModel?: string,
+): Promise<BlockHandle> {
+  const opened = await worker.call("openBlock", {
+    unit,
+    options,
+    ...(gradientModel === undefined ? {} : { gradientModel }),
+  });
+  return {
+    ...unitHandle(worker, unit, opened.result.parameters),
+    train: (request, onEmit) =>
+      worker.call("train", { unit, request }, { transfer: [request.input], onEmit }),
+    receive: (step, gradient, origin) =>
+      worker.call("receive", { unit, step, gradient, origin }, { transfer: [gradient] }),
+    evaluate: (input, labels) => worker.call("evaluate", { unit, input, labels }, { transfer: [input] }),
+  };
+}
+
+export async function openGradientModel(
+  worker: ComputeWorker,
+  unit: string,
+  options: GradientModelOptions,
+  learningRate: LearningRateOptions,
+): Promise<GradientModelHandle> {
+  const opened = await worker.call("openGradientModel", { unit, options, learningRate });
+  return {
+    ...unitHandle(worker, unit, opened.result.parameters),
+    predict: (step, activation, labels) =>
+      worker.call("predict", { unit, step, activation, labels }, { transfer: [activation] }),
+    learn: (step, gradient) => worker.call("learn", { unit, step, gradient }, { transfer: [gradient] }),
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * How an actor is talked to and talks about itself: commands as requests on `ctl.<actor>`, facts on `evt.<actor>`.
+ */
+import { KnowledgeNetError } from "../../errors/index.ts";
+import {
+  type Command,
+  type CommandReply,
+  decodeCommand,
+  decodeCommandReply,
+  decodeEvent,
+  encodeCommand,
+  encodeCommandReply,
+  encodeEvent,
+  errorOf,
+  type Event,
+  failureOf,
+  runSubject,
+} from "../../messages/index.ts";
+import type { Bus, RequestOptions, ServiceEndpoint, Subscription } from "../bus/bus.ts";
+import type { Logger } from "../telemetry/logger.ts";
+
+export interface ControlChannelOptions {
+  readonly run: string;
+  /** The actor that speaks. */
+  readonly actor: string;
+}
+
+export interface ControlChannelDeps {
+  readonly bus: Bus;
+  readonly log: Logger;
+}
+
+/** Where in the stream a fact belongs. */
+export interface Position {
+  readonly sequence: number;
+  readonly step: number;
+  readonly version: number;
+}
+
+const NOWHERE: Position = { sequence: 0, step: 0, version: 0 };
+
+export interface ControlChannel {
+  /** Publishes a fact. A closed bus is no error here: facts are cumulative, the next one catches up. */
+  emit(fact: Event["fact"], position?: Position): void;
+  /** Hears the facts of one actor, or of all with `*`. Undecodable ones are logged and left out. */
+  watch(actor: string, listener: (event: Event) => void): Subscription;
+  /** The endpoint that answers commands; an error of `handle` becomes a Failure reply. */
+  commands(handle: (command: Command) => Promise<CommandReply>): ServiceEndpoint;
+  /** Sends a command. Rejects with what the receiver failed with, or KN_UNAVAILABLE. */
+  order(actor: string, command: Command, options?: RequestOptions): Promise<CommandReply>;
+}
+
+export function createControlChannel({ run, actor }: ControlChannelOptions, { bus, log }: ControlChannelDeps): ControlChannel {
+  return {
+    emit(fact, position = NOWHERE) {
+      const header = { run, sender: actor, fence: 0, ...position };
+      try {
+        bus.publish(runSubject(run, "evt", actor), encodeEvent({ header, fact }));
+      } catch (error) {
+        log.debug({ err: error, fact: fact.kind }, "fact not published");
+      }
+    },
+    watch(watched, listener) {
+      const subject = watched === "*" ? `kn.v1.${run}.evt.*` : runSubject(run, "evt", watched);
+      return bus.subscribe(subject, ({ data }) => {
+        let event: Event;
+        try {
+          event = decodeEvent(data);
+        } catch (error) {
+          log.warn({ err: error, subject }, "undecodable event left out");
+          return;
+        }
+        listener(event);
+      });
+    },
+    commands(handle) {
+      const answer = async (data: Uint8Array): Promise<CommandReply> => {
+        try {
+          return await handle(decodeCommand(data));
+        } catch (error) {
+          return failureOf(error);
+        }
+      };
+      return {
+        name: "control",
+        subject: runSubject(run, "ctl", actor),
+        handler: async (message) => {
+          message.respond(encodeCommandReply(await answer(message.data)));
+        },
+      };
+    },
+    async order(receiver, command, options) {
+      const { data } = await bus.request(runSubject(run, "ctl", receiver), encodeCommand(command), options);
+      const reply = decodeCommandReply(data);
+      if (reply.kind === "Failure") throw errorOf(reply);
+      return reply;
+    },
+  };
+}
+
+/** The answer to a command that this kind of actor does not take. */
+export function refuseCommand(actor: string, command: Command): KnowledgeNetError {
+  return new KnowledgeNetError("KN_INVARIANT", {
+    attempt: `command ${actor}`,
+    rule: "an actor must be sent only the commands of its kind",
+    value: command.kind,
+  });
+}

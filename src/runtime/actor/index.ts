@@ -1,0 +1,18 @@
+/**
+ * The actor system: lifecycles, mail, flow and supervision. Knows messages, not networks.
+ *
+ * @example
+ * const supervisor = createSupervisor({}, { clock, log, factory: (attempt) => createFeederActor(options, deps) });
+ * await supervisor.start();
+ * const failure = await supervisor.ended;
+ */
+export type { Actor, ActorFactory } from "./actor.ts";
+export { type ControlChannel, createControlChannel, type Position, refuseCommand } from "./control-channel.ts";
+export { createDropCounters, type DropCounters, type DropReason } from "./drop-counters.ts";
+export { hostMachine, type MachineHost } from "./machine-host.ts";
+export { createMailbox, type Mail, type Mailbox } from "./mailbox.ts";
+export { createOutbox, type Outbox } from "./outbox.ts";
+export { createSequenceGate, type SequenceGate } from "./sequence-gate.ts";
+export { createSupervisor, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
+export { mailMachine, type MailContext, type MailEvent, type PerformOutcome } from "./mail-machine.ts";
+export { createMailActor, type MailActorDeps, type MailActorOptions } from "./mail-actor.ts";

@@ -1,0 +1,203 @@
+/**
+ * An actor that works through its mail: the mail machine, its mailbox, its service on the bus, its commands and its
+ * checkpoints, put together once for every kind. A kind brings what is its own: how to open, what to do with a message,
+ * which subjects it hears, and what its state is.
+ */
+import { type EventFromLogic, fromPromise } from "xstate";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
+import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
+import type { CommandReply, EvaluationMeasured, Event, Progress } from "../../messages/index.ts";
+import type { Bus, Service, ServiceEndpoint, Subscription } from "../bus/bus.ts";
+import type { Checkpoints } from "../checkpoint/checkpoints.ts";
+import type { Clock } from "../clock/clock.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Actor } from "./actor.ts";
+import { type ControlChannel, createControlChannel, refuseCommand } from "./control-channel.ts";
+import type { DropCounters } from "./drop-counters.ts";
+import { hostMachine } from "./machine-host.ts";
+import { createMailbox, type Mail, type Mailbox } from "./mailbox.ts";
+import type { mailMachine, PerformOutcome } from "./mail-machine.ts";
+
+export interface MailActorOptions {
+  readonly run: string;
+  readonly id: string;
+  /** Service name on the bus: `kn-block`. */
+  readonly kind: string;
+  readonly description: string;
+  readonly softwareVersion: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Messages of one kind that may wait. */
+  readonly mailboxDepth: number;
+  /** Generation to restore from; undefined for a fresh start. */
+  readonly generation: number | undefined;
+}
+
+export interface MailActorDeps {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly checkpoints: Checkpoints;
+  readonly drops: DropCounters;
+}
+
+/** A command to save, as mail: it takes its turn between two messages. */
+export interface SaveMail extends Mail {
+  readonly kind: "save";
+  readonly generation: number;
+  readonly done: (reply: CommandReply) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** What a kind of actor brings. */
+export interface MailActorBehaviour<M extends Mail> {
+  readonly machine: ReturnType<typeof mailMachine>;
+  /** Subjects whose messages the service counts. */
+  readonly endpoints: readonly ServiceEndpoint[];
+  /** Facts of other actors that it listens to. */
+  readonly watches: readonly { readonly actor: string; readonly listener: (event: Event) => void }[];
+  /** Opens the mathematics. Runs before the first message. */
+  readonly open: (saved: SafetensorsContent | undefined) => Promise<void>;
+  readonly perform: (mail: M) => Promise<PerformOutcome>;
+  /** Its state, durable as a checkpoint. Saving leaves everything as it is. */
+  readonly snapshot: () => Promise<SafetensorsContent>;
+  /** Whether it still waits for an answer; asked after a save. */
+  readonly isAwaiting: () => boolean;
+  readonly close: () => Promise<void>;
+  readonly progress: () => Progress;
+  readonly evaluation?: () => EvaluationMeasured | undefined;
+  /** After the connection came back: send again what may be lost. */
+  readonly onReconnected: () => void;
+}
+
+export interface MailActorParts<M extends Mail> {
+  readonly mailbox: Mailbox<M | SaveMail>;
+  readonly channel: ControlChannel;
+}
+
+export function createMailActor<M extends Mail>(
+  options: MailActorOptions,
+  deps: MailActorDeps,
+  build: (parts: MailActorParts<M>) => MailActorBehaviour<M>,
+): Actor {
+  const { run, id, generation } = options;
+  const { bus, clock, log, checkpoints, drops } = deps;
+  const mailbox = createMailbox<M | SaveMail>({ depth: options.mailboxDepth });
+  const channel = createControlChannel({ run, actor: id }, { bus, log });
+  const behaviour = build({ mailbox, channel });
+  const subscriptions: Subscription[] = [];
+  let service: Service | undefined;
+  let forgetReconnect: () => void = () => undefined;
+  let current: M | SaveMail | undefined;
+
+  const save = async (mail: SaveMail): Promise<PerformOutcome> => {
+    try {
+      const info = await checkpoints.save(id, mail.generation, await behaviour.snapshot());
+      const fact = { kind: "CheckpointSaved", ...info } as const;
+      channel.emit(fact);
+      mail.done(fact);
+    } catch (error) {
+      // A full disk must not end the training that is still in memory: the coordinator hears of it and decides.
+      mail.failed(error);
+      if (!isKnowledgeNetError(error, "KN_CHECKPOINT", "KN_UNAVAILABLE")) throw error;
+    }
+    return { isAwaiting: behaviour.isAwaiting() };
+  };
+
+  const commands = channel.commands(async (command) => {
+    switch (command.kind) {
+      case "ReportState": {
+        const evaluation = behaviour.evaluation?.();
+        const progress = behaviour.progress();
+        return { kind: "ActorState", state: host.state, progress, ...(evaluation === undefined ? {} : { evaluation }) };
+      }
+      case "SaveCheckpoint":
+        return await new Promise<CommandReply>((done, failed) => {
+          const isQueued = mailbox.put({ kind: "save", generation: command.generation, done, failed });
+          if (!isQueued) {
+            const parts = { attempt: `save ${id}`, rule: "a save must not wait behind others", remedy: "repeat it" };
+            failed(new KnowledgeNetError("KN_OVERLOADED", parts));
+          }
+        });
+      case "StopActor":
+        host.send({ type: "Stop" });
+        return { kind: "Done" };
+      default:
+        throw refuseCommand(id, command);
+    }
+  });
+
+  const open = async (): Promise<void> => {
+    await behaviour.open(generation === undefined ? undefined : await checkpoints.load(id, generation));
+    for (const { actor, listener } of behaviour.watches) subscriptions.push(channel.watch(actor, listener));
+    service = await bus.service({
+      name: options.kind,
+      version: options.softwareVersion,
+      description: options.description,
+      metadata: { run, actor: id, ...options.metadata },
+      endpoints: [...behaviour.endpoints, commands],
+      stats: () => ({ state: host.state, ...behaviour.progress() }),
+    });
+    forgetReconnect = bus.on("reconnected", behaviour.onReconnected);
+  };
+
+  const close = async (): Promise<void> => {
+    forgetReconnect();
+    for (const subscription of subscriptions) subscription.unsubscribe();
+    await service?.stop();
+    mailbox.clear();
+    await behaviour.close();
+  };
+
+  const machine = behaviour.machine.provide({
+    actors: {
+      open: fromPromise(open),
+      perform: fromPromise<PerformOutcome>(async () => {
+        const mail = current;
+        current = undefined;
+        if (mail === undefined) throw new TypeError(`${id} was told of mail that is not there`);
+        return mail.kind === "save" ? await save(mail as SaveMail) : await behaviour.perform(mail as M);
+      }),
+      close: fromPromise(close),
+    },
+    actions: {
+      requestMail: (_, kinds) => {
+        mailbox.request(kinds as (M | SaveMail)["kind"][], (mail) => {
+          current = mail;
+          // Not at once: an event sent from within the machine's own entry action would be taken as its own.
+          queueMicrotask(() => {
+            host.send({ type: "Mail" } satisfies EventFromLogic<typeof machine>);
+          });
+        });
+      },
+      dropCurrent: (_, error) => {
+        drops.count(isKnowledgeNetError(error, "KN_STALE") ? "late" : "unexpected");
+        log.warn({ actor: id, err: error }, "message given up");
+      },
+    },
+  });
+
+  const host = hostMachine(machine, undefined as never, {
+    clock,
+    onState: (state) => {
+      // Between messages the state changes hundreds of times a second; only the others are news.
+      if (!state.startsWith("running.")) channel.emit({ kind: "StateEntered", state });
+    },
+  });
+
+  return {
+    id,
+    get state() {
+      return host.state;
+    },
+    ended: host.ended,
+    async start() {
+      host.start();
+      await host.waitFor((state) => state.startsWith("running"));
+      channel.emit({ kind: "StateEntered", state: "running" });
+    },
+    async stop() {
+      host.send({ type: "Stop" });
+      await host.ended;
+    },
+  };
+}

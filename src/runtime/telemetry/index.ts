@@ -1,0 +1,2 @@
+/** Logs behind a port. */
+export { type Logger, silentLogger } from "./logger.ts";
