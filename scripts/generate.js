@@ -104,7 +104,8 @@ function typesOf(reflection) {
 async function generate() {
   let code = await runPbjs(STATIC_FLAGS);
   for (const [found, replacement] of EDITS) {
-    if (!code.includes(found)) throw new Error(`pbjs no longer writes ${JSON.stringify(found)}: revise scripts/generate.js`);
+    if (!code.includes(found))
+      throw new Error(`pbjs no longer writes ${JSON.stringify(found)}: revise scripts/generate.js`);
     code = code.replaceAll(found, replacement);
   }
   if (code.includes("Long")) throw new Error("pbjs has written a Long: revise scripts/generate.js");

@@ -221,7 +221,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
         }
         const batch = awaited;
-        if (batch?.activation.header.sequence === of.sequence) {
+        if (batch !== undefined && batch.activation.header.sequence === of.sequence) {
           awaited = undefined;
           consume(batch);
         }

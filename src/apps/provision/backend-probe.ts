@@ -30,7 +30,6 @@ const PROBE_TIMEOUT_MS = 120_000;
 
 /** x = ones [1,3,3,1], w = ones [2,2,1,1]: y [1,2,2,1], dy = 1; each filter tap sees 4 ones, the inputs' taps sum to 16. */
 const PROBE = `
-const require = process.getBuiltinModule?.("module").createRequire(process.cwd() + "/") ?? globalThis.require;
 const util = require("node:util");
 util.isNullOrUndefined ??= (value) => value === null || value === undefined; // gone from Node 23, tfjs-node uses it
 const [name] = process.argv.slice(1);

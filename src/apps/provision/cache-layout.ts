@@ -7,14 +7,15 @@
  *     tfjs-node/4.22.0-libtensorflow-2.21.0-linux-x64-abi115/tfjs_binding.node
  *     downloads/  staging/  setup.lock
  */
+import { mkdir, mkdtemp } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Environment } from "./exec.ts";
 import { TOOLS, type ToolName } from "./pins.ts";
 
 /** `KN_CACHE`, else `$XDG_CACHE_HOME/knowledgenet`, else `~/.cache/knowledgenet`. */
 export function cacheRoot(env: Environment): string {
-  if (env.KN_CACHE) return env.KN_CACHE;
+  if (env.KN_CACHE) return resolve(env.KN_CACHE); // Go refuses a relative GOBIN
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, "knowledgenet");
   return join(env.HOME || homedir(), ".cache", "knowledgenet");
 }
@@ -25,6 +26,18 @@ export function toolPath(cache: string, name: ToolName): string {
 
 export function libraryFolder(cache: string, version: string, platform: string, arch: string): string {
   return join(cache, "libtensorflow", `${version}-${platform}-${arch}`);
+}
+
+/** A new empty folder on the cache's file system, for what is renamed into place when it is complete. */
+export async function makeStaging(cache: string, name: string): Promise<string> {
+  const staging = stagingFolder(cache);
+  await mkdir(staging, { recursive: true });
+  return mkdtemp(join(staging, `${name}-`));
+}
+
+/** Used under the setup lock only: whatever lies there at the start is left from an interrupted setup. */
+export function stagingFolder(cache: string): string {
+  return join(cache, "staging");
 }
 
 export interface AddonKey {

@@ -77,6 +77,8 @@ export function failureLine(result: ExecResult): string {
     .map((line) => line.trim())
     .filter((line) => line !== "");
   // Tools wrap the cause ("stack Error: failed to execute ..."): the first line that names an error is the nearest to it.
-  const telling = lines.find((line) => /\b(error|fatal|denied|forbidden|not found|no matching)\b/i.test(line));
+  const telling =
+    lines.find((line) => /^(\w*error|fatal)\b[^:]*:/i.test(line)) ??
+    lines.find((line) => /\b(error|fatal|denied|forbidden|not found|no matching)\b/i.test(line));
   return (telling ?? lines.at(-1) ?? `exit code ${result.code}`).slice(0, 240);
 }

@@ -2,15 +2,15 @@
  * Builds a pinned command-line tool from its Go module into the cache, and proves it by running it. Static and stripped
  * (`CGO_ENABLED=0`), so that the same file also runs in an image made `FROM scratch`.
  */
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { KnowledgeNetError } from "../../errors/index.ts";
-import { toolPath } from "./cache-layout.ts";
+import { makeStaging, toolPath } from "./cache-layout.ts";
 import { failureLine, succeeded } from "./exec.ts";
 import type { Host } from "./host.ts";
 import { versionIn } from "./locate-tool.ts";
 import type { ToolPin } from "./pins.ts";
 import { goRemedy } from "./remedies.ts";
+import { unavailable } from "./unavailable.ts";
 
 /** A cold build of the largest takes 1-2 minutes on two cores; a slow line adds to it. */
 const BUILD_TIMEOUT_MS = 1_200_000;
@@ -20,11 +20,12 @@ const BUILD_TIMEOUT_MS = 1_200_000;
  * @throws KnowledgeNetError KN_UNAVAILABLE when Go is missing, too old, or the build fails
  */
 export async function buildTool(tool: ToolPin, cache: string, host: Host): Promise<string> {
-  await requireGo(tool, host);
+  const attempt = `build ${tool.title} ${tool.version}`;
+  if (!succeeded(await host.exec("go", ["version"], { timeoutMs: 10_000 }))) {
+    throw unavailable(attempt, "Go is not installed", { remedy: goRemedy(host) });
+  }
   const final = toolPath(cache, tool.name);
-  const staging = join(cache, "staging");
-  await mkdir(staging, { recursive: true });
-  const folder = await mkdtemp(join(staging, `${tool.name}-`));
+  const folder = await makeStaging(cache, tool.name);
   const step = host.progress.step(`building ${tool.title} ${tool.version}`);
   try {
     const version = tool.versionSymbol === undefined ? "" : ` -X ${tool.versionSymbol}=${tool.version}`;
@@ -34,10 +35,10 @@ export async function buildTool(tool: ToolPin, cache: string, host: Host): Promi
       // A cross-compiling environment would build for another machine (and refuses GOBIN).
       { env: { ...host.env, CGO_ENABLED: "0", GOBIN: folder, GOOS: "", GOARCH: "" }, timeoutMs: BUILD_TIMEOUT_MS },
     );
-    if (!succeeded(result)) throw unavailable(tool, failureLine(result), goHint(result.stderr, host));
+    if (!succeeded(result)) throw unavailable(attempt, failureLine(result), isGoTooOld(result.stderr) ? { remedy: goRemedy(host) } : {});
     const built = join(folder, tool.program);
     const answer = await toolVersion(built, tool, host);
-    if (answer === undefined) throw unavailable(tool, "what was built does not run");
+    if (answer === undefined) throw unavailable(attempt, "what was built does not run");
     await mkdir(dirname(final), { recursive: true });
     await rename(built, final);
     step.end("ok");
@@ -54,20 +55,7 @@ export async function toolVersion(path: string, tool: ToolPin, host: Host): Prom
   return succeeded(result) ? (versionIn(result.stdout + result.stderr) ?? "?") : undefined;
 }
 
-async function requireGo(tool: ToolPin, host: Host): Promise<void> {
-  const result = await host.exec("go", ["version"], { timeoutMs: 10_000 });
-  if (!succeeded(result)) throw unavailable(tool, "Go is not installed", goRemedy(host));
-}
-
 /** Only an old Go is mended by a newer Go. */
-function goHint(output: string, host: Host): string | undefined {
-  return /requires go|toolchain|unsupported version|go: updates to go.mod|note: module requires/i.test(output) ? goRemedy(host) : undefined;
-}
-
-function unavailable(tool: ToolPin, rule: string, remedy?: string): KnowledgeNetError {
-  return new KnowledgeNetError("KN_UNAVAILABLE", {
-    attempt: `build ${tool.title} ${tool.version}`,
-    rule,
-    ...(remedy === undefined ? {} : { remedy }),
-  });
+function isGoTooOld(output: string): boolean {
+  return /requires go|toolchain not available|note: module requires|invalid go version/i.test(output);
 }

@@ -57,6 +57,8 @@ export function realHost(progress: Progress = createProgress(process.stderr)): H
 }
 
 function glibcVersion(): string | undefined {
+  // Without it a report looks up the names of open sockets' peers, which can take seconds.
+  (process.report as { excludeNetwork?: boolean }).excludeNetwork = true;
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
   return report.header?.glibcVersionRuntime;
 }

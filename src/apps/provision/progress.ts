@@ -6,7 +6,7 @@
 export interface Progress {
   /**
    * Announces a step.
-   * @param measure a figure that grows while it lasts ("120 of 274 MB")
+   * @param measure a figure that grows while it lasts ("120 of 274 MB"); asked a few times a second, a throw is passed over
    */
   step(title: string, measure?: () => string | undefined): Step;
 }
@@ -39,7 +39,7 @@ export function createProgress(stream: ProgressStream): Progress {
     const texts = [...running].map((step) => step.describe());
     if (isTerminal) {
       clear();
-      stream.write(texts.join(" | ").slice(0, (stream.columns ?? 80) - 1));
+      stream.write(texts.join(" | ").slice(0, (stream.columns || 80) - 1));
     } else {
       for (const text of texts) stream.write(`  ${text}\n`);
     }
@@ -50,7 +50,7 @@ export function createProgress(stream: ProgressStream): Progress {
       const startedMs = performance.now();
       const elapsed = (): string => `${((performance.now() - startedMs) / 1000).toFixed(0)} s`;
       const entry = {
-        describe: () => [title, measure?.(), elapsed()].filter((part) => part !== undefined).join(", "),
+        describe: () => [title, attempt(measure), elapsed()].filter((part) => part !== undefined).join(", "),
       };
       running.add(entry);
       if (!isTerminal) stream.write(`  ${title} ...\n`);
@@ -67,4 +67,12 @@ export function createProgress(stream: ProgressStream): Progress {
       };
     },
   };
+}
+
+function attempt(measure: (() => string | undefined) | undefined): string | undefined {
+  try {
+    return measure?.();
+  } catch {
+    return undefined; // a folder that has just been moved away
+  }
 }

@@ -1,6 +1,6 @@
 /** The one command that mends each thing that can be missing on a machine. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import type { Host } from "./host.ts";
 import { GO_VERSION } from "./pins.ts";
 
@@ -42,5 +42,5 @@ export function setupCommand(root: string): string {
 }
 
 export function isOnPath(host: Pick<Host, "env">, program: string): boolean {
-  return (host.env.PATH ?? "").split(":").some((folder) => folder !== "" && existsSync(join(folder, program)));
+  return (host.env.PATH ?? "").split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, program)));
 }

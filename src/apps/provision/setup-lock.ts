@@ -6,8 +6,9 @@ import { link, mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/p
 import { dirname } from "node:path";
 import process from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
-import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Host } from "./host.ts";
+import type { Step } from "./progress.ts";
+import { unavailable } from "./unavailable.ts";
 
 export interface SetupLockOptions {
   /** How long to wait for another holder, ms. @default 1_200_000, a cold setup on a slow line */
@@ -28,11 +29,11 @@ export async function withSetupLock<T>(
   work: () => Promise<T>,
   options: SetupLockOptions = {},
 ): Promise<T> {
-  const { waitMs = 1_200_000, staleMs = 60_000, pollMs = 1_000 } = options;
+  const limits = { waitMs: 1_200_000, staleMs: 60_000, pollMs: 1_000, ...options };
   await mkdir(dirname(path), { recursive: true });
   const mark = `${host.pid} ${host.name} ${performance.now()}`;
-  await acquire(path, mark, host, waitMs, staleMs, pollMs);
-  const heartbeat = setInterval(() => void touch(path), pollMs);
+  await acquire(path, mark, host, limits);
+  const heartbeat = setInterval(() => void touch(path), limits.pollMs);
   try {
     return await work();
   } finally {
@@ -42,28 +43,25 @@ export async function withSetupLock<T>(
   }
 }
 
-async function acquire(path: string, mark: string, host: Host, waitMs: number, staleMs: number, pollMs: number): Promise<void> {
-  const deadlineMs = performance.now() + waitMs;
-  const step = { current: undefined as ReturnType<Host["progress"]["step"]> | undefined };
+async function acquire(path: string, mark: string, host: Host, limits: Required<SetupLockOptions>): Promise<void> {
+  const deadlineMs = performance.now() + limits.waitMs;
+  let step: Step | undefined;
   while (!(await tryCreate(path, mark))) {
     const holder = await read(path);
-    if (holder !== undefined && (await isStale(path, holder, host, staleMs))) {
-      await evict(path, holder, host);
+    if (holder !== undefined && (await isStale(path, holder, host, limits.staleMs)) && (await evict(path, holder, host))) {
       continue;
     }
     if (performance.now() > deadlineMs) {
-      step.current?.end("gave up");
-      throw new KnowledgeNetError("KN_UNAVAILABLE", {
-        attempt: "run setup",
-        rule: "another setup must end first",
+      step?.end("gave up");
+      throw unavailable("run setup", "another setup must end first", {
         value: `lock held by process ${holder ?? "unknown"}`,
         remedy: `wait for it, or remove ${path}`,
       });
     }
-    step.current ??= host.progress.step(`waiting for another setup (process ${holder?.split(" ")[0] ?? "unknown"})`);
-    await wait(pollMs);
+    step ??= host.progress.step(`waiting for another setup (process ${holder?.split(" ")[0] ?? "unknown"})`);
+    await wait(limits.pollMs);
   }
-  step.current?.end("it ended");
+  step?.end("it ended");
 }
 
 async function tryCreate(path: string, mark: string): Promise<boolean> {
@@ -85,13 +83,17 @@ async function isStale(path: string, holder: string, host: Host, staleMs: number
   return ageMs > staleMs;
 }
 
-/** Takes a stale lock away. Two may try: the one that finds it has moved a fresh lock puts that back. */
-async function evict(path: string, holder: string, host: Host): Promise<void> {
+/**
+ * Takes a stale lock away. Two may try: the one that finds it has moved a fresh lock puts that back.
+ * @returns false when it cannot be moved
+ */
+async function evict(path: string, holder: string, host: Host): Promise<boolean> {
   const aside = `${path}.${host.pid}`;
   const moved = await rename(path, aside).then(() => true, () => false);
-  if (!moved) return;
+  if (!moved) return false;
   if ((await read(aside)) !== holder) await link(aside, path).catch(() => undefined);
   await rm(aside, { force: true });
+  return true;
 }
 
 function isAlive(pid: number): boolean {

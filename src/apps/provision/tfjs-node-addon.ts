@@ -7,16 +7,17 @@
 import { copyFile, link, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { KnowledgeNetError } from "../../errors/index.ts";
 import { type Environment, failureLine, succeeded } from "./exec.ts";
 import type { Host } from "./host.ts";
 import { findPackage } from "./installed-package.ts";
 import { LIBRARY_FILES } from "./libtensorflow-wheel.ts";
 import { TFJS_NODE_LIBRARY_VERSION } from "./pins.ts";
 import { remedyFor } from "./remedies.ts";
+import { unavailable } from "./unavailable.ts";
 
 /** A refusal comes in a second; this bounds a firewall that swallows packets, and still lets 110 MB pass at 1 MB/s. */
 const OWN_DOWNLOAD_TIMEOUT_MS = 120_000;
+const BUILD = "build tfjs-node's addon";
 const BUILD_TIMEOUT_MS = 900_000;
 
 /** Names under which tfjs-node and its linker look for the two libraries. */
@@ -78,7 +79,7 @@ export async function placeAddon(packageFolder: string, cached: string, host: Ho
 export async function buildAddon(packageFolder: string, cached: string, host: Host): Promise<void> {
   await requireCompiler(host);
   const preGyp = findPackage(packageFolder, "@mapbox/node-pre-gyp");
-  if (preGyp === undefined) throw unavailable("build tfjs-node's addon", "its dependency @mapbox/node-pre-gyp is missing", "npm install");
+  if (preGyp === undefined) throw unavailable(BUILD, "its dependency @mapbox/node-pre-gyp is missing", { remedy: "npm install" });
   const step = host.progress.step("building tfjs-node's addon");
   try {
     const result = await host.exec(
@@ -87,20 +88,27 @@ export async function buildAddon(packageFolder: string, cached: string, host: Ho
       { cwd: packageFolder, env: buildEnvironment(host), timeoutMs: BUILD_TIMEOUT_MS },
     );
     const built = installedAddon(packageFolder, host);
-    if (!succeeded(result) || !existsSync(built)) throw unavailable("build tfjs-node's addon", failureLine(result));
+    if (!succeeded(result) || !existsSync(built)) throw unavailable(BUILD, failureLine(result));
     await mkdir(dirname(cached), { recursive: true });
     await copyFile(built, `${cached}.${host.pid}`);
     await rename(`${cached}.${host.pid}`, cached);
-    await rm(join(packageFolder, "build"), { recursive: true, force: true });
+    for (const left of ["build", `build-tmp-napi-v${napiVersion(host)}`]) {
+      await rm(join(packageFolder, left), { recursive: true, force: true });
+    }
     step.end("ok");
   } finally {
     step.end("failed");
   }
 }
 
-/** Where the package looks for its addon: the newest Node-API that both it (3-8) and Node know. */
+/** Where the package looks for its addon. */
 function installedAddon(packageFolder: string, host: Host): string {
-  return join(packageFolder, "lib", `napi-v${Math.min(8, host.node.napi)}`, "tfjs_binding.node");
+  return join(packageFolder, "lib", `napi-v${napiVersion(host)}`, "tfjs_binding.node");
+}
+
+/** The newest Node-API that both the package (3-8) and Node know. */
+function napiVersion(host: Host): number {
+  return Math.min(8, host.node.napi);
 }
 
 /**
@@ -129,9 +137,5 @@ async function requireCompiler(host: Host): Promise<void> {
   }));
   const missing = (await Promise.all(checks)).filter(({ there }) => !there).map(({ program }) => program);
   if (missing.length === 0) return;
-  throw unavailable("build tfjs-node's addon", `${missing.join(", ")} not installed`, remedyFor(host, "compiler"));
-}
-
-function unavailable(attempt: string, rule: string, remedy?: string): KnowledgeNetError {
-  return new KnowledgeNetError("KN_UNAVAILABLE", { attempt, rule, ...(remedy === undefined ? {} : { remedy }) });
+  throw unavailable(BUILD, `${missing.join(", ")} not installed`, { remedy: remedyFor(host, "compiler") });
 }

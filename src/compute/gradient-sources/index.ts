@@ -14,7 +14,7 @@ export type { GradientOrigin, GradientSource } from "./gradient-source.ts";
 export type BlockGradientSource = GradientSourceKind | "task-loss";
 
 /** @throws KnowledgeNetError KN_INVARIANT when `synthetic` has no gradient model beside it. */
-export function createGradientSource(kind: BlockGradientSource, gradientModel?: GradientModel): GradientSource {
+export function createGradientSource(kind: BlockGradientSource, gradientModel?: () => GradientModel): GradientSource {
   switch (kind) {
     case "task-loss":
       return taskLossSource();

@@ -2,10 +2,10 @@
 import type { GradientModel } from "./gradient-model.ts";
 import type { GradientSource } from "./gradient-source.ts";
 
-export function syntheticSource(gradientModel: GradientModel): GradientSource {
+export function syntheticSource(gradientModel: () => GradientModel): GradientSource {
   return {
     atOnce: ({ step, output, labels }) => ({
-      gradient: gradientModel.predict(step, output, labels).clone(),
+      gradient: gradientModel().predict(step, output, labels).clone(),
       origin: "synthetic",
     }),
     onArrival: () => ({}), // the gradient model actor hears the same subject and teaches M

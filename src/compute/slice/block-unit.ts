@@ -72,7 +72,8 @@ export interface BlockUnit {
   dispose(): void;
 }
 
-export function createBlockUnit(options: BlockUnitOptions, gradientModel?: GradientModel): BlockUnit {
+/** @param gradientModel finds the gradient model beside the block; asked at each use, since M may be opened anew. */
+export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () => GradientModel): BlockUnit {
   const { wantsInputGradient, retain } = options;
   const slice = createSlice(createBlockModel(options), options.optimizer);
   const source = createGradientSource(options.source, gradientModel);

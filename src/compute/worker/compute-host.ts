@@ -75,16 +75,25 @@ export function createComputeHost(): ComputeCalls {
     return unit.kind === "block" ? unit.block : unit.model;
   };
 
+  /** A unit that is opened again takes the place of the one before, whoever still speaks to it by name. */
+  const replace = (name: string, unit: Unit): void => {
+    if (units.has(name)) snapshottable(name).dispose();
+    units.set(name, unit);
+  };
+
   return {
     openBlock({ unit, options, gradientModel }) {
-      const model = gradientModel === undefined ? undefined : find(gradientModel, "gradient-model").model;
-      const block = createBlockUnit(options, model);
-      units.set(unit, { kind: "block", block });
+      if (gradientModel !== undefined) find(gradientModel, "gradient-model");
+      const block = createBlockUnit(
+        options,
+        gradientModel === undefined ? undefined : () => find(gradientModel, "gradient-model").model,
+      );
+      replace(unit, { kind: "block", block });
       return { parameters: block.parameters, outputShape: block.outputShape };
     },
     openGradientModel({ unit, options, learningRate }) {
       const model = createGradientModel(options);
-      units.set(unit, { kind: "gradient-model", model, learningRate, updates: 0 });
+      replace(unit, { kind: "gradient-model", model, learningRate, updates: 0 });
       return { parameters: model.parameters };
     },
     train: ({ unit, request }, emit) => find(unit, "block").block.train(request, emit),

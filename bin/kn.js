@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+// The `kn` command: compiled code when it is there, a clear word when it is not.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+// libtensorflow reads these when it is loaded; they have to be set before any thread starts.
+process.env.TF_CPP_MIN_LOG_LEVEL ??= "3";
+process.env.TF_ENABLE_ONEDNN_OPTS ??= "1";
+
+const entry = new URL("../dist/apps/cli/main.js", import.meta.url);
+if (!existsSync(fileURLToPath(entry))) {
+  process.stderr.write("kn: the compiled code is missing; run `npm install` or `npm run build` in the package's folder\n");
+  process.exit(1);
+}
+const { main } = await import(entry.href);
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,22 @@
+/**
+ * `npm run setup`: fetches libtensorflow, nats-server, the nats CLI and toxiproxy into the user's cache.
+ * Exit code 0 when everything is there, 1 when something is missing (the last line says what mends it).
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { ensureBuilt, root } from "./ensure-built.js";
+
+const entry = join(root, "dist", "apps", "provision", "index.js");
+
+const outcome = ensureBuilt();
+if (!existsSync(entry)) {
+  const remedy = outcome === "no-compiler" ? "TypeScript is not installed: npm install --include=dev" : "the build failed: npm run build";
+  console.log(`knowledgenet setup: ${remedy}`);
+  process.exit(1);
+}
+const { formatReport, provision } = await import(pathToFileURL(entry).href);
+const report = await provision();
+console.log(`knowledgenet setup: ${formatReport(report)}`);
+process.exitCode = report.isComplete ? 0 : 1;

@@ -1,0 +1,34 @@
+/** `kn doctor`: what this machine has, what is missing, and the one command that mends it. `kn setup` mends it. */
+import Table from "cli-table3";
+import type { Command } from "commander";
+import { formatReport, inspect, provision } from "../../provision/index.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+import { inspectKernels } from "../kernel-findings.ts";
+
+export function registerDoctor(program: Command, { terminal }: ExecuteDeps, exit: (code: number) => void): void {
+  program
+    .command("doctor")
+    .description("what this machine has, and how to mend what it lacks")
+    .option("--json", "print one JSON document", false)
+    .action(async ({ json }: { readonly json: boolean }) => {
+      const findings = [...(await inspect()), ...(await inspectKernels())];
+      if (json) {
+        terminal.write(JSON.stringify(findings, undefined, 2));
+      } else {
+        const table = new Table({ head: ["", "what", "version", "detail", "to mend it"], style: { head: [], border: [] }, wordWrap: true, colWidths: [10, 24, 12, 44, 40] });
+        for (const { state, title, version, detail, remedy } of findings) {
+          table.push([state, title, version ?? "", detail, remedy ?? ""]);
+        }
+        terminal.write(table.toString());
+      }
+      exit(EXIT_OK);
+    });
+  program
+    .command("setup")
+    .description("fetch and build what npm does not bring: libtensorflow, nats-server, the nats CLI, toxiproxy")
+    .action(async () => {
+      terminal.write(formatReport(await provision()));
+      exit(EXIT_OK);
+    });
+}

@@ -1,0 +1,28 @@
+/** `kn resume RUN`: goes on from the newest whole checkpoint. */
+import type { Command } from "commander";
+import { openCheckpoints } from "../../../runtime/checkpoint/index.ts";
+import { fileStore } from "../../../runtime/store/index.ts";
+import { chooseGeneration } from "../../run/choose-generation.ts";
+import { openRunFolder, type RunFolder } from "../../run/run-folder.ts";
+import { CHECKPOINT_BUCKETS } from "../../run/training-run.ts";
+import { type ExecuteDeps, type ExecuteOptions, executeRun } from "../execute-run.ts";
+import { withExecuteOptions } from "./run.ts";
+
+export function registerResume(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
+  withExecuteOptions(
+    program.command("resume").argument("<run>", "name or path of a run").description("go on with a run from its last checkpoint"),
+  ).action(async (name: string, options: ExecuteOptions & { readonly runs: string }) => {
+    exit(await resume(await openRunFolder(options.runs, name), options, deps));
+  });
+}
+
+async function resume(folder: RunFolder, options: ExecuteOptions, deps: ExecuteDeps): Promise<number> {
+  const { terminal, clock } = deps;
+  const from = await (async () => {
+    await using store = await fileStore({ directory: folder.storePath, clock });
+    return chooseGeneration(await openCheckpoints(store, CHECKPOINT_BUCKETS), (manifest, error) => {
+      terminal.note(`checkpoint ${manifest.generation} is damaged (${error instanceof Error ? error.message : String(error)}); trying the one before`);
+    });
+  })();
+  return executeRun(folder, from, options, deps);
+}

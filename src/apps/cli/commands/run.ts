@@ -1,0 +1,72 @@
+/** `kn run SPEC`: one verb for every kind of run. */
+import { readFile } from "node:fs/promises";
+import { type Command, Option } from "commander";
+import { KnowledgeNetError } from "../../../errors/index.ts";
+import { parseSpec, type RunSpec } from "../../../spec/index.ts";
+import { createRunFolder, DEFAULT_RUNS_FOLDER } from "../../run/run-folder.ts";
+import { dryRun } from "../dry-run.ts";
+import { type ExecuteDeps, executeRun, nameRun } from "../execute-run.ts";
+
+export interface RunCommandOptions {
+  readonly bus: string;
+  readonly backend: "auto" | "native" | "wasm" | "cpu";
+  readonly nodes: string;
+  readonly runs: string;
+  readonly set: readonly string[];
+  readonly data?: string;
+  readonly json: boolean;
+  readonly dryRun: boolean;
+}
+
+/** Options shared by `run`, `demo` and `resume`. */
+export function withExecuteOptions(command: Command): Command {
+  return command
+    .option("--bus <address>", "memory, nats: (a server of our own for this run), or nats://host:port", "memory")
+    .addOption(
+      new Option("--backend <name>", "where the mathematics runs").choices(["auto", "native", "wasm", "cpu"]).default("auto"),
+    )
+    .option("--data <folder>", "folder of the data set's files")
+    .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .option("--json", "print one JSON document and nothing else on stdout", false);
+}
+
+export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
+  withExecuteOptions(program.command("run").argument("<spec>", "run spec, a YAML file").description("run a spec"))
+    .option("--nodes <where>", "`here`: all actors in this process", "here")
+    .option("--set <path=value...>", "override a value of the spec, e.g. training.epochs=3", [])
+    .option("--dry-run", "print blocks, boundaries and bytes per step, and run nothing", false)
+    .action(async (file: string, options: RunCommandOptions) => {
+      exit(await runSpecFile(file, options, deps));
+    });
+}
+
+export async function runSpecFile(file: string, options: RunCommandOptions, deps: ExecuteDeps): Promise<number> {
+  const spec = await readSpec(file, options.set);
+  if (options.nodes !== "here") {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: "place the actors",
+      rule: "--nodes must be `here`",
+      value: options.nodes,
+      remedy: "leave it out: all actors live in this process",
+    });
+  }
+  if (options.dryRun) return dryRun(spec, options.json, deps.terminal);
+  const folder = await createRunFolder(options.runs, nameRun(spec, deps.clock), spec);
+  return executeRun(folder, undefined, options, deps);
+}
+
+async function readSpec(file: string, set: readonly string[]): Promise<RunSpec> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `read the run spec ${file}`,
+      rule: "it must be a readable file",
+      value: error instanceof Error ? error.message : String(error),
+      remedy: "examples/ holds some to begin with",
+      cause: error,
+    });
+  }
+  return parseSpec(text, { file, set });
+}

@@ -1,0 +1,166 @@
+/** Carries a run from spec to results: what `kn run`, `kn demo` and `kn resume` share. */
+import { randomBytes } from "node:crypto";
+import { type BackendPreference, createComputeWorker, type SliceDescription } from "../../compute/index.ts";
+import type { Dataset } from "../../data/index.ts";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import { createControlChannel } from "../../runtime/actor/index.ts";
+import { type Manifest, openCheckpoints } from "../../runtime/checkpoint/index.ts";
+import type { Clock } from "../../runtime/clock/index.ts";
+import { fileStore } from "../../runtime/store/index.ts";
+import type { RunSpec, TrainingSpec } from "../../spec/index.ts";
+import { openBus } from "../run/open-bus.ts";
+import { openDataset } from "../run/open-dataset.ts";
+import { resultsOf, type RunResults } from "../run/results.ts";
+import { type RunFolder, writeJson } from "../run/run-folder.ts";
+import { createRunMonitor } from "../run/run-monitor.ts";
+import { CHECKPOINT_BUCKETS, createTrainingRun } from "../run/training-run.ts";
+import { EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, exitCodeOf } from "./exit-codes.ts";
+import { openRunLog } from "./run-log.ts";
+import { resultsTable } from "./results-table.ts";
+import { lineView, liveView, type RunView, silentView } from "./run-view.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Options that every command that runs something takes. */
+export interface ExecuteOptions {
+  readonly bus: string;
+  readonly backend: BackendPreference;
+  readonly data?: string;
+  readonly json: boolean;
+}
+
+export interface ExecuteDeps {
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  readonly env: NodeJS.ProcessEnv;
+  readonly softwareVersion: string;
+}
+
+/** How often the view is drawn, ms, and how often a plain line is written. */
+const VIEW_EVERY_MS = 200;
+const LINE_EVERY_MS = 5_000;
+
+/** `<spec>-<date>-<time>-<4 hex digits>`: sorts by time, and two at once differ. */
+export function nameRun(spec: RunSpec, clock: Clock): string {
+  const [date = "", time = ""] = new Date(clock.wallTimeMs()).toISOString().split("T");
+  const stamp = `${date.replaceAll("-", "")}-${time.slice(0, 8).replaceAll(":", "")}`;
+  return `${spec.name.slice(0, 40)}-${stamp}-${randomBytes(2).toString("hex")}`;
+}
+
+/** Shapes and sizes of the cut model; refuses one whose layers do not fit, before anything is opened. */
+export async function describeSlices(spec: TrainingSpec): Promise<SliceDescription[]> {
+  // The plain backend: nothing is computed, only shapes are asked for.
+  await using worker = await createComputeWorker({ backend: "cpu" });
+  return (await worker.call("describeModel", { model: spec.model })).result;
+}
+
+/** @throws KnowledgeNetError KN_CONFIG when the data do not suit the model. */
+export function checkDataset(spec: TrainingSpec, dataset: Dataset): void {
+  const [expected, found] = [spec.model.input, dataset.sampleShape].map((shape) => `[${shape.join(", ")}]`);
+  if (expected !== found || spec.model.classes !== dataset.classes) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `train ${spec.name} on ${dataset.name}`,
+      rule: `model.input and model.classes must be those of the data, ${found} and ${dataset.classes}`,
+      value: `${expected} and ${spec.model.classes}`,
+      remedy: "correct the spec",
+    });
+  }
+}
+
+/** Runs `folder`'s spec, from `from` on when it is given. @returns the exit code. */
+export async function executeRun(folder: RunFolder, from: Manifest | undefined, options: ExecuteOptions, deps: ExecuteDeps): Promise<number> {
+  const { terminal, clock, env } = deps;
+  const { spec, name } = folder;
+  await using runLog = openRunLog(folder.logPath, name);
+  const { log } = runLog;
+  const dataset = await openDataset({ data: spec.data, env, ...(options.data === undefined ? {} : { directory: options.data }) });
+  checkDataset(spec, dataset);
+  const slices = await describeSlices(spec);
+  await using store = await fileStore({ directory: folder.storePath, clock });
+  await using opened = await openBus({ bus: options.bus, name: `kn ${name}`, env, log });
+  const { bus } = opened;
+
+  const run = createTrainingRun(
+    {
+      name,
+      spec,
+      slices,
+      backend: options.backend,
+      softwareVersion: deps.softwareVersion,
+      ...(from === undefined ? {} : { from }),
+    },
+    { bus, store, clock, log, dataset },
+  );
+  const say = (line: string): void => {
+    if (!options.json) terminal.write(line);
+  };
+  say(`run ${name} in ${folder.path}`);
+  say(`${slices.length} blocks, ${run.plan.totalSteps} steps, bus ${bus.description}${from === undefined ? "" : `, from step ${from.step}`}`);
+
+  const monitor = createRunMonitor(run.lastBlock);
+  const watching = createControlChannel({ run: name, actor: "view" }, { bus, log }).watch("*", (event) => {
+    monitor.observe(event, clock.now());
+  });
+  let signalled: number | undefined;
+  const forget = terminal.onSignal((signal) => {
+    if (signalled !== undefined) {
+      terminal.exit(signalled); // the second one does not wait
+      return;
+    }
+    signalled = signal === "SIGINT" ? EXIT_SIGINT : EXIT_SIGTERM;
+    terminal.note(`${signal}: saving a checkpoint, then ending; once more ends at once`);
+    run.requestStop();
+  });
+
+  let view: RunView = silentView;
+  try {
+    await run.start();
+    view = chooseView(options, deps, run.plan.totalSteps, slices.length);
+    const ticking = new AbortController();
+    const drawing = drawUntil(ticking.signal, clock, () => {
+      view.update(monitor.figures());
+    });
+    const end = await run.ended;
+    ticking.abort();
+    await drawing;
+    view.finish(monitor.figures());
+    view = silentView;
+    const results = resultsOf(end, { run: name, spec, slices, dataset, bus: bus.description, stepsBefore: from?.step ?? 0 });
+    await writeJson(folder.resultsPath, results);
+    report(results, folder, options, terminal);
+    if (end.outcome === "failed") throw end.error ?? new Error("the run failed");
+    return end.outcome === "stopped" ? (signalled ?? EXIT_OK) : EXIT_OK;
+  } catch (error) {
+    view.finish(monitor.figures());
+    log.error({ err: error }, "run failed");
+    terminal.note(error instanceof Error ? error.message : String(error));
+    const [newest] = await (await openCheckpoints(store, CHECKPOINT_BUCKETS)).manifests().catch(() => []);
+    terminal.note(newest === undefined ? "no checkpoint was written" : `saved up to step ${newest.step}; go on with: kn resume ${name}`);
+    return exitCodeOf(error);
+  } finally {
+    forget();
+    watching.unsubscribe();
+  }
+}
+
+function chooseView({ json }: ExecuteOptions, { terminal, clock }: ExecuteDeps, totalSteps: number, blocks: number): RunView {
+  if (json) return silentView;
+  const options = { totalSteps, blocks, write: terminal.write };
+  return terminal.isInteractive ? liveView(options) : lineView(options, LINE_EVERY_MS, () => clock.now());
+}
+
+async function drawUntil(signal: AbortSignal, clock: Clock, draw: () => void): Promise<void> {
+  while (!signal.aborted) {
+    draw();
+    await clock.sleep(VIEW_EVERY_MS, signal).catch(() => undefined);
+  }
+}
+
+function report(results: RunResults, folder: RunFolder, { json }: ExecuteOptions, terminal: Terminal): void {
+  if (json) {
+    terminal.write(JSON.stringify({ ...results, folder: folder.path }, undefined, 2));
+    return;
+  }
+  terminal.write(resultsTable(results));
+  terminal.write(`results ${folder.resultsPath}`);
+  terminal.write(`checkpoint ${folder.storePath}`);
+}

@@ -1,0 +1,49 @@
+/** `kn`: the command line. Reads argv and the environment, hands plain options to the commands, turns errors into exit codes. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { systemClock } from "../../runtime/clock/index.ts";
+import { registerDemo } from "./commands/demo.ts";
+import { registerDoctor } from "./commands/doctor.ts";
+import { registerEvaluate } from "./commands/evaluate.ts";
+import { registerResume } from "./commands/resume.ts";
+import { registerRun } from "./commands/run.ts";
+import { registerRuns } from "./commands/runs.ts";
+import type { ExecuteDeps } from "./execute-run.ts";
+import { EXIT_CONFIG, EXIT_OK, exitCodeOf } from "./exit-codes.ts";
+import { processTerminal } from "./terminal.ts";
+
+/** @returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const terminal = processTerminal();
+  const softwareVersion = readVersion();
+  const deps: ExecuteDeps = { terminal, clock: systemClock(), env: process.env, softwareVersion };
+  let code = EXIT_OK;
+  const exit = (value: number): void => {
+    code = value;
+  };
+  const program = new Command("kn")
+    .description("train one deep network as blocks on many machines, with synthetic gradients")
+    .version(softwareVersion)
+    .showHelpAfterError("(kn --help lists the commands)")
+    .exitOverride();
+  registerDemo(program, deps, exit);
+  registerRun(program, deps, exit);
+  registerResume(program, deps, exit);
+  registerEvaluate(program, deps, exit);
+  registerRuns(program, deps, exit);
+  registerDoctor(program, deps, exit);
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_CONFIG;
+    terminal.note(error instanceof Error ? error.message : String(error));
+    return exitCodeOf(error);
+  }
+}
+
+/** The package's own version; from both src/ and dist/ package.json is three folders up. */
+function readVersion(): string {
+  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,116 @@
+/**
+ * The place where one block computes: a worker thread that holds the block and, beside it, its gradient model. A thread
+ * that has died is started anew for the next one who asks.
+ */
+import {
+  type BackendInfo,
+  type BackendPreference,
+  type BlockHandle,
+  type BlockUnitOptions,
+  type ComputeWorker,
+  createComputeWorker,
+  deriveSeed,
+  GRADIENT_SOURCE_TRAITS,
+  type GradientModelHandle,
+  type LearningRateOptions,
+  openBlock,
+  openGradientModel,
+  type SliceDescription,
+} from "../../compute/index.ts";
+import { type BoundarySpec, boundariesOf, layersOfBlocks, type TrainingSpec } from "../../spec/index.ts";
+
+export interface BlockSiteOptions {
+  readonly spec: TrainingSpec;
+  readonly index: number;
+  /** What the model looks like once it is cut. */
+  readonly slices: readonly SliceDescription[];
+  readonly totalSteps: number;
+  readonly backend: BackendPreference;
+}
+
+export interface BlockSite extends AsyncDisposable {
+  readonly backend: BackendInfo | undefined;
+  openBlock(): Promise<BlockHandle>;
+  /** The gradient model of the boundary after this block. */
+  openGradientModel(): Promise<GradientModelHandle>;
+  close(): Promise<void>;
+}
+
+export function createBlockSite(options: BlockSiteOptions): BlockSite {
+  const { spec, index, slices, totalSteps } = options;
+  const slice = slices[index];
+  const layers = layersOfBlocks(spec.model)[index];
+  if (slice === undefined || layers === undefined) throw new RangeError(`there is no block ${index}`);
+  const boundary: BoundarySpec | undefined = boundariesOf(spec)[index];
+  const previous: BoundarySpec | undefined = boundariesOf(spec)[index - 1];
+  const blockName = `block-${index}`;
+  const gradientName = `gradient-${index}`;
+  let starting: Promise<ComputeWorker> | undefined;
+  let backend: BackendInfo | undefined;
+
+  const worker = (): Promise<ComputeWorker> => {
+    starting ??= createComputeWorker({ backend: options.backend }).then((started) => {
+      backend = started.backend;
+      void started.closed.then(() => {
+        starting = undefined;
+      });
+      return started;
+    });
+    return starting;
+  };
+
+  const rate = (learningRate: number): LearningRateOptions => ({
+    peak: learningRate,
+    schedule: spec.training.schedule,
+    warmup: spec.training.warmup,
+    totalSteps,
+  });
+
+  const gradientModel = async (): Promise<GradientModelHandle> => {
+    if (boundary === undefined) throw new RangeError(`there is no boundary after block ${index}`);
+    const m = boundary.gradientModel;
+    const updates = Math.ceil(totalSteps / m.learnEvery);
+    const handle = await openGradientModel(
+      await worker(),
+      gradientName,
+      {
+        boundaryShape: slice.outputShape,
+        classes: spec.model.classes,
+        spec: m,
+        seed: deriveSeed(spec.seed, gradientName),
+        retain: spec.gradients.retain,
+      },
+      { ...rate(m.optimizer.learningRate), totalSteps: updates },
+    );
+    // The block beside it may still ask: the unit ends with its worker, or when another takes its place.
+    return { ...handle, dispose: () => Promise.resolve() };
+  };
+
+  const close = async (): Promise<void> => {
+    const started = await starting?.catch(() => undefined);
+    await started?.close();
+  };
+
+  return {
+    get backend() {
+      return backend;
+    },
+    async openBlock() {
+      const source = boundary?.source ?? "task-loss";
+      const unit: BlockUnitOptions = {
+        inputShape: slice.inputShape,
+        layers,
+        seed: spec.seed,
+        optimizer: spec.training.optimizer,
+        learningRate: rate(spec.training.optimizer.learningRate),
+        source,
+        wantsInputGradient: previous !== undefined && GRADIENT_SOURCE_TRAITS[previous.source].wantsGradient,
+        retain: spec.gradients.retain,
+      };
+      return openBlock(await worker(), blockName, unit, source === "synthetic" ? gradientName : undefined);
+    },
+    openGradientModel: gradientModel,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

@@ -1,0 +1,234 @@
+/** Facts that actors publish; every field as in events.proto. Each reader throws KN_DECODE, each writer RangeError. */
+import { KnowledgeNetError } from "../../errors/index.ts";
+import {
+  type CheckpointSavedFields,
+  type EvaluationMeasuredFields,
+  type FeederMarkFields,
+  type ProgressFields,
+  type StateEnteredFields,
+  wire,
+} from "../generated/knowledgenet.ts";
+import { isSubjectToken } from "../subjects/token.ts";
+import { readCount, readNumber, readText, readToken, readWord } from "../wire/fields.ts";
+import { writeCount } from "../wire/header.ts";
+import { refusal } from "../wire/refusal.ts";
+
+/** How well a gradient model predicted one gradient. */
+export interface GradientQuality {
+  /** Of prediction and arrived gradient over the whole batch, -1 to 1. */
+  readonly cosine: number;
+  /** |prediction - arrived| / |arrived| in the 2-norm. */
+  readonly relativeError: number;
+  /** Updates of the gradient model so far. */
+  readonly updates: number;
+}
+
+/** An actor has finished with a message of the stream; also the credit for its senders. */
+export interface Progress {
+  readonly kind: "Progress";
+  /** Highest sequence up to which everything is consumed. */
+  readonly consumed: number;
+  /** Updates of this actor's weights so far. */
+  readonly applied: number;
+  /** Mean loss of the batch just trained, nats; from the last block only. */
+  readonly loss?: number | undefined;
+  /** Steps between forward and the newest gradient learnt from. */
+  readonly stalenessSteps: number;
+  readonly quality?: GradientQuality | undefined;
+  readonly computeMs: number;
+  readonly receivedBytes: number;
+  /** Messages dropped so far, by reason. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+/** Another batch of an evaluation was seen; cumulative. */
+export interface EvaluationMeasured {
+  readonly kind: "EvaluationMeasured";
+  readonly evaluation: number;
+  readonly correct: number;
+  readonly samples: number;
+  /** Sum of the samples' losses, nats. */
+  readonly lossSum: number;
+}
+
+/** An actor entered a state of its chart. */
+export interface StateEntered {
+  readonly kind: "StateEntered";
+  readonly state: string;
+}
+
+/** An actor's state is durable. */
+export interface CheckpointSaved {
+  readonly kind: "CheckpointSaved";
+  readonly name: string;
+  /** SHA-256 of the blob, 64 hex digits. */
+  readonly digest: string;
+  readonly sizeBytes: number;
+}
+
+const MARKS = {
+  "evaluation-published": wire.FeederMark.Kind.KIND_EVALUATION_PUBLISHED,
+  "epoch-ended": wire.FeederMark.Kind.KIND_EPOCH_ENDED,
+  paused: wire.FeederMark.Kind.KIND_PAUSED,
+  finished: wire.FeederMark.Kind.KIND_FINISHED,
+} as const;
+
+/** The feeder reached a mark of its schedule. */
+export interface FeederMark {
+  readonly kind: "FeederMark";
+  readonly mark: keyof typeof MARKS;
+  /** Epochs finished so far. */
+  readonly epoch: number;
+  /** The evaluation in question; 0 for the other marks. */
+  readonly evaluation: number;
+}
+
+/** Reasons of drops that one Progress may name. */
+const MAX_DROP_REASONS = 64;
+/** Characters of a state's or a blob's name. */
+const MAX_NAME = 256;
+/** SHA-256 in hex. */
+const DIGEST = /^[0-9a-f]{64}$/;
+
+export function writeProgress(progress: Progress): ProgressFields {
+  const { consumed, applied, loss, stalenessSteps, quality, computeMs, receivedBytes, drops } = progress;
+  const reasons = Object.entries(drops);
+  if (reasons.length > MAX_DROP_REASONS) throw new RangeError(`Cannot send ${reasons.length} reasons of drops`);
+  for (const [reason, count] of reasons) {
+    if (!isSubjectToken(reason)) throw new RangeError(`Cannot send drops of ${JSON.stringify(reason)}: it is no token`);
+    writeCount(`drops of ${reason}`, count);
+  }
+  return {
+    consumed: writeCount("consumed", consumed),
+    applied: writeCount("applied", applied),
+    ...(loss === undefined ? {} : { loss: writeNumber("loss", loss) }),
+    stalenessSteps: writeCount("stalenessSteps", stalenessSteps),
+    ...(quality === undefined ? {} : { quality: writeQuality(quality) }),
+    computeMs: writeNumber("computeMs", computeMs, 0),
+    receivedBytes: writeCount("receivedBytes", receivedBytes),
+    drops,
+  };
+}
+
+export function readProgress(attempt: string, fields: ProgressFields): Progress {
+  const { loss, quality } = fields;
+  const entries = Object.entries(fields.drops ?? {});
+  if (entries.length > MAX_DROP_REASONS)
+    throw refusal(attempt, `drops must name at most ${MAX_DROP_REASONS} reasons`, entries.length);
+  const drops = entries.map(
+    ([reason, count]) => [readToken(attempt, "a reason of drops", reason), readCount(attempt, "drops", count)] as const,
+  );
+  return {
+    kind: "Progress",
+    consumed: readCount(attempt, "consumed", fields.consumed),
+    applied: readCount(attempt, "applied", fields.applied),
+    ...(loss === null || loss === undefined ? {} : { loss: readNumber(attempt, "loss", loss) }),
+    stalenessSteps: readCount(attempt, "staleness_steps", fields.stalenessSteps),
+    ...(quality === null || quality === undefined
+      ? {}
+      : {
+          quality: {
+            cosine: readNumber(attempt, "cosine", quality.cosine),
+            relativeError: readNumber(attempt, "relative_error", quality.relativeError, 0),
+            updates: readCount(attempt, "updates", quality.updates),
+          },
+        }),
+    computeMs: readNumber(attempt, "compute_ms", fields.computeMs, 0),
+    receivedBytes: readCount(attempt, "received_bytes", fields.receivedBytes),
+    drops: Object.fromEntries(drops),
+  };
+}
+
+export function writeEvaluation({
+  evaluation,
+  correct,
+  samples,
+  lossSum,
+}: EvaluationMeasured): EvaluationMeasuredFields {
+  if (correct > samples) throw new RangeError(`Cannot send ${correct} correct of ${samples}`);
+  return {
+    evaluation: writeCount("evaluation", evaluation),
+    correct: writeCount("correct", correct),
+    samples: writeCount("samples", samples),
+    lossSum: writeNumber("lossSum", lossSum),
+  };
+}
+
+export function readEvaluation(attempt: string, fields: EvaluationMeasuredFields): EvaluationMeasured {
+  const correct = readCount(attempt, "correct", fields.correct);
+  const samples = readCount(attempt, "samples", fields.samples);
+  if (correct > samples) throw refusal(attempt, "correct must not exceed samples", `${correct} of ${samples}`);
+  return {
+    kind: "EvaluationMeasured",
+    evaluation: readCount(attempt, "evaluation", fields.evaluation),
+    correct,
+    samples,
+    lossSum: readNumber(attempt, "loss_sum", fields.lossSum),
+  };
+}
+
+export function writeStateName(state: string): string {
+  return writeName("state", state);
+}
+
+export function readStateEntered(attempt: string, fields: StateEnteredFields): StateEntered {
+  return { kind: "StateEntered", state: readStateName(attempt, fields.state) };
+}
+
+export function readStateName(attempt: string, state: string | null | undefined): string {
+  return readText(attempt, "state", state, MAX_NAME);
+}
+
+export function writeCheckpointSaved({ name, digest, sizeBytes }: CheckpointSaved): CheckpointSavedFields {
+  if (!DIGEST.test(digest))
+    throw new RangeError(`Cannot send the digest ${digest}: it must be 64 lower-case hex digits`);
+  return { name: writeName("name", name), digest, sizeBytes: writeCount("sizeBytes", sizeBytes) };
+}
+
+export function readCheckpointSaved(attempt: string, fields: CheckpointSavedFields): CheckpointSaved {
+  const digest = fields.digest ?? "";
+  if (!DIGEST.test(digest)) throw refusal(attempt, "digest must be 64 lower-case hex digits", digest);
+  return {
+    kind: "CheckpointSaved",
+    name: readText(attempt, "name", fields.name, MAX_NAME),
+    digest,
+    sizeBytes: readCount(attempt, "size_bytes", fields.sizeBytes),
+  };
+}
+
+export function writeFeederMark({ mark, epoch, evaluation }: FeederMark): FeederMarkFields {
+  return { kind: MARKS[mark], epoch: writeCount("epoch", epoch), evaluation: writeCount("evaluation", evaluation) };
+}
+
+export function readFeederMark(attempt: string, fields: FeederMarkFields): FeederMark {
+  return {
+    kind: "FeederMark",
+    mark: readWord(attempt, "mark", fields.kind, MARKS),
+    epoch: readCount(attempt, "epoch", fields.epoch),
+    evaluation: readCount(attempt, "evaluation", fields.evaluation),
+  };
+}
+
+function writeQuality({ cosine, relativeError, updates }: GradientQuality): NonNullable<ProgressFields["quality"]> {
+  return {
+    cosine: writeNumber("cosine", cosine),
+    relativeError: writeNumber("relativeError", relativeError, 0),
+    updates: writeCount("updates", updates),
+  };
+}
+
+function writeName(what: string, name: string): string {
+  if (name.length <= MAX_NAME) return name;
+  throw new RangeError(`Cannot send a ${what} of ${name.length} characters: at most ${MAX_NAME}`);
+}
+
+/** @throws KnowledgeNetError KN_NUMERIC on NaN and infinity: training has diverged, and that must not look like a figure. */
+function writeNumber(name: string, value: number, least = -Infinity): number {
+  if (value < least) throw new RangeError(`Cannot send ${name} ${value}: it must be at least ${least}`);
+  if (Number.isFinite(value)) return value;
+  throw new KnowledgeNetError("KN_NUMERIC", {
+    attempt: "report a figure",
+    rule: `${name} must be finite`,
+    value: String(value),
+  });
+}

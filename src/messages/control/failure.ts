@@ -1,0 +1,71 @@
+/** A `KnowledgeNetError` over the bus: one message for all of them, and one rule for errors of any other kind. */
+import {
+  type Directive,
+  directiveFor,
+  ERROR_CODES,
+  type ErrorCode,
+  isKnowledgeNetError,
+  KnowledgeNetError,
+} from "../../errors/index.ts";
+import type { FailureFields } from "../generated/knowledgenet.ts";
+import { readText } from "../wire/fields.ts";
+import { refusal } from "../wire/refusal.ts";
+
+/** What failed, and what the supervisor on the other side did about it. */
+export interface Failure {
+  readonly kind: "Failure";
+  readonly code: ErrorCode;
+  /** The whole message, for a reader. */
+  readonly message: string;
+  readonly directive: Directive;
+}
+
+/** Longer messages are cut when they are sent and refused when they come, characters. */
+const MAX_MESSAGE = 2048;
+
+const DIRECTIVES: readonly string[] = ["resume", "restart", "stop", "escalate"] satisfies Directive[];
+
+/** What goes over the bus. An error that is not ours is a bug and goes as KN_INVARIANT; its directive stays its own. */
+export function failureOf(error: unknown): Failure {
+  const text = error instanceof Error ? error.message : String(error);
+  return {
+    kind: "Failure",
+    code: isKnowledgeNetError(error) ? error.code : "KN_INVARIANT",
+    message: readable(text),
+    directive: directiveFor(error),
+  };
+}
+
+/** The error for whoever asked: the code of the failure, its message within ours. */
+export function errorOf({ code, message }: Failure): KnowledgeNetError {
+  return new KnowledgeNetError(code, {
+    attempt: "have a request done",
+    rule: "the actor that was asked must not fail",
+    value: JSON.stringify(message),
+  });
+}
+
+export function writeFailure({ code, message, directive }: Failure): FailureFields {
+  return { code, message: readable(message), directive };
+}
+
+/** @throws KnowledgeNetError KN_DECODE. */
+export function readFailure(attempt: string, fields: FailureFields): Failure {
+  const { code, directive } = fields;
+  if (!isErrorCode(code)) throw refusal(attempt, "code must be one of ours", code);
+  if (!isDirective(directive)) throw refusal(attempt, `directive must be one of ${DIRECTIVES.join(", ")}`, directive);
+  return { kind: "Failure", code, message: readText(attempt, "message", fields.message, MAX_MESSAGE), directive };
+}
+
+/** Short enough, and UTF-8 can carry it: half a surrogate pair, which the cut may leave, has no encoding. */
+function readable(text: string): string {
+  return text.slice(0, MAX_MESSAGE).replace(/\p{Surrogate}/gu, "\ufffd");
+}
+
+function isErrorCode(text: string | null | undefined): text is ErrorCode {
+  return (ERROR_CODES as readonly (string | null | undefined)[]).includes(text);
+}
+
+function isDirective(text: string | null | undefined): text is Directive {
+  return text !== null && text !== undefined && DIRECTIVES.includes(text);
+}

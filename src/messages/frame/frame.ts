@@ -1,0 +1,171 @@
+/**
+ * The messages that carry tensors, as they go over the bus: each is a Frame. Encoders refuse what a receiver would
+ * refuse; the decoder takes any bytes and gives a valid message or an error, in time and memory bounded by `DecodeLimits`.
+ */
+import { KnowledgeNetError } from "../../errors/index.ts";
+import { type ActivationFields, type FrameFields, type GradientFields, wire } from "../generated/knowledgenet.ts";
+import { readTensor, type TensorCodec, type TensorLimits } from "../tensor/tensor-codec.ts";
+import { bytesOf, type TensorView } from "../tensor/tensor-view.ts";
+import { decodeWire } from "../wire/bounded-reader.ts";
+import { readCount, readWord } from "../wire/fields.ts";
+import { type Header, readHeader, writeCount, writeHeader } from "../wire/header.ts";
+import { refusal } from "../wire/refusal.ts";
+import { type Chunk, readChunk } from "./chunk.ts";
+import { writeFrame } from "./frame-writer.ts";
+
+const PHASES = { train: wire.Phase.PHASE_TRAIN, evaluate: wire.Phase.PHASE_EVALUATE } as const;
+const ORIGINS = {
+  true: wire.GradientOrigin.GRADIENT_ORIGIN_TRUE,
+  bootstrapped: wire.GradientOrigin.GRADIENT_ORIGIN_BOOTSTRAPPED,
+  synthetic: wire.GradientOrigin.GRADIENT_ORIGIN_SYNTHETIC,
+} as const;
+
+/** What a receiver does with a batch: forward, backward and update; or forward only. */
+export type Phase = keyof typeof PHASES;
+
+/** Where a gradient comes from: the loss; a block that was itself fed a prediction; a gradient model. */
+export type GradientOrigin = keyof typeof ORIGINS;
+
+/** A batch at a boundary, with its labels. */
+export interface Activation {
+  readonly header: Header;
+  readonly phase: Phase;
+  /** [batch, ...boundary shape]. */
+  readonly tensor: TensorView;
+  /** [batch] i32, 0 or more. */
+  readonly labels: TensorView;
+  /** Which evaluation, counted from 1; 0 in training. */
+  readonly evaluation: number;
+}
+
+/** The gradient of the summed loss by the activation at a boundary, per sample. */
+export interface Gradient {
+  /** `sequence` and `step` are those of the activation that it belongs to. */
+  readonly header: Header;
+  readonly origin: GradientOrigin;
+  /** [batch, ...boundary shape]. */
+  readonly tensor: TensorView;
+}
+
+export type Frame =
+  | { readonly kind: "activation"; readonly activation: Activation }
+  | { readonly kind: "gradient"; readonly gradient: Gradient }
+  | { readonly kind: "chunk"; readonly chunk: Chunk };
+
+export interface DecodeLimits extends TensorLimits {
+  /** Size of the message, bytes. @default 64 MiB */
+  readonly maxBytes?: number;
+  /** Refuses what is more than `span` steps older than step `newest`. @default nothing is too old */
+  readonly stepWindow?: { readonly newest: number; readonly span: number };
+}
+
+/** 64 MiB: an activation of [256, 64, 64, 16] in f32. */
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+
+const ATTEMPT = "decode a frame";
+
+/**
+ * @param codec of the tensor; labels are always raw.
+ * @throws KnowledgeNetError KN_NUMERIC on a value that is not finite or too large for the codec; TypeError, RangeError
+ * on what is no activation: the sender has a bug.
+ */
+export function encodeActivation(activation: Activation, codec: TensorCodec): Uint8Array {
+  const { header, phase, tensor, labels, evaluation } = activation;
+  const [batch] = tensor.shape;
+  if (
+    labels.dtype !== "i32" ||
+    labels.shape.length !== 1 ||
+    labels.shape[0] !== batch ||
+    labels.values.length !== batch
+  ) {
+    throw new RangeError(
+      `Cannot encode an activation as its labels must be i32 [${batch ?? "batch"}]: [${labels.shape.join(", ")}]`,
+    );
+  }
+  if ((phase === "train") !== (evaluation === 0)) {
+    throw new RangeError(`Cannot encode an activation to ${phase} with evaluation ${evaluation}`);
+  }
+  const rest = wire.Activation.encode({
+    header: writeHeader(header),
+    phase: PHASES[phase],
+    labels: {
+      dtype: wire.DType.DTYPE_I32,
+      shape: labels.shape,
+      codec: wire.Codec.CODEC_RAW,
+      data: bytesOf(labels.values),
+    },
+    evaluation: writeCount("evaluation", evaluation),
+  }).finish();
+  return writeFrame({ contentField: 1, rest, tensorField: 3, tensor }, codec);
+}
+
+/** @throws as `encodeActivation`. */
+export function encodeGradient({ header, origin, tensor }: Gradient, codec: TensorCodec): Uint8Array {
+  if (tensor.dtype !== "f32") throw new TypeError(`Cannot encode a gradient of ${tensor.dtype}: it must be f32`);
+  const rest = wire.Gradient.encode({ header: writeHeader(header), origin: ORIGINS[origin] }).finish();
+  return writeFrame({ contentField: 2, rest, tensorField: 3, tensor }, codec);
+}
+
+/**
+ * Reads any frame. `raw` tensors and the parts of a chunk may be views on `data`: copy what outlives it.
+ * @throws KnowledgeNetError KN_DECODE on anything that is not a valid frame; KN_STALE on one outside the step window.
+ */
+export function decodeFrame(data: Uint8Array, limits: DecodeLimits = {}): Frame {
+  const { maxBytes = DEFAULT_MAX_BYTES } = limits;
+  return decodeWire(wire.Frame, data, { attempt: ATTEMPT, maxBytes }, (fields) => readFrame(fields, limits));
+}
+
+function readFrame(fields: FrameFields, limits: DecodeLimits): Frame {
+  const { activation, gradient, chunk } = fields;
+  if (activation) return { kind: "activation", activation: readActivation(activation, limits) };
+  if (gradient) return { kind: "gradient", gradient: readGradient(gradient, limits) };
+  if (chunk) return { kind: "chunk", chunk: readChunk(ATTEMPT, chunk) };
+  throw refusal(ATTEMPT, "it must have a known content", "none");
+}
+
+function readActivation(fields: ActivationFields, limits: DecodeLimits): Activation {
+  const header = readFreshHeader(fields, limits);
+  const phase = readWord(ATTEMPT, "phase", fields.phase, PHASES);
+  const evaluation = readCount(ATTEMPT, "evaluation", fields.evaluation);
+  if ((phase === "train") !== (evaluation === 0)) {
+    throw refusal(ATTEMPT, "evaluation must be 0 in training and 1 or more in evaluation", evaluation);
+  }
+  const labels = readTensor(ATTEMPT, fields.labels, limits);
+  if (labels.dtype !== "i32" || labels.shape.length !== 1 || labels.values.some((label) => label < 0)) {
+    throw refusal(
+      ATTEMPT,
+      "labels must be i32 [batch], each 0 or more",
+      `${labels.dtype} [${labels.shape.join(", ")}]`,
+    );
+  }
+  const tensor = readTensor(ATTEMPT, fields.tensor, limits);
+  if (tensor.shape[0] !== labels.shape[0]) {
+    throw refusal(
+      ATTEMPT,
+      "there must be a label for each sample",
+      `[${tensor.shape.join(", ")}] and [${labels.shape.join(", ")}]`,
+    );
+  }
+  return { header, phase, tensor, labels, evaluation };
+}
+
+function readGradient(fields: GradientFields, limits: DecodeLimits): Gradient {
+  const header = readFreshHeader(fields, limits);
+  const origin = readWord(ATTEMPT, "origin", fields.origin, ORIGINS);
+  const tensor = readTensor(ATTEMPT, fields.tensor, limits);
+  if (tensor.dtype !== "f32") throw refusal(ATTEMPT, "a gradient must be f32", tensor.dtype);
+  return { header, origin, tensor };
+}
+
+/** The header first: what is too old is refused before its tensor costs anything. */
+function readFreshHeader(fields: Pick<GradientFields, "header">, { stepWindow }: DecodeLimits): Header {
+  const header = readHeader(ATTEMPT, fields.header);
+  if (stepWindow !== undefined && header.step < stepWindow.newest - stepWindow.span) {
+    throw new KnowledgeNetError("KN_STALE", {
+      attempt: "take a frame",
+      rule: `it must be at most ${stepWindow.span} steps older than step ${stepWindow.newest}`,
+      value: `step ${header.step} from ${header.sender}`,
+    });
+  }
+  return header;
+}

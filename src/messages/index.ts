@@ -1,0 +1,46 @@
+/**
+ * Everything that goes over the bus, as plain values: bytes to typed messages and back, and the names of subjects.
+ * Pure: no I/O, no clock. Whatever comes in, a decoder gives a valid value or throws KN_DECODE (KN_STALE).
+ *
+ * @example
+ * bus.publish(runSubject("demo", "act", 0), encodeActivation(activation, "int8-channel"));
+ *
+ * const frame = decodeFrame(message.data, { maxBytes: 8 * 1024 * 1024 });
+ * if (frame.kind === "activation") train(frame.activation);
+ */
+export {
+  type ActorState,
+  type Command,
+  type CommandReply,
+  decodeCommand,
+  decodeCommandReply,
+  encodeCommand,
+  encodeCommandReply,
+} from "./control/command.ts";
+export { decodeEvent, encodeEvent, type Event, type Fact } from "./control/event.ts";
+export type {
+  CheckpointSaved,
+  EvaluationMeasured,
+  FeederMark,
+  GradientQuality,
+  Progress,
+  StateEntered,
+} from "./control/facts.ts";
+export { errorOf, type Failure, failureOf } from "./control/failure.ts";
+export type { Chunk } from "./frame/chunk.ts";
+export { type ChunkAssembler, type ChunkAssemblerOptions, createChunkAssembler, splitFrame } from "./frame/chunking.ts";
+export {
+  type Activation,
+  type DecodeLimits,
+  decodeFrame,
+  encodeActivation,
+  encodeGradient,
+  type Frame,
+  type Gradient,
+  type GradientOrigin,
+  type Phase,
+} from "./frame/frame.ts";
+export * from "./subjects/index.ts";
+export { encodedTensorBytes, type TensorCodec } from "./tensor/tensor-codec.ts";
+export type { DType, TensorView } from "./tensor/tensor-view.ts";
+export type { Header } from "./wire/header.ts";

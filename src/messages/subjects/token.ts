@@ -1,0 +1,14 @@
+/** What one token of a subject may be: a run, an actor, a slice, a node, a model. */
+const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** The runs' names that would read as another branch of the tree. */
+const RESERVED = new Set(["node", "infer", "observe"]);
+
+export function isSubjectToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+/** A token that names a run. */
+export function isRunName(text: string): boolean {
+  return TOKEN.test(text) && !RESERVED.has(text);
+}

@@ -1,0 +1,101 @@
+/**
+ * Protobuf decoding that a hostile message cannot make expensive. pbjs's static code reads through a `Reader`; this one
+ * counts what it hands out, so that memory and time are bounded by what a real message needs and not by the input:
+ * - each message has a budget of fields, unknown ones and packed elements included;
+ * - a text has at most `MAX_TEXT_BYTES`;
+ * - uint64 comes out as a number and is refused beyond 2^53 - 1, so that no `Long` ever appears;
+ * - bytes come out as views on the input, never as copies.
+ */
+import protobuf from "protobufjs/minimal.js";
+import { isKnowledgeNetError } from "../../errors/index.ts";
+import type { WireCodec } from "../generated/knowledgenet.ts";
+import { refusal } from "./refusal.ts";
+
+/**
+ * Fields of one message, nested ones and elements of repeated fields together. The largest real one, a Progress with a
+ * counter for each reason of a drop, has about a hundred; the rest is room for fields that later versions add.
+ */
+const MAX_FIELDS = 512;
+
+/** The longest text there is, the message of a Failure, has 2,048 characters. */
+const MAX_TEXT_BYTES = 8192;
+
+class BoundedReader extends protobuf.Reader {
+  #budget = MAX_FIELDS;
+
+  #spend(): void {
+    this.#budget -= 1;
+    if (this.#budget < 0) throw new RangeError(`more than ${MAX_FIELDS} fields`);
+  }
+
+  override tag(): number {
+    this.#spend();
+    return super.tag();
+  }
+
+  /** Packed elements, which the base class would push without limit. */
+  override uint32s(array: number[] = []): number[] {
+    const end = this.uint32() + this.pos;
+    if (end > this.len) throw new RangeError("a packed field ends beyond its message");
+    while (this.pos < end) {
+      this.#spend();
+      array.push(this.uint32());
+    }
+    if (this.pos !== end) throw new RangeError("a packed element ends beyond its field");
+    return array;
+  }
+
+  override stringVerify(): string {
+    const start = this.pos;
+    const bytes = this.uint32();
+    if (bytes > MAX_TEXT_BYTES) throw new RangeError(`a text of ${bytes} bytes, above ${MAX_TEXT_BYTES}`);
+    this.pos = start;
+    return super.stringVerify();
+  }
+
+  /** Typed `Long` by the base class, which this code never loads. */
+  override uint64(): never {
+    let value = 0;
+    let scale = 1;
+    for (let index = 0; index < 10; index += 1) {
+      if (this.pos >= this.len) throw new RangeError("a varint ends beyond its message");
+      const byte = this.buf[this.pos] ?? 0;
+      this.pos += 1;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (!Number.isSafeInteger(value)) throw new RangeError("a uint64 above 2^53 - 1");
+        return value as never;
+      }
+      scale *= 128;
+    }
+    throw new RangeError("a varint of more than 10 bytes");
+  }
+}
+
+/**
+ * Decodes `data` and hands the fields to `read`, which makes the domain's value of them.
+ * @param attempt what to call it in an error: "decode a frame".
+ * @throws KnowledgeNetError KN_DECODE on anything malformed or longer than `maxBytes`; what `read` throws of its own kind.
+ */
+export function decodeWire<Fields, Value>(
+  codec: WireCodec<Fields>,
+  data: Uint8Array,
+  { attempt, maxBytes }: { readonly attempt: string; readonly maxBytes: number },
+  read: (fields: Fields) => Value,
+): Value {
+  if (data.byteLength > maxBytes) throw refusal(attempt, `it must have at most ${maxBytes} bytes`, data.byteLength);
+  // A Buffer's subarrays would be Buffers, whose `slice` is a view: callers get plain arrays whatever came in.
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  let fields: Fields;
+  try {
+    fields = codec.decode(new BoundedReader(bytes));
+  } catch (error) {
+    throw refusal(attempt, "it must be well-formed protobuf", error instanceof Error ? error.message : "", error);
+  }
+  try {
+    return read(fields);
+  } catch (error) {
+    if (isKnowledgeNetError(error)) throw error;
+    throw refusal(attempt, "its fields must be readable", error instanceof Error ? error.message : "", error);
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * Time behind a port: the real one, and one that moves only when told to.
+ *
+ * @example
+ * const clock = simulatedClock();
+ * clock.setTimeout(() => console.log("a second has passed"), 1_000);
+ * await clock.advance(1_000); // a second has passed
+ */
+export type { Clock, TimerHandle } from "./clock.ts";
+export { type SimulatedClock, type SimulatedClockOptions, simulatedClock } from "./simulated-clock.ts";
+export { systemClock } from "./system-clock.ts";

@@ -1,0 +1,21 @@
+/**
+ * The one door to the NATS client library: `bus/nats` and `store/jetstream` come in here, nobody else.
+ *
+ * @example
+ * const { connection, description } = await connectNats({ servers: "nats://127.0.0.1:4222", name: "demo" });
+ * console.log(description, connection.info?.version);
+ * await connection.close();
+ */
+export {
+  ErrorCode,
+  Events,
+  type JetStreamClient,
+  type JetStreamManager,
+  type KV,
+  type NatsConnection,
+  NatsError,
+  type ObjectStore,
+  StorageType,
+} from "nats";
+export { connectNats, type NatsDeps, type NatsLink, type NatsOptions } from "./connection.ts";
+export { isCredentialError, messageOf } from "./nats-errors.ts";

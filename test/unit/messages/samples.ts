@@ -1,0 +1,123 @@
+/** Real messages, and arbitrary ones, that the tests of this folder share. */
+import fc from "fast-check";
+import {
+  type Activation,
+  type Command,
+  type CommandReply,
+  type Event,
+  type Gradient,
+  type Header,
+  type Progress,
+  type TensorCodec,
+  type TensorView,
+} from "../../../src/messages/index.ts";
+
+export const CODECS = ["raw", "bf16", "int8-channel", "int8-block"] as const satisfies readonly TensorCodec[];
+
+export const header: Header = { run: "demo", sender: "block-0", sequence: 7, step: 6, version: 5, fence: 2 };
+
+/** f32 values in `shape`, spread over both signs, the same each time. */
+export function floats(shape: readonly number[], scale = 1): TensorView & { readonly dtype: "f32" } {
+  const elements = shape.reduce((product, extent) => product * extent, 1);
+  return {
+    dtype: "f32",
+    shape,
+    values: Float32Array.from({ length: elements }, (_, index) => Math.sin(index * 1.7) * scale),
+  };
+}
+
+export function labels(batch: number): TensorView & { readonly dtype: "i32" } {
+  return { dtype: "i32", shape: [batch], values: Int32Array.from({ length: batch }, (_, index) => index % 10) };
+}
+
+export function activation(changes: Partial<Activation> = {}): Activation {
+  return { header, phase: "train", tensor: floats([4, 3, 5]), labels: labels(4), evaluation: 0, ...changes };
+}
+
+export function gradient(changes: Partial<Gradient> = {}): Gradient {
+  return { header, origin: "true", tensor: floats([4, 6], 1e-3), ...changes };
+}
+
+export const progress: Progress = {
+  kind: "Progress",
+  consumed: 12,
+  applied: 9,
+  loss: 0.25,
+  stalenessSteps: 3,
+  quality: { cosine: 0.75, relativeError: 0.5, updates: 8 },
+  computeMs: 1.5,
+  receivedBytes: 4096,
+  drops: { duplicate: 2, stale: 1 },
+};
+
+const evaluation = { kind: "EvaluationMeasured", evaluation: 2, correct: 98, samples: 100, lossSum: 7.25 } as const;
+const saved = {
+  kind: "CheckpointSaved",
+  name: "demo.block-0.3",
+  digest: "0123456789abcdef".repeat(4),
+  sizeBytes: 1024,
+} as const;
+const failure = {
+  kind: "Failure",
+  code: "KN_NUMERIC",
+  message: "KN_NUMERIC: Cannot go on",
+  directive: "restart",
+} as const;
+
+export const facts: readonly Event["fact"][] = [
+  progress,
+  evaluation,
+  { kind: "StateEntered", state: "running.idle" },
+  failure,
+  saved,
+  { kind: "FeederMark", mark: "evaluation-published", epoch: 1, evaluation: 2 },
+];
+
+export const commands: readonly Command[] = [
+  { kind: "StartFeeding" },
+  { kind: "PauseFeeding" },
+  { kind: "SaveCheckpoint", generation: 3 },
+  { kind: "StopActor" },
+  { kind: "ReportState" },
+];
+
+export const replies: readonly CommandReply[] = [
+  { kind: "Done" },
+  saved,
+  failure,
+  { kind: "ActorState", state: "running.idle", progress, evaluation },
+];
+
+/** Integers that a uint64 carries here, the edges often. */
+export const anyCount = fc.oneof(
+  fc.maxSafeNat(),
+  fc.constantFrom(0, 1, 127, 128, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER),
+);
+
+export const anyToken = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+
+export const anyRun = anyToken.filter((token) => !["node", "infer", "observe"].includes(token));
+
+export const anyHeader: fc.Arbitrary<Header> = fc.record(
+  { run: anyRun, sender: anyToken, sequence: anyCount, step: anyCount, version: anyCount, fence: anyCount },
+  { noNullPrototype: true },
+);
+
+/** Finite f32 values of every magnitude that all codecs take, subnormals and zeros of both signs included. */
+export const anyValue = fc.oneof(
+  { weight: 4, arbitrary: fc.float({ noNaN: true, noDefaultInfinity: true, min: -1000, max: 1000 }) },
+  {
+    weight: 1,
+    arbitrary: fc.float({ noNaN: true, noDefaultInfinity: true, min: Math.fround(-3e38), max: Math.fround(3e38) }),
+  },
+);
+
+/** A batch of 1 to 6 samples at a boundary of up to three axes. */
+export const anyFloats: fc.Arbitrary<TensorView & { readonly dtype: "f32" }> = fc
+  .array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 4 })
+  .chain((shape) => {
+    const elements = shape.reduce((product, extent) => product * extent, 1);
+    return fc
+      .array(anyValue, { minLength: elements, maxLength: elements })
+      .map((values) => ({ dtype: "f32" as const, shape, values: new Float32Array(values) }));
+  });
