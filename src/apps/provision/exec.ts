@@ -80,5 +80,5 @@ export function failureLine(result: ExecResult): string {
   const telling =
     lines.find((line) => /^(\w*error|fatal)\b[^:]*:/i.test(line)) ??
     lines.find((line) => /\b(error|fatal|denied|forbidden|not found|no matching)\b/i.test(line));
-  return (telling ?? lines.at(-1) ?? `exit code ${result.code}`).slice(0, 240);
+  return (telling ?? lines.at(-1) ?? `exit code ${String(result.code)}`).slice(0, 240);
 }

@@ -50,8 +50,7 @@ const BACKEND_DETAIL: Readonly<Record<BackendName, string>> = {
 export async function inspect(options: InspectOptions = {}, host: Host = realHost()): Promise<readonly Finding[]> {
   const root = options.root ?? PACKAGE_ROOT;
   const native = probeBackend("native", root, host);
-  return Promise.all([
-    inspectNode(host),
+  const asked = await Promise.all([
     inspectBackend("native", native, root),
     inspectBackend("wasm", probeBackend("wasm", root, host), root),
     inspectBackend("cpu", probeBackend("cpu", root, host), root),
@@ -61,8 +60,8 @@ export async function inspect(options: InspectOptions = {}, host: Host = realHos
     inspectGo(host),
     inspectPython(host),
     inspectCompiler(host),
-    inspectMnist(root),
   ]);
+  return [inspectNode(host), ...asked, inspectMnist(root)];
 }
 
 function inspectNode(host: Host): Finding {
@@ -113,7 +112,7 @@ async function inspectTool(name: ToolName, root: string, host: Host): Promise<Fi
     return { ...finding, state: "present", version, detail: path };
   } catch (error) {
     if (!isKnowledgeNetError(error, "KN_CONFIG")) throw error;
-    return { ...finding, state: "degraded", detail: `${error.rule}: ${error.value}`, remedy: `unset ${tool.variable}` };
+    return { ...finding, state: "degraded", detail: [error.rule, error.value].join(": "), remedy: `unset ${tool.variable}` };
   }
 }
 

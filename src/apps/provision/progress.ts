@@ -34,7 +34,9 @@ export function createProgress(stream: ProgressStream): Progress {
   let timer: NodeJS.Timeout | undefined;
   const isTerminal = stream.isTTY === true;
 
-  const clear = (): void => void (isTerminal && stream.write("\r\u001b[2K"));
+  const clear = (): void => {
+    if (isTerminal) stream.write("\r\u001b[2K");
+  };
   const draw = (): void => {
     const texts = [...running].map((step) => step.describe());
     if (isTerminal) {

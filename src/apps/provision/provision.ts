@@ -76,7 +76,7 @@ export function formatReport(report: ProvisionReport): string {
     const key = state === "ok" ? name : verdict;
     groups.set(key, [...(groups.get(key)?.slice(0, -1) ?? []), title, verdict]);
   }
-  return [...groups.values()].map((parts) => `${parts.slice(0, -1).join(", ")} ${parts.at(-1)}`).join(", ");
+  return [...groups.values()].map((parts) => [parts.slice(0, -1).join(", "), ...parts.slice(-1)].join(" ")).join(", ");
 }
 
 /** Two lanes side by side: the wheel waits for the network while Go keeps the cores busy. Go builds go one by one. */

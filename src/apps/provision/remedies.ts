@@ -6,25 +6,23 @@ import { GO_VERSION } from "./pins.ts";
 
 export type Prerequisite = "pip" | "compiler" | "container runtime";
 
-/** Package names per package manager. */
-const PACKAGES: Readonly<Record<Prerequisite, Readonly<Record<string, string>>>> = {
+/** Package managers and how each installs, the likeliest first. */
+const INSTALL = { "apt-get": "apt-get install -y", dnf: "dnf install -y", apk: "apk add", brew: "brew install" } as const;
+
+type PackageManager = keyof typeof INSTALL;
+
+const PACKAGES: Readonly<Record<Prerequisite, Readonly<Record<PackageManager, string>>>> = {
   pip: { "apt-get": "python3-pip", dnf: "python3-pip", apk: "py3-pip", brew: "python" },
   compiler: { "apt-get": "build-essential python3", dnf: "gcc-c++ make python3", apk: "build-base python3", brew: "gcc" },
   "container runtime": { "apt-get": "podman", dnf: "podman", apk: "podman", brew: "podman" },
-};
-
-const INSTALL: Readonly<Record<string, string>> = {
-  "apt-get": "apt-get install -y",
-  dnf: "dnf install -y",
-  apk: "apk add",
-  brew: "brew install",
 };
 
 /** Go's names of what Node calls x64 and arm64. */
 const GO_ARCH: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
 
 export function remedyFor(host: Host, what: Prerequisite): string {
-  const manager = Object.keys(INSTALL).find((name) => isOnPath(host, name)) ?? "apt-get";
+  const managers = Object.keys(INSTALL) as PackageManager[];
+  const manager = managers.find((name) => isOnPath(host, name)) ?? "apt-get";
   const asRoot = host.isSuperuser || manager === "brew" ? "" : "sudo ";
   return `${asRoot}${INSTALL[manager]} ${PACKAGES[what][manager]}`;
 }

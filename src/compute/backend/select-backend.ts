@@ -1,79 +1,72 @@
 /**
- * Which library computes: libtensorflow through tfjs-node, WebAssembly, or plain JavaScript. Chosen once per thread.
+ * Which library computes: libtensorflow through tfjs-node, WebAssembly with our training kernels, or plain JavaScript.
+ * Chosen once per thread, by what works there rather than by what is installed.
  */
-import { createRequire } from "node:module";
-import { dirname } from "node:path";
-import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import { KnowledgeNetError } from "../../errors/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { registerWasmKernels } from "../wasm-kernels/index.ts";
+import { BACKEND_NAMES, type BackendInfo, type BackendName, type BackendPreference, TFJS_BACKENDS } from "./backend-info.ts";
+import { loadNative, nativeThreads } from "./native-backend.ts";
 import { TRAINING_KERNELS } from "./training-kernels.ts";
+import { loadWasm } from "./wasm-backend.ts";
 
-export const BACKEND_NAMES = ["native", "wasm", "cpu"] as const;
-export type BackendName = (typeof BACKEND_NAMES)[number];
-/** `auto`: the first of native, wasm, cpu that works. */
-export type BackendPreference = BackendName | "auto";
-
-export interface BackendInfo {
-  readonly name: BackendName;
-  /** Name in tfjs. */
-  readonly tfjsBackend: "tensorflow" | "wasm" | "cpu";
-  /** Of libtensorflow for native, of tfjs otherwise. */
-  readonly version: string;
-  /** Kernels that training may need and this backend lacks. */
-  readonly missingTrainingKernels: readonly string[];
-}
-
-const TFJS_NAMES = { native: "tensorflow", wasm: "wasm", cpu: "cpu" } as const;
-const require = createRequire(import.meta.url);
-
-/** Rejects with KN_UNAVAILABLE when a backend that was asked for by name does not load or does not compute. */
+/**
+ * Makes a backend this thread's own, for tensors made from here on. `auto` takes the first of native, wasm, cpu that
+ * loads and computes.
+ * @throws KnowledgeNetError KN_UNAVAILABLE when the backend asked for by name does not; the backend before stays.
+ */
 export async function selectBackend(preference: BackendPreference): Promise<BackendInfo> {
   // Without this tfjs greets every plain start with an advertisement for tfjs-node.
   tf.env().set("PROD", true);
-  const names = preference === "auto" ? BACKEND_NAMES : [preference];
-  let failure: unknown;
-  for (const name of names) {
+  if (preference !== "auto") return open(preference);
+  for (const name of BACKEND_NAMES) {
     try {
       return await open(name);
     } catch (error) {
-      failure = error;
+      if (name === "cpu" || !isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
     }
   }
-  throw new KnowledgeNetError("KN_UNAVAILABLE", {
-    attempt: `compute on the ${preference} backend`,
-    rule: "it must load and multiply two matrices",
-    value: failure instanceof Error ? (failure.message.split("\n")[0] ?? "") : String(failure),
-    remedy: "run `npm run setup`, or leave --backend out",
-    cause: failure,
-  });
+  throw new RangeError("BACKEND_NAMES is empty");
 }
 
 async function open(name: BackendName): Promise<BackendInfo> {
-  let version: string = tf.version_core;
-  if (name === "native") version = loadNative();
-  if (name === "wasm") await loadWasm();
-  const tfjsBackend = TFJS_NAMES[name];
-  if (!(await tf.setBackend(tfjsBackend))) throw new Error(`tfjs has no backend ${tfjsBackend}`);
-  await tf.ready();
-  if (name === "wasm") registerWasmKernels();
-  const product = tf.tidy(() => tf.matMul(tf.ones([2, 2]), tf.ones([2, 2])).dataSync()[0]);
-  if (product !== 2) throw new Error(`a product of two matrices gave ${product} instead of 2`);
-  const missingTrainingKernels = TRAINING_KERNELS.filter((kernel) => tf.getKernel(kernel, tfjsBackend) === undefined);
-  return { name, tfjsBackend, version, missingTrainingKernels };
+  const before = tf.engine().backendName as string | undefined;
+  const tfjsBackend = TFJS_BACKENDS[name];
+  try {
+    const version = name === "native" ? loadNative() : tf.version_core;
+    if (name === "wasm") loadWasm();
+    if (!(await tf.setBackend(tfjsBackend))) throw new Error(`tfjs cannot start its backend "${tfjsBackend}"`);
+    if (name === "wasm") registerWasmKernels();
+    checkArithmetic();
+    return {
+      name,
+      tfjsBackend,
+      version,
+      threads: name === "native" ? nativeThreads() : 1,
+      missingTrainingKernels: TRAINING_KERNELS.filter((kernel) => tf.getKernel(kernel, tfjsBackend) === undefined),
+    };
+  } catch (cause) {
+    if (before !== undefined && tf.findBackend(before) !== null) await tf.setBackend(before);
+    throw new KnowledgeNetError("KN_UNAVAILABLE", {
+      attempt: `compute on the ${name} backend`,
+      rule: "it must load and give the gradients of a small convolution",
+      value: cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause),
+      remedy: "run `npm run setup`, or choose another backend (auto takes the best one that works)",
+      cause,
+    });
+  }
 }
 
-/** @returns the version of libtensorflow. */
-function loadNative(): string {
-  // tfjs-node 4.22 still calls what Node 23 has taken away.
-  const legacy = util as unknown as { isNullOrUndefined?: (value: unknown) => boolean };
-  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
-  const native = require("@tensorflow/tfjs-node") as { version: Record<string, string> };
-  const backend = tf.findBackend("tensorflow") as unknown as { binding?: { TF_Version?: string } } | null;
-  return backend?.binding?.TF_Version ?? native.version["tfjs-node"] ?? "unknown";
-}
-
-async function loadWasm(): Promise<void> {
-  const wasm = (await import("@tensorflow/tfjs-backend-wasm")) as typeof import("@tensorflow/tfjs-backend-wasm");
-  wasm.setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm"))}/`);
+/** A library of the wrong version loads, and fails or lies at the first kernel. */
+function checkArithmetic(): void {
+  tf.tidy(() => {
+    const x: tf.Tensor4D = tf.ones([1, 3, 3, 1]);
+    const w: tf.Tensor4D = tf.ones([2, 2, 1, 1]);
+    const gradients = tf.grads((input: tf.Tensor, filter: tf.Tensor) =>
+      tf.conv2d(input as tf.Tensor4D, filter as tf.Tensor4D, 1, "valid").sum(),
+    )([x, w]);
+    // [1, 2, 2, 1] outputs: each tap saw 4 ones; 4 outputs x 4 taps fall on the inputs.
+    const [dx, dw] = gradients.map((gradient) => gradient.sum().dataSync()[0]);
+    if (dx !== 16 || dw !== 16) throw new Error(`gradients that sum to 16 and 16 came out as ${dx} and ${dw}`);
+  });
 }

@@ -5,7 +5,7 @@ import type { GradientSource } from "./gradient-source.ts";
 export function syntheticSource(gradientModel: () => GradientModel): GradientSource {
   return {
     atOnce: ({ step, output, labels }) => ({
-      gradient: gradientModel().predict(step, output, labels).clone(),
+      gradient: gradientModel().predict(step, output, labels),
       origin: "synthetic",
     }),
     onArrival: () => ({}), // the gradient model actor hears the same subject and teaches M

@@ -31,7 +31,9 @@ export interface Slice {
   readonly version: number;
   /** Inference forward, moving statistics of batch norm. The result is the caller's. */
   infer(inputs: readonly tf.Tensor[]): tf.Tensor;
-  /** Training forward for `step`. Takes over `inputs`. */
+  /** Training forward without a backward to come: batch statistics, the step's dropout. The result is the caller's. */
+  forward(inputs: readonly tf.Tensor[], step: number): tf.Tensor;
+  /** Training forward for `step`, to be followed by `update`. Takes over `inputs`. */
   record(inputs: readonly tf.Tensor[], step: number): Recording;
   /**
    * Backward of a recording and one update. `outputGradient` is borrowed, the recording ends.
@@ -71,6 +73,10 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
       return optimizer.updates;
     },
     infer: (inputs) => tf.tidy(() => apply(inputs, false)),
+    forward(inputs, step) {
+      for (const dropout of dropouts) dropout.step = step;
+      return tf.tidy(() => apply(inputs, true));
+    },
     record(inputs, step) {
       for (const dropout of dropouts) dropout.step = step;
       const tape = recordTape(() => apply(inputs, true));

@@ -1,1 +1,2 @@
+export const OWN_KERNELS: readonly string[] = [];
 export function registerWasmKernels(): void {}

@@ -102,10 +102,11 @@ export function createComputeHost(): ComputeCalls {
     predict({ unit, step, activation, labels }) {
       const { model } = find(unit, "gradient-model");
       const inputs = [toTensor(activation), toTensor(labels)] as const;
+      const prediction = model.predict(step, ...inputs);
       try {
-        return toData(model.predict(step, ...inputs), "a synthetic gradient");
+        return toData(prediction, "a synthetic gradient");
       } finally {
-        tf.dispose([...inputs]);
+        tf.dispose([...inputs, prediction]);
       }
     },
     learn({ unit, step, gradient }) {

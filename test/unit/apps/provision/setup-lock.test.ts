@@ -40,7 +40,7 @@ describe("withSetupLock", () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "lock");
     await writeFile(path, `${await deadProcess()} ${hostname()} 0`);
-    expect(await withSetupLock(path, host, async () => "done", { ...quick, waitMs: 0 })).toBe("done");
+    expect(await withSetupLock(path, host, () => Promise.resolve("done"), { ...quick, waitMs: 0 })).toBe("done");
   });
 
   it("takes over a lock of another machine that nobody has touched for long", async () => {
@@ -49,14 +49,14 @@ describe("withSetupLock", () => {
     await writeFile(path, "1 elsewhere 0");
     const longAgo = new Date(0);
     await utimes(path, longAgo, longAgo);
-    expect(await withSetupLock(path, host, async () => "done", { ...quick, waitMs: 0 })).toBe("done");
+    expect(await withSetupLock(path, host, () => Promise.resolve("done"), { ...quick, waitMs: 0 })).toBe("done");
   });
 
   it("gives up on a holder that works on", async () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "lock");
     await writeFile(path, `${process.pid} ${hostname()} 0`);
-    await expect(withSetupLock(path, host, async () => "done", { ...quick, waitMs: 0 })).rejects.toMatchObject({
+    await expect(withSetupLock(path, host, () => Promise.resolve("done"), { ...quick, waitMs: 0 })).rejects.toMatchObject({
       code: "KN_UNAVAILABLE",
     });
     expect(existsSync(path)).toBe(true);

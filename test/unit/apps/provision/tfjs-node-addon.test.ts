@@ -75,7 +75,10 @@ describe("buildAddon", () => {
     await using folder = await temporaryFolder();
     await withPreGyp(folder.path);
     const cached = join(folder.path, "cache", "tfjs_binding.node");
-    const node: FakeProgram = async () => void (await put(join(folder.path, ADDON), "machine code"));
+    const node: FakeProgram = async () => {
+      await put(join(folder.path, ADDON), "machine code");
+      return undefined;
+    };
     const host = fakeHost({ ...tools, node });
     await buildAddon(folder.path, cached, host);
     const other = join(folder.path, "other");
@@ -98,7 +101,10 @@ describe("buildAddon", () => {
     await put(join(folder.path, "include", "node", "node_api.h"), "");
     const executable = join(folder.path, "bin", "node");
     const host = fakeHost(
-      { ...tools, [executable]: async () => void (await put(join(folder.path, ADDON), "")) },
+      { ...tools, [executable]: async () => {
+          await put(join(folder.path, ADDON), "");
+          return undefined;
+        } },
       { node: { executable, version: "20.20.2", modules: "115", napi: 9 } },
     );
     await buildAddon(folder.path, join(folder.path, "cached.node"), host);
