@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 
 // libtensorflow reads these when it is loaded; they have to be set before any thread starts.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= "3";
-process.env.TF_ENABLE_ONEDNN_OPTS ??= "1";
+// oneDNN reorders sums and prints a notice that no log level silences; results stay comparable without it.
+process.env.TF_ENABLE_ONEDNN_OPTS ??= "0";
 
 const entry = new URL("../dist/apps/cli/main.js", import.meta.url);
 if (!existsSync(fileURLToPath(entry))) {
