@@ -141,7 +141,6 @@ function ready(child: ChildProcess, { binary, port, signal }: LocalNatsServerOpt
     const timer = setTimeout(() => {
       fail(`it must be ready within ${START_TIMEOUT_MS} ms`, lastComplaint(log), "look at the machine's load and the folder's size");
     }, START_TIMEOUT_MS);
-    signal?.addEventListener("abort", onAbort, { once: true });
     child.once("error", onError);
     // Not "exit": the log may still be on its way then.
     child.once("close", onClose);
@@ -155,6 +154,8 @@ function ready(child: ChildProcess, { binary, port, signal }: LocalNatsServerOpt
         resolve(Number(found));
       });
     });
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted === true) onAbort(); // while the configuration was written
   });
 }
 

@@ -10,11 +10,14 @@ export interface BusMessage {
   readonly data: Uint8Array;
   /** Where an answer goes; absent when nobody waits for one. */
   readonly reply: string | undefined;
-  /** Answers the sender. @returns false when the message has no reply subject. */
+  /** Answers the sender. @returns false when the message has no reply subject. @throws as `publish` */
   respond(data: Uint8Array): boolean;
 }
 
-/** Runs for each message, in the order of delivery on that subscription. A throw or rejection goes to `onError`. */
+/**
+ * Runs for each message, in the order of delivery on that subscription, without awaiting the promise of the one before:
+ * what must be done one after another goes through a mailbox. A throw or rejection goes to the `HandlerErrorListener`.
+ */
 export type BusHandler = (message: BusMessage) => void | Promise<void>;
 
 export interface SubscribeOptions {
@@ -28,12 +31,12 @@ export interface Subscription extends AsyncDisposable {
   readonly received: number;
   /** Ends delivery at once. */
   unsubscribe(): void;
-  /** Lets what has arrived be handled, then ends. */
+  /** Hands over what has arrived, then ends. Does not wait for the promises of handlers. Never rejects. */
   drain(): Promise<void>;
 }
 
 export interface RequestOptions {
-  /** How long to wait for the answer, ms. @default 5000 */
+  /** How long to wait for the answer, ms, more than 0. @default 5000 */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -91,7 +94,8 @@ export interface Bus extends AsyncDisposable {
   readonly stats: BusStats;
 
   /**
-   * Sends without waiting. The bytes are taken over before it returns (the caller may reuse the buffer).
+   * Sends without waiting. The bytes are copied before it returns (the caller may reuse the buffer). While the broker is
+   * away it is no error, and the message is lost.
    * @throws KnowledgeNetError KN_UNAVAILABLE when the bus is closed; KN_OVERLOADED when `data` exceeds
    * `maxPayloadBytes`; KN_CONFIG when `subject` has wildcards, white space or an empty token.
    */
@@ -114,9 +118,12 @@ export interface Bus extends AsyncDisposable {
 
   /** Resolves when the other side has taken what was published before. Rejects with KN_UNAVAILABLE when it cannot. */
   flush(): Promise<void>;
-  /** Handles what has arrived, sends what was published, then closes. */
+  /**
+   * Handles what has arrived, waits for the promises of handlers (5 s at most), sends what was published, then closes. It
+   * closes in any case; rejects with KN_UNAVAILABLE when what was published could not be sent.
+   */
   drain(): Promise<void>;
-  /** Closes at once. */
+  /** Closes at once: what was published and not flushed may be lost. Never rejects. Disposing of the bus is this. */
   close(): Promise<void>;
 }
 

@@ -21,7 +21,7 @@ export type {
   SubscribeOptions,
   Subscription,
 } from "./bus.ts";
-export type { BusDeps } from "./link/linked-bus.ts";
+export type { BusDeps } from "./link/index.ts";
 export { createMemoryBroker, type MemoryBroker, type MemoryBrokerOptions, memoryBus } from "./memory/index.ts";
 export { connectNatsBus } from "./nats/index.ts";
-export { isLiteralSubject, isSubjectPattern, MAX_SUBJECT_LENGTH, matchesSubject } from "./subject-pattern.ts";
+export { compileSubjectPattern, isLiteralSubject, isSubjectPattern, MAX_SUBJECT_LENGTH, matchesSubject } from "./subject-pattern.ts";

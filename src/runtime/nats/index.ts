@@ -7,15 +7,16 @@
  * await connection.close();
  */
 export {
+  DiscardPolicy,
   ErrorCode,
   Events,
+  headers,
   type JetStreamClient,
   type JetStreamManager,
   type KV,
   type NatsConnection,
   NatsError,
-  type ObjectStore,
   StorageType,
 } from "nats";
 export { connectNats, type NatsDeps, type NatsLink, type NatsOptions } from "./connection.ts";
-export { isCredentialError, messageOf } from "./nats-errors.ts";
+export { messageOf } from "./nats-errors.ts";

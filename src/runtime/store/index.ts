@@ -1,10 +1,13 @@
 /**
- * What must last: records with compare-and-set and watch, blobs with a digest; on a disk or in JetStream.
+ * What must last: records with compare-and-set and watch, blobs with a digest. One port; on a disk for a single process,
+ * in JetStream for many.
  *
  * @example
- * await using store = await fileStore({ directory: "runs/demo/store", clock: systemClock() });
+ * await using store = await fileStore({ directory: "runs/demo/store" });
  * const leases = await store.kv("leases", { ttlMs: 10_000 });
  * const fence = await leases.create("block-0", new TextEncoder().encode("edge-1"));
  */
-export { fileStore, type FileStoreOptions } from "./file/file-store.ts";
+export { type FileSystem, fileStore, type FileStoreOptions } from "./file/index.ts";
+export { connectJetStreamStore, type JetStreamStoreOptions } from "./jetstream/index.ts";
+export { MAX_VALUE_BYTES } from "./keys.ts";
 export type { BlobInfo, Blobs, KeyValue, KvChange, KvEntry, KvOptions, Store } from "./store.ts";

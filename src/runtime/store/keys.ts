@@ -1,24 +1,94 @@
-/** Names in a store: dot-separated tokens of `[A-Za-z0-9_-]`, as in subjects, so that one name is safe in both adapters. */
+/**
+ * Names in a store, one rule for both adapters: a key or blob name is dot-separated tokens of `[A-Za-z0-9_-]`, a bucket
+ * one such token. So a name is safe as a file name (no path leads out of the folder) and as a part of a subject.
+ */
 import { KnowledgeNetError } from "../../errors/index.ts";
 
-const TOKEN = /^[A-Za-z0-9_-]{1,128}$/;
+/** File systems take names of 255 bytes; a store adds to them. */
+const MAX_NAME_LENGTH = 200;
 
-/** @throws KnowledgeNetError KN_CONFIG when `name` is not a plain name. */
-export function assertName(what: string, name: string): void {
-  if (name.length <= 200 && name.split(".").every((token) => TOKEN.test(token))) return;
-  throw new KnowledgeNetError("KN_CONFIG", {
-    attempt: `use ${what}`,
-    rule: "it must be dot-separated tokens of letters, digits, '_' and '-'",
-    value: JSON.stringify(name.slice(0, 100)),
+/** Records are small: what is larger belongs into blobs. Half of a NATS server's default limit, bytes. */
+export const MAX_VALUE_BYTES = 512 * 1024;
+
+const TOKEN = /^[A-Za-z0-9_-]+$/;
+
+/** @throws KnowledgeNetError KN_CONFIG */
+export function assertBucketName(bucket: string): void {
+  if (bucket.length <= MAX_NAME_LENGTH && TOKEN.test(bucket)) return;
+  throw malformed("open a bucket", "its name must consist of [A-Za-z0-9_-]", bucket);
+}
+
+/** @throws KnowledgeNetError KN_CONFIG */
+export function assertName(bucket: string, name: string): void {
+  if (name.length <= MAX_NAME_LENGTH && name.split(".").every((token) => TOKEN.test(token))) return;
+  throw malformed(`use a name in ${bucket}`, "it must be dot-separated tokens of [A-Za-z0-9_-]", name);
+}
+
+/** @throws KnowledgeNetError KN_CONFIG */
+export function assertFilter(bucket: string, filter: string): void {
+  const tokens = filter.split(".");
+  const isLegal = tokens.every((token, i) => TOKEN.test(token) || token === "*" || (token === ">" && i === tokens.length - 1));
+  if (filter.length <= MAX_NAME_LENGTH && isLegal) return;
+  throw malformed(`select names in ${bucket}`, "a filter must be tokens of [A-Za-z0-9_-] or `*`, with `>` only at the end", filter);
+}
+
+/** @throws KnowledgeNetError KN_OVERLOADED */
+export function assertValueSize(bucket: string, key: string, value: Uint8Array): void {
+  if (value.byteLength <= MAX_VALUE_BYTES) return;
+  throw new KnowledgeNetError("KN_OVERLOADED", {
+    attempt: `set ${bucket}/${key}`,
+    rule: `a record has at most ${MAX_VALUE_BYTES} bytes`,
+    value: `${value.byteLength} bytes`,
+    remedy: "keep it in a blob",
   });
 }
 
-/** The refusal of a compare-and-set. */
-export function fenced(bucket: string, key: string, rule: string, revision: number | undefined): KnowledgeNetError {
+/** The refusal of a compare-and-set. `found` is the key's revision, undefined when it has no value. */
+export function fenced(bucket: string, key: string, rule: string, found: number | undefined): KnowledgeNetError {
   return new KnowledgeNetError("KN_FENCED", {
     attempt: `change ${bucket}/${key}`,
     rule,
-    value: revision === undefined ? "absent" : `revision ${revision}`,
+    value: found === undefined ? "absent" : `revision ${found}`,
     remedy: "read it again and decide anew",
   });
+}
+
+export function otherTtl(bucket: string, has: number | undefined, wanted: number | undefined): KnowledgeNetError {
+  const spoken = (ttlMs: number | undefined): string => (ttlMs === undefined ? "none" : `${ttlMs} ms`);
+  return new KnowledgeNetError("KN_CONFIG", {
+    attempt: `open bucket ${bucket} with a time to live of ${spoken(wanted)}`,
+    rule: "a bucket keeps the one it was made with",
+    value: spoken(has),
+    remedy: "open it with that, or take another bucket",
+  });
+}
+
+/** @throws KnowledgeNetError KN_CONFIG: JetStream expires nothing sooner than that */
+export function assertTtl(bucket: string, ttlMs: number | undefined): void {
+  if (ttlMs === undefined || (Number.isInteger(ttlMs) && ttlMs >= 100)) return;
+  throw malformed(`open bucket ${bucket}`, "a time to live must be whole ms, 100 or more", String(ttlMs));
+}
+
+export function storeClosed(description: string, attempt: string, cause?: unknown): KnowledgeNetError {
+  return new KnowledgeNetError("KN_UNAVAILABLE", {
+    attempt,
+    rule: `the store (${description}) must be open`,
+    value: "closed",
+    remedy: "open it anew",
+    cause,
+  });
+}
+
+/** Something stored is not what was written. */
+export function damaged(bucket: string, name: string, rule: string, value: string): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CHECKPOINT", {
+    attempt: `read ${bucket}/${name}`,
+    rule,
+    value,
+    remedy: "use an older one, and delete this one",
+  });
+}
+
+function malformed(attempt: string, rule: string, value: string): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CONFIG", { attempt, rule, value: JSON.stringify(value.slice(0, 100)) });
 }

@@ -1,15 +1,13 @@
-import { describe } from "vitest";
 import { createMemoryBroker } from "../../../src/runtime/bus/index.ts";
-import { CONTRACT_MAX_PAYLOAD_BYTES, describeBusContract } from "./bus-contract.ts";
+import { describeBusContract } from "./bus-contract.ts";
+import { CONTRACT_MAX_PAYLOAD_BYTES } from "./bus-harness.ts";
 
-describe("MemoryBus", () => {
-  describeBusContract(async () => {
-    const broker = createMemoryBroker({ maxPayloadBytes: CONTRACT_MAX_PAYLOAD_BYTES });
-    return {
-      connect: async (onHandlerError) => broker.connect(onHandlerError === undefined ? {} : { onHandlerError }),
-      interrupt: async () => { broker.interrupt(); },
-      restore: async () => { broker.restore(); },
-      [Symbol.asyncDispose]: async () => undefined,
-    };
-  });
+describeBusContract("MemoryBus", async () => {
+  const broker = createMemoryBroker({ maxPayloadBytes: CONTRACT_MAX_PAYLOAD_BYTES });
+  return {
+    connect: async (onHandlerError) => broker.connect(onHandlerError === undefined ? {} : { onHandlerError }),
+    interrupt: async () => { broker.interrupt(); },
+    restore: async () => { broker.restore(); },
+    [Symbol.asyncDispose]: async () => undefined,
+  };
 });

@@ -6,6 +6,7 @@ import { chooseGeneration } from "../../run/choose-generation.ts";
 import { openRunFolder, type RunFolder } from "../../run/run-folder.ts";
 import { CHECKPOINT_BUCKETS } from "../../run/training-run.ts";
 import { type ExecuteDeps, type ExecuteOptions, executeRun } from "../execute-run.ts";
+import { EXIT_OK } from "../exit-codes.ts";
 import { withExecuteOptions } from "./run.ts";
 
 export function registerResume(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
@@ -20,9 +21,13 @@ async function resume(folder: RunFolder, options: ExecuteOptions, deps: ExecuteD
   const { terminal, clock } = deps;
   const from = await (async () => {
     await using store = await fileStore({ directory: folder.storePath, clock });
-    return chooseGeneration(await openCheckpoints(store, CHECKPOINT_BUCKETS), (manifest, error) => {
+    return await chooseGeneration(await openCheckpoints(store, CHECKPOINT_BUCKETS), (manifest, error) => {
       terminal.note(`checkpoint ${manifest.generation} is damaged (${error instanceof Error ? error.message : String(error)}); trying the one before`);
     });
   })();
+  if (from !== undefined && from.epoch >= folder.spec.training.epochs) {
+    terminal.note(`${folder.name} is complete: ${from.epoch} epochs, ${from.step} steps; measure it with: kn evaluate ${folder.name}`);
+    return EXIT_OK;
+  }
   return executeRun(folder, from, options, deps);
 }

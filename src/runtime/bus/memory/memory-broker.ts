@@ -7,8 +7,7 @@
  * loop: actors that answer each other without end cannot starve timers and I/O.
  */
 import type { Bus, BusEvent } from "../bus.ts";
-import type { BusLink, LinkListener, LinkMessage } from "../link/bus-link.ts";
-import { type BusDeps, createLinkedBus } from "../link/linked-bus.ts";
+import { type BusDeps, type BusLink, createLinkedBus, type LinkListener, type LinkMessage } from "../link/index.ts";
 import { compileSubjectPattern } from "../subject-pattern.ts";
 
 /** What nats-server can be set to; its default is 1 MiB. */

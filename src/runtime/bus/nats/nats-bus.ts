@@ -6,8 +6,7 @@
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import { connectNats, Events, messageOf, type NatsDeps, type NatsLink, type NatsOptions } from "../../nats/index.ts";
 import type { Bus, BusEvent } from "../bus.ts";
-import type { BusLink } from "../link/bus-link.ts";
-import { type BusDeps, createLinkedBus } from "../link/linked-bus.ts";
+import { type BusDeps, type BusLink, createLinkedBus } from "../link/index.ts";
 
 /** Header code of the server's answer to a request that nobody hears. */
 const NO_RESPONDERS = 503;

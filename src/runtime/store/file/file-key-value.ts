@@ -1,167 +1,201 @@
 /**
- * A bucket of small records in a folder: one file per key, "KN1 <revision> <changed ms> <sha256>\n" before the value. Changes are
- * queued, so a compare-and-set sees what it compares.
+ * A bucket of records in a folder: one file per key, a line "KN1 <revision> <changed ms> <sha256>" and then the value;
+ * `.revision` holds the last revision once a deletion has taken the file that held it. All is in memory too: reads and
+ * comparisons need no disk, and changes are made one after another, in memory only once they are on the disk.
+ *
+ * Expiry is by the calendar, so that it goes on while no process runs, and is looked at when a key is: no timers.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { compileSubjectPattern } from "../../bus/index.ts";
 import type { Clock } from "../../clock/index.ts";
-import { matchesSubject } from "../../bus/subject-pattern.ts";
-import { assertName, fenced } from "../keys.ts";
-import type { KeyValue, KvChange, KvEntry, KvOptions } from "../store.ts";
-import { readIfPresent, removeDurably, writeDurably } from "./durable-file.ts";
+import { assertFilter, assertName, assertValueSize, damaged, fenced } from "../keys.ts";
+import type { KeyValue, KvChange, KvEntry } from "../store.ts";
+import { createChangeQueue } from "./change-queue.ts";
+import type { DurableFiles } from "./durable-files.ts";
+
+export interface FileKeyValueOptions {
+  readonly folder: string;
+  readonly bucket: string;
+  readonly ttlMs: number | undefined;
+}
+
+export interface FileKeyValueDeps {
+  readonly files: DurableFiles;
+  readonly clock: Clock;
+  /** Throws when the store is closed. */
+  readonly assertOpen: (attempt: string) => void;
+}
+
+export interface FileKeyValue extends KeyValue {
+  /** Ends the watchers; resolves when what was begun is on the disk. */
+  close(): Promise<void>;
+}
 
 interface Stored extends KvEntry {
   readonly changedMs: number;
+  /** What is wrong with the file; its value is not what was written. */
+  readonly damage?: string;
 }
 
 const REVISION_FILE = ".revision";
+const NEWLINE = 0x0a;
 
-export async function openFileKeyValue(folder: string, bucket: string, { ttlMs }: KvOptions, clock: Clock): Promise<KeyValue> {
-  await mkdir(folder, { recursive: true });
+/** Rejects with KN_UNAVAILABLE when the folder cannot be read. */
+export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileKeyValueDeps): Promise<FileKeyValue> {
+  const { folder, bucket, ttlMs } = options;
+  const { files, clock, assertOpen } = deps;
   const entries = new Map<string, Stored>();
-  const watchers = new Set<(change: KvChange) => void>();
-  let revision = Number(new TextDecoder().decode((await readIfPresent(join(folder, REVISION_FILE))) ?? new Uint8Array()) || "0");
-  for (const key of await readdir(folder)) {
-    if (key.startsWith(".") || key.endsWith(".partial")) continue;
-    const stored = parse(key, (await readIfPresent(join(folder, key))) ?? new Uint8Array());
-    if (stored === undefined) continue; // damaged: as good as absent
-    entries.set(key, stored);
-    revision = Math.max(revision, stored.revision);
-  }
-
-  let tail: Promise<unknown> = Promise.resolve();
-  /** One change after another. */
-  const exclusively = <T>(change: () => Promise<T>): Promise<T> => {
-    const done = tail.then(change);
-    tail = done.catch(() => undefined);
-    return done;
-  };
+  const watchers = new Set<{ readonly matches: (key: string) => boolean; readonly push: (change: KvChange) => void; readonly end: () => void }>();
 
   const isExpired = ({ changedMs }: Stored): boolean => ttlMs !== undefined && clock.wallTimeMs() - changedMs >= ttlMs;
   const present = (key: string): Stored | undefined => {
     const stored = entries.get(key);
     return stored === undefined || isExpired(stored) ? undefined : stored;
   };
-  const tell = (change: KvChange): void => {
-    for (const watcher of watchers) watcher(change);
+
+  let revision = parseRevision(await files.read(folder, REVISION_FILE));
+  for (const key of await files.list(folder)) {
+    const stored = parseRecord(key, (await files.read(folder, key)) ?? new Uint8Array(0));
+    revision = Math.max(revision, stored.revision);
+    entries.set(key, stored);
+  }
+
+  let tail: Promise<unknown> = Promise.resolve();
+  const exclusively = <T>(change: () => Promise<T>): Promise<T> => {
+    const done = tail.then(change);
+    tail = done.catch(() => undefined);
+    return done;
   };
-  const nextRevision = async (): Promise<number> => {
-    revision += 1;
-    await writeDurably(join(folder, REVISION_FILE), [new TextEncoder().encode(String(revision))]);
-    return revision;
+
+  const tell = (key: string, change: KvChange): void => {
+    for (const watcher of watchers) if (watcher.matches(key)) watcher.push(change);
   };
 
   const write = async (key: string, value: Uint8Array): Promise<number> => {
-    const stored: Stored = { key, value: value.slice(), revision: await nextRevision(), changedMs: clock.wallTimeMs() };
-    await writeDurably(join(folder, key), [header(stored), stored.value]);
+    // Counted before the write: a revision whose fate is unknown after an error is not given to another value.
+    revision += 1;
+    const stored: Stored = { key, value, revision, changedMs: clock.wallTimeMs() };
+    await files.write(folder, key, [encodeHead(stored), value]);
     entries.set(key, stored);
-    if (ttlMs !== undefined) expireLater(stored, ttlMs);
-    tell({ kind: "put", entry: { key, value: value.slice(), revision: stored.revision } });
+    tell(key, { kind: "put", entry: copyOf(stored) });
     return stored.revision;
   };
 
   const forget = async (key: string): Promise<void> => {
+    revision += 1;
+    const removed = revision;
+    await files.write(folder, REVISION_FILE, [new TextEncoder().encode(String(removed))]);
+    await files.remove(folder, key);
     entries.delete(key);
-    await removeDurably(join(folder, key));
-    tell({ kind: "delete", key, revision: await nextRevision() });
+    tell(key, { kind: "delete", key, revision: removed });
   };
 
-  const expireLater = (stored: Stored, afterMs: number): void => {
-    clock.setTimeout(() => {
-      void exclusively(async () => {
-        if (entries.get(stored.key) === stored) await forget(stored.key);
-      });
-    }, afterMs);
+  /** Checks, takes the caller's bytes over, and queues the change. */
+  const set = async (key: string, value: Uint8Array, check: (found: Stored | undefined) => void): Promise<number> => {
+    assertOpen(`set ${bucket}/${key}`);
+    assertName(bucket, key);
+    assertValueSize(bucket, key, value);
+    const taken = new Uint8Array(value);
+    return exclusively(() => {
+      check(present(key));
+      return write(key, taken);
+    });
   };
-  if (ttlMs !== undefined) {
-    for (const stored of entries.values()) expireLater(stored, Math.max(0, ttlMs - (clock.wallTimeMs() - stored.changedMs)));
-  }
 
-  const named = (key: string): string => {
-    assertName("a key", key);
-    return key;
+  const selected = (filter: string): Stored[] => {
+    const matches = compileSubjectPattern(filter);
+    const keys = [...entries.keys()].filter(matches).sort();
+    return keys.map(present).filter((stored) => stored !== undefined);
   };
-  const copy = ({ key, value, revision: at }: Stored): KvEntry => ({ key, value: value.slice(), revision: at });
 
   return {
     bucket,
     async get(key) {
-      const stored = present(named(key));
-      return stored === undefined ? undefined : copy(stored);
+      assertOpen(`get ${bucket}/${key}`);
+      assertName(bucket, key);
+      const stored = present(key);
+      if (stored?.damage !== undefined) throw damaged(bucket, key, "its file must be as it was written", stored.damage);
+      return stored === undefined ? undefined : copyOf(stored);
     },
-    put: async (key, value) => exclusively(() => write(named(key), value)),
-    create: async (key, value) =>
-      exclusively(async () => {
-        const stored = present(named(key));
-        if (stored !== undefined) throw fenced(bucket, key, "it must have no value", stored.revision);
-        return write(key, value);
+    put: (key, value) => set(key, value, () => undefined),
+    create: (key, value) =>
+      set(key, value, (found) => {
+        if (found !== undefined) throw fenced(bucket, key, "it must have no value", found.revision);
       }),
-    update: async (key, value, expected) =>
-      exclusively(async () => {
-        const stored = present(named(key));
-        if (stored?.revision !== expected) throw fenced(bucket, key, `its revision must be ${expected}`, stored?.revision);
-        return write(key, value);
+    update: (key, value, expected) =>
+      set(key, value, (found) => {
+        if (found?.revision !== expected) throw fenced(bucket, key, `its revision must be ${expected}`, found?.revision);
       }),
-    delete: async (key, expected) =>
-      exclusively(async () => {
-        const stored = present(named(key));
-        if (expected !== undefined && stored?.revision !== expected) {
-          throw fenced(bucket, key, `its revision must be ${expected}`, stored?.revision);
+    async delete(key, expected) {
+      assertOpen(`delete ${bucket}/${key}`);
+      assertName(bucket, key);
+      await exclusively(async () => {
+        const found = present(key);
+        if (found === undefined) return;
+        if (expected !== undefined && found.revision !== expected) {
+          throw fenced(bucket, key, `its revision must be ${expected}`, found.revision);
         }
-        if (stored !== undefined) await forget(key);
-      }),
+        await forget(key);
+      });
+    },
     async keys(filter = ">") {
-      return [...entries.keys()].filter((key) => present(key) !== undefined && matchesSubject(filter, key)).sort();
+      assertOpen(`list ${bucket}`);
+      assertFilter(bucket, filter);
+      return selected(filter).map(({ key }) => key);
     },
-    watch: (filter, { signal } = {}) => watch(filter, signal),
+    watch(filter, { signal } = {}) {
+      assertOpen(`watch ${bucket}`);
+      assertFilter(bucket, filter);
+      return {
+        [Symbol.asyncIterator]() {
+          const onAbort = (): void => {
+            queue.end();
+          };
+          const queue = createChangeQueue(() => {
+            watchers.delete(watcher);
+            signal?.removeEventListener("abort", onAbort);
+          });
+          const watcher = { matches: compileSubjectPattern(filter), push: queue.push, end: queue.end };
+          for (const stored of selected(filter)) {
+            if (stored.damage === undefined) queue.push({ kind: "put", entry: copyOf(stored) });
+          }
+          watchers.add(watcher);
+          signal?.addEventListener("abort", onAbort, { once: true });
+          if (signal?.aborted === true) queue.end();
+          return queue.iterator;
+        },
+      };
+    },
+    async close() {
+      for (const watcher of [...watchers]) watcher.end();
+      await tail;
+    },
   };
-
-  async function* watch(filter: string, signal: AbortSignal | undefined): AsyncGenerator<KvChange> {
-    const queue: KvChange[] = [];
-    let wake: () => void = () => undefined;
-    const watcher = (change: KvChange): void => {
-      const key = change.kind === "put" ? change.entry.key : change.key;
-      if (!matchesSubject(filter, key)) return;
-      queue.push(change);
-      wake();
-    };
-    const onAbort = (): void => {
-      wake();
-    };
-    watchers.add(watcher);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      for (const key of [...entries.keys()].sort()) {
-        const stored = present(key);
-        if (stored !== undefined && matchesSubject(filter, key)) queue.push({ kind: "put", entry: copy(stored) });
-      }
-      while (signal?.aborted !== true) {
-        const change = queue.shift();
-        if (change !== undefined) {
-          yield change;
-          continue;
-        }
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    } finally {
-      watchers.delete(watcher);
-      signal?.removeEventListener("abort", onAbort);
-    }
-  }
 }
 
-function header({ revision, changedMs, value }: Stored): Uint8Array {
-  const digest = createHash("sha256").update(value).digest("hex");
-  return new TextEncoder().encode(`KN1 ${revision} ${changedMs} ${digest}\n`);
+function copyOf({ key, value, revision }: Stored): KvEntry {
+  return { key, value: new Uint8Array(value), revision };
 }
 
-function parse(key: string, bytes: Uint8Array): Stored | undefined {
-  const end = bytes.indexOf(0x0a);
-  const [magic, revision, changedMs, digest] = new TextDecoder().decode(bytes.subarray(0, Math.max(0, end))).split(" ");
-  const value = bytes.slice(end + 1);
-  if (magic !== "KN1" || createHash("sha256").update(value).digest("hex") !== digest) return undefined;
-  return { key, value, revision: Number(revision), changedMs: Number(changedMs) };
+function encodeHead({ revision, changedMs, value }: Stored): Uint8Array {
+  return new TextEncoder().encode(`KN1 ${revision} ${changedMs} ${digestOf(value)}\n`);
+}
+
+/** A damaged record keeps its place: its key has a value, which cannot be read. */
+function parseRecord(key: string, bytes: Uint8Array): Stored {
+  const end = bytes.indexOf(NEWLINE);
+  const head = /^KN1 (\d+) (\d+) ([0-9a-f]{64})$/.exec(new TextDecoder().decode(bytes.subarray(0, Math.max(0, end))));
+  if (head === null) return { key, value: new Uint8Array(0), revision: 0, changedMs: Number.MAX_SAFE_INTEGER, damage: "no legible head" };
+  const value = new Uint8Array(bytes.subarray(end + 1));
+  const stored: Stored = { key, value, revision: Number(head[1]), changedMs: Number(head[2]) };
+  return digestOf(value) === head[3] ? stored : { ...stored, damage: "another digest" };
+}
+
+function parseRevision(bytes: Uint8Array | undefined): number {
+  const revision = Number(new TextDecoder().decode(bytes));
+  return Number.isSafeInteger(revision) ? revision : 0;
+}
+
+function digestOf(value: Uint8Array): string {
+  return createHash("sha256").update(value).digest("hex");
 }

@@ -1,0 +1,159 @@
+/**
+ * Files that are whole or not there: written beside the target, synced, renamed, and the folder synced. A crash or a
+ * full disk at any moment leaves what was there before.
+ */
+import type * as promises from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type ErrorCode, isKnowledgeNetError, KnowledgeNetError } from "../../../errors/index.ts";
+
+/** What the store asks of a file system; `node:fs/promises` has it. */
+export type FileSystem = Pick<typeof promises, "link" | "mkdir" | "open" | "readdir" | "readFile" | "rename" | "rm">;
+
+export interface DurableFiles {
+  readonly fileSystem: FileSystem;
+  /** Makes the folder and what leads to it. */
+  makeFolder(path: string): Promise<void>;
+  /** Rejects with KN_CHECKPOINT when the disk is full, KN_UNAVAILABLE when it cannot be written; the old file stays. */
+  write(folder: string, name: string, parts: readonly Uint8Array[]): Promise<void>;
+  /** @returns undefined when the file is absent. */
+  read(folder: string, name: string): Promise<Uint8Array | undefined>;
+  /** The first `byteCount` bytes (fewer in a shorter file) and the file's size; undefined when it is absent. */
+  readHead(folder: string, name: string, byteCount: number): Promise<{ head: Uint8Array; sizeBytes: number } | undefined>;
+  /** Absent ones are no error. */
+  remove(folder: string, name: string): Promise<void>;
+  /** Names of whole files. Leftovers of writes that a crash cut short are not among them. */
+  list(folder: string): Promise<string[]>;
+  /** Removes those leftovers. Only while nobody writes. */
+  sweep(folder: string): Promise<void>;
+}
+
+/** No name of a key or blob begins with a dot, so a leftover is never taken for one. */
+const PARTIAL_PREFIX = ".partial-";
+
+export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
+  let lastPartial = 0;
+
+  const syncFolder = async (path: string): Promise<void> => {
+    const folder = await fileSystem.open(path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  };
+
+  const orTranslate = async <T>(attempt: string, work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw translate(error, attempt);
+    }
+  };
+
+  /** Gives undefined where there is no such file. */
+  const ifPresent = async <T>(attempt: string, work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw translate(error, attempt);
+    }
+  };
+
+  return {
+    fileSystem,
+    makeFolder: (path) =>
+      orTranslate(`make the folder ${path}`, async () => {
+        const first = await fileSystem.mkdir(path, { recursive: true });
+        if (first === undefined) return;
+        // Each new folder is an entry in the one above it, which must last as well.
+        for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+      }),
+    write: (folder, name, parts) =>
+      orTranslate(`write ${join(folder, name)}`, async () => {
+        lastPartial += 1;
+        const partial = join(folder, `${PARTIAL_PREFIX}${lastPartial}`);
+        try {
+          const file = await fileSystem.open(partial, "w");
+          try {
+            for (const part of parts) await file.writeFile(part);
+            await file.sync();
+          } finally {
+            await file.close();
+          }
+          await fileSystem.rename(partial, join(folder, name));
+        } catch (error) {
+          await fileSystem.rm(partial, { force: true }).catch(() => undefined);
+          throw error;
+        }
+        await syncFolder(folder);
+      }),
+    read: (folder, name) => ifPresent(`read ${join(folder, name)}`, () => fileSystem.readFile(join(folder, name))),
+    readHead: (folder, name, byteCount) =>
+      ifPresent(`read ${join(folder, name)}`, async () => {
+        const file = await fileSystem.open(join(folder, name), "r");
+        try {
+          const { size: sizeBytes } = await file.stat();
+          const { buffer, bytesRead } = await file.read(new Uint8Array(byteCount), 0, byteCount, 0);
+          return { head: buffer.subarray(0, bytesRead), sizeBytes };
+        } finally {
+          await file.close();
+        }
+      }),
+    remove: (folder, name) =>
+      orTranslate(`remove ${join(folder, name)}`, async () => {
+        await fileSystem.rm(join(folder, name), { force: true });
+        await syncFolder(folder);
+      }),
+    list: (folder) =>
+      orTranslate(`list ${folder}`, async () => {
+        return (await fileSystem.readdir(folder)).filter((name) => !name.startsWith(".")).sort();
+      }),
+    sweep: (folder) =>
+      orTranslate(`tidy ${folder}`, async () => {
+        for (const name of await fileSystem.readdir(folder)) {
+          if (name.startsWith(PARTIAL_PREFIX)) await fileSystem.rm(join(folder, name), { force: true });
+        }
+      }),
+  };
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}
+
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly rule: string;
+  readonly remedy: string;
+}
+
+const FULL: Meaning = {
+  code: "KN_CHECKPOINT",
+  rule: "there must be room on the disk",
+  remedy: "free some space, then save again: what was saved before is intact",
+};
+const NOT_OURS: Meaning = {
+  code: "KN_UNAVAILABLE",
+  rule: "this process must be allowed to write there",
+  remedy: "change the folder's rights, or choose another folder",
+};
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  ENOSPC: FULL,
+  EDQUOT: FULL,
+  EFBIG: FULL,
+  EACCES: NOT_OURS,
+  EPERM: NOT_OURS,
+  EROFS: { code: "KN_UNAVAILABLE", rule: "the file system must be writable", remedy: "choose another folder, or mount it writable" },
+  ENOTDIR: { code: "KN_UNAVAILABLE", rule: "its parts must be folders", remedy: "choose another folder" },
+  EEXIST: { code: "KN_UNAVAILABLE", rule: "a folder must be there, not a file", remedy: "choose another folder" },
+};
+const OTHER: Meaning = { code: "KN_UNAVAILABLE", rule: "the file system must do it", remedy: "look at the disk" };
+
+/** A file system's error as ours. */
+export function translate(error: unknown, attempt: string): KnowledgeNetError {
+  if (isKnowledgeNetError(error)) return error;
+  const value = codeOf(error) ?? String(error);
+  const { code, rule, remedy } = MEANINGS[value] ?? OTHER;
+  return new KnowledgeNetError(code, { attempt, rule, value, remedy, cause: error });
+}

@@ -1,0 +1,10 @@
+/**
+ * The store of a single process.
+ *
+ * @example
+ * await using store = await fileStore({ directory: "runs/demo/store" });
+ * const blobs = await store.blobs("checkpoints");
+ * const { digest } = await blobs.put("block-0.7", weights);
+ */
+export type { FileSystem } from "./durable-files.ts";
+export { fileStore, type FileStoreOptions } from "./file-store.ts";

@@ -1,0 +1,185 @@
+/**
+ * Blobs in JetStream, in the layout of NATS object stores (ADR-20), so that `nats object ls/get/info` show them: chunks on
+ * `$O.<bucket>.C.<id>`, then one message on `$O.<bucket>.M.<name>` that makes them the blob.
+ *
+ * Not nats.js's own reader and writer: its `getBlob` waits for ever for chunks that are not there (replaced while it
+ * read, or when the connection ends), its `putBlob` sends all chunks at once against one time-out, and its digest, in
+ * JavaScript, holds up the main loop.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { headers, type JetStreamClient, type JetStreamManager, type NatsConnection } from "../../nats/index.ts";
+import { assertName, damaged } from "../keys.ts";
+import type { BlobInfo, Blobs } from "../store.ts";
+import { directGet, type StreamMessage } from "./direct-get.ts";
+import { isNotFound, orTranslate } from "./jetstream-errors.ts";
+import { decodeMeta, encodeMeta, isDeletion, type ObjectMeta } from "./object-meta.ts";
+
+/** A quarter of a server's default limit; in base64, as its leader hands it out, still well below. */
+const CHUNK_BYTES = 256 * 1024;
+/** Chunks on their way without an acknowledgement. */
+const CHUNKS_IN_FLIGHT = 8;
+/** A reader begins anew this often when the blob is replaced under it. */
+const READ_ATTEMPTS = 5;
+
+export interface JetStreamBlobsDeps {
+  readonly connection: NatsConnection;
+  readonly jetstream: JetStreamClient;
+  readonly manager: JetStreamManager;
+  readonly description: string;
+  /** Throws when the store is closed. */
+  readonly assertOpen: (attempt: string) => void;
+  /** Calendar time, for the record. */
+  readonly wallTimeMs: () => number;
+}
+
+export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs {
+  const { connection, jetstream, manager, description, assertOpen, wallTimeMs } = deps;
+  const stream = streamOfBlobs(bucket);
+  const chunkSubject = (id: string): string => `$O.${bucket}.C.${id}`;
+  const metaSubject = (name: string): string => `$O.${bucket}.M.${Buffer.from(name).toString("base64url")}${padding(name)}`;
+
+  const checked = <T>(what: string, name: string, work: () => Promise<T>): Promise<T> => {
+    const attempt = `${what} ${bucket}/${name}`;
+    return orTranslate(description, attempt, async () => {
+      assertOpen(attempt);
+      assertName(bucket, name);
+      return work();
+    });
+  };
+
+  const lastMeta = async (name: string): Promise<ObjectMeta | undefined> => {
+    try {
+      const { data } = await manager.streams.getMessage(stream, { last_by_subj: metaSubject(name) });
+      const meta = decodeMeta(bucket, name, data);
+      return isDeletion(meta) ? undefined : meta;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  };
+
+  const publishMeta = async (meta: ObjectMeta): Promise<void> => {
+    const head = headers();
+    // The new message takes the place of the last one on its subject.
+    head.set("Nats-Rollup", "sub");
+    await jetstream.publish(metaSubject(meta.name), encodeMeta(meta), { headers: head });
+  };
+
+  const purgeChunks = async (id: string): Promise<void> => {
+    await manager.streams.purge(stream, { filter: chunkSubject(id) });
+  };
+
+  const publishChunks = async (id: string, content: Uint8Array): Promise<number> => {
+    const inFlight = new Set<Promise<unknown>>();
+    let chunks = 0;
+    for (let at = 0; at < content.byteLength; at += CHUNK_BYTES) {
+      const sent: Promise<unknown> = jetstream.publish(chunkSubject(id), content.subarray(at, at + CHUNK_BYTES)).finally(() => inFlight.delete(sent));
+      sent.catch(() => undefined); // told by the race below, or by the last wait
+      inFlight.add(sent);
+      chunks += 1;
+      if (inFlight.size >= CHUNKS_IN_FLIGHT) await Promise.race(inFlight);
+    }
+    await Promise.all(inFlight);
+    return chunks;
+  };
+
+  /** The chunk after sequence `after`; undefined when there is none. */
+  const nextChunk = async (id: string, after: number): Promise<StreamMessage | undefined> => {
+    const query = { seq: after + 1, next_by_subj: chunkSubject(id) };
+    const chunk = await directGet(connection, stream, query);
+    if (chunk !== undefined) return chunk;
+    try {
+      // Any replica answers a direct get, and one may be behind: the leader knows.
+      return await manager.streams.getMessage(stream, query);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  };
+
+  /** @returns what is there of the content */
+  const readChunks = async ({ nuid, size, chunks }: ObjectMeta): Promise<Uint8Array> => {
+    const content = new Uint8Array(size);
+    let filled = 0;
+    let seq = 0;
+    for (let i = 0; i < chunks; i += 1) {
+      const chunk = await nextChunk(nuid, seq);
+      if (chunk === undefined || filled + chunk.data.byteLength > size) break;
+      content.set(chunk.data, filled);
+      filled += chunk.data.byteLength;
+      seq = chunk.seq;
+    }
+    return content.subarray(0, filled);
+  };
+
+  const read = async (name: string): Promise<Uint8Array | undefined> => {
+    for (let attempt = 1; ; attempt += 1) {
+      const meta = await lastMeta(name);
+      if (meta === undefined) return undefined;
+      const content = await readChunks(meta);
+      const actual = createHash("sha256").update(content).digest("hex");
+      if (actual === meta.digest) return content;
+      const isReplaced = (await lastMeta(name))?.nuid !== meta.nuid;
+      if (!isReplaced || attempt === READ_ATTEMPTS) {
+        throw damaged(bucket, name, `its content must have the digest ${meta.digest}`, `${actual}, ${content.byteLength} of ${meta.size} bytes`);
+      }
+    }
+  };
+
+  return {
+    bucket,
+    put: (name, content) =>
+      checked("save", name, async () => {
+        const old = await lastMeta(name);
+        const nuid = randomUUID().replaceAll("-", "");
+        const digest = createHash("sha256").update(content).digest("hex");
+        const size = content.byteLength;
+        try {
+          const chunks = await publishChunks(nuid, content);
+          const mtime = new Date(wallTimeMs()).toISOString();
+          await publishMeta({ name, bucket, nuid, size, chunks, digest, mtime, deleted: false });
+        } catch (error) {
+          await purgeChunks(nuid).catch(() => undefined);
+          throw error;
+        }
+        // The blob is whole from here on; chunks that stay behind only take room.
+        if (old !== undefined) await purgeChunks(old.nuid).catch(() => undefined);
+        return { name, sizeBytes: size, digest };
+      }),
+    get: (name) => checked("read", name, () => read(name)),
+    info: (name) =>
+      checked("look at", name, async () => {
+        const meta = await lastMeta(name);
+        return meta === undefined ? undefined : toInfo(meta);
+      }),
+    delete: (name) =>
+      checked("delete", name, async () => {
+        const meta = await lastMeta(name);
+        if (meta === undefined) return;
+        await publishMeta({ ...meta, size: 0, chunks: 0, digest: "", deleted: true });
+        await purgeChunks(meta.nuid);
+      }),
+    list: () =>
+      orTranslate(description, `list ${bucket}`, async () => {
+        assertOpen(`list ${bucket}`);
+        const { state } = await manager.streams.info(stream, { subjects_filter: `$O.${bucket}.M.>` });
+        const names = Object.keys(state.subjects ?? {}).map((subject) => Buffer.from(subject.split(".").at(-1) ?? "", "base64url").toString());
+        const found = await Promise.all(names.sort().map(lastMeta));
+        return found.filter((meta) => meta !== undefined).map(toInfo);
+      }),
+  };
+}
+
+/** Name of the stream that holds the blobs of a bucket. */
+export function streamOfBlobs(bucket: string): string {
+  return `OBJ_${bucket}`;
+}
+
+function toInfo({ name, size, digest }: ObjectMeta): BlobInfo {
+  return { name, sizeBytes: size, digest };
+}
+
+/** Object stores encode names in base64url with padding. */
+function padding(name: string): string {
+  return "=".repeat((3 - (name.length % 3)) % 3);
+}

@@ -1,0 +1,69 @@
+/** JetStream's errors as ours. */
+import { isKnowledgeNetError, KnowledgeNetError } from "../../../errors/index.ts";
+import { ErrorCode, messageOf, NatsError } from "../../nats/index.ts";
+import { storeClosed } from "../keys.ts";
+
+/** nats-server's server/errors.json. */
+const WRONG_LAST_SEQUENCE = 10071;
+const NO_ROOM: readonly number[] = [
+  10023, // insufficient resources
+  10028, // memory resources exceeded
+  10047, // storage resources exceeded
+  10077, // message could not be stored: the stream's limit, or the disk
+];
+const NOT_FOUND: readonly string[] = [ErrorCode.JetStream404NoMessages];
+
+/** True for the refusal of a compare-and-set. */
+export function isWrongRevision(error: unknown): boolean {
+  return error instanceof NatsError && error.api_error?.err_code === WRONG_LAST_SEQUENCE;
+}
+
+/** True when there is no such message. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof NatsError && (NOT_FOUND.includes(error.code) || error.api_error?.code === 404);
+}
+
+/** Runs `work`; what it rejects with becomes a KnowledgeNetError. */
+export async function orTranslate<T>(description: string, attempt: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw translate(description, attempt, error);
+  }
+}
+
+export function translate(description: string, attempt: string, cause: unknown): unknown {
+  if (isKnowledgeNetError(cause) || !(cause instanceof Error)) return cause;
+  const value = messageOf(cause);
+  if (!(cause instanceof NatsError)) return cause;
+  if (cause.code === ErrorCode.ConnectionClosed || cause.code === ErrorCode.ConnectionDraining) {
+    return storeClosed(description, attempt, cause);
+  }
+  if (NO_ROOM.includes(cause.api_error?.err_code ?? 0)) {
+    return new KnowledgeNetError("KN_CHECKPOINT", {
+      attempt,
+      rule: "there must be room on the server",
+      value,
+      remedy: "raise JetStream's limits or free space, then save again: what was saved before is intact",
+      cause,
+    });
+  }
+  if (cause.code === ErrorCode.JetStreamNotEnabled) return noJetStream(description, cause);
+  return new KnowledgeNetError("KN_UNAVAILABLE", {
+    attempt,
+    rule: `JetStream at ${description} must do it`,
+    value,
+    remedy: "look at the server's log; whether a change was made is unknown until the key is read again",
+    cause,
+  });
+}
+
+export function noJetStream(description: string, cause: unknown): KnowledgeNetError {
+  return new KnowledgeNetError("KN_UNAVAILABLE", {
+    attempt: `open a store at ${description}`,
+    rule: "the server must have JetStream for this account",
+    value: messageOf(cause),
+    remedy: "start it with `nats-server -js -sd <folder>`, or give the account JetStream",
+    cause,
+  });
+}

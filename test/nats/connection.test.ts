@@ -1,0 +1,149 @@
+import { createServer } from "node:net";
+import { writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { connectNatsBus } from "../../src/runtime/bus/index.ts";
+import { describeWithNats, natsServerPath, startTestNats } from "../support/nats-server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const NOTHING = new Uint8Array(0);
+const FAST = { reconnectWaitMs: 20, reconnectJitterMs: 0 };
+
+/** A port that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+describeWithNats("connectNatsBus", () => {
+  it("rejects with KN_UNAVAILABLE that names the URL, without credentials, when no server answers", async () => {
+    const port = await freePort();
+    const connecting = connectNatsBus({ servers: `nats://ann:secret@127.0.0.1:${port}`, name: "test", connectTimeoutMs: 300 });
+    await expect(connecting).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+      attempt: `connect to nats://127.0.0.1:${port}`,
+      remedy: expect.stringContaining("start the server") as string,
+      message: expect.not.stringContaining("secret") as string,
+    });
+  });
+
+  it("rejects with KN_UNAVAILABLE in time when the server takes the connection and says nothing", async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const { port } = silent.address() as { port: number };
+    const connecting = connectNatsBus({ servers: `nats://127.0.0.1:${port}`, name: "test", connectTimeoutMs: 300 });
+    await expect(connecting).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
+    silent.close();
+  });
+
+  it("rejects with the signal's reason on abort", async () => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const connecting = connectNatsBus({ servers: `nats://127.0.0.1:${await freePort()}`, name: "test", signal: controller.signal });
+    controller.abort(reason);
+    await expect(connecting).rejects.toBe(reason);
+  });
+
+  it("waits for a server that starts meanwhile", async () => {
+    await using server = await startTestNats();
+    await server.crash();
+    const connecting = connectNatsBus({ servers: server.url, name: "test" });
+    await server.restart();
+    await using bus = await connecting;
+    await bus.flush();
+    expect(bus.description).toBe(server.url);
+  });
+
+  it("uses the credentials of the URL and does not print them; wrong ones reject with KN_CONFIG at once", async () => {
+    await using folder = await temporaryFolder();
+    const port = await freePort();
+    const config = join(folder.path, "server.conf");
+    await writeFile(config, `host: 127.0.0.1\nport: ${port}\nauthorization { user: ann, password: "12345" }\n`);
+    const server = spawn(natsServerPath ?? "", ["--config", config], { stdio: "ignore" });
+    try {
+      await using bus = await connectNatsBus({ servers: `nats://ann:12345@127.0.0.1:${port}`, name: "test" });
+      await bus.flush();
+      expect(bus.description).toBe(`nats://127.0.0.1:${port}`);
+      const refused = connectNatsBus({ servers: `nats://ann:54321@127.0.0.1:${port}`, name: "test", connectTimeoutMs: 60_000 });
+      await expect(refused).rejects.toMatchObject({ code: "KN_CONFIG", message: expect.not.stringContaining("54321") as string });
+    } finally {
+      server.kill("SIGKILL");
+    }
+  });
+});
+
+describeWithNats("NatsBus", () => {
+  it("goes on after its server was killed and started again on the same port", async () => {
+    await using server = await startTestNats();
+    await using bus = await connectNatsBus({ servers: server.url, name: "test", ...FAST });
+    await using other = await connectNatsBus({ servers: server.url, name: "other", ...FAST });
+    const events: string[] = [];
+    for (const event of ["disconnected", "reconnected"] as const) bus.on(event, () => void events.push(event));
+    let others = 0;
+    other.on("reconnected", () => { others += 1; });
+    const seen: string[] = [];
+    bus.subscribe("a.*", ({ subject }) => void seen.push(subject), { queue: "group" });
+    await bus.service({ name: "kn-block", version: "1.0.0", description: "", metadata: {}, endpoints: [], stats: () => ({}) });
+    for (let round = 1; round <= 2; round += 1) {
+      await server.crash();
+      await waitFor(() => events.length === 2 * round - 1, "disconnected");
+      bus.publish("a.lost", NOTHING);
+      await server.restart();
+      await waitFor(() => events.length === 2 * round && others === round, "reconnected");
+      await bus.flush();
+      other.publish(`a.${round}`, NOTHING);
+      await waitFor(() => seen.includes(`a.${round}`), "the message");
+      await other.request("$SRV.PING.kn-block", NOTHING);
+    }
+    expect(events).toEqual(["disconnected", "reconnected", "disconnected", "reconnected"]);
+    expect(bus.stats.reconnects).toBe(2);
+  });
+
+  it("keeps to the server's last limit while the server is away", async () => {
+    await using server = await startTestNats({ maxPayloadBytes: 1_000 });
+    await using bus = await connectNatsBus({ servers: server.url, name: "test", ...FAST });
+    expect(bus.maxPayloadBytes).toBe(1_000);
+    await server.crash();
+    expect(bus.maxPayloadBytes).toBe(1_000);
+  });
+
+  it("carries messages of 8 MiB whole and in order", async () => {
+    await using server = await startTestNats();
+    await using bus = await connectNatsBus({ servers: server.url, name: "test" });
+    const size = bus.maxPayloadBytes;
+    expect(size).toBe(8 * 1024 * 1024);
+    const seen: string[] = [];
+    bus.subscribe("big", ({ data }) => void seen.push(`${data.byteLength} ${data[0]} ${data[size - 1]}`));
+    await bus.flush();
+    for (let i = 1; i <= 4; i += 1) bus.publish("big", new Uint8Array(size).fill(i));
+    await waitFor(() => seen.length === 4, "the messages");
+    expect(seen).toEqual([1, 2, 3, 4].map((i) => `${size} ${i} ${i}`));
+  });
+
+  it("tells onHandlerError of a subscription that the server does not permit", async () => {
+    await using folder = await temporaryFolder();
+    const port = await freePort();
+    const config = join(folder.path, "server.conf");
+    const permissions = `{ publish: ">", subscribe: { deny: "secret.>" } }`;
+    await writeFile(config, `host: 127.0.0.1\nport: ${port}\nauthorization { users: [{ user: ann, password: pw, permissions: ${permissions} }] }\n`);
+    const server = spawn(natsServerPath ?? "", ["--config", config], { stdio: "ignore" });
+    try {
+      const errors: unknown[] = [];
+      await using bus = await connectNatsBus(
+        { servers: `nats://ann:pw@127.0.0.1:${port}`, name: "test" },
+        { onHandlerError: (error, subject) => void errors.push([subject, error]) },
+      );
+      bus.subscribe("secret.a", () => undefined);
+      await waitFor(() => errors.length === 1, "the refusal");
+      expect(errors).toMatchObject([["secret.a", { code: "KN_CONFIG" }]]);
+      await bus.flush(); // the connection goes on
+    } finally {
+      server.kill("SIGKILL");
+    }
+  });
+});
