@@ -55,14 +55,11 @@ export async function startLocalNatsServer(options: LocalNatsServerOptions): Pro
 
   // A process group of its own: Ctrl-C reaches us first, and what we save then still needs the server.
   const child = spawn(binary, ["--config", configPath], { stdio: ["ignore", "ignore", "pipe"], detached: true });
-  const endWithUs = (): void => {
-    child.kill("SIGKILL");
-  };
-  process.once("exit", endWithUs);
+  const unbind = bindToUs(child);
 
   let isAsked = false;
   const closed = ended(child).then(async (reason) => {
-    process.removeListener("exit", endWithUs);
+    unbind();
     await rm(folder, { recursive: true, force: true });
     return isAsked ? undefined : stopped(binary, reason);
   });
@@ -90,6 +87,28 @@ export async function startLocalNatsServer(options: LocalNatsServerOptions): Pro
     await end("SIGKILL");
     throw error;
   }
+}
+
+/**
+ * Ends the server when we end, however we do: no exit handler runs on a signal, so a shell waits at a pipe that the
+ * kernel closes with our process. Without a shell (a bare image) the exit handler is what is left.
+ * @returns what ends this, for when the server is gone: its process id may then be another's
+ */
+function bindToUs(server: ChildProcess): () => void {
+  const endIt = (): void => {
+    server.kill("SIGKILL");
+  };
+  process.once("exit", endIt);
+  const watcher =
+    server.pid === undefined
+      ? undefined
+      : spawn("sh", ["-c", 'read -r _; kill -KILL "$0"', String(server.pid)], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+  watcher?.once("error", () => undefined);
+  watcher?.unref();
+  return () => {
+    process.removeListener("exit", endIt);
+    watcher?.kill("SIGKILL");
+  };
 }
 
 function configuration(options: LocalNatsServerOptions, host: string): string {

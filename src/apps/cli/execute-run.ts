@@ -38,6 +38,8 @@ export interface ExecuteDeps {
 /** How often the view is drawn, ms, and how often a plain line is written. */
 const VIEW_EVERY_MS = 200;
 const LINE_EVERY_MS = 5_000;
+/** One Ctrl-C under `npm run` arrives twice: from the terminal, and passed on by npm. */
+const SAME_SIGNAL_MS = 1_000;
 
 /** `<spec>-<date>-<time>-<4 hex digits>`: sorts by time, and two at once differ. */
 export function nameRun(spec: RunSpec, clock: Clock): string {
@@ -101,11 +103,13 @@ export async function executeRun(folder: RunFolder, from: Manifest | undefined, 
     monitor.observe(event, clock.now());
   });
   let signalled: number | undefined;
+  let signalledMs = 0;
   const forget = terminal.onSignal((signal) => {
     if (signalled !== undefined) {
-      terminal.exit(signalled); // the second one does not wait
+      if (clock.now() - signalledMs > SAME_SIGNAL_MS) terminal.exit(signalled); // the second one does not wait
       return;
     }
+    signalledMs = clock.now();
     signalled = signal === "SIGINT" ? EXIT_SIGINT : EXIT_SIGTERM;
     terminal.note(`${signal}: saving a checkpoint, then ending; once more ends at once`);
     run.requestStop();

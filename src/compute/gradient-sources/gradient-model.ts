@@ -87,10 +87,14 @@ export function createGradientModel(options: GradientModelOptions): GradientMode
       if (inputs === undefined) return undefined;
       waiting.delete(step);
       const recording = slice.record(inputs, step);
-      const [error, quality] = tf.tidy(() => compare(recording.output, arrived));
-      slice.update(recording, error, { learningRate, wantsInputGradient: false });
-      error.dispose();
-      return { ...quality, updates: slice.version };
+      try {
+        const [error, quality] = tf.tidy(() => compare(recording.output, arrived));
+        slice.update(recording, error, { learningRate, wantsInputGradient: false });
+        error.dispose();
+        return { ...quality, updates: slice.version };
+      } finally {
+        recording.dispose();
+      }
     },
     snapshot: () => slice.snapshot(),
     restore(snapshot) {

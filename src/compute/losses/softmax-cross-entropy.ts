@@ -1,5 +1,6 @@
 /** The task loss at the last block: softmax cross-entropy, its gradient in closed form, and the count of right answers. */
 import * as tf from "@tensorflow/tfjs";
+import { KnowledgeNetError } from "../../errors/index.ts";
 
 export interface ClassificationLoss {
   /** d(summed loss)/d(logits) = softmax(logits) - onehot(label), [batch, classes], per sample; the caller's. */
@@ -10,7 +11,10 @@ export interface ClassificationLoss {
   readonly correct: number;
 }
 
-/** logits [batch, classes] f32, labels [batch] i32; both borrowed. */
+/**
+ * logits [batch, classes] f32, labels [batch] i32; both borrowed.
+ * @throws KnowledgeNetError KN_NUMERIC when the loss is not finite: no weight may follow its gradient.
+ */
 export function softmaxCrossEntropy(logits: tf.Tensor, labels: tf.Tensor): ClassificationLoss {
   const [gradient, figures] = tf.tidy(() => {
     const logProbabilities = tf.logSoftmax(logits as tf.Tensor2D);
@@ -21,5 +25,14 @@ export function softmaxCrossEntropy(logits: tf.Tensor, labels: tf.Tensor): Class
   });
   const [lossSum = 0, correct = 0] = figures.dataSync();
   figures.dispose();
+  if (!Number.isFinite(lossSum)) {
+    gradient.dispose();
+    throw new KnowledgeNetError("KN_NUMERIC", {
+      attempt: "compute the loss",
+      rule: "every logit must be finite",
+      value: `a loss of ${lossSum}`,
+      remedy: "the actor restarts from its last checkpoint; a lower learning rate helps when it comes again",
+    });
+  }
   return { gradient, lossSum, correct };
 }

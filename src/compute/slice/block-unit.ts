@@ -90,9 +90,11 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
     const rate = learningRateAt(slice.version + 1, options.learningRate);
     const atInput = slice.update(recording, gradient, { learningRate: rate, wantsInputGradient });
     if (atInput === undefined) return undefined;
-    const data = toData(atInput, "the gradient at the block's input");
-    atInput.dispose();
-    return data;
+    try {
+      return toData(atInput, "the gradient at the block's input");
+    } finally {
+      atInput.dispose();
+    }
   };
 
   return {

@@ -79,7 +79,7 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
     },
     record(inputs, step) {
       for (const dropout of dropouts) dropout.step = step;
-      const tape = recordTape(() => apply(inputs, true));
+      const tape = recordOrDispose(() => apply(inputs, true), inputs);
       return {
         output: tape.output,
         inputs,
@@ -92,29 +92,31 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
       };
     },
     update(recording, outputGradient, { learningRate, wantsInputGradient }) {
-      const expected = recording.output.shape;
-      if (!tf.util.arraysEqual(expected, outputGradient.shape)) {
-        recording.dispose();
-        throw new KnowledgeNetError("KN_SHAPE", {
-          attempt: "apply a gradient",
-          rule: `it must have the shape of the activation, [${expected.join(", ")}]`,
-          value: `[${outputGradient.shape.join(", ")}]`,
+      try {
+        const expected = recording.output.shape;
+        if (!tf.util.arraysEqual(expected, outputGradient.shape)) {
+          throw new KnowledgeNetError("KN_SHAPE", {
+            attempt: "apply a gradient",
+            rule: `it must have the shape of the activation, [${expected.join(", ")}]`,
+            value: `[${outputGradient.shape.join(", ")}]`,
+          });
+        }
+        const batchSize = expected[0] ?? 1;
+        const targets = wantsInputGradient ? [...trainable, recording.inputs[0] as tf.Tensor] : trainable;
+        const gradients = recording.tape.pullBack(outputGradient, targets);
+        const inputGradient = wantsInputGradient ? gradients.pop() : undefined;
+        tf.tidy(() => {
+          optimizer.apply(
+            trainable,
+            gradients.map((gradient) => gradient.div(batchSize)),
+            learningRate,
+          );
         });
+        tf.dispose(gradients);
+        return inputGradient;
+      } finally {
+        recording.dispose();
       }
-      const batchSize = expected[0] ?? 1;
-      const targets = wantsInputGradient ? [...trainable, recording.inputs[0] as tf.Tensor] : trainable;
-      const gradients = recording.tape.pullBack(outputGradient, targets);
-      const inputGradient = wantsInputGradient ? gradients.pop() : undefined;
-      tf.tidy(() => {
-        optimizer.apply(
-          trainable,
-          gradients.map((gradient) => gradient.div(batchSize)),
-          learningRate,
-        );
-      });
-      tf.dispose(gradients);
-      recording.dispose();
-      return inputGradient;
     },
     snapshot() {
       const tensors: Record<string, NamedTensorData[string]> = {};
@@ -151,4 +153,14 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
       model.dispose();
     },
   };
+}
+
+/** The inputs are taken over: a forward that throws must free them too. */
+function recordOrDispose(forward: () => tf.Tensor, inputs: readonly tf.Tensor[]): Tape {
+  try {
+    return recordTape(forward);
+  } catch (error) {
+    tf.dispose([...inputs]);
+    throw error;
+  }
 }

@@ -102,11 +102,15 @@ export function createComputeHost(): ComputeCalls {
     predict({ unit, step, activation, labels }) {
       const { model } = find(unit, "gradient-model");
       const inputs = [toTensor(activation), toTensor(labels)] as const;
-      const prediction = model.predict(step, ...inputs);
       try {
-        return toData(prediction, "a synthetic gradient");
+        const prediction = model.predict(step, ...inputs);
+        try {
+          return toData(prediction, "a synthetic gradient");
+        } finally {
+          prediction.dispose();
+        }
       } finally {
-        tf.dispose([...inputs, prediction]);
+        tf.dispose([...inputs]);
       }
     },
     learn({ unit, step, gradient }) {
