@@ -35,14 +35,23 @@ export const depthwiseBackpropFilter = ownKernel<FilterInputs, FilterAttrs>(
     if (x.dtype !== "float32" || dy.dtype !== "float32") return builtIn(call);
     const convolution = convolutionOf(x.shape, attrs.filterShape, attrs, true);
     const output = backend.makeOutput(attrs.filterShape, "float32");
-    const images = floatsOf(backend, x) as Indexed;
-    const gradients = floatsOf(backend, dy) as Indexed;
+    const images = floatsOf(backend, x);
+    const gradients = floatsOf(backend, dy);
     const gradient = floatsOf(backend, output);
-    const sums = new Float64Array(gradient.length) as Indexed & Float64Array;
-    forTaps(convolution, (tap, pixel, position, channels, multiplier) => {
-      for (let channel = 0; channel < channels; channel += 1) {
+    const sums = new Float64Array(gradient.length);
+    const { inChannels, outChannels } = convolution;
+    forTaps(convolution, (tap, pixel, position) => {
+      if (inChannels === outChannels) {
+        for (let channel = 0; channel < inChannels; channel += 1) {
+          sums[tap + channel] =
+            (sums[tap + channel] as number) + (images[pixel + channel] as number) * (gradients[position + channel] as number);
+        }
+        return;
+      }
+      const multiplier = outChannels / inChannels;
+      for (let channel = 0, m = 0; channel < inChannels; channel += 1) {
         const value = images[pixel + channel] as number;
-        for (let m = channel * multiplier; m < (channel + 1) * multiplier; m += 1) {
+        for (const end = m + multiplier; m < end; m += 1) {
           sums[tap + m] = (sums[tap + m] as number) + value * (gradients[position + m] as number);
         }
       }
@@ -75,13 +84,14 @@ export const depthwiseBackpropInput = ownKernel<InputInputs, InputAttrs>(
       });
     }
     const output = backend.makeOutput(attrs.inputShape, "float32");
-    const gradients = floatsOf(backend, dy) as Indexed;
-    const taps = floatsOf(backend, filter) as Indexed;
-    const dx = floatsOf(backend, output).fill(0) as Indexed;
-    forTaps(convolution, (tap, pixel, position, channels, multiplier) => {
-      for (let channel = 0; channel < channels; channel += 1) {
+    const gradients = floatsOf(backend, dy);
+    const taps = floatsOf(backend, filter);
+    const dx = floatsOf(backend, output).fill(0);
+    const multiplier = outChannels / inChannels;
+    forTaps(convolution, (tap, pixel, position) => {
+      for (let channel = 0, m = 0; channel < inChannels; channel += 1) {
         let sum = dx[pixel + channel] as number;
-        for (let m = channel * multiplier; m < (channel + 1) * multiplier; m += 1) {
+        for (const end = m + multiplier; m < end; m += 1) {
           sum += (taps[tap + m] as number) * (gradients[position + m] as number);
         }
         dx[pixel + channel] = sum;
@@ -91,15 +101,11 @@ export const depthwiseBackpropInput = ownKernel<InputInputs, InputAttrs>(
   },
 );
 
-/** A typed array whose index is known to be in range. */
-type Indexed = { [index: number]: number };
-
 /** Calls `body` with the offsets of each tap, the pixel that it sees and the position that it serves. */
 function forTaps(
   { batch, inChannels, outChannels, height, width }: Convolution,
-  body: (tap: number, pixel: number, position: number, channels: number, multiplier: number) => void,
+  body: (tap: number, pixel: number, position: number) => void,
 ): void {
-  const multiplier = outChannels / inChannels;
   let position = 0;
   for (let sample = 0; sample < batch; sample += 1) {
     for (let y = 0; y < height.output; y += 1) {
@@ -111,7 +117,7 @@ function forTaps(
             const place = x * width.stride + column * width.dilation - width.before;
             if (place < 0 || place >= width.input) continue;
             const pixel = ((sample * height.input + line) * width.input + place) * inChannels;
-            body((row * width.taps + column) * outChannels, pixel, position, inChannels, multiplier);
+            body((row * width.taps + column) * outChannels, pixel, position);
           }
         }
       }

@@ -1,0 +1,101 @@
+/**
+ * Messages per second through `NatsBus` against the same payload on the bare client, side by side in one run: both
+ * publish through one server to a subscriber on a second connection, in turns. Above the server's max_payload both send chunks of the same size.
+ */
+import { connectNatsBus } from "../../runtime/bus/index.ts";
+import { connectNats } from "../../runtime/nats/index.ts";
+import { median } from "./median.ts";
+
+export interface BusRate {
+  readonly payloadBytes: number;
+  readonly chunks: number;
+  readonly busPerSecond: number;
+  readonly barePerSecond: number;
+  /** Median over rounds of bus / bare of the same round. */
+  readonly ratio: number;
+}
+
+const PAYLOADS = [4 * 1024, 256 * 1024, 4 * 1024 * 1024];
+const ROUNDS = 7;
+/** Bytes per round: enough for a steady state. */
+const ROUND_BYTES = 64 * 1024 * 1024;
+const MAX_MESSAGES = 4_000;
+
+interface Path {
+  readonly publish: (data: Uint8Array) => void;
+  /** Resolves when `messages` have been received since the last call. */
+  readonly received: (messages: number) => Promise<void>;
+}
+
+export async function measureBusRates(url: string, now: () => number): Promise<BusRate[]> {
+  const sender = await connectNatsBus({ servers: url, name: "bench sender" });
+  const receiver = await connectNatsBus({ servers: url, name: "bench receiver" });
+  const bareSender = (await connectNats({ servers: url, name: "bench bare sender" })).connection;
+  const bareReceiver = (await connectNats({ servers: url, name: "bench bare receiver" })).connection;
+  const busCount = counter();
+  const bareCount = counter();
+  receiver.subscribe("bench.bus", busCount.add);
+  bareReceiver.subscribe("bench.bare", { callback: bareCount.add });
+  await receiver.flush();
+  await bareReceiver.flush();
+  const chunkBytes = sender.maxPayloadBytes;
+  const bus: Path = { publish: (data) => { sender.publish("bench.bus", data); }, received: busCount.reach };
+  const bare: Path = { publish: (data) => { bareSender.publish("bench.bare", data); }, received: bareCount.reach };
+  try {
+    const rates: BusRate[] = [];
+    for (const payloadBytes of PAYLOADS) {
+      const chunks = Math.ceil(payloadBytes / chunkBytes);
+      const piece = new Uint8Array(Math.min(payloadBytes, chunkBytes));
+      const messages = Math.min(MAX_MESSAGES, Math.ceil(ROUND_BYTES / payloadBytes));
+      const rate = async (path: Path): Promise<number> => {
+        const startMs = now();
+        for (let message = 0; message < messages * chunks; message += 1) path.publish(piece);
+        await path.received(messages * chunks);
+        return messages / ((now() - startMs) / 1000);
+      };
+      const rounds: { readonly bus: number; readonly bare: number }[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        // Whoever goes first changes from round to round.
+        if (round % 2 === 0) rounds.push({ bus: await rate(bus), bare: await rate(bare) });
+        else {
+          const first = await rate(bare);
+          rounds.push({ bus: await rate(bus), bare: first });
+        }
+      }
+      rates.push({
+        payloadBytes,
+        chunks,
+        busPerSecond: median(rounds.map((round) => round.bus)),
+        barePerSecond: median(rounds.map((round) => round.bare)),
+        ratio: median(rounds.map((round) => round.bus / round.bare)),
+      });
+    }
+    return rates;
+  } finally {
+    await Promise.all([sender.close(), receiver.close(), bareSender.close(), bareReceiver.close()]);
+  }
+}
+
+function counter(): { readonly add: () => void; readonly reach: (messages: number) => Promise<void> } {
+  let count = 0;
+  let wanted = Number.POSITIVE_INFINITY;
+  let onReached: () => void = () => undefined;
+  const check = (): void => {
+    if (count < wanted) return;
+    count -= wanted;
+    wanted = Number.POSITIVE_INFINITY;
+    onReached();
+  };
+  return {
+    add() {
+      count += 1;
+      check();
+    },
+    reach: (messages) =>
+      new Promise((resolve) => {
+        wanted = messages;
+        onReached = resolve;
+        check();
+      }),
+  };
+}
