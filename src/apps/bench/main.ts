@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
 import { isKnowledgeNetError } from "../../errors/index.ts";
 import { parseSpec } from "../../spec/index.ts";
-import { describeSlices } from "../cli/execute-run.ts";
+import { describeSlices } from "../run/describe-slices.ts";
 import { bytes } from "../cli/results-table.ts";
 import { startLocalNatsServer } from "../local-nats-server.ts";
 import { locateTool } from "../provision/index.ts";

@@ -2,7 +2,7 @@
 import Table from "cli-table3";
 import { encodedTensorBytes, type TensorCodec } from "../../messages/index.ts";
 import { boundariesOf, type TrainingSpec } from "../../spec/index.ts";
-import { describeSlices } from "./execute-run.ts";
+import { describeSlices } from "../run/describe-slices.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { bytes } from "./results-table.ts";
 import type { Terminal } from "./terminal.ts";

@@ -1,13 +1,12 @@
 /** Carries a run from spec to results: what `kn run`, `kn demo` and `kn resume` share. */
 import { randomBytes } from "node:crypto";
-import { type BackendPreference, createComputeWorker, type SliceDescription } from "../../compute/index.ts";
-import type { Dataset } from "../../data/index.ts";
-import { KnowledgeNetError } from "../../errors/index.ts";
+import type { BackendPreference } from "../../compute/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
 import { type Manifest, openCheckpoints } from "../../runtime/checkpoint/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
-import type { RunSpec, TrainingSpec } from "../../spec/index.ts";
+import type { RunSpec } from "../../spec/index.ts";
+import { checkDataset, describeSlices } from "../run/describe-slices.ts";
 import { openBus } from "../run/open-bus.ts";
 import { openDataset } from "../run/open-dataset.ts";
 import { resultsOf, type RunResults } from "../run/results.ts";
@@ -46,26 +45,6 @@ export function nameRun(spec: RunSpec, clock: Clock): string {
   const [date = "", time = ""] = new Date(clock.wallTimeMs()).toISOString().split("T");
   const stamp = `${date.replaceAll("-", "")}-${time.slice(0, 8).replaceAll(":", "")}`;
   return `${spec.name.slice(0, 40)}-${stamp}-${randomBytes(2).toString("hex")}`;
-}
-
-/** Shapes and sizes of the cut model; refuses one whose layers do not fit, before anything is opened. */
-export async function describeSlices(spec: TrainingSpec): Promise<SliceDescription[]> {
-  // The plain backend: nothing is computed, only shapes are asked for.
-  await using worker = await createComputeWorker({ backend: "cpu" });
-  return (await worker.call("describeModel", { model: spec.model })).result;
-}
-
-/** @throws KnowledgeNetError KN_CONFIG when the data do not suit the model. */
-export function checkDataset(spec: TrainingSpec, dataset: Dataset): void {
-  const [expected, found] = [spec.model.input, dataset.sampleShape].map((shape) => `[${shape.join(", ")}]`);
-  if (expected !== found || spec.model.classes !== dataset.classes) {
-    throw new KnowledgeNetError("KN_CONFIG", {
-      attempt: `train ${spec.name} on ${dataset.name}`,
-      rule: `model.input and model.classes must be those of the data, ${found} and ${dataset.classes}`,
-      value: `${expected} and ${spec.model.classes}`,
-      remedy: "correct the spec",
-    });
-  }
 }
 
 /** Runs `folder`'s spec, from `from` on when it is given. @returns the exit code. */

@@ -86,14 +86,16 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
     waiting.delete(step);
   };
 
+  /** Takes over both. */
   const apply = (recording: Recording, gradient: tf.Tensor): TensorData | undefined => {
-    const rate = learningRateAt(slice.version + 1, options.learningRate);
-    const atInput = slice.update(recording, gradient, { learningRate: rate, wantsInputGradient });
-    if (atInput === undefined) return undefined;
+    let atInput: tf.Tensor | undefined;
     try {
-      return toData(atInput, "the gradient at the block's input");
+      const rate = learningRateAt(slice.version + 1, options.learningRate);
+      atInput = slice.update(recording, gradient, { learningRate: rate, wantsInputGradient });
+      return atInput === undefined ? undefined : toData(atInput, "the gradient at the block's input");
     } finally {
-      atInput.dispose();
+      gradient.dispose();
+      atInput?.dispose();
     }
   };
 
@@ -101,13 +103,13 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
     parameters: slice.parameters,
     outputShape: slice.outputShape,
     train({ step, input, labels }, publish) {
-      const labelTensor = toTensor(labels);
+      forget(step);
       const recording = slice.record([toTensor(input)], step);
+      const labelTensor = toTensor(labels);
       try {
         if (!isLast) publish(toData(recording.output, "the activation"), slice.version);
         const sourced = source.atOnce({ step, output: recording.output, labels: labelTensor });
         if (sourced === undefined) {
-          forget(step);
           waiting.set(step, recording);
           for (const oldest of waiting.keys()) {
             if (waiting.size <= retain) break;
@@ -118,7 +120,6 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
         }
         const { gradient, origin, lossSum } = sourced;
         const inputGradient = apply(recording, gradient);
-        gradient.dispose();
         return {
           isApplied: true,
           version: slice.version,
@@ -128,7 +129,6 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
           ...(lossSum === undefined ? {} : { loss: lossSum / (labels.shape[0] ?? 1) }),
         };
       } catch (error) {
-        waiting.delete(step);
         recording.dispose();
         throw error;
       } finally {
@@ -147,7 +147,6 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
         }
         waiting.delete(step);
         const inputGradient = apply(recording, sourced.gradient);
-        sourced.gradient.dispose();
         return {
           isApplied: true,
           version: slice.version,
@@ -160,18 +159,13 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
       }
     },
     evaluate(input, labels) {
-      const inputTensor = toTensor(input);
-      const output = slice.infer([inputTensor]);
-      inputTensor.dispose();
-      try {
+      // Nothing asynchronous in it: a tidy frees all, whatever throws.
+      return tf.tidy(() => {
+        const output = slice.infer([toTensor(input)]);
         if (!isLast) return { output: toData(output, "the activation") };
-        const labelTensor = toTensor(labels);
-        const { gradient, correct, lossSum } = softmaxCrossEntropy(output, labelTensor);
-        tf.dispose([gradient, labelTensor]);
+        const { correct, lossSum } = softmaxCrossEntropy(output, toTensor(labels));
         return { correct, lossSum };
-      } finally {
-        output.dispose();
-      }
+      });
     },
     snapshot: () => slice.snapshot(),
     restore(snapshot) {

@@ -10,7 +10,8 @@ import { chooseGeneration } from "../../run/choose-generation.ts";
 import { openDataset } from "../../run/open-dataset.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder, type RunFolder } from "../../run/run-folder.ts";
 import { CHECKPOINT_BUCKETS } from "../../run/training-run.ts";
-import { checkDataset, describeSlices, type ExecuteDeps } from "../execute-run.ts";
+import { checkDataset, describeSlices } from "../../run/describe-slices.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 
 interface EvaluateOptions {
