@@ -10,7 +10,9 @@ process.env.TF_ENABLE_ONEDNN_OPTS ??= "0";
 
 const entry = new URL("../dist/apps/cli/main.js", import.meta.url);
 if (!existsSync(fileURLToPath(entry))) {
-  process.stderr.write("kn: the compiled code is missing; run `npm install` or `npm run build` in the package's folder\n");
+  process.stderr.write(
+    "kn: the compiled code is missing; run `npm install` or `npm run build` in the package's folder\n",
+  );
   process.exit(1);
 }
 const { main } = await import(entry.href);

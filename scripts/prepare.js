@@ -23,10 +23,12 @@ process.exitCode = 0;
 function prepare() {
   const { env } = process;
   const outcome = ensureBuilt();
-  if (outcome === "no-compiler") return 'TypeScript is not installed (development dependencies were left out); where dist/ is built, "npm run setup" does it';
+  if (outcome === "no-compiler")
+    return 'TypeScript is not installed (development dependencies were left out); where dist/ is built, "npm run setup" does it';
   if (env.KN_SKIP_SETUP) return "KN_SKIP_SETUP is set";
   if (!INSTALLS.includes(env.npm_command) || env._PACOTE_NO_PREPARE_ !== undefined) return undefined; // being packed
-  if (env.npm_config_local_prefix !== undefined && env.npm_config_local_prefix !== root) return "this is not the root project";
+  if (env.npm_config_local_prefix !== undefined && env.npm_config_local_prefix !== root)
+    return "this is not the root project";
   // Its own process: whatever happens to it, the install goes on.
   spawnSync(process.execPath, [join(root, "scripts", "setup.js")], { cwd: root, stdio: "inherit" });
   return undefined;

@@ -12,7 +12,10 @@ const entry = join(root, "dist", "apps", "provision", "index.js");
 
 const outcome = ensureBuilt();
 if (!existsSync(entry)) {
-  const remedy = outcome === "no-compiler" ? "TypeScript is not installed: npm install --include=dev" : "the build failed: npm run build";
+  const remedy =
+    outcome === "no-compiler"
+      ? "TypeScript is not installed: npm install --include=dev"
+      : "the build failed: npm run build";
   console.log(`knowledgenet setup: ${remedy}`);
   process.exit(1);
 }

@@ -102,7 +102,10 @@ function bindToUs(server: ChildProcess): () => void {
   const watcher =
     server.pid === undefined
       ? undefined
-      : spawn("sh", ["-c", 'read -r _; kill -KILL "$0"', String(server.pid)], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+      : spawn("sh", ["-c", 'read -r _; kill -KILL "$0"', String(server.pid)], {
+          stdio: ["pipe", "ignore", "ignore"],
+          detached: true,
+        });
   watcher?.once("error", () => undefined);
   watcher?.unref();
   return () => {
@@ -148,7 +151,12 @@ function ready(child: ChildProcess, { binary, port, signal }: LocalNatsServerOpt
       });
     };
     const onError = (error: Error): void => {
-      fail("the program must be there and run", error.message, "run `npm run setup`, or name one by KN_NATS_SERVER", error);
+      fail(
+        "the program must be there and run",
+        error.message,
+        "run `npm run setup`, or name one by KN_NATS_SERVER",
+        error,
+      );
     };
     const onClose = (): void => {
       if (log.includes("address already in use")) {
@@ -158,7 +166,11 @@ function ready(child: ChildProcess, { binary, port, signal }: LocalNatsServerOpt
       }
     };
     const timer = setTimeout(() => {
-      fail(`it must be ready within ${START_TIMEOUT_MS} ms`, lastComplaint(log), "look at the machine's load and the folder's size");
+      fail(
+        `it must be ready within ${START_TIMEOUT_MS} ms`,
+        lastComplaint(log),
+        "look at the machine's load and the folder's size",
+      );
     }, START_TIMEOUT_MS);
     child.once("error", onError);
     // Not "exit": the log may still be on its way then.
@@ -167,7 +179,9 @@ function ready(child: ChildProcess, { binary, port, signal }: LocalNatsServerOpt
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       if (isSettled) return;
       log = (log + text).slice(-KEPT_LOG_CHARACTERS);
-      const found = log.includes("Server is ready") ? /Listening for client connections on \S+:(\d+)/.exec(log)?.[1] : undefined;
+      const found = log.includes("Server is ready")
+        ? /Listening for client connections on \S+:(\d+)/.exec(log)?.[1]
+        : undefined;
       if (found === undefined) return;
       settle(() => {
         resolve(Number(found));

@@ -15,4 +15,10 @@ export type { SliceDescription } from "./slice/describe-model.ts";
 export { deriveSeed } from "./slice/seed.ts";
 export type { NamedTensorData, TensorData } from "./tensor-data.ts";
 export { type ComputeWorker, createComputeWorker } from "./worker/compute-worker.ts";
-export { type BlockHandle, type GradientModelHandle, openBlock, openGradientModel, type UnitHandle } from "./worker/handles.ts";
+export {
+  type BlockHandle,
+  type GradientModelHandle,
+  openBlock,
+  openGradientModel,
+  type UnitHandle,
+} from "./worker/handles.ts";

@@ -9,11 +9,6 @@ export type TensorData =
 
 export type NamedTensorData = Readonly<Record<string, TensorData>>;
 
-/** Elements of a shape; 1 for a scalar. */
-export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, extent) => product * extent, 1);
-}
-
 /** The buffers to hand over with a message, so that a tensor is moved to another thread and not copied. */
 export function transferList(tensors: readonly (TensorData | undefined)[]): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();

@@ -17,7 +17,8 @@ export function readIdx(bytes: Uint8Array, rank: number, file: string): IdxConte
       remedy: "replace it by the original, uncompressed file, or point --data / KN_DATA elsewhere",
     });
   const headerBytes = 4 + 4 * rank;
-  if (bytes.length < headerBytes) throw refuse(`an IDX file has a header of ${headerBytes} bytes`, `${bytes.length} bytes`);
+  if (bytes.length < headerBytes)
+    throw refuse(`an IDX file has a header of ${headerBytes} bytes`, `${bytes.length} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = view.getUint32(0);
   const expected = (0x08 << 8) | rank;

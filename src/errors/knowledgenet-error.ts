@@ -59,9 +59,6 @@ export class KnowledgeNetError extends Error {
 }
 
 /** True when `error` is a `KnowledgeNetError`, of one of `codes` when any are named. */
-export function isKnowledgeNetError(
-  error: unknown,
-  ...codes: readonly ErrorCode[]
-): error is KnowledgeNetError {
+export function isKnowledgeNetError(error: unknown, ...codes: readonly ErrorCode[]): error is KnowledgeNetError {
   return error instanceof KnowledgeNetError && (codes.length === 0 || codes.includes(error.code));
 }

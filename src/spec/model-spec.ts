@@ -85,7 +85,12 @@ export const modelSpecSchema = z
     const names = model.layers.map((layer) => layer.name);
     names.forEach((name, index) => {
       if (names.indexOf(name) === index) return;
-      context.addIssue({ code: "custom", path: ["layers", index, "name"], message: "layer names must be unique", input: name });
+      context.addIssue({
+        code: "custom",
+        path: ["layers", index, "name"],
+        message: "layer names must be unique",
+        input: name,
+      });
     });
     let last = -1;
     model.cuts.forEach((cut, index) => {

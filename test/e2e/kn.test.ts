@@ -10,7 +10,16 @@ import { waitFor } from "../support/wait-for.ts";
 
 const KN = fileURLToPath(new URL("../../bin/kn.js", import.meta.url));
 const EXAMPLE = fileURLToPath(new URL("../../examples/mnist-synthetic.yaml", import.meta.url));
-const SMALL = ["--set", "data.limit=1280", "--set", "training.batchSize=64", "--set", "evaluation.everySteps=10", "--set", "evaluation.samples=500"];
+const SMALL = [
+  "--set",
+  "data.limit=1280",
+  "--set",
+  "training.batchSize=64",
+  "--set",
+  "evaluation.everySteps=10",
+  "--set",
+  "evaluation.samples=500",
+];
 
 interface Ended {
   readonly code: number | null;
@@ -43,7 +52,8 @@ describe("kn run", () => {
     expect(code).toBe(0);
     const results = JSON.parse(stdout) as Record<string, unknown> & { run: string; folder: string; accuracy: number };
     expect(results).toMatchObject({ epochs: 1, steps: 20, bus: "memory", seed: 1, outcome: "completed" });
-    for (const key of ["seconds", "stepsPerSecond", "backend", "dataset", "blocks", "boundaries"]) expect(results).toHaveProperty(key);
+    for (const key of ["seconds", "stepsPerSecond", "backend", "dataset", "blocks", "boundaries"])
+      expect(results).toHaveProperty(key);
     const { folder: path, ...written } = results;
     expect(JSON.parse(await readFile(join(path, "results.json"), "utf8"))).toEqual(written);
 
@@ -58,7 +68,10 @@ describe("kn run", () => {
     expect(again.stderr).toContain("is complete");
   });
 
-  for (const [signal, exitCode] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  for (const [signal, exitCode] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
     it(`${signal} saves a checkpoint and ends with ${exitCode}; resume finishes the run`, async () => {
       await using folder = await temporaryFolder();
       const { child, ended } = kn(["run", EXAMPLE, ...SMALL, "--set", "data.limit=12800"], folder.path);
@@ -71,7 +84,10 @@ describe("kn run", () => {
       const stopped = await ended;
       expect(stopped.code).toBe(exitCode);
       const [run = ""] = await readdir(join(folder.path, "runs"));
-      const partial = JSON.parse(await readFile(join(folder.path, "runs", run, "results.json"), "utf8")) as { steps: number; outcome: string };
+      const partial = JSON.parse(await readFile(join(folder.path, "runs", run, "results.json"), "utf8")) as {
+        steps: number;
+        outcome: string;
+      };
       expect(partial.outcome).toBe("stopped");
       expect(partial.steps).toBeGreaterThanOrEqual(10);
 
@@ -104,13 +120,43 @@ describe("kn run", () => {
 });
 
 describe("kn refuses bad input", () => {
-  const cases: readonly { readonly what: string; readonly args: readonly string[]; readonly code: number; readonly says: readonly string[] }[] = [
+  const cases: readonly {
+    readonly what: string;
+    readonly args: readonly string[];
+    readonly code: number;
+    readonly says: readonly string[];
+  }[] = [
     { what: "a spec that is not there", args: ["run", "absent.yaml"], code: 2, says: ["KN_CONFIG", "absent.yaml"] },
-    { what: "a misspelt key", args: ["run", "misspelt.yaml"], code: 2, says: ["KN_CONFIG", "misspelt.yaml:", "epoch", "did you mean 'epochs'"] },
-    { what: "a truncated data file", args: ["run", EXAMPLE, "--data", "truncated"], code: 2, says: ["KN_CONFIG", "train-images-idx3-ubyte"] },
-    { what: "a data folder without the files", args: ["run", EXAMPLE, "--data", "."], code: 2, says: ["KN_CONFIG", "SHA-256", "KN_DATA"] },
-    { what: "a server that is not there", args: ["run", EXAMPLE, "--bus", "nats://127.0.0.1:1"], code: 3, says: ["KN_UNAVAILABLE", "127.0.0.1:1"] },
-    { what: "an address of another kind", args: ["run", EXAMPLE, "--bus", "http://example.invalid"], code: 2, says: ["KN_CONFIG", "nats:"] },
+    {
+      what: "a misspelt key",
+      args: ["run", "misspelt.yaml"],
+      code: 2,
+      says: ["KN_CONFIG", "misspelt.yaml:", "epoch", "did you mean 'epochs'"],
+    },
+    {
+      what: "a truncated data file",
+      args: ["run", EXAMPLE, "--data", "truncated"],
+      code: 2,
+      says: ["KN_CONFIG", "train-images-idx3-ubyte"],
+    },
+    {
+      what: "a data folder without the files",
+      args: ["run", EXAMPLE, "--data", "."],
+      code: 2,
+      says: ["KN_CONFIG", "SHA-256", "KN_DATA"],
+    },
+    {
+      what: "a server that is not there",
+      args: ["run", EXAMPLE, "--bus", "nats://127.0.0.1:1"],
+      code: 3,
+      says: ["KN_UNAVAILABLE", "127.0.0.1:1"],
+    },
+    {
+      what: "an address of another kind",
+      args: ["run", EXAMPLE, "--bus", "http://example.invalid"],
+      code: 2,
+      says: ["KN_CONFIG", "nats:"],
+    },
     { what: "a run that is not there", args: ["resume", "nothing"], code: 2, says: ["KN_CONFIG", "kn runs"] },
     { what: "an unknown option", args: ["run", EXAMPLE, "--fast"], code: 2, says: ["--fast"] },
   ];
@@ -120,7 +166,10 @@ describe("kn refuses bad input", () => {
       const spec = await readFile(EXAMPLE, "utf8");
       await writeFile(join(folder.path, "misspelt.yaml"), spec.replace("epochs:", "epoch:"));
       await mkdir(join(folder.path, "truncated"));
-      await writeFile(join(folder.path, "truncated", "train-images-idx3-ubyte"), new Uint8Array([0, 0, 8, 3, 0, 0, 234, 96, 0, 0, 0, 28, 0, 0, 0, 28, 1, 2]));
+      await writeFile(
+        join(folder.path, "truncated", "train-images-idx3-ubyte"),
+        new Uint8Array([0, 0, 8, 3, 0, 0, 234, 96, 0, 0, 0, 28, 0, 0, 0, 28, 1, 2]),
+      );
       const ended = await kn(args, folder.path).ended;
       expect(ended).toMatchObject({ code });
       for (const word of says) expect(ended.stderr).toContain(word);

@@ -23,7 +23,11 @@ async function freePort(): Promise<number> {
 describeWithNats("connectNatsBus", () => {
   it("rejects with KN_UNAVAILABLE that names the URL, without credentials, when no server answers", async () => {
     const port = await freePort();
-    const connecting = connectNatsBus({ servers: `nats://ann:secret@127.0.0.1:${port}`, name: "test", connectTimeoutMs: 300 });
+    const connecting = connectNatsBus({
+      servers: `nats://ann:secret@127.0.0.1:${port}`,
+      name: "test",
+      connectTimeoutMs: 300,
+    });
     await expect(connecting).rejects.toMatchObject({
       code: "KN_UNAVAILABLE",
       attempt: `connect to nats://127.0.0.1:${port}`,
@@ -44,7 +48,11 @@ describeWithNats("connectNatsBus", () => {
   it("rejects with the signal's reason on abort", async () => {
     const controller = new AbortController();
     const reason = new Error("enough");
-    const connecting = connectNatsBus({ servers: `nats://127.0.0.1:${await freePort()}`, name: "test", signal: controller.signal });
+    const connecting = connectNatsBus({
+      servers: `nats://127.0.0.1:${await freePort()}`,
+      name: "test",
+      signal: controller.signal,
+    });
     controller.abort(reason);
     await expect(connecting).rejects.toBe(reason);
   });
@@ -69,8 +77,15 @@ describeWithNats("connectNatsBus", () => {
       await using bus = await connectNatsBus({ servers: `nats://ann:12345@127.0.0.1:${port}`, name: "test" });
       await bus.flush();
       expect(bus.description).toBe(`nats://127.0.0.1:${port}`);
-      const refused = connectNatsBus({ servers: `nats://ann:54321@127.0.0.1:${port}`, name: "test", connectTimeoutMs: 60_000 });
-      await expect(refused).rejects.toMatchObject({ code: "KN_CONFIG", message: expect.not.stringContaining("54321") as string });
+      const refused = connectNatsBus({
+        servers: `nats://ann:54321@127.0.0.1:${port}`,
+        name: "test",
+        connectTimeoutMs: 60_000,
+      });
+      await expect(refused).rejects.toMatchObject({
+        code: "KN_CONFIG",
+        message: expect.not.stringContaining("54321") as string,
+      });
     } finally {
       server.kill("SIGKILL");
     }
@@ -85,10 +100,19 @@ describeWithNats("NatsBus", () => {
     const events: string[] = [];
     for (const event of ["disconnected", "reconnected"] as const) bus.on(event, () => void events.push(event));
     let others = 0;
-    other.on("reconnected", () => { others += 1; });
+    other.on("reconnected", () => {
+      others += 1;
+    });
     const seen: string[] = [];
     bus.subscribe("a.*", ({ subject }) => void seen.push(subject), { queue: "group" });
-    await bus.service({ name: "kn-block", version: "1.0.0", description: "", metadata: {}, endpoints: [], stats: () => ({}) });
+    await bus.service({
+      name: "kn-block",
+      version: "1.0.0",
+      description: "",
+      metadata: {},
+      endpoints: [],
+      stats: () => ({}),
+    });
     for (let round = 1; round <= 2; round += 1) {
       await server.crash();
       await waitFor(() => events.length === 2 * round - 1, "disconnected");
@@ -130,7 +154,10 @@ describeWithNats("NatsBus", () => {
     const port = await freePort();
     const config = join(folder.path, "server.conf");
     const permissions = `{ publish: ">", subscribe: { deny: "secret.>" } }`;
-    await writeFile(config, `host: 127.0.0.1\nport: ${port}\nauthorization { users: [{ user: ann, password: pw, permissions: ${permissions} }] }\n`);
+    await writeFile(
+      config,
+      `host: 127.0.0.1\nport: ${port}\nauthorization { users: [{ user: ann, password: pw, permissions: ${permissions} }] }\n`,
+    );
     const server = spawn(natsServerPath ?? "", ["--config", config], { stdio: "ignore" });
     try {
       const errors: unknown[] = [];

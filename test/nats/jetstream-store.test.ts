@@ -10,7 +10,10 @@ describeWithNats("connectJetStreamStore", () => {
   it("rejects with KN_UNAVAILABLE and what to do when the server has no JetStream", async () => {
     await using server = await startTestNats();
     const connecting = connectJetStreamStore({ servers: server.url, ...FAST });
-    await expect(connecting).rejects.toMatchObject({ code: "KN_UNAVAILABLE", remedy: expect.stringContaining("nats-server -js") as string });
+    await expect(connecting).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+      remedy: expect.stringContaining("nats-server -js") as string,
+    });
   });
 
   it("lets two connections see and fence each other", async () => {

@@ -40,12 +40,18 @@ describeWithNats("startLocalNatsServer", () => {
 
   it("rejects with KN_UNAVAILABLE when the program is not there", async () => {
     const starting = startLocalNatsServer({ binary: "/does/not/exist" });
-    await expect(starting).rejects.toMatchObject({ code: "KN_UNAVAILABLE", value: expect.stringContaining("ENOENT") as string });
+    await expect(starting).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+      value: expect.stringContaining("ENOENT") as string,
+    });
   });
 
   it("rejects with KN_UNAVAILABLE and the server's complaint when it does not come up", async () => {
     const starting = startLocalNatsServer({ binary, host: "203.0.113.1" }); // an address of documentation: not ours
-    await expect(starting).rejects.toMatchObject({ code: "KN_UNAVAILABLE", value: expect.stringContaining("[FTL]") as string });
+    await expect(starting).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+      value: expect.stringContaining("[FTL]") as string,
+    });
   });
 
   it("rejects with the signal's reason on abort", async () => {

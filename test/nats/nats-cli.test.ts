@@ -16,10 +16,18 @@ describeWithNatsCli("the nats command", () => {
     await using server = await startTestNats();
     await using bus = await connectNatsBus({ servers: server.url, name: "test" });
     const nats = async (...parameters: string[]): Promise<unknown> => {
-      const { stdout } = await run(natsCliPath ?? "", ["--server", server.url, "--no-context", "service", ...parameters, "--json"]);
+      const { stdout } = await run(natsCliPath ?? "", [
+        "--server",
+        server.url,
+        "--no-context",
+        "service",
+        ...parameters,
+        "--json",
+      ]);
       return JSON.parse(stdout);
     };
-    const handler = ({ respond, data }: { respond(data: Uint8Array): boolean; data: Uint8Array }): void => void respond(data);
+    const handler = ({ respond, data }: { respond(data: Uint8Array): boolean; data: Uint8Array }): void =>
+      void respond(data);
     await using service = await bus.service({
       name: "kn-block",
       version: "1.2.3",
@@ -33,7 +41,11 @@ describeWithNatsCli("the nats command", () => {
     const identity = { name: "kn-block", id: service.id, version: "1.2.3", metadata: { run: "demo" } };
     expect(await nats("list")).toMatchObject([identity]);
     expect(await nats("info", "kn-block", service.id)).toMatchObject({
-      info: { ...identity, description: "A block", endpoints: [{ name: "activations", subject: "kn.v1.demo.act.0", queue_group: "" }] },
+      info: {
+        ...identity,
+        description: "A block",
+        endpoints: [{ name: "activations", subject: "kn.v1.demo.act.0", queue_group: "" }],
+      },
     });
     expect(await nats("stats", "kn-block")).toMatchObject([
       { ...identity, endpoints: [{ name: "activations", num_requests: 1, num_errors: 0, data: { step: 42 } }] },
@@ -62,7 +74,19 @@ describeWithNatsCli("the nats command", () => {
     await using store = await connectJetStreamStore({ servers: server.url, name: "test" });
     const blobs = await store.blobs("checkpoints");
     const path = import.meta.filename;
-    await run(natsCliPath ?? "", ["--server", server.url, "--no-context", "object", "put", "checkpoints", path, "--name", "a.b", "--no-progress", "--force"]);
+    await run(natsCliPath ?? "", [
+      "--server",
+      server.url,
+      "--no-context",
+      "object",
+      "put",
+      "checkpoints",
+      path,
+      "--name",
+      "a.b",
+      "--no-progress",
+      "--force",
+    ]);
     expect(Buffer.from((await blobs.get("a.b")) ?? []).equals(await readFile(path))).toBe(true);
   });
 });

@@ -14,7 +14,11 @@ const BLOCKS = ["block-0", "block-1", "block-2", "block-3"];
 
 interface ServiceStats {
   readonly metadata: { readonly actor: string };
-  readonly endpoints: readonly { readonly name: string; readonly num_requests: number; readonly data: { readonly consumed: number } }[];
+  readonly endpoints: readonly {
+    readonly name: string;
+    readonly num_requests: number;
+    readonly data: { readonly consumed: number };
+  }[];
 }
 
 describeWithNats("training over NATS", () => {
@@ -29,7 +33,8 @@ describeWithNats("training over NATS", () => {
       const watcher = createControlChannel({ run: example, actor: "watcher" }, { bus: outside, log: silentLogger });
       // The services end with the run: the coordinator's last checkpoint is the last moment to ask.
       watcher.watch("coordinator", ({ fact }) => {
-        if (fact.kind === "StateEntered" && fact.state === "saving") outside.publish("$SRV.STATS.kn-block", new Uint8Array(), { reply: "stats" });
+        if (fact.kind === "StateEntered" && fact.state === "saving")
+          outside.publish("$SRV.STATS.kn-block", new Uint8Array(), { reply: "stats" });
       });
       outside.subscribe("stats", ({ data }) => {
         const answer = JSON.parse(new TextDecoder().decode(data)) as ServiceStats;
@@ -42,7 +47,11 @@ describeWithNats("training over NATS", () => {
       await waitFor(() => stats.size === BLOCKS.length, "the statistics of every block");
       for (const block of BLOCKS) {
         const activation = stats.get(block)?.endpoints.find(({ name }) => name === "activation");
-        expect(record.progress[block]).toMatchObject({ consumed: training.run.plan.totalItems, applied: STEPS, drops: {} });
+        expect(record.progress[block]).toMatchObject({
+          consumed: training.run.plan.totalItems,
+          applied: STEPS,
+          drops: {},
+        });
         expect(activation?.num_requests).toBe(training.run.plan.totalItems);
         expect(activation?.data.consumed).toBe(training.run.plan.totalItems);
       }

@@ -28,7 +28,14 @@ import {
   type PerformOutcome,
   type SequenceGate,
 } from "../../runtime/actor/index.ts";
-import { type ActorDeps, type ActorOptions, createFrameReceiver, createFrameSender, MAX_FRAME_BYTES, RESEND_AFTER_MS } from "../link/index.ts";
+import {
+  type ActorDeps,
+  type ActorOptions,
+  createFrameReceiver,
+  createFrameSender,
+  MAX_FRAME_BYTES,
+  RESEND_AFTER_MS,
+} from "../link/index.ts";
 import { blockMachine } from "./block-machine.ts";
 
 export interface BlockActorOptions extends ActorOptions {
@@ -172,12 +179,25 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 
       const train = async (mail: BatchMail): Promise<PerformOutcome> => {
         const { header: of, tensor, labels, phase } = mail.activation;
-        const { result, computeMs } = await opened().train({ step: of.step, input: tensor, labels }, (output, atVersion) => {
-          const activation: Activation = { header: header(of, atVersion), phase, tensor: output, labels: mail.activation.labels, evaluation: 0 };
-          activations.post(of.sequence, outputSubject, encodeActivation(activation, options.activationCodec));
-        });
+        const { result, computeMs } = await opened().train(
+          { step: of.step, input: tensor, labels },
+          (output, atVersion) => {
+            const activation: Activation = {
+              header: header(of, atVersion),
+              phase,
+              tensor: output,
+              labels: mail.activation.labels,
+              evaluation: 0,
+            };
+            activations.post(of.sequence, outputSubject, encodeActivation(activation, options.activationCodec));
+          },
+        );
         version = result.version;
-        last = { computeMs, receivedBytes: mail.receivedBytes, ...(result.loss === undefined ? {} : { loss: result.loss }) };
+        last = {
+          computeMs,
+          receivedBytes: mail.receivedBytes,
+          ...(result.loss === undefined ? {} : { loss: result.loss }),
+        };
         if (result.inputGradient !== undefined) {
           sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
         }
@@ -195,7 +215,12 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         const { result, computeMs } = await opened().evaluate(tensor, labels);
         last = { ...last, computeMs, receivedBytes: mail.receivedBytes };
         if (result.output !== undefined) {
-          const activation: Activation = { ...mail.activation, header: header(of, version), phase, tensor: result.output };
+          const activation: Activation = {
+            ...mail.activation,
+            header: header(of, version),
+            phase,
+            tensor: result.output,
+          };
           activations.post(of.sequence, outputSubject, encodeActivation(activation, options.activationCodec));
         } else {
           const before = evaluation?.evaluation === mail.activation.evaluation ? evaluation : undefined;

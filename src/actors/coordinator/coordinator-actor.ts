@@ -108,14 +108,19 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
   };
 
   /** Asks until there is an answer: an actor may still be starting, or the connection coming back. */
-  const persist = async (actor: string, command: Parameters<typeof channel.order>[1], signal: AbortSignal): Promise<CommandReply> => {
+  const persist = async (
+    actor: string,
+    command: Parameters<typeof channel.order>[1],
+    signal: AbortSignal,
+  ): Promise<CommandReply> => {
     const deadline = clock.now() + options.readyDeadlineMs;
     for (;;) {
       try {
         return await channel.order(actor, command, { signal });
       } catch (error) {
         signal.throwIfAborted();
-        const mayRetry = error instanceof KnowledgeNetError && error.code === "KN_UNAVAILABLE" && clock.now() < deadline;
+        const mayRetry =
+          error instanceof KnowledgeNetError && error.code === "KN_UNAVAILABLE" && clock.now() < deadline;
         if (!mayRetry) throw error;
         await clock.sleep(RETRY_MS, signal);
       }
@@ -168,13 +173,17 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
       saveAll: fromPromise(({ signal }) => saveAll(signal)),
     },
   });
-  const host = hostMachine(machine, { stopDeadlineMs: options.stopDeadlineMs }, {
-    clock,
-    onState: (state) => {
-      channel.emit({ kind: "StateEntered", state });
-      log.debug({ actor: id, state }, "run state");
+  const host = hostMachine(
+    machine,
+    { stopDeadlineMs: options.stopDeadlineMs },
+    {
+      clock,
+      onState: (state) => {
+        channel.emit({ kind: "StateEntered", state });
+        log.debug({ actor: id, state }, "run state");
+      },
     },
-  });
+  );
 
   const ended = host.ended.then(async (error) => {
     subscription?.unsubscribe();

@@ -40,7 +40,7 @@ export const coordinatorMachine = setup({
     context: {} as CoordinatorContext,
     events: {} as CoordinatorEvent,
     input: {} as CoordinatorInput,
-    output: {} as { readonly error?: Error },
+    output: {},
   },
   actors: {
     awaitActors: fromPromise<void>(unprovided),

@@ -5,7 +5,14 @@
  */
 import type { Dataset } from "../../data/index.ts";
 import { encodeActivation, type Event, type FeederMark, type Progress, runSubject } from "../../messages/index.ts";
-import { type Actor, createControlChannel, createDropCounters, createOutbox, hostMachine, refuseCommand } from "../../runtime/actor/index.ts";
+import {
+  type Actor,
+  createControlChannel,
+  createDropCounters,
+  createOutbox,
+  hostMachine,
+  refuseCommand,
+} from "../../runtime/actor/index.ts";
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
 import { fromPromise } from "xstate";
 import { type ActorDeps, type ActorOptions, createFrameSender, RESEND_AFTER_MS } from "../link/index.ts";
@@ -65,13 +72,17 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     published = item.sequence;
     step = item.step;
     const header = { run, sender: id, sequence: item.sequence, step, version: 0, fence: 0 };
-    const frame = encodeActivation({ header, phase: item.phase, tensor: samples, labels, evaluation: item.evaluation }, "raw");
+    const frame = encodeActivation(
+      { header, phase: item.phase, tensor: samples, labels, evaluation: item.evaluation },
+      "raw",
+    );
     outbox.post(item.sequence, runSubject(run, "batch", "0"), frame);
   };
 
   const publish = (): void => {
     while (published - slowest() < window) {
-      const isEpochPublished = published > 0 && published % plan.itemsPerEpoch === 0 && published / plan.itemsPerEpoch > epochs;
+      const isEpochPublished =
+        published > 0 && published % plan.itemsPerEpoch === 0 && published / plan.itemsPerEpoch > epochs;
       if (isEpochPublished) {
         host.send({ type: "EpochPublished", isLast: published >= plan.totalItems, isDrained: isDrained() });
         return;
@@ -171,7 +182,10 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       },
       announce: (_, mark) => {
         if (mark !== "paused") epochs = Math.floor(published / plan.itemsPerEpoch);
-        channel.emit({ kind: "FeederMark", mark: MARKS[mark], epoch: epochs, evaluation: 0 }, { sequence: published, step, version: 0 });
+        channel.emit(
+          { kind: "FeederMark", mark: MARKS[mark], epoch: epochs, evaluation: 0 },
+          { sequence: published, step, version: 0 },
+        );
       },
     },
   });

@@ -36,7 +36,7 @@ const unprovided = (): never => {
 };
 
 export const feederMachine = setup({
-  types: { context: {} as FeederContext, events: {} as FeederEvent, output: {} as { readonly error?: Error } },
+  types: { context: {} as FeederContext, events: {} as FeederEvent, output: {} },
   actors: { open: fromPromise<void>(unprovided), close: fromPromise<void>(unprovided) },
   actions: {
     /** Publishes as far as the credit goes; EpochPublished follows at the end of an epoch. */
@@ -88,7 +88,11 @@ export const feederMachine = setup({
             guard: ({ context, event }) => event.isDrained && context.mark === "finished",
             target: "finished",
           },
-          { guard: "isDrained", target: "holding", actions: { type: "announce", params: ({ context }) => context.mark } },
+          {
+            guard: "isDrained",
+            target: "holding",
+            actions: { type: "announce", params: ({ context }) => context.mark },
+          },
         ],
         // A pause that comes while an epoch ends changes nothing: both end in holding, and the mark tells which.
         Start: { guard: ({ context }) => context.mark === "paused", target: "feeding" },
@@ -96,7 +100,10 @@ export const feederMachine = setup({
     },
     finished: {
       entry: { type: "announce", params: "finished" },
-      on: { Pause: { actions: { type: "announce", params: "finished" } }, Start: { actions: { type: "announce", params: "finished" } } },
+      on: {
+        Pause: { actions: { type: "announce", params: "finished" } },
+        Start: { actions: { type: "announce", params: "finished" } },
+      },
     },
     stopping: { invoke: { src: "close", onDone: "stopped", onError: "stopped" } },
     stopped: { type: "final" },

@@ -69,9 +69,22 @@ export function createFeedingPlan(options: FeedingPlanOptions): FeedingPlan {
   }
   const partial = Math.min(options.evaluationSamples, testSamples);
   const stretches: Stretch[] = [];
-  const add = (phase: FeedItem["phase"], items: number, stepsBefore: number, evaluations: number, samples = 0): void => {
+  const add = (
+    phase: FeedItem["phase"],
+    items: number,
+    stepsBefore: number,
+    evaluations: number,
+    samples = 0,
+  ): void => {
     const previous = stretches.at(-1);
-    stretches.push({ phase, from: previous === undefined ? 0 : previous.from + previous.items, items, stepsBefore, evaluations, samples });
+    stretches.push({
+      phase,
+      from: previous === undefined ? 0 : previous.from + previous.items,
+      items,
+      stepsBefore,
+      evaluations,
+      samples,
+    });
   };
   let evaluations = 0;
   for (let done = 0; done < stepsPerEpoch; ) {
@@ -96,7 +109,8 @@ export function createFeedingPlan(options: FeedingPlanOptions): FeedingPlan {
       return evaluation % evaluationsPerEpoch === 0 ? testSamples : partial;
     },
     itemAt(sequence) {
-      if (sequence < 1 || sequence > totalItems) throw new RangeError(`sequence ${sequence} is outside 1 to ${totalItems}`);
+      if (sequence < 1 || sequence > totalItems)
+        throw new RangeError(`sequence ${sequence} is outside 1 to ${totalItems}`);
       const epoch = Math.floor((sequence - 1) / itemsPerEpoch);
       const position = (sequence - 1) % itemsPerEpoch;
       const stretch = stretches.findLast(({ from }) => from <= position) as Stretch;

@@ -1,6 +1,12 @@
 /** From bus messages to decoded activations and gradients: joins chunks, validates, counts what it refuses. */
 import { isKnowledgeNetError } from "../../errors/index.ts";
-import { type Activation, createChunkAssembler, decodeFrame, type Gradient, type TensorView } from "../../messages/index.ts";
+import {
+  type Activation,
+  createChunkAssembler,
+  decodeFrame,
+  type Gradient,
+  type TensorView,
+} from "../../messages/index.ts";
 import type { DropCounters } from "../../runtime/actor/index.ts";
 import type { BusHandler } from "../../runtime/bus/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
@@ -61,5 +67,7 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
 
 /** A decoded view may lie on the message, which is only lent for the length of the handler. */
 function own(tensor: TensorView, message: Uint8Array): TensorView {
-  return tensor.values.buffer === message.buffer ? ({ ...tensor, values: tensor.values.slice() } as TensorView) : tensor;
+  return tensor.values.buffer === message.buffer
+    ? ({ ...tensor, values: tensor.values.slice() } as TensorView)
+    : tensor;
 }

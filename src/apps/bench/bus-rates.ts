@@ -39,8 +39,18 @@ export async function measureBusRates(url: string, now: () => number): Promise<B
   await receiver.flush();
   await bareReceiver.flush();
   const chunkBytes = sender.maxPayloadBytes;
-  const bus: Path = { publish: (data) => { sender.publish("bench.bus", data); }, received: busCount.reach };
-  const bare: Path = { publish: (data) => { bareSender.publish("bench.bare", data); }, received: bareCount.reach };
+  const bus: Path = {
+    publish: (data) => {
+      sender.publish("bench.bus", data);
+    },
+    received: busCount.reach,
+  };
+  const bare: Path = {
+    publish: (data) => {
+      bareSender.publish("bench.bare", data);
+    },
+    received: bareCount.reach,
+  };
   try {
     const rates: BusRate[] = [];
     for (const payloadBytes of PAYLOADS) {

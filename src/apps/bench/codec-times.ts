@@ -27,7 +27,13 @@ export function measureCodecs(shapes: readonly (readonly number[])[], now: () =>
       for (let round = 0; round < ROUNDS; round += 1) {
         const startMs = now();
         const frame = encodeActivation(
-          { header, phase: "train", tensor: { dtype: "f32", shape, values }, labels: { dtype: "i32", shape: [labels.length], values: labels }, evaluation: 0 },
+          {
+            header,
+            phase: "train",
+            tensor: { dtype: "f32", shape, values },
+            labels: { dtype: "i32", shape: [labels.length], values: labels },
+            evaluation: 0,
+          },
           codec,
         );
         const encodedMs = now();

@@ -50,20 +50,33 @@ export async function bench(folder: string, write: (line: string) => void): Prom
     .filter(({ codec }) => codec === "int8-channel" || codec === "bf16") // activations and gradients of the example
     .reduce((sum, { encodeMs, decodeMs, codec }) => sum + encodeMs + (codec === "bf16" ? 2 : 1) * decodeMs, 0);
   const codecShare = native === undefined ? null : perStepMs / (perStepMs + native.stepMs);
-  write(`encoding and decoding of a step: ${perStepMs.toFixed(1)} ms${codecShare === null ? "" : `, ${(100 * codecShare).toFixed(1)} % of a ${native?.backend} step`}`);
+  write(
+    `encoding and decoding of a step: ${perStepMs.toFixed(1)} ms${codecShare === null ? "" : `, ${(100 * codecShare).toFixed(1)} % of a ${native?.backend} step`}`,
+  );
 
   const rates = await busRates(now, write);
   if (rates.length > 0) {
     const table = plainTable(["payload", "chunks", "NatsBus tensors/s", "bare client tensors/s", "ratio"]);
     for (const rate of rates) {
-      table.push([bytes(rate.payloadBytes), String(rate.chunks), rate.busPerSecond.toFixed(0), rate.barePerSecond.toFixed(0), rate.ratio.toFixed(2)]);
+      table.push([
+        bytes(rate.payloadBytes),
+        String(rate.chunks),
+        rate.busPerSecond.toFixed(0),
+        rate.barePerSecond.toFixed(0),
+        rate.ratio.toFixed(2),
+      ]);
     }
     write(table.toString());
   }
 
   await mkdir(folder, { recursive: true });
   const path = join(folder, "bench.json");
-  const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memoryBytes: totalmem(), node: process.version };
+  const machine = {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    node: process.version,
+  };
   await writeJson(path, { machine, steps, codecs, codecShare, rates });
   write(`written to ${path}`);
 }
@@ -84,11 +97,16 @@ async function busRates(now: () => number, write: (line: string) => void): Promi
 }
 
 function stepTable(steps: readonly StepTimes[]): string {
-  const table = plainTable(["", ...steps.flatMap(({ backend }) => [`${backend} forward`, `${backend} train`, `${backend} M learns`])]);
+  const table = plainTable([
+    "",
+    ...steps.flatMap(({ backend }) => [`${backend} forward`, `${backend} train`, `${backend} M learns`]),
+  ]);
   steps[0]?.blocks.forEach(({ id }, index) => {
     const cells = steps.flatMap(({ blocks }) => {
       const block = blocks[index];
-      return [block?.forwardMs, block?.trainMs, block?.learnMs].map((ms) => (ms === undefined || ms === null ? "-" : `${ms.toFixed(1)} ms`));
+      return [block?.forwardMs, block?.trainMs, block?.learnMs].map((ms) =>
+        ms === undefined || ms === null ? "-" : `${ms.toFixed(1)} ms`,
+      );
     });
     table.push([id, ...cells]);
   });

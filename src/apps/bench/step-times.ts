@@ -1,5 +1,12 @@
 /** How long each block's step, its forward, and its gradient model's learning take, per backend: the four-layer net, batch 128. */
-import { createComputeWorker, type BackendPreference, openBlock, openGradientModel, type SliceDescription, type TensorData } from "../../compute/index.ts";
+import {
+  createComputeWorker,
+  type BackendPreference,
+  openBlock,
+  openGradientModel,
+  type SliceDescription,
+  type TensorData,
+} from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { boundariesOf, layersOfBlocks, type TrainingSpec } from "../../spec/index.ts";
 import { median } from "./median.ts";
@@ -8,7 +15,12 @@ export interface StepTimes {
   readonly backend: string;
   readonly version: string;
   readonly batchSize: number;
-  readonly blocks: readonly { readonly id: string; readonly forwardMs: number; readonly trainMs: number; readonly learnMs: number | null }[];
+  readonly blocks: readonly {
+    readonly id: string;
+    readonly forwardMs: number;
+    readonly trainMs: number;
+    readonly learnMs: number | null;
+  }[];
   /** One step through all blocks and gradient models, one after another, ms. */
   readonly stepMs: number;
 }
@@ -24,7 +36,13 @@ export interface StepTimesOptions {
 
 const WARM_UP_STEPS = 5;
 
-export async function measureStepTimes({ backend, spec, slices, dataset, steps }: StepTimesOptions): Promise<StepTimes> {
+export async function measureStepTimes({
+  backend,
+  spec,
+  slices,
+  dataset,
+  steps,
+}: StepTimesOptions): Promise<StepTimes> {
   await using worker = await createComputeWorker({ backend });
   const learningRate = { peak: 1e-3, totalSteps: steps + WARM_UP_STEPS };
   const layers = layersOfBlocks(spec.model);
@@ -59,7 +77,9 @@ export async function measureStepTimes({ backend, spec, slices, dataset, steps }
   const times = slices.map(() => ({ forward: [] as number[], train: [] as number[], learn: [] as number[] }));
   for (let step = 1; step <= steps + WARM_UP_STEPS; step += 1) {
     const isMeasured = step > WARM_UP_STEPS;
-    const { samples, labels } = dataset.train.batch(Array.from({ length: batchSize }, (_, row) => (step * batchSize + row) % dataset.train.count));
+    const { samples, labels } = dataset.train.batch(
+      Array.from({ length: batchSize }, (_, row) => (step * batchSize + row) % dataset.train.count),
+    );
     let input: TensorData = samples;
     for (const [index, block] of blocks.entries()) {
       const time = times[index];

@@ -32,7 +32,10 @@ export async function dryRun(spec: TrainingSpec, isJson: boolean, terminal: Term
     terminal.write(JSON.stringify({ name: spec.name, kind: spec.kind, blocks, boundaries }, undefined, 2));
     return EXIT_OK;
   }
-  const blockTable = new Table({ head: ["block", "layers", "input", "output", "parameters", "MACs/sample"], style: { head: [], border: [] } });
+  const blockTable = new Table({
+    head: ["block", "layers", "input", "output", "parameters", "MACs/sample"],
+    style: { head: [], border: [] },
+  });
   for (const block of blocks) {
     const shapes = [block.inputShape, block.outputShape].map((shape) => `[${shape.join(", ")}]`);
     blockTable.push([block.id, block.layers.join(" "), ...shapes, String(block.parameters), String(block.macs)]);

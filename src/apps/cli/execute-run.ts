@@ -48,12 +48,21 @@ export function nameRun(spec: RunSpec, clock: Clock): string {
 }
 
 /** Runs `folder`'s spec, from `from` on when it is given. @returns the exit code. */
-export async function executeRun(folder: RunFolder, from: Manifest | undefined, options: ExecuteOptions, deps: ExecuteDeps): Promise<number> {
+export async function executeRun(
+  folder: RunFolder,
+  from: Manifest | undefined,
+  options: ExecuteOptions,
+  deps: ExecuteDeps,
+): Promise<number> {
   const { terminal, clock, env } = deps;
   const { spec, name } = folder;
   await using runLog = openRunLog(folder.logPath, name);
   const { log } = runLog;
-  const dataset = await openDataset({ data: spec.data, env, ...(options.data === undefined ? {} : { directory: options.data }) });
+  const dataset = await openDataset({
+    data: spec.data,
+    env,
+    ...(options.data === undefined ? {} : { directory: options.data }),
+  });
   checkDataset(spec, dataset);
   const slices = await describeSlices(spec);
   await using store = await fileStore({ directory: folder.storePath, clock });
@@ -75,7 +84,9 @@ export async function executeRun(folder: RunFolder, from: Manifest | undefined, 
     if (!options.json) terminal.write(line);
   };
   say(`run ${name} in ${folder.path}`);
-  say(`${slices.length} blocks, ${run.plan.totalSteps} steps, bus ${bus.description}${from === undefined ? "" : `, from step ${from.step}`}`);
+  say(
+    `${slices.length} blocks, ${run.plan.totalSteps} steps, bus ${bus.description}${from === undefined ? "" : `, from step ${from.step}`}`,
+  );
 
   const monitor = createRunMonitor(run.lastBlock);
   const watching = createControlChannel({ run: name, actor: "view" }, { bus, log }).watch("*", (event) => {
@@ -107,7 +118,14 @@ export async function executeRun(folder: RunFolder, from: Manifest | undefined, 
     await drawing;
     view.finish(monitor.figures());
     view = silentView;
-    const results = resultsOf(end, { run: name, spec, slices, dataset, bus: bus.description, stepsBefore: from?.step ?? 0 });
+    const results = resultsOf(end, {
+      run: name,
+      spec,
+      slices,
+      dataset,
+      bus: bus.description,
+      stepsBefore: from?.step ?? 0,
+    });
     await writeJson(folder.resultsPath, results);
     report(results, folder, options, terminal);
     if (end.outcome === "failed") throw end.error ?? new Error("the run failed");
@@ -117,7 +135,11 @@ export async function executeRun(folder: RunFolder, from: Manifest | undefined, 
     log.error({ err: error }, "run failed");
     terminal.note(error instanceof Error ? error.message : String(error));
     const [newest] = await (await openCheckpoints(store, CHECKPOINT_BUCKETS)).manifests().catch(() => []);
-    terminal.note(newest === undefined ? "no checkpoint was written" : `saved up to step ${newest.step}; go on with: kn resume ${name}`);
+    terminal.note(
+      newest === undefined
+        ? "no checkpoint was written"
+        : `saved up to step ${newest.step}; go on with: kn resume ${name}`,
+    );
     return exitCodeOf(error);
   } finally {
     forget();
@@ -125,7 +147,12 @@ export async function executeRun(folder: RunFolder, from: Manifest | undefined, 
   }
 }
 
-function chooseView({ json }: ExecuteOptions, { terminal, clock }: ExecuteDeps, totalSteps: number, blocks: number): RunView {
+function chooseView(
+  { json }: ExecuteOptions,
+  { terminal, clock }: ExecuteDeps,
+  totalSteps: number,
+  blocks: number,
+): RunView {
   if (json) return silentView;
   const options = { totalSteps, blocks, write: terminal.write };
   return terminal.isInteractive ? liveView(options) : lineView(options, LINE_EVERY_MS, () => clock.now());

@@ -27,15 +27,24 @@ export function lineView({ totalSteps, write }: RunViewOptions, everyMs: number,
     const blocks = blockFigures(figures)
       .map((block) => `${block.id} ${rate(block)}${qualityOf(figures, block)}`)
       .join(" | ");
-    write(`step ${figures.step}/${totalSteps} | loss ${lossOf(figures)} | ${figures.stepsPerSecond.toFixed(1)} steps/s | ${blocks}`);
+    write(
+      `step ${figures.step}/${totalSteps} | loss ${lossOf(figures)} | ${figures.stepsPerSecond.toFixed(1)} steps/s | ${blocks}`,
+    );
   };
   return {
     update(figures) {
       const { evaluation } = figures;
       const key = `${evaluation?.evaluation}`;
-      if (evaluation !== undefined && key !== shownEvaluation && figures.step >= evaluation.step && isComplete(figures)) {
+      if (
+        evaluation !== undefined &&
+        key !== shownEvaluation &&
+        figures.step >= evaluation.step &&
+        isComplete(figures)
+      ) {
         shownEvaluation = key;
-        write(`step ${evaluation.step}/${totalSteps} | test accuracy ${percent(evaluation)} (${evaluation.samples} images)`);
+        write(
+          `step ${evaluation.step}/${totalSteps} | test accuracy ${percent(evaluation)} (${evaluation.samples} images)`,
+        );
       }
       if (now() - lastMs < everyMs) return;
       lastMs = now();
@@ -60,13 +69,20 @@ export function liveView({ totalSteps, blocks }: RunViewOptions): RunView {
     barIncompleteChar: "░",
     forceRedraw: true,
   });
-  const main = bars.create(totalSteps, 0, {}, { format: "{bar} {percentage}% | step {value}/{total} | {duration_formatted} | accuracy {accuracy} | loss {loss}" });
+  const main = bars.create(
+    totalSteps,
+    0,
+    {},
+    { format: "{bar} {percentage}% | step {value}/{total} | {duration_formatted} | accuracy {accuracy} | loss {loss}" },
+  );
   const heading = bars.create(1, 0, {}, { format: "{text}" });
-  heading.update(0, { text: row("block", "state", "steps/s", "compute", "staleness", "quality of M (cosine)", "drops") });
+  heading.update(0, {
+    text: row("block", "state", "steps/s", "compute", "staleness", "quality of M (cosine)", "drops"),
+  });
   const lines = Array.from({ length: blocks }, () => bars.create(1, 0, { text: "" }, { format: "{text}" }));
   const draw = (figures: MonitorFigures): void => {
     main.update(Math.min(figures.step, totalSteps), {
-      accuracy: figures.evaluation === undefined ? "-" : `${percent(figures.evaluation)}`,
+      accuracy: figures.evaluation === undefined ? "-" : percent(figures.evaluation),
       loss: lossOf(figures),
     });
     blockFigures(figures).forEach((block, index) => {

@@ -35,7 +35,8 @@ export async function buildTool(tool: ToolPin, cache: string, host: Host): Promi
       // A cross-compiling environment would build for another machine (and refuses GOBIN).
       { env: { ...host.env, CGO_ENABLED: "0", GOBIN: folder, GOOS: "", GOARCH: "" }, timeoutMs: BUILD_TIMEOUT_MS },
     );
-    if (!succeeded(result)) throw unavailable(attempt, failureLine(result), isGoTooOld(result.stderr) ? { remedy: goRemedy(host) } : {});
+    if (!succeeded(result))
+      throw unavailable(attempt, failureLine(result), isGoTooOld(result.stderr) ? { remedy: goRemedy(host) } : {});
     const built = join(folder, tool.program);
     const answer = await toolVersion(built, tool, host);
     if (answer === undefined) throw unavailable(attempt, "what was built does not run");

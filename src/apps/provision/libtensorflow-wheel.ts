@@ -73,7 +73,13 @@ export async function fetchLibrary(wheel: WheelPin, cache: string, host: Host): 
 
 async function download(wheel: WheelPin, cache: string, python: string, host: Host): Promise<string> {
   const final = join(cache, "downloads", `${wheel.distribution}-${wheel.version}-${wheel.platform}.whl`);
-  if (await stat(final).then((found) => found.size === wheel.wheelBytes, () => false)) return final;
+  if (
+    await stat(final).then(
+      (found) => found.size === wheel.wheelBytes,
+      () => false,
+    )
+  )
+    return final;
   await mkdir(dirname(final), { recursive: true });
   // A fresh name each time: a pip that outlived an interrupted setup may still write into the old one.
   const partial = await makeStaging(cache, "wheel");
@@ -85,7 +91,15 @@ async function download(wheel: WheelPin, cache: string, python: string, host: Ho
     const result = await host.exec(
       python,
       [
-        ...["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--progress-bar=off"],
+        ...[
+          "-m",
+          "pip",
+          "download",
+          "--no-deps",
+          "--only-binary=:all:",
+          "--disable-pip-version-check",
+          "--progress-bar=off",
+        ],
         ...["--python-version", wheel.pythonVersion, "--platform", wheel.platform, "--dest", partial],
         `${wheel.distribution}==${wheel.version}`,
       ],

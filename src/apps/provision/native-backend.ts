@@ -34,10 +34,14 @@ export async function installNativeBackend(root: string, cache: string, host: Ho
     if (own?.state === "present") return own;
   }
   if (wheel === undefined) {
-    throw unavailable("install libtensorflow", "tfjs-node's own download must answer here: wheels serve Linux with glibc only", {
-      value: `${host.platform} ${host.arch}`,
-      remedy: "set TFJS_NODE_BASE_URI to a mirror; until then training runs on wasm",
-    });
+    throw unavailable(
+      "install libtensorflow",
+      "tfjs-node's own download must answer here: wheels serve Linux with glibc only",
+      {
+        value: `${host.platform} ${host.arch}`,
+        remedy: "set TFJS_NODE_BASE_URI to a mirror; until then training runs on wasm",
+      },
+    );
   }
 
   const library = cached ?? (await fetchLibrary(wheel, cache, host));

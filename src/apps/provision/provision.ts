@@ -60,9 +60,9 @@ export async function provision(options: ProvisionOptions = {}, host: Host = rea
   const isOffline = options.isOffline ?? Boolean(host.env.KN_SKIP_SETUP);
   if (missing.length === 0 || isOffline) return reportOf(verified);
 
-  const fetched = await withSetupLock(join(cache, "setup.lock"), host, () => fetchAll(missing, root, cache, host)).catch(
-    (error: unknown) => missing.map((name) => failure(name, error)),
-  );
+  const fetched = await withSetupLock(join(cache, "setup.lock"), host, () =>
+    fetchAll(missing, root, cache, host),
+  ).catch((error: unknown) => missing.map((name) => failure(name, error)));
   return reportOf(verified.map((report) => fetched.find(({ name }) => name === report.name) ?? report));
 }
 
@@ -130,7 +130,8 @@ async function verify(name: ArtefactName, root: string, host: Host): Promise<Art
     const path = locateTool(name, host.env);
     if (path === undefined) return { name, state: "missing", reason: "not built", remedy: setupCommand(root) };
     const version = await toolVersion(path, TOOLS[name], host);
-    if (version === undefined) return { name, state: "missing", reason: `${path} does not run`, remedy: setupCommand(root) };
+    if (version === undefined)
+      return { name, state: "missing", reason: `${path} does not run`, remedy: setupCommand(root) };
     return { name, state: "ok", version, path };
   } catch (error) {
     return failure(name, error);

@@ -7,13 +7,23 @@ import { GO_VERSION } from "./pins.ts";
 export type Prerequisite = "pip" | "compiler" | "container runtime";
 
 /** Package managers and how each installs, the likeliest first. */
-const INSTALL = { "apt-get": "apt-get install -y", dnf: "dnf install -y", apk: "apk add", brew: "brew install" } as const;
+const INSTALL = {
+  "apt-get": "apt-get install -y",
+  dnf: "dnf install -y",
+  apk: "apk add",
+  brew: "brew install",
+} as const;
 
 type PackageManager = keyof typeof INSTALL;
 
 const PACKAGES: Readonly<Record<Prerequisite, Readonly<Record<PackageManager, string>>>> = {
   pip: { "apt-get": "python3-pip", dnf: "python3-pip", apk: "py3-pip", brew: "python" },
-  compiler: { "apt-get": "build-essential python3", dnf: "gcc-c++ make python3", apk: "build-base python3", brew: "gcc" },
+  compiler: {
+    "apt-get": "build-essential python3",
+    dnf: "gcc-c++ make python3",
+    apk: "build-base python3",
+    brew: "gcc",
+  },
   "container runtime": { "apt-get": "podman", dnf: "podman", apk: "podman", brew: "podman" },
 };
 

@@ -48,7 +48,11 @@ async function acquire(path: string, mark: string, host: Host, limits: Required<
   let step: Step | undefined;
   while (!(await tryCreate(path, mark))) {
     const holder = await read(path);
-    if (holder !== undefined && (await isStale(path, holder, host, limits.staleMs)) && (await evict(path, holder, host))) {
+    if (
+      holder !== undefined &&
+      (await isStale(path, holder, host, limits.staleMs)) &&
+      (await evict(path, holder, host))
+    ) {
       continue;
     }
     if (performance.now() > deadlineMs) {
@@ -79,7 +83,10 @@ async function tryCreate(path: string, mark: string): Promise<boolean> {
 async function isStale(path: string, holder: string, host: Host, staleMs: number): Promise<boolean> {
   const [pid, name] = holder.split(" ");
   if (name === host.name && pid !== undefined && !isAlive(Number(pid))) return true;
-  const ageMs = await stat(path).then((found) => Date.now() - found.mtimeMs, () => 0);
+  const ageMs = await stat(path).then(
+    (found) => Date.now() - found.mtimeMs,
+    () => 0,
+  );
   return ageMs > staleMs;
 }
 
@@ -89,7 +96,10 @@ async function isStale(path: string, holder: string, host: Host, staleMs: number
  */
 async function evict(path: string, holder: string, host: Host): Promise<boolean> {
   const aside = `${path}.${host.pid}`;
-  const moved = await rename(path, aside).then(() => true, () => false);
+  const moved = await rename(path, aside).then(
+    () => true,
+    () => false,
+  );
   if (!moved) return false;
   if ((await read(aside)) !== holder) await link(aside, path).catch(() => undefined);
   await rm(aside, { force: true });

@@ -79,7 +79,8 @@ export async function placeAddon(packageFolder: string, cached: string, host: Ho
 export async function buildAddon(packageFolder: string, cached: string, host: Host): Promise<void> {
   await requireCompiler(host);
   const preGyp = findPackage(packageFolder, "@mapbox/node-pre-gyp");
-  if (preGyp === undefined) throw unavailable(BUILD, "its dependency @mapbox/node-pre-gyp is missing", { remedy: "npm install" });
+  if (preGyp === undefined)
+    throw unavailable(BUILD, "its dependency @mapbox/node-pre-gyp is missing", { remedy: "npm install" });
   const step = host.progress.step("building tfjs-node's addon");
   try {
     const result = await host.exec(
@@ -117,8 +118,11 @@ function napiVersion(host: Host): number {
  */
 function buildEnvironment(host: Host): Environment {
   const prefix = dirname(dirname(host.node.executable));
-  const headers = host.env.npm_config_nodedir ?? (existsSync(join(prefix, "include", "node", "node_api.h")) ? prefix : undefined);
-  const gyp = host.env.npm_execpath && join(dirname(dirname(host.env.npm_execpath)), "node_modules", "node-gyp", "bin", "node-gyp.js");
+  const headers =
+    host.env.npm_config_nodedir ?? (existsSync(join(prefix, "include", "node", "node_api.h")) ? prefix : undefined);
+  const gyp =
+    host.env.npm_execpath &&
+    join(dirname(dirname(host.env.npm_execpath)), "node_modules", "node-gyp", "bin", "node-gyp.js");
   return {
     ...host.env,
     ...(headers === undefined ? {} : { npm_config_nodedir: headers }),

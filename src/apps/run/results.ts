@@ -20,7 +20,12 @@ export interface RunResults {
   readonly seed: number;
   readonly blocks: readonly BlockResult[];
   readonly boundaries: readonly BoundaryResult[];
-  readonly evaluations: readonly { readonly step: number; readonly samples: number; readonly accuracy: number; readonly loss: number }[];
+  readonly evaluations: readonly {
+    readonly step: number;
+    readonly samples: number;
+    readonly accuracy: number;
+    readonly loss: number;
+  }[];
 }
 
 export interface BlockResult {
@@ -110,7 +115,12 @@ export function resultsOf(end: TrainingRunEnd, context: ResultsContext): RunResu
             }),
       };
     }),
-    evaluations: record.evaluations.map(({ step, samples, accuracy, loss }) => ({ step, samples, accuracy, loss: round(loss, 5) })),
+    evaluations: record.evaluations.map(({ step, samples, accuracy, loss }) => ({
+      step,
+      samples,
+      accuracy,
+      loss: round(loss, 5),
+    })),
   };
 }
 

@@ -3,13 +3,28 @@
  * place where the parts of a run meet.
  */
 import { createBlockActor } from "../../actors/block/index.ts";
-import { type Coordinator, createCoordinator, type RunOutcome, type RunRecord } from "../../actors/coordinator/index.ts";
+import {
+  type Coordinator,
+  createCoordinator,
+  type RunOutcome,
+  type RunRecord,
+} from "../../actors/coordinator/index.ts";
 import { createFeederActor, createFeedingPlan, type FeedingPlan } from "../../actors/feeder/index.ts";
 import { createGradientModelActor } from "../../actors/gradient-model/index.ts";
-import { type BackendInfo, type BackendPreference, GRADIENT_SOURCE_TRAITS, type SliceDescription } from "../../compute/index.ts";
+import {
+  type BackendInfo,
+  type BackendPreference,
+  GRADIENT_SOURCE_TRAITS,
+  type SliceDescription,
+} from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { failureOf, type TensorCodec } from "../../messages/index.ts";
-import { type ActorFactory, createControlChannel, createSupervisor, type Supervisor } from "../../runtime/actor/index.ts";
+import {
+  type ActorFactory,
+  createControlChannel,
+  createSupervisor,
+  type Supervisor,
+} from "../../runtime/actor/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
 import { type Checkpoints, type Manifest, openCheckpoints } from "../../runtime/checkpoint/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";

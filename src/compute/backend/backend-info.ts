@@ -6,7 +6,10 @@ export type BackendName = (typeof BACKEND_NAMES)[number];
 export type BackendPreference = BackendName | "auto";
 
 /** Each backend's name inside tfjs. */
-export const TFJS_BACKENDS = { native: "tensorflow", wasm: "wasm", cpu: "cpu" } as const satisfies Record<BackendName, string>;
+export const TFJS_BACKENDS = { native: "tensorflow", wasm: "wasm", cpu: "cpu" } as const satisfies Record<
+  BackendName,
+  string
+>;
 export type TfjsBackend = (typeof TFJS_BACKENDS)[BackendName];
 
 export interface BackendInfo {

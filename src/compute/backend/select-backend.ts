@@ -5,7 +5,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { registerWasmKernels } from "../wasm-kernels/index.ts";
-import { BACKEND_NAMES, type BackendInfo, type BackendName, type BackendPreference, TFJS_BACKENDS } from "./backend-info.ts";
+import {
+  BACKEND_NAMES,
+  type BackendInfo,
+  type BackendName,
+  type BackendPreference,
+  TFJS_BACKENDS,
+} from "./backend-info.ts";
 import { loadNative, nativeThreads } from "./native-backend.ts";
 import { TRAINING_KERNELS } from "./training-kernels.ts";
 import { loadWasm } from "./wasm-backend.ts";

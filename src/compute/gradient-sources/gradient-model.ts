@@ -119,7 +119,12 @@ function compare(prediction: tf.Tensor, arrived: tf.Tensor): [tf.Tensor, { cosin
   }
   const difference = prediction.sub(arrived);
   const [dot = 0, p = 0, a = 0, d = 0] = tf
-    .stack([prediction.mul(arrived).sum(), prediction.square().sum(), arrived.square().sum(), difference.square().sum()])
+    .stack([
+      prediction.mul(arrived).sum(),
+      prediction.square().sum(),
+      arrived.square().sum(),
+      difference.square().sum(),
+    ])
     .dataSync();
   const norms = Math.sqrt(p * a);
   return [
@@ -157,14 +162,21 @@ function buildModel({ boundaryShape, classes, spec, seed }: GradientModelOptions
     kernelInitializer: initializer("label"),
   });
   let labelTerm = fromLabel.apply(label) as tf.SymbolicTensor; // [batch, hidden]
-  if (isSpatial) labelTerm = tf.layers.reshape({ targetShape: [1, 1, spec.hidden] }).apply(labelTerm) as tf.SymbolicTensor;
+  if (isSpatial)
+    labelTerm = tf.layers.reshape({ targetShape: [1, 1, spec.hidden] }).apply(labelTerm) as tf.SymbolicTensor;
   const sum = tf.layers.add().apply([fromActivation.apply(activation) as tf.SymbolicTensor, labelTerm]);
   const normed = tf.layers.batchNormalization({ name: "norm", momentum: 0.9 }).apply(sum);
   const active = tf.layers.reLU({ name: "active" }).apply(normed);
   const channels = boundaryShape.at(-1) ?? 1;
   // Zero: an untrained M must not push its block anywhere (recipes: otherwise the first steps do harm).
   const output = isSpatial
-    ? tf.layers.conv2d({ name: "gradient", filters: channels, kernelSize: 3, padding: "same", kernelInitializer: "zeros" })
+    ? tf.layers.conv2d({
+        name: "gradient",
+        filters: channels,
+        kernelSize: 3,
+        padding: "same",
+        kernelInitializer: "zeros",
+      })
     : tf.layers.dense({ name: "gradient", units: channels, kernelInitializer: "zeros" });
   return tf.model({ inputs: [activation, label], outputs: output.apply(active) as tf.SymbolicTensor });
 }

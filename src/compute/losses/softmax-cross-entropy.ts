@@ -16,7 +16,7 @@ export interface ClassificationLoss {
  * @throws KnowledgeNetError KN_NUMERIC when the loss is not finite: no weight may follow its gradient.
  */
 export function softmaxCrossEntropy(logits: tf.Tensor, labels: tf.Tensor): ClassificationLoss {
-  const [gradient, figures] = tf.tidy(() => {
+  const [gradient, figures] = tf.tidy((): [tf.Tensor, tf.Tensor] => {
     const logProbabilities = tf.logSoftmax(logits as tf.Tensor2D);
     const target = tf.oneHot(labels, logits.shape[1] ?? 1).toFloat();
     const lossSum = logProbabilities.mul(target).sum().neg();

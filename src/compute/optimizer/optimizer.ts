@@ -20,7 +20,13 @@ export interface Optimizer {
 /** A rule for one variable: its slots (moments) and how a gradient changes them and the weight. */
 interface UpdateRule {
   readonly slots: readonly string[];
-  step(weight: tf.Tensor, gradient: tf.Tensor, slots: readonly tf.Tensor[], learningRate: number, update: number): {
+  step(
+    weight: tf.Tensor,
+    gradient: tf.Tensor,
+    slots: readonly tf.Tensor[],
+    learningRate: number,
+    update: number,
+  ): {
     readonly weight: tf.Tensor;
     readonly slots: readonly tf.Tensor[];
   };
@@ -86,7 +92,9 @@ export function createOptimizer(options: OptimizerSpec): Optimizer {
           const before = keys.map((key) => slots.get(key) ?? tf.zerosLike(variable));
           const after = rule.step(variable, gradient, before, learningRate, updates);
           variable.assign(after.weight);
-          keys.forEach((key, slot) => replace(key, after.slots[slot] as tf.Tensor));
+          keys.forEach((key, slot) => {
+            replace(key, after.slots[slot] as tf.Tensor);
+          });
         });
       });
     },

@@ -18,14 +18,25 @@ export function createBlockModel({ inputShape, layers, seed }: BlockModelOptions
   let output = input;
   for (const spec of layers) {
     const layer = createLayer(spec, seed);
+    const attempt = `put layer ${spec.name} (${spec.type}) after [${output.shape.slice(1).join(", ")}]`;
     try {
       output = layer.apply(output) as tf.SymbolicTensor;
     } catch (error) {
       throw new KnowledgeNetError("KN_SHAPE", {
-        attempt: `put layer ${spec.name} (${spec.type}) after [${output.shape.slice(1).join(", ")}]`,
+        attempt,
         rule: "a layer must fit the output of the one before",
         remedy: error instanceof Error ? error.message : String(error),
         cause: error,
+      });
+    }
+    // tfjs lets a kernel that is larger than its input pass, with an extent of zero or below.
+    const shape = output.shape.slice(1);
+    if (shape.some((extent) => extent !== null && extent < 1)) {
+      throw new KnowledgeNetError("KN_SHAPE", {
+        attempt,
+        rule: "its output must have at least one element",
+        value: `[${shape.join(", ")}]`,
+        remedy: "use a smaller kernel or pool, or padding `same`",
       });
     }
   }

@@ -3,7 +3,13 @@
  * keeps at most `retain` recordings whose gradient is on its way.
  */
 import * as tf from "@tensorflow/tfjs";
-import { createGradientSource, type BlockGradientSource, type GradientModel, type GradientOrigin, type PredictionQuality } from "../gradient-sources/index.ts";
+import {
+  createGradientSource,
+  type BlockGradientSource,
+  type GradientModel,
+  type GradientOrigin,
+  type PredictionQuality,
+} from "../gradient-sources/index.ts";
 import { softmaxCrossEntropy } from "../losses/softmax-cross-entropy.ts";
 import { type LearningRateOptions, learningRateAt } from "../optimizer/index.ts";
 import type { LayerSpec, OptimizerSpec } from "../../spec/index.ts";
@@ -159,13 +165,18 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
       }
     },
     evaluate(input, labels) {
-      // Nothing asynchronous in it: a tidy frees all, whatever throws.
-      return tf.tidy(() => {
-        const output = slice.infer([toTensor(input)]);
+      const [samples, labelTensor] = [toTensor(input), toTensor(labels)];
+      let output: tf.Tensor | undefined;
+      try {
+        output = slice.infer([samples]);
         if (!isLast) return { output: toData(output, "the activation") };
-        const { correct, lossSum } = softmaxCrossEntropy(output, toTensor(labels));
+        const { gradient, correct, lossSum } = softmaxCrossEntropy(output, labelTensor);
+        gradient.dispose();
         return { correct, lossSum };
-      });
+      } finally {
+        tf.dispose([samples, labelTensor]);
+        output?.dispose();
+      }
     },
     snapshot: () => slice.snapshot(),
     restore(snapshot) {

@@ -8,5 +8,5 @@ export function deriveSeed(seed: number, ...words: readonly (string | number)[])
   }
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return ((hash ^ (hash >>> 16)) & 0x7fffffff) || 1;
+  return (hash ^ (hash >>> 16)) & 0x7fffffff || 1;
 }

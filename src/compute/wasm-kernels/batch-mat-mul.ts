@@ -47,24 +47,24 @@ export const batchMatMul = ownKernel<Inputs, Attrs>("BatchMatMul", (builtIn) => 
   return product;
 });
 
-export const fusedMatMul = ownKernel<Inputs & Readonly<Record<string, TensorInfo>>, Attrs & { readonly activation: string }>(
-  "_FusedMatMul",
-  (builtIn) => (call) => {
-    const { inputs, attrs, backend } = call;
-    const { a, b } = inputs;
-    if (!(attrs.transposeA || attrs.transposeB) || !isSingle(a) || !isSingle(b)) return builtIn(call);
-    return withScratch(backend, ({ run, adopt }) => {
-      // Bias and activation are per column of the result: it cannot be computed the other way round.
-      const plain = (x: TensorInfo, isTransposed: boolean): TensorInfo => {
-        if (!isTransposed) return x;
-        const [rows, columns] = sides(x, true);
-        return viewed(run("Transpose", { x: viewed(x, [columns, rows]) }, SWAP), [1, rows, columns]);
-      };
-      const plainInputs = { ...inputs, a: plain(a, attrs.transposeA), b: plain(b, attrs.transposeB) };
-      return adopt(builtIn({ inputs: plainInputs, attrs: { ...attrs, ...NEITHER }, backend }));
-    });
-  },
-);
+export const fusedMatMul = ownKernel<
+  Inputs & Readonly<Record<string, TensorInfo>>,
+  Attrs & { readonly activation: string }
+>("_FusedMatMul", (builtIn) => (call) => {
+  const { inputs, attrs, backend } = call;
+  const { a, b } = inputs;
+  if (!(attrs.transposeA || attrs.transposeB) || !isSingle(a) || !isSingle(b)) return builtIn(call);
+  return withScratch(backend, ({ run, adopt }) => {
+    // Bias and activation are per column of the result: it cannot be computed the other way round.
+    const plain = (x: TensorInfo, isTransposed: boolean): TensorInfo => {
+      if (!isTransposed) return x;
+      const [rows, columns] = sides(x, true);
+      return viewed(run("Transpose", { x: viewed(x, [columns, rows]) }, SWAP), [1, rows, columns]);
+    };
+    const plainInputs = { ...inputs, a: plain(a, attrs.transposeA), b: plain(b, attrs.transposeB) };
+    return adopt(builtIn({ inputs: plainInputs, attrs: { ...attrs, ...NEITHER }, backend }));
+  });
+});
 
 /** One float32 matrix, whatever its rank. */
 function isSingle({ shape, dtype }: TensorInfo): boolean {

@@ -3,7 +3,16 @@
  * It is a depthwise convolution with a 1 x 1 filter, which takes a third of the time of the built-in broadcast when
  * there are few channels: 0.4 ms instead of 1.2 for [128, 24, 24, 20].
  */
-import { floatsOf, type KernelCall, ownKernel, type Scratch, sizeOf, type TensorInfo, viewed, withScratch } from "./kernel.ts";
+import {
+  floatsOf,
+  type KernelCall,
+  ownKernel,
+  type Scratch,
+  sizeOf,
+  type TensorInfo,
+  viewed,
+  withScratch,
+} from "./kernel.ts";
 
 interface Inputs {
   readonly a: TensorInfo;
@@ -25,13 +34,17 @@ export const channelMultiply = ownKernel<Inputs, Call["attrs"]>("Multiply", (bui
 export const channelAdd = ownKernel<Inputs, Call["attrs"]>("Add", (builtIn) => (call) => {
   const operands = operandsOf(call, true);
   if (operands === undefined) return builtIn(call);
-  return withScratch(call.backend, (scratch) => addChannels(call.backend, scratch, operands.tensor, operands.vector, 1));
+  return withScratch(call.backend, (scratch) =>
+    addChannels(call.backend, scratch, operands.tensor, operands.vector, 1),
+  );
 });
 
 export const channelSub = ownKernel<Inputs, Call["attrs"]>("Sub", (builtIn) => (call) => {
   const operands = operandsOf(call, false);
   if (operands === undefined) return builtIn(call);
-  return withScratch(call.backend, (scratch) => addChannels(call.backend, scratch, operands.tensor, operands.vector, -1));
+  return withScratch(call.backend, (scratch) =>
+    addChannels(call.backend, scratch, operands.tensor, operands.vector, -1),
+  );
 });
 
 /** `x * vector`, in x's shape. `vector`: float32, as many elements as x's last axis, any shape. */
@@ -58,7 +71,11 @@ export function addChannels(
   floatsOf(backend, filter).fill(1);
   const given = floatsOf(backend, vector);
   floatsOf(backend, bias).set(sign === 1 ? given : given.map((value) => -value));
-  const result = run("FusedDepthwiseConv2D", { x: asPixels(x, channels), filter, bias }, { ...POINTWISE, activation: "linear" });
+  const result = run(
+    "FusedDepthwiseConv2D",
+    { x: asPixels(x, channels), filter, bias },
+    { ...POINTWISE, activation: "linear" },
+  );
   result.shape = x.shape;
   return result;
 }
@@ -70,7 +87,10 @@ function asPixels(x: TensorInfo, channels: number): TensorInfo {
 }
 
 /** Which side is the vector, or nothing where the built-in kernel serves better. */
-function operandsOf({ inputs: { a, b } }: Call, isCommutative: boolean): { tensor: TensorInfo; vector: TensorInfo } | undefined {
+function operandsOf(
+  { inputs: { a, b } }: Call,
+  isCommutative: boolean,
+): { tensor: TensorInfo; vector: TensorInfo } | undefined {
   if (isChannelVector(b, a)) return { tensor: a, vector: b };
   if (isCommutative && isChannelVector(a, b)) return { tensor: b, vector: a };
   return undefined;

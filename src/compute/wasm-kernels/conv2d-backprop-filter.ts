@@ -32,7 +32,10 @@ export const conv2dBackpropFilter = ownKernel<Inputs, Attrs>("Conv2DBackpropFilt
 
   const gradient = withScratch(backend, (scratch) => {
     if (convolution.isPointwise) {
-      const operands = { a: viewed(x, [batch * positions, inChannels]), b: viewed(dy, [batch * positions, outChannels]) };
+      const operands = {
+        a: viewed(x, [batch * positions, inChannels]),
+        b: viewed(dy, [batch * positions, outChannels]),
+      };
       return scratch.run("BatchMatMul", operands, { transposeA: true, transposeB: false });
     }
     const parts = forBatches(convolution, (from, to) =>
@@ -55,7 +58,12 @@ export const conv2dBackpropFilter = ownKernel<Inputs, Attrs>("Conv2DBackpropFilt
 });
 
 /** [in, batch, height, width] -> [filter height, filter width, in, batch, out height, out width] */
-function layOutByTap(from: Float32Array, to: Float32Array, { inChannels, height, width }: Convolution, batch: number): void {
+function layOutByTap(
+  from: Float32Array,
+  to: Float32Array,
+  { inChannels, height, width }: Convolution,
+  batch: number,
+): void {
   const planes = inChannels * batch;
   const planeSize = height.output * width.output;
   const lineSize = width.input;

@@ -15,7 +15,16 @@ import {
   reversedPadding,
   samples,
 } from "./convolution.ts";
-import { floatsOf, ownKernel, type Scratch, sizeOf, type TensorInfo, viewed, type WasmBackend, withScratch } from "./kernel.ts";
+import {
+  floatsOf,
+  ownKernel,
+  type Scratch,
+  sizeOf,
+  type TensorInfo,
+  viewed,
+  type WasmBackend,
+  withScratch,
+} from "./kernel.ts";
 
 interface Inputs {
   /** [batch, out height, out width, out] */
@@ -40,7 +49,10 @@ export const conv2dBackpropInput = ownKernel<Inputs, Attrs>("Conv2DBackpropInput
   const { inChannels, outChannels, isPointwise, height, width } = convolution;
   const gradient = withScratch(backend, (scratch) => {
     if (isPointwise) {
-      const operands = { a: viewed(dy, [sizeOf(dy.shape) / outChannels, outChannels]), b: viewed(filter, [inChannels, outChannels]) };
+      const operands = {
+        a: viewed(dy, [sizeOf(dy.shape) / outChannels, outChannels]),
+        b: viewed(filter, [inChannels, outChannels]),
+      };
       return scratch.run("BatchMatMul", operands, { transposeA: false, transposeB: true });
     }
     const paddings = [reversedPadding(height), reversedPadding(width)];
@@ -101,7 +113,10 @@ function scatterBack(
   const b = scratch.run("Transpose", { x: viewed(filter, [perPosition, outChannels]) }, { perm: [1, 0] });
   forBatches(convolution, (from, to) => {
     withScratch(backend, (inner) => {
-      const a = viewed(samples(backend, inner, dy, from, to), [(to - from) * height.output * width.output, outChannels]);
+      const a = viewed(samples(backend, inner, dy, from, to), [
+        (to - from) * height.output * width.output,
+        outChannels,
+      ]);
       const patches = inner.run("BatchMatMul", { a, b }, { transposeA: false, transposeB: false });
       const perSample = height.input * width.input * inChannels;
       addPatches(floatsOf(backend, patches), floatsOf(backend, dx).subarray(from * perSample), convolution, to - from);
@@ -111,7 +126,12 @@ function scatterBack(
 }
 
 /** Adds [batch, out height, out width, filter height, filter width, in] onto [batch, height, width, in]. */
-function addPatches(from: Float32Array, to: Float32Array, { inChannels, height, width }: Convolution, batch: number): void {
+function addPatches(
+  from: Float32Array,
+  to: Float32Array,
+  { inChannels, height, width }: Convolution,
+  batch: number,
+): void {
   // Without dilation the taps of one line lie side by side in the image too.
   const together = width.dilation === 1 ? width.taps : 1;
   const columnStep = together * inChannels;

@@ -104,7 +104,13 @@ export function forBatches<Result>(convolution: Convolution, body: (from: number
 }
 
 /** Samples [from, to) of a float32 tensor; the tensor itself when that is all. Not by Slice: it copies the whole first. */
-export function samples(backend: WasmBackend, { allocate }: Scratch, x: TensorInfo, from: number, to: number): TensorInfo {
+export function samples(
+  backend: WasmBackend,
+  { allocate }: Scratch,
+  x: TensorInfo,
+  from: number,
+  to: number,
+): TensorInfo {
   const [batch = 0, ...rest] = x.shape;
   if (from === 0 && to === batch) return x;
   const part = allocate([to - from, ...rest]);

@@ -44,7 +44,8 @@ export const depthwiseBackpropFilter = ownKernel<FilterInputs, FilterAttrs>(
       if (inChannels === outChannels) {
         for (let channel = 0; channel < inChannels; channel += 1) {
           sums[tap + channel] =
-            (sums[tap + channel] as number) + (images[pixel + channel] as number) * (gradients[position + channel] as number);
+            (sums[tap + channel] as number) +
+            (images[pixel + channel] as number) * (gradients[position + channel] as number);
         }
         return;
       }
@@ -80,7 +81,11 @@ export const depthwiseBackpropInput = ownKernel<InputInputs, InputAttrs>(
         const turned = run("Reverse", { x: filter }, { dims: [0, 1] });
         const dilations = [height.dilation, width.dilation];
         const pad = [[0, 0], ...paddings, [0, 0]];
-        return run("DepthwiseConv2dNative", { x: dy, filter: turned }, { strides: [1, 1], dilations, pad, dataFormat: "NHWC" });
+        return run(
+          "DepthwiseConv2dNative",
+          { x: dy, filter: turned },
+          { strides: [1, 1], dilations, pad, dataFormat: "NHWC" },
+        );
       });
     }
     const output = backend.makeOutput(attrs.inputShape, "float32");

@@ -60,7 +60,10 @@ export interface Scratch {
  * Runs `body` and frees all that it made, except the tensor that it returns, if any: a result of `scratch`, never an
  * input.
  */
-export function withScratch<Kept extends TensorInfo | void>(backend: WasmBackend, body: (scratch: Scratch) => Kept): Kept {
+export function withScratch<Kept extends TensorInfo | void>(
+  backend: WasmBackend,
+  body: (scratch: Scratch) => Kept,
+): Kept {
   const made: TensorInfo[] = [];
   const track = (info: TensorInfo): TensorInfo => {
     made.push(info);

@@ -4,7 +4,16 @@
  * 0.2 ms instead of 5 for [128, 24, 24, 20] by channel. In two stages, so that rounding grows with the square root of the number
  * of rows: relative error 1e-7 instead of 1e-5 on that shape.
  */
-import { floatsOf, type Kernel, ownKernel, type Scratch, sizeOf, type TensorInfo, viewed, withScratch } from "./kernel.ts";
+import {
+  floatsOf,
+  type Kernel,
+  ownKernel,
+  type Scratch,
+  sizeOf,
+  type TensorInfo,
+  viewed,
+  withScratch,
+} from "./kernel.ts";
 
 interface Inputs {
   readonly x: TensorInfo;
@@ -53,14 +62,19 @@ function reduceRows(builtIn: Kernel<Inputs, Attrs>, isSum: boolean): Kernel<Inpu
 /** [outer, rows, inner] -> [outer, inner] */
 function meanOfRows({ run }: Scratch, x: TensorInfo, outer: number, rows: number, inner: number): TensorInfo {
   const pool = (from: TensorInfo, batch: number, height: number): TensorInfo =>
-    run("AvgPool", { x: viewed(from, [batch, height, 1, inner]) }, { filterSize: [height, 1], strides: [1, 1], pad: "valid" });
+    run(
+      "AvgPool",
+      { x: viewed(from, [batch, height, 1, inner]) },
+      { filterSize: [height, 1], strides: [1, 1], pad: "valid" },
+    );
   const groups = rows <= ONE_STAGE_ROWS ? 1 : largestDivisorUpToRoot(rows);
   if (groups === 1) return pool(x, outer, rows);
   return pool(pool(x, outer * groups, rows / groups), outer, groups);
 }
 
 function normalizedAxes(axis: Attrs["axis"], rank: number): number[] {
-  const given = axis === null || axis === undefined ? [...Array(rank).keys()] : typeof axis === "number" ? [axis] : [...axis];
+  const given =
+    axis === null || axis === undefined ? [...Array(rank).keys()] : typeof axis === "number" ? [axis] : [...axis];
   return given.map((position) => (position < 0 ? position + rank : position)).sort((a, b) => a - b);
 }
 

@@ -19,7 +19,10 @@ export const tile = ownKernel<Inputs, Attrs>("Tile", (builtIn) => (call) => {
   const firstWide = x.shape.findIndex((size) => size !== 1);
   const isWhole = firstWide === -1 || reps.every((count, axis) => axis <= firstWide || count === 1);
   if (x.dtype !== "float32" || !isWhole || sizeOf(x.shape) * sizeOf(reps) === 0) return builtIn(call);
-  const output = call.backend.makeOutput(x.shape.map((size, axis) => size * (reps[axis] ?? 1)), "float32");
+  const output = call.backend.makeOutput(
+    x.shape.map((size, axis) => size * (reps[axis] ?? 1)),
+    "float32",
+  );
   const values = floatsOf(call.backend, output);
   values.set(floatsOf(call.backend, x));
   for (let filled = sizeOf(x.shape); filled < values.length; filled *= 2) {

@@ -4,9 +4,21 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
-import { createGradientModel, type GradientModel, type GradientOrigin, type PredictionQuality } from "../gradient-sources/index.ts";
+import {
+  createGradientModel,
+  type GradientModel,
+  type GradientOrigin,
+  type PredictionQuality,
+} from "../gradient-sources/index.ts";
 import { type GradientModelOptions } from "../gradient-sources/gradient-model.ts";
-import { type BlockUnit, type BlockUnitOptions, createBlockUnit, type EvaluateOutcome, type TrainRequest, type UpdateOutcome } from "../slice/block-unit.ts";
+import {
+  type BlockUnit,
+  type BlockUnitOptions,
+  createBlockUnit,
+  type EvaluateOutcome,
+  type TrainRequest,
+  type UpdateOutcome,
+} from "../slice/block-unit.ts";
 import { type LearningRateOptions, learningRateAt } from "../optimizer/index.ts";
 import { describeModel, type SliceDescription } from "../slice/describe-model.ts";
 import type { SliceSnapshot } from "../slice/slice.ts";

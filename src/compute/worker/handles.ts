@@ -56,8 +56,7 @@ export async function openBlock(
   });
   return {
     ...unitHandle(worker, unit, opened.result.parameters),
-    train: (request, onEmit) =>
-      worker.call("train", { unit, request }, { transfer: [request.input], onEmit }),
+    train: (request, onEmit) => worker.call("train", { unit, request }, { transfer: [request.input], onEmit }),
     receive: (step, gradient, origin) =>
       worker.call("receive", { unit, step, gradient, origin }, { transfer: [gradient] }),
     evaluate: (input, labels) => worker.call("evaluate", { unit, input, labels }, { transfer: [input] }),

@@ -41,7 +41,7 @@ function tensorsIn(result: unknown): TensorData[] {
   if (typeof result !== "object" || result === null) return [];
   if (isTensor(result)) return [result];
   const nested = (result as { tensors?: Record<string, unknown> }).tensors ?? {};
-  return [...Object.values(result), ...Object.values(nested)].filter(isTensor);
+  return [...Object.values(result as Record<string, unknown>), ...Object.values(nested)].filter(isTensor);
 }
 
 function isTensor(value: unknown): value is TensorData {

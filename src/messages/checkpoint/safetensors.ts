@@ -65,7 +65,9 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsContent {
   }
   let header: Record<string, unknown>;
   try {
-    header = z.record(z.string(), z.unknown()).parse(JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes))));
+    header = z
+      .record(z.string(), z.unknown())
+      .parse(JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerBytes))));
   } catch (error) {
     throw refuse("its header must be a JSON object", "unreadable", error);
   }
@@ -81,7 +83,10 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsContent {
     const { dtype, shape, data_offsets: [from, to] } = entry.data; // biome-ignore format: one line reads better
     const size = shape.reduce((product, extent) => product * extent, 1) * ELEMENTS[dtype].BYTES_PER_ELEMENT;
     if (to - from !== size || to > data.length) {
-      throw refuse(`the bytes of tensor ${name} must be shape x dtype and lie within the file`, `${from} to ${to} for ${size}`);
+      throw refuse(
+        `the bytes of tensor ${name} must be shape x dtype and lie within the file`,
+        `${from} to ${to} for ${size}`,
+      );
     }
     tensors[name] = viewOf(dtype, shape, data.slice(from, to).buffer);
   }

@@ -50,7 +50,10 @@ export interface ControlChannel {
   order(actor: string, command: Command, options?: RequestOptions): Promise<CommandReply>;
 }
 
-export function createControlChannel({ run, actor }: ControlChannelOptions, { bus, log }: ControlChannelDeps): ControlChannel {
+export function createControlChannel(
+  { run, actor }: ControlChannelOptions,
+  { bus, log }: ControlChannelDeps,
+): ControlChannel {
   return {
     emit(fact, position = NOWHERE) {
       const header = { run, sender: actor, fence: 0, ...position };

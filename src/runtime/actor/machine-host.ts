@@ -2,7 +2,13 @@
  * Runs an xstate machine as the lifecycle of an actor. By convention every kind's machine takes `Stop`, ends in a final
  * state, and has `{ error?: Error }` as its output.
  */
-import { type Actor as XStateActor, type AnyStateMachine, createActor, type EventFromLogic, type InputFrom } from "xstate";
+import {
+  type Actor as XStateActor,
+  type AnyStateMachine,
+  createActor,
+  type EventFromLogic,
+  type InputFrom,
+} from "xstate";
 import type { Clock } from "../clock/clock.ts";
 
 export interface MachineHost<M extends AnyStateMachine> {
@@ -21,9 +27,13 @@ export interface MachineHostDeps {
   readonly onState?: (state: string) => void;
 }
 
-export function hostMachine<M extends AnyStateMachine>(machine: M, input: InputFrom<M>, deps: MachineHostDeps): MachineHost<M> {
+export function hostMachine<M extends AnyStateMachine>(
+  machine: M,
+  input: InputFrom<M>,
+  deps: MachineHostDeps,
+): MachineHost<M> {
   // xstate's typing of a generic machine needs its own generics spelled out; the runtime contract is the same.
-  const actor = createActor(machine, { input, clock: deps.clock } as never) as XStateActor<AnyStateMachine>;
+  const actor = createActor(machine, { input, clock: deps.clock }) as XStateActor<AnyStateMachine>;
   const watchers = new Set<(state: string | undefined) => void>();
   let state = "";
   let finish: (outcome: void | Error) => void = () => undefined;
@@ -63,7 +73,7 @@ export function hostMachine<M extends AnyStateMachine>(machine: M, input: InputF
       actor.start();
     },
     send(event) {
-      actor.send(event as never);
+      actor.send(event);
     },
     waitFor(isReached) {
       return new Promise((resolve, reject) => {

@@ -53,7 +53,7 @@ export function mailMachine({ id, idleMail, awaitingMail }: MailMachineOptions) 
     types: {
       context: {} as MailContext,
       events: {} as MailEvent,
-      output: {} as { readonly error?: Error },
+      output: {},
     },
     actors: {
       open: fromPromise<void>(unprovided),

@@ -113,7 +113,13 @@ export function createSupervisor(options: SupervisorOptions, deps: SupervisorDep
         throw error;
       }
       follow().then(finish, (error: unknown) => {
-        finish(new KnowledgeNetError("KN_INVARIANT", { attempt: "supervise", rule: "a supervisor must not fail", cause: error }));
+        finish(
+          new KnowledgeNetError("KN_INVARIANT", {
+            attempt: "supervise",
+            rule: "a supervisor must not fail",
+            cause: error,
+          }),
+        );
       });
     },
     async stop() {

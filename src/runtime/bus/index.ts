@@ -24,4 +24,10 @@ export type {
 export type { BusDeps } from "./link/index.ts";
 export { createMemoryBroker, type MemoryBroker, type MemoryBrokerOptions, memoryBus } from "./memory/index.ts";
 export { connectNatsBus } from "./nats/index.ts";
-export { compileSubjectPattern, isLiteralSubject, isSubjectPattern, MAX_SUBJECT_LENGTH, matchesSubject } from "./subject-pattern.ts";
+export {
+  compileSubjectPattern,
+  isLiteralSubject,
+  isSubjectPattern,
+  MAX_SUBJECT_LENGTH,
+  matchesSubject,
+} from "./subject-pattern.ts";

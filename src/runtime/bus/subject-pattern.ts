@@ -36,7 +36,11 @@ export function assertLiteralSubject(subject: string, attempt: string): void {
 /** @throws KnowledgeNetError KN_CONFIG when `pattern` cannot be subscribed to */
 export function assertSubjectPattern(pattern: string, attempt: string): void {
   if (isSubjectPattern(pattern)) return;
-  throw malformed(pattern, attempt, "a subject must be dot-separated tokens without white space, with `>` only at the end");
+  throw malformed(
+    pattern,
+    attempt,
+    "a subject must be dot-separated tokens without white space, with `>` only at the end",
+  );
 }
 
 /** True when a message on `subject` (literal) goes to a subscription of `pattern`. */

@@ -93,7 +93,7 @@ function abortable(connecting: Promise<NatsConnection>, signal: AbortSignal | un
       },
       (error: unknown) => {
         signal.removeEventListener("abort", onAbort);
-        reject(error as Error);
+        reject(error);
       },
     );
   });

@@ -16,6 +16,7 @@ export function isCredentialError(error: unknown): boolean {
 
 /** nats.js names some errors by their code alone; the socket's own word is in the chain. */
 export function messageOf(error: unknown): string {
-  if (error instanceof NatsError && error.chainedError !== undefined) return `${error.message} (${error.chainedError.message})`;
+  if (error instanceof NatsError && error.chainedError !== undefined)
+    return `${error.message} (${error.chainedError.message})`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -24,7 +24,8 @@ export function parseServers(servers: string | readonly string[]): ParsedServers
   // One cluster has one set of accounts: the first URL that names a user speaks for all.
   const { username, password } = urls.find((url) => url.username !== "") ?? first;
   const user = decodeURIComponent(username);
-  const credentials = user === "" ? {} : password === "" ? { token: user } : { user, pass: decodeURIComponent(password) };
+  const credentials =
+    user === "" ? {} : password === "" ? { token: user } : { user, pass: decodeURIComponent(password) };
   return {
     hosts: urls.map((url) => url.host),
     credentials,

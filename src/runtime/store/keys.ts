@@ -27,9 +27,15 @@ export function assertName(bucket: string, name: string): void {
 /** @throws KnowledgeNetError KN_CONFIG */
 export function assertFilter(bucket: string, filter: string): void {
   const tokens = filter.split(".");
-  const isLegal = tokens.every((token, i) => TOKEN.test(token) || token === "*" || (token === ">" && i === tokens.length - 1));
+  const isLegal = tokens.every(
+    (token, i) => TOKEN.test(token) || token === "*" || (token === ">" && i === tokens.length - 1),
+  );
   if (filter.length <= MAX_NAME_LENGTH && isLegal) return;
-  throw malformed(`select names in ${bucket}`, "a filter must be tokens of [A-Za-z0-9_-] or `*`, with `>` only at the end", filter);
+  throw malformed(
+    `select names in ${bucket}`,
+    "a filter must be tokens of [A-Za-z0-9_-] or `*`, with `>` only at the end",
+    filter,
+  );
 }
 
 /** @throws KnowledgeNetError KN_OVERLOADED */

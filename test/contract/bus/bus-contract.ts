@@ -7,7 +7,11 @@ import { describeRequests } from "./request-contract.ts";
 import { describeServices } from "./service-contract.ts";
 
 /** @param describeAdapter `describe`, or one that skips where the adapter cannot run */
-export function describeBusContract(name: string, factory: BusFactory, describeAdapter: typeof describe | typeof describe.skip = describe): void {
+export function describeBusContract(
+  name: string,
+  factory: BusFactory,
+  describeAdapter: typeof describe | typeof describe.skip = describe,
+): void {
   describeAdapter(name, () => {
     describeMessaging(factory);
     describeRequests(factory);

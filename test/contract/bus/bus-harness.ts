@@ -1,5 +1,11 @@
 /** What the parts of the bus contract share: the harness of an adapter, and ways to see what arrives. */
-import type { Bus, BusHandler, HandlerErrorListener, ServiceDefinition, Subscription } from "../../../src/runtime/bus/index.ts";
+import type {
+  Bus,
+  BusHandler,
+  HandlerErrorListener,
+  ServiceDefinition,
+  Subscription,
+} from "../../../src/runtime/bus/index.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 /** Connections to one broker, which can be interrupted and restored. */
@@ -22,14 +28,21 @@ export const bytes = (value: string): Uint8Array => new TextEncoder().encode(val
 export const ignore: BusHandler = () => undefined;
 
 /** Runs `body` with a broker of its own and a connection to it. */
-export async function withBus(factory: BusFactory, body: (bus: Bus, harness: BusHarness) => Promise<void>): Promise<void> {
+export async function withBus(
+  factory: BusFactory,
+  body: (bus: Bus, harness: BusHarness) => Promise<void>,
+): Promise<void> {
   await using harness = await factory();
   await using bus = await harness.connect();
   await body(bus, harness);
 }
 
 /** Subscribes and collects texts. */
-export async function collect(bus: Bus, subject: string, queue?: string): Promise<{ seen: string[]; subscription: Subscription }> {
+export async function collect(
+  bus: Bus,
+  subject: string,
+  queue?: string,
+): Promise<{ seen: string[]; subscription: Subscription }> {
   const seen: string[] = [];
   const options = queue === undefined ? {} : { queue };
   const subscription = bus.subscribe(subject, ({ data }) => void seen.push(text(data)), options);

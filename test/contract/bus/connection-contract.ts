@@ -6,12 +6,24 @@ import { type BusFactory, bytes, collect, definition, ignore, NOTHING, settle, t
 export function describeConnection(factory: BusFactory): void {
   it("stats counts messages and bytes in both directions", () =>
     withBus(factory, async (bus) => {
-      expect(bus.stats).toEqual({ publishedMessages: 0, publishedBytes: 0, receivedMessages: 0, receivedBytes: 0, reconnects: 0 });
+      expect(bus.stats).toEqual({
+        publishedMessages: 0,
+        publishedBytes: 0,
+        receivedMessages: 0,
+        receivedBytes: 0,
+        reconnects: 0,
+      });
       const { subscription } = await collect(bus, "a");
       bus.publish("a", bytes("12345"));
       bus.publish("b", bytes("123"));
       await waitFor(() => subscription.received === 1, "the message");
-      expect(bus.stats).toEqual({ publishedMessages: 2, publishedBytes: 8, receivedMessages: 1, receivedBytes: 5, reconnects: 0 });
+      expect(bus.stats).toEqual({
+        publishedMessages: 2,
+        publishedBytes: 8,
+        receivedMessages: 1,
+        receivedBytes: 5,
+        reconnects: 0,
+      });
     }));
 
   it("close ends the bus: everything else then fails with KN_UNAVAILABLE", () =>
@@ -20,7 +32,9 @@ export function describeConnection(factory: BusFactory): void {
       await bus.close();
       expect(await bus.closed).toBeUndefined();
       const closed = expect.objectContaining({ code: "KN_UNAVAILABLE" });
-      expect(() => { bus.publish("a", NOTHING); }).toThrow(closed);
+      expect(() => {
+        bus.publish("a", NOTHING);
+      }).toThrow(closed);
       expect(() => bus.subscribe("a", ignore)).toThrow(closed);
       await expect(bus.request("a", NOTHING)).rejects.toEqual(closed);
       await expect(bus.flush()).rejects.toEqual(closed);
@@ -54,7 +68,9 @@ export function describeConnection(factory: BusFactory): void {
       bus.publish("question", bytes("two"));
       await bus.drain();
       expect(await bus.closed).toBeUndefined();
-      expect(() => { bus.publish("a", NOTHING); }).toThrow(expect.objectContaining({ code: "KN_UNAVAILABLE" }));
+      expect(() => {
+        bus.publish("a", NOTHING);
+      }).toThrow(expect.objectContaining({ code: "KN_UNAVAILABLE" }));
       await waitFor(() => answers.seen.length === 2, "the answers");
       expect(answers.seen).toEqual(["one!", "two!"]);
     }));

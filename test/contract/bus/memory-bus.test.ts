@@ -6,8 +6,12 @@ describeBusContract("MemoryBus", async () => {
   const broker = createMemoryBroker({ maxPayloadBytes: CONTRACT_MAX_PAYLOAD_BYTES });
   return {
     connect: async (onHandlerError) => broker.connect(onHandlerError === undefined ? {} : { onHandlerError }),
-    interrupt: async () => { broker.interrupt(); },
-    restore: async () => { broker.restore(); },
+    interrupt: async () => {
+      broker.interrupt();
+    },
+    restore: async () => {
+      broker.restore();
+    },
     [Symbol.asyncDispose]: async () => undefined,
   };
 });

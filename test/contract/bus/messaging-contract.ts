@@ -1,7 +1,17 @@
 /** Publish and subscribe: subjects, order, ownership of bytes, queue groups, the end of a subscription. */
 import { expect, it } from "vitest";
 import { waitFor } from "../../support/wait-for.ts";
-import { type BusFactory, bytes, collect, CONTRACT_MAX_PAYLOAD_BYTES, ignore, NOTHING, settle, text, withBus } from "./bus-harness.ts";
+import {
+  type BusFactory,
+  bytes,
+  collect,
+  CONTRACT_MAX_PAYLOAD_BYTES,
+  ignore,
+  NOTHING,
+  settle,
+  text,
+  withBus,
+} from "./bus-harness.ts";
 
 /** [pattern, subject, whether a message on the subject is delivered] */
 const MATCHES: readonly (readonly [string, string, boolean])[] = [
@@ -39,7 +49,24 @@ const MATCHES: readonly (readonly [string, string, boolean])[] = [
   ["grün.*", "grün.é", true],
 ];
 
-const NOT_LITERAL = ["", ".", "a.", ".a", "a..b", "a b", "a\tb", "a\r\nb", "a\0b", "*", "a.*", ">", "a.>", "*.a", "a.*.b", "x".repeat(513)];
+const NOT_LITERAL = [
+  "",
+  ".",
+  "a.",
+  ".a",
+  "a..b",
+  "a b",
+  "a\tb",
+  "a\r\nb",
+  "a\0b",
+  "*",
+  "a.*",
+  ">",
+  "a.>",
+  "*.a",
+  "a.*.b",
+  "x".repeat(513),
+];
 const NOT_PATTERN = ["", ".", "a.", ".a", "a..b", "a b", "a\nb", "a\0b", ">.a", "a.>.b", "a.>.>", "x".repeat(513)];
 
 export function describeMessaging(factory: BusFactory): void {
@@ -106,21 +133,29 @@ export function describeMessaging(factory: BusFactory): void {
       await bus.flush();
       bus.publish("a", new Uint8Array(bus.maxPayloadBytes));
       const tooLarge = new Uint8Array(bus.maxPayloadBytes + 1);
-      expect(() => { bus.publish("a", tooLarge); }).toThrow(expect.objectContaining({ code: "KN_OVERLOADED" }));
+      expect(() => {
+        bus.publish("a", tooLarge);
+      }).toThrow(expect.objectContaining({ code: "KN_OVERLOADED" }));
       await settle(bus);
       expect(sizes).toEqual([CONTRACT_MAX_PAYLOAD_BYTES]);
     }));
 
   it.each(NOT_LITERAL)("publish rejects the subject %j with KN_CONFIG", (subject) =>
     withBus(factory, async (bus) => {
-      expect(() => { bus.publish(subject, NOTHING); }).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
-      expect(() => { bus.publish("a", NOTHING, { reply: subject }); }).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
-    }));
+      expect(() => {
+        bus.publish(subject, NOTHING);
+      }).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
+      expect(() => {
+        bus.publish("a", NOTHING, { reply: subject });
+      }).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
+    }),
+  );
 
   it.each(NOT_PATTERN)("subscribe rejects the subject %j with KN_CONFIG", (subject) =>
     withBus(factory, async (bus) => {
       expect(() => bus.subscribe(subject, ignore)).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
-    }));
+    }),
+  );
 
   it("subscribe rejects a queue group of white space or wildcards with KN_CONFIG", () =>
     withBus(factory, async (bus) => {
@@ -146,7 +181,9 @@ export function describeMessaging(factory: BusFactory): void {
     withBus(factory, async (bus) => {
       const started: string[] = [];
       let release: () => void = () => undefined;
-      const held = new Promise<void>((resolve) => { release = resolve; });
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
       bus.subscribe("a", async ({ data }) => {
         started.push(text(data));
         await held;
@@ -189,7 +226,9 @@ export function describeMessaging(factory: BusFactory): void {
   it("subscribe carries what a handler throws or rejects with to onHandlerError and goes on", async () => {
     await using harness = await factory();
     const errors: string[] = [];
-    await using bus = await harness.connect((error, subject) => void errors.push(`${subject}: ${(error as Error).message}`));
+    await using bus = await harness.connect(
+      (error, subject) => void errors.push(`${subject}: ${(error as Error).message}`),
+    );
     const seen: string[] = [];
     bus.subscribe("bad.sync", ({ data }) => {
       seen.push(text(data));

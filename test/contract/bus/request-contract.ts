@@ -7,7 +7,10 @@ export function describeRequests(factory: BusFactory): void {
   it("request gives the first answer", () =>
     withBus(factory, async (bus, harness) => {
       await using server = await harness.connect();
-      server.subscribe("double.*", ({ subject, data, respond }) => void respond(bytes(`${subject}=${text(data).repeat(2)}`)));
+      server.subscribe(
+        "double.*",
+        ({ subject, data, respond }) => void respond(bytes(`${subject}=${text(data).repeat(2)}`)),
+      );
       await server.flush();
       const { data, reply } = await bus.request("double.x", bytes("ab"));
       expect(text(data)).toBe("double.x=abab");
@@ -91,7 +94,8 @@ export function describeRequests(factory: BusFactory): void {
   it("publish with a reply subject lets several receivers answer to it", () =>
     withBus(factory, async (bus) => {
       const { seen } = await collect(bus, "answers");
-      for (const name of ["one", "two"]) bus.subscribe("who", ({ reply, respond }) => void respond(bytes(`${name} to ${reply}`)));
+      for (const name of ["one", "two"])
+        bus.subscribe("who", ({ reply, respond }) => void respond(bytes(`${name} to ${reply}`)));
       await bus.flush();
       bus.publish("who", NOTHING, { reply: "answers" });
       await waitFor(() => seen.length === 2, "both answers");

@@ -30,7 +30,8 @@ export function describeServices(factory: BusFactory): void {
       const [single, ...others] = await discover(caller, `$SRV.${verb}.kn-block.${one.id}`, 1);
       expect(others).toEqual([]);
       expect(single).toMatchObject({ type, id: one.id, name: "kn-block", version: "1.2.3", metadata: { run: "demo" } });
-    }));
+    }),
+  );
 
   it("service describes its endpoints in INFO", () =>
     withBus(factory, async (bus) => {
@@ -59,7 +60,9 @@ export function describeServices(factory: BusFactory): void {
       if (text(data) === "bad") throw new Error("no such step");
       respond(bytes("ok"));
     };
-    await bus.service(definition({ endpoints: [{ name: "work", subject: "work", handler }], stats: () => ({ steps }) }));
+    await bus.service(
+      definition({ endpoints: [{ name: "work", subject: "work", handler }], stats: () => ({ steps }) }),
+    );
     await bus.request("work", bytes("good"));
     await bus.request("work", bytes("good"));
     bus.publish("work", bytes("bad"));
@@ -68,7 +71,14 @@ export function describeServices(factory: BusFactory): void {
       const [work] = (each?.["endpoints"] ?? []) as Record<string, unknown>[];
       return work?.["num_requests"] === 3 ? work : undefined;
     }, "three requests");
-    expect(stats).toMatchObject({ name: "work", subject: "work", queue_group: "", num_errors: 1, last_error: "no such step", data: { steps: 3 } });
+    expect(stats).toMatchObject({
+      name: "work",
+      subject: "work",
+      queue_group: "",
+      num_errors: 1,
+      last_error: "no such step",
+      data: { steps: 3 },
+    });
     const { processing_time: total, average_processing_time: average } = stats as Record<string, number>;
     expect(total).toBeGreaterThan(0);
     expect(average).toBe(Math.round((total ?? 0) / 3));
@@ -93,7 +103,9 @@ export function describeServices(factory: BusFactory): void {
 
   it("Service.stop ends its endpoints and makes it invisible", () =>
     withBus(factory, async (bus) => {
-      const service = await bus.service(definition({ endpoints: [{ name: "work", subject: "work", handler: ignore }] }));
+      const service = await bus.service(
+        definition({ endpoints: [{ name: "work", subject: "work", handler: ignore }] }),
+      );
       await service.stop();
       await expect(bus.request("work", NOTHING)).rejects.toMatchObject({ value: "no responders" });
       await expect(bus.request("$SRV.PING", NOTHING)).rejects.toMatchObject({ value: "no responders" });
@@ -106,10 +118,14 @@ export function describeServices(factory: BusFactory): void {
     ["version", { version: "1.2" }],
     ["endpoint's name", { endpoints: [{ name: "a.b", subject: "a", handler: ignore }] }],
     ["endpoint's subject", { endpoints: [{ name: "a", subject: "a..b", handler: ignore }] }],
-    ["pair of endpoints of one name", { endpoints: ["x", "y"].map((subject) => ({ name: "a", subject, handler: ignore })) }],
+    [
+      "pair of endpoints of one name",
+      { endpoints: ["x", "y"].map((subject) => ({ name: "a", subject, handler: ignore })) },
+    ],
   ])("service rejects a malformed %s with KN_CONFIG and registers nothing", (_, parts) =>
     withBus(factory, async (bus) => {
       await expect(bus.service(definition(parts))).rejects.toMatchObject({ code: "KN_CONFIG" });
       await expect(bus.request("$SRV.PING", NOTHING)).rejects.toMatchObject({ value: "no responders" });
-    }));
+    }),
+  );
 }

@@ -9,7 +9,11 @@ export function describeBlobs(factory: StoreFactory): void {
   it("blobs give back what was put, with its SHA-256", () =>
     withStore(factory, async ({ store }) => {
       const blobs = await store.blobs("checkpoints");
-      for (const [name, content] of [["big", randomBytes(BIG_BLOB_BYTES)], ["empty", new Uint8Array(0)], ["block-0.7", bytes("small")]] as const) {
+      for (const [name, content] of [
+        ["big", randomBytes(BIG_BLOB_BYTES)],
+        ["empty", new Uint8Array(0)],
+        ["block-0.7", bytes("small")],
+      ] as const) {
         const info = await blobs.put(name, content);
         expect(info).toEqual({ name, sizeBytes: content.byteLength, digest: sha256(content) });
         const back = await blobs.get(name);

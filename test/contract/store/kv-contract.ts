@@ -23,7 +23,9 @@ export function describeKv(factory: StoreFactory): void {
       const largest = randomBytes(MAX_VALUE_BYTES);
       await kv.put("empty", new Uint8Array(0));
       await kv.put("largest", largest);
-      await expect(kv.put("larger", new Uint8Array(MAX_VALUE_BYTES + 1))).rejects.toMatchObject({ code: "KN_OVERLOADED" });
+      await expect(kv.put("larger", new Uint8Array(MAX_VALUE_BYTES + 1))).rejects.toMatchObject({
+        code: "KN_OVERLOADED",
+      });
       expect((await kv.get("empty"))?.value).toEqual(new Uint8Array(0));
       expect(sha256((await kv.get("largest"))?.value ?? new Uint8Array(0))).toBe(sha256(largest));
       expect(await kv.get("larger")).toBeUndefined();
@@ -52,7 +54,10 @@ export function describeKv(factory: StoreFactory): void {
   it("create sets only what has no value, KN_FENCED otherwise", () =>
     withKv(factory, async (kv) => {
       const revision = await kv.create("a", bytes("one"));
-      await expect(kv.create("a", bytes("two"))).rejects.toMatchObject({ code: "KN_FENCED", value: `revision ${revision}` });
+      await expect(kv.create("a", bytes("two"))).rejects.toMatchObject({
+        code: "KN_FENCED",
+        value: `revision ${revision}`,
+      });
       expect(text((await kv.get("a"))?.value)).toBe("one");
       await kv.delete("a");
       await kv.create("a", bytes("three"));
@@ -66,7 +71,8 @@ export function describeKv(factory: StoreFactory): void {
       const winners = names.filter((_, i) => outcomes[i]?.status === "fulfilled");
       expect(winners).toHaveLength(1);
       expect(text((await kv.get("leader"))?.value)).toBe(winners[0]);
-      for (const outcome of outcomes) if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "KN_FENCED" });
+      for (const outcome of outcomes)
+        if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "KN_FENCED" });
     }));
 
   it("update sets only the named revision, KN_FENCED otherwise", () =>
@@ -74,7 +80,10 @@ export function describeKv(factory: StoreFactory): void {
       const first = await kv.put("a", bytes("one"));
       const second = await kv.update("a", bytes("two"), first);
       expect(second).toBeGreaterThan(first);
-      await expect(kv.update("a", bytes("three"), first)).rejects.toMatchObject({ code: "KN_FENCED", value: `revision ${second}` });
+      await expect(kv.update("a", bytes("three"), first)).rejects.toMatchObject({
+        code: "KN_FENCED",
+        value: `revision ${second}`,
+      });
       await expect(kv.update("a", bytes("three"), second + 1)).rejects.toMatchObject({ code: "KN_FENCED" });
       expect(text((await kv.get("a"))?.value)).toBe("two");
     }));
@@ -85,7 +94,10 @@ export function describeKv(factory: StoreFactory): void {
       const first = await kv.put("a", bytes("one"));
       await kv.delete("a");
       for (const revision of [first, first + 1]) {
-        await expect(kv.update("a", bytes("two"), revision)).rejects.toMatchObject({ code: "KN_FENCED", value: "absent" });
+        await expect(kv.update("a", bytes("two"), revision)).rejects.toMatchObject({
+          code: "KN_FENCED",
+          value: "absent",
+        });
       }
     }));
 
@@ -101,9 +113,11 @@ export function describeKv(factory: StoreFactory): void {
           expect(outcome).toMatchObject({ code: "KN_FENCED" });
         }
       };
-      await Promise.all(Array.from({ length: 4 }, async () => {
-        for (let i = 0; i < 5; i += 1) await increment();
-      }));
+      await Promise.all(
+        Array.from({ length: 4 }, async () => {
+          for (let i = 0; i < 5; i += 1) await increment();
+        }),
+      );
       expect(text((await kv.get("count"))?.value)).toBe("20");
     }));
 

@@ -7,7 +7,11 @@ import type { StoreFactory } from "./store-harness.ts";
 import { describeWatch } from "./watch-contract.ts";
 
 /** @param describeAdapter `describe`, or one that skips where the adapter cannot run */
-export function describeStoreContract(name: string, factory: StoreFactory, describeAdapter: typeof describe | typeof describe.skip = describe): void {
+export function describeStoreContract(
+  name: string,
+  factory: StoreFactory,
+  describeAdapter: typeof describe | typeof describe.skip = describe,
+): void {
   describeAdapter(name, () => {
     describeKv(factory);
     describeWatch(factory);

@@ -16,10 +16,31 @@ export interface StoreHarness extends AsyncDisposable {
 export type StoreFactory = () => Promise<StoreHarness>;
 
 export const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
-export const text = (value: Uint8Array | undefined): string | undefined => (value === undefined ? undefined : new TextDecoder().decode(value));
+export const text = (value: Uint8Array | undefined): string | undefined =>
+  value === undefined ? undefined : new TextDecoder().decode(value);
 export const sha256 = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
 
-export const BAD_NAMES = ["", ".", "..", "a.", ".a", "a..b", "../a", "a/b", "/a", "a\\b", "a b", "a*", "*", ">", "a.>", "ä", "a\0b", "a\nb", "x".repeat(201)];
+export const BAD_NAMES = [
+  "",
+  ".",
+  "..",
+  "a.",
+  ".a",
+  "a..b",
+  "../a",
+  "a/b",
+  "/a",
+  "a\\b",
+  "a b",
+  "a*",
+  "*",
+  ">",
+  "a.>",
+  "ä",
+  "a\0b",
+  "a\nb",
+  "x".repeat(201),
+];
 export const BAD_BUCKETS = ["", ".", "..", "a.b", "../a", "a/b", "a b", "*", ">", "ä", "x".repeat(201)];
 export const BAD_FILTERS = ["", ".", "a.", ">.a", "a.>.b", "a/b", "a b", "a*"];
 
@@ -30,6 +51,9 @@ export async function withStore(factory: StoreFactory, body: (harness: StoreHarn
 }
 
 /** Runs `body` with a bucket "records" in a store of its own. */
-export async function withKv(factory: StoreFactory, body: (kv: KeyValue, harness: StoreHarness) => Promise<void>): Promise<void> {
+export async function withKv(
+  factory: StoreFactory,
+  body: (kv: KeyValue, harness: StoreHarness) => Promise<void>,
+): Promise<void> {
   await withStore(factory, async (harness) => body(await harness.store.kv("records"), harness));
 }

@@ -11,10 +11,18 @@ const follow = (kv: KeyValue, filter: string) => {
   const ended = (async () => {
     for await (const change of kv.watch(filter, { signal: controller.signal })) seen.push(spoken(change));
   })();
-  return { seen, ended, stop: () => { controller.abort(); } };
+  return {
+    seen,
+    ended,
+    stop: () => {
+      controller.abort();
+    },
+  };
 };
 const spoken = (change: KvChange): string =>
-  change.kind === "put" ? `${change.entry.key}=${text(change.entry.value)}@${change.entry.revision}` : `-${change.key}@${change.revision}`;
+  change.kind === "put"
+    ? `${change.entry.key}=${text(change.entry.value)}@${change.entry.revision}`
+    : `-${change.key}@${change.revision}`;
 
 export function describeWatch(factory: StoreFactory): void {
   it("watch gives the present values, then every change, of the keys that match", () =>

@@ -18,7 +18,11 @@ export function normalData(shape: readonly number[], seed: number): TensorData &
 
 /** Labels 0, 1, .. classes - 1, 0, .. */
 export function labelData(batch: number, classes: number): TensorData & { readonly dtype: "i32" } {
-  return { dtype: "i32", shape: [batch], values: Int32Array.from({ length: batch }, (_, row) => (row * 7 + 3) % classes) };
+  return {
+    dtype: "i32",
+    shape: [batch],
+    values: Int32Array.from({ length: batch }, (_, row) => (row * 7 + 3) % classes),
+  };
 }
 
 /** Largest difference, as a share of the largest expected element. */

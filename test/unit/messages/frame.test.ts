@@ -6,7 +6,6 @@ import {
   encodeActivation,
   encodedTensorBytes,
   encodeGradient,
-  type Gradient,
   type TensorView,
 } from "../../../src/messages/index.ts";
 import { type TensorFields, wire } from "../../../src/messages/generated/knowledgenet.ts";
@@ -114,7 +113,7 @@ describe("encodeGradient", () => {
         anyFloats,
         fc.constantFrom("true", "bootstrapped", "synthetic"),
         (header, tensor, origin) => {
-          const frame = decodeFrame(encodeGradient({ header, origin, tensor } as Gradient, codec));
+          const frame = decodeFrame(encodeGradient({ header, origin, tensor }, codec));
           if (frame.kind !== "gradient") throw new Error(`a frame of ${frame.kind}`);
           expect(frame.gradient).toMatchObject({ header, origin, tensor: { dtype: "f32", shape: tensor.shape } });
           const peak = Math.max(...tensor.values.map(Math.abs));

@@ -8,7 +8,9 @@ import { type RunCommandOptions, runSpecFile, withExecuteOptions } from "./run.t
 const SPEC = fileURLToPath(new URL("../../../../examples/mnist-synthetic.yaml", import.meta.url));
 
 export function registerDemo(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
-  withExecuteOptions(program.command("demo").description("train four blocks with synthetic gradients on MNIST, one epoch"))
+  withExecuteOptions(
+    program.command("demo").description("train four blocks with synthetic gradients on MNIST, one epoch"),
+  )
     .option("--set <path=value...>", "override a value of the spec, e.g. training.epochs=3", [])
     .action(async (options: Omit<RunCommandOptions, "nodes" | "dryRun">) => {
       exit(await runSpecFile(SPEC, { ...options, nodes: "here", dryRun: false }, deps));

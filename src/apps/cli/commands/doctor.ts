@@ -16,7 +16,12 @@ export function registerDoctor(program: Command, { terminal }: ExecuteDeps, exit
       if (json) {
         terminal.write(JSON.stringify(findings, undefined, 2));
       } else {
-        const table = new Table({ head: ["", "what", "version", "detail", "to mend it"], style: { head: [], border: [] }, wordWrap: true, colWidths: [10, 24, 12, 44, 40] });
+        const table = new Table({
+          head: ["", "what", "version", "detail", "to mend it"],
+          style: { head: [], border: [] },
+          wordWrap: true,
+          colWidths: [10, 24, 12, 44, 40],
+        });
         for (const { state, title, version, detail, remedy } of findings) {
           table.push([state, title, version ?? "", detail, remedy ?? ""]);
         }

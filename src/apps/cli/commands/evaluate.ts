@@ -38,7 +38,11 @@ export function registerEvaluate(program: Command, deps: ExecuteDeps, exit: (cod
 async function evaluate(folder: RunFolder, options: EvaluateOptions, deps: ExecuteDeps): Promise<number> {
   const { terminal, clock, env } = deps;
   const { spec } = folder;
-  const dataset = await openDataset({ data: spec.data, env, ...(options.data === undefined ? {} : { directory: options.data }) });
+  const dataset = await openDataset({
+    data: spec.data,
+    env,
+    ...(options.data === undefined ? {} : { directory: options.data }),
+  });
   checkDataset(spec, dataset);
   await using store = await fileStore({ directory: folder.storePath, clock });
   const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
@@ -60,7 +64,9 @@ async function evaluate(folder: RunFolder, options: EvaluateOptions, deps: Execu
   const blocks: BlockHandle[] = [];
   let backend = "unknown";
   for (let index = 0; index < slices.length; index += 1) {
-    const site: BlockSite = sites.add(createBlockSite({ spec, index, slices, totalSteps: 1, backend: options.backend }));
+    const site: BlockSite = sites.add(
+      createBlockSite({ spec, index, slices, totalSteps: 1, backend: options.backend }),
+    );
     const source = boundaries[index]?.source;
     if (source !== undefined && GRADIENT_SOURCE_TRAITS[source].hasGradientModel) await site.openGradientModel();
     const block = await site.openBlock();
@@ -85,7 +91,14 @@ async function evaluate(folder: RunFolder, options: EvaluateOptions, deps: Execu
     }
   }
   const { count } = dataset.test;
-  const measured = { run: folder.name, step: manifest.step, samples: count, accuracy: correct / count, loss: lossSum / count, backend };
+  const measured = {
+    run: folder.name,
+    step: manifest.step,
+    samples: count,
+    accuracy: correct / count,
+    loss: lossSum / count,
+    backend,
+  };
   terminal.write(
     options.json
       ? JSON.stringify(measured, undefined, 2)

@@ -11,7 +11,10 @@ import { withExecuteOptions } from "./run.ts";
 
 export function registerResume(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   withExecuteOptions(
-    program.command("resume").argument("<run>", "name or path of a run").description("go on with a run from its last checkpoint"),
+    program
+      .command("resume")
+      .argument("<run>", "name or path of a run")
+      .description("go on with a run from its last checkpoint"),
   ).action(async (name: string, options: ExecuteOptions & { readonly runs: string }) => {
     exit(await resume(await openRunFolder(options.runs, name), options, deps));
   });
@@ -22,11 +25,15 @@ async function resume(folder: RunFolder, options: ExecuteOptions, deps: ExecuteD
   const from = await (async () => {
     await using store = await fileStore({ directory: folder.storePath, clock });
     return await chooseGeneration(await openCheckpoints(store, CHECKPOINT_BUCKETS), (manifest, error) => {
-      terminal.note(`checkpoint ${manifest.generation} is damaged (${error instanceof Error ? error.message : String(error)}); trying the one before`);
+      terminal.note(
+        `checkpoint ${manifest.generation} is damaged (${error instanceof Error ? error.message : String(error)}); trying the one before`,
+      );
     });
   })();
   if (from !== undefined && from.epoch >= folder.spec.training.epochs) {
-    terminal.note(`${folder.name} is complete: ${from.epoch} epochs, ${from.step} steps; measure it with: kn evaluate ${folder.name}`);
+    terminal.note(
+      `${folder.name} is complete: ${from.epoch} epochs, ${from.step} steps; measure it with: kn evaluate ${folder.name}`,
+    );
     return EXIT_OK;
   }
   return executeRun(folder, from, options, deps);

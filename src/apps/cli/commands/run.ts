@@ -23,7 +23,9 @@ export function withExecuteOptions(command: Command): Command {
   return command
     .option("--bus <address>", "memory, nats: (a server of our own for this run), or nats://host:port", "memory")
     .addOption(
-      new Option("--backend <name>", "where the mathematics runs").choices(["auto", "native", "wasm", "cpu"]).default("auto"),
+      new Option("--backend <name>", "where the mathematics runs")
+        .choices(["auto", "native", "wasm", "cpu"])
+        .default("auto"),
     )
     .option("--data <folder>", "folder of the data set's files")
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)

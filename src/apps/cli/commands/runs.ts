@@ -7,7 +7,12 @@ import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../run/run-folder.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 
-const resultsSchema = z.object({ outcome: z.string(), accuracy: z.number().nullable(), steps: z.number(), seconds: z.number() });
+const resultsSchema = z.object({
+  outcome: z.string(),
+  accuracy: z.number().nullable(),
+  steps: z.number(),
+  seconds: z.number(),
+});
 
 export function registerRuns(program: Command, { terminal }: ExecuteDeps, exit: (code: number) => void): void {
   program
@@ -36,10 +41,20 @@ export function registerRuns(program: Command, { terminal }: ExecuteDeps, exit: 
       } else if (rows.length === 0) {
         terminal.write(`no runs in ${options.runs}; begin with: kn demo`);
       } else {
-        const table = new Table({ head: ["run", "kind", "outcome", "accuracy", "steps", "changed"], style: { head: [], border: [] } });
+        const table = new Table({
+          head: ["run", "kind", "outcome", "accuracy", "steps", "changed"],
+          style: { head: [], border: [] },
+        });
         for (const row of rows) {
           const accuracy = row.accuracy === null ? "-" : `${(100 * row.accuracy).toFixed(2)} %`;
-          table.push([row.run, row.kind, row.outcome, accuracy, row.steps === null ? "-" : String(row.steps), row.changed]);
+          table.push([
+            row.run,
+            row.kind,
+            row.outcome,
+            accuracy,
+            row.steps === null ? "-" : String(row.steps),
+            row.changed,
+          ]);
         }
         terminal.write(table.toString());
       }

@@ -42,7 +42,8 @@ export function createRequestInbox({ clock, listen }: RequestInboxDeps): Request
     onMessage(message) {
       const request = pending.get(message.subject);
       if (request === undefined) return; // it was given up
-      if (message.isNoResponders) request.fail(unanswered(request.subject, "somebody must subscribe to it", "no responders"));
+      if (message.isNoResponders)
+        request.fail(unanswered(request.subject, "somebody must subscribe to it", "no responders"));
       else request.answer(message);
     },
     onRefused(error) {
@@ -73,7 +74,7 @@ export function createRequestInbox({ clock, listen }: RequestInboxDeps): Request
         };
         const fail = (error: unknown): void => {
           end();
-          reject(error as Error);
+          reject(error);
         };
         const timer = clock.setTimeout(() => {
           fail(unanswered(subject, `an answer must come within ${timeoutMs} ms`, "none came"));

@@ -18,7 +18,11 @@ export interface DurableFiles {
   /** @returns undefined when the file is absent. */
   read(folder: string, name: string): Promise<Uint8Array | undefined>;
   /** The first `byteCount` bytes (fewer in a shorter file) and the file's size; undefined when it is absent. */
-  readHead(folder: string, name: string, byteCount: number): Promise<{ head: Uint8Array; sizeBytes: number } | undefined>;
+  readHead(
+    folder: string,
+    name: string,
+    byteCount: number,
+  ): Promise<{ head: Uint8Array; sizeBytes: number } | undefined>;
   /** Absent ones are no error. */
   remove(folder: string, name: string): Promise<void>;
   /** Names of whole files. Leftovers of writes that a crash cut short are not among them. */
@@ -144,7 +148,11 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   EFBIG: FULL,
   EACCES: NOT_OURS,
   EPERM: NOT_OURS,
-  EROFS: { code: "KN_UNAVAILABLE", rule: "the file system must be writable", remedy: "choose another folder, or mount it writable" },
+  EROFS: {
+    code: "KN_UNAVAILABLE",
+    rule: "the file system must be writable",
+    remedy: "choose another folder, or mount it writable",
+  },
   ENOTDIR: { code: "KN_UNAVAILABLE", rule: "its parts must be folders", remedy: "choose another folder" },
   EEXIST: { code: "KN_UNAVAILABLE", rule: "a folder must be there, not a file", remedy: "choose another folder" },
 };

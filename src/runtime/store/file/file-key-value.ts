@@ -45,7 +45,11 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
   const { folder, bucket, ttlMs } = options;
   const { files, clock, assertOpen } = deps;
   const entries = new Map<string, Stored>();
-  const watchers = new Set<{ readonly matches: (key: string) => boolean; readonly push: (change: KvChange) => void; readonly end: () => void }>();
+  const watchers = new Set<{
+    readonly matches: (key: string) => boolean;
+    readonly push: (change: KvChange) => void;
+    readonly end: () => void;
+  }>();
 
   const isExpired = ({ changedMs }: Stored): boolean => ttlMs !== undefined && clock.wallTimeMs() - changedMs >= ttlMs;
   const present = (key: string): Stored | undefined => {
@@ -124,7 +128,8 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
       }),
     update: (key, value, expected) =>
       set(key, value, (found) => {
-        if (found?.revision !== expected) throw fenced(bucket, key, `its revision must be ${expected}`, found?.revision);
+        if (found?.revision !== expected)
+          throw fenced(bucket, key, `its revision must be ${expected}`, found?.revision);
       }),
     async delete(key, expected) {
       assertOpen(`delete ${bucket}/${key}`);
@@ -185,7 +190,14 @@ function encodeHead({ revision, changedMs, value }: Stored): Uint8Array {
 function parseRecord(key: string, bytes: Uint8Array): Stored {
   const end = bytes.indexOf(NEWLINE);
   const head = /^KN1 (\d+) (\d+) ([0-9a-f]{64})$/.exec(new TextDecoder().decode(bytes.subarray(0, Math.max(0, end))));
-  if (head === null) return { key, value: new Uint8Array(0), revision: 0, changedMs: Number.MAX_SAFE_INTEGER, damage: "no legible head" };
+  if (head === null)
+    return {
+      key,
+      value: new Uint8Array(0),
+      revision: 0,
+      changedMs: Number.MAX_SAFE_INTEGER,
+      damage: "no legible head",
+    };
   const value = new Uint8Array(bytes.subarray(end + 1));
   const stored: Stored = { key, value, revision: Number(head[1]), changedMs: Number(head[2]) };
   return digestOf(value) === head[3] ? stored : { ...stored, damage: "another digest" };

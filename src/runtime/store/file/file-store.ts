@@ -106,7 +106,9 @@ export async function fileStore(options: FileStoreOptions): Promise<Store> {
     async blobs(bucket) {
       assertOpen(`open bucket ${bucket}`);
       assertBucketName(bucket);
-      return once(blobs, bucket, async () => fileBlobs(await openFolder("blobs", bucket), bucket, { files, assertOpen, track }));
+      return once(blobs, bucket, async () =>
+        fileBlobs(await openFolder("blobs", bucket), bucket, { files, assertOpen, track }),
+      );
     },
     close,
     [Symbol.asyncDispose]: close,

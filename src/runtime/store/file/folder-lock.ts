@@ -33,7 +33,12 @@ const MAX_ROUNDS = 5;
 export async function lockFolder(fileSystem: FileSystem, folder: string): Promise<() => Promise<void>> {
   const path = join(folder, LOCK_NAME);
   const startedTicks = startOf(process.pid);
-  const own: Owner = { pid: process.pid, host: hostname(), token: randomUUID(), ...(startedTicks === undefined ? {} : { startedTicks }) };
+  const own: Owner = {
+    pid: process.pid,
+    host: hostname(),
+    token: randomUUID(),
+    ...(startedTicks === undefined ? {} : { startedTicks }),
+  };
   const prepared = `${path}.${own.token}`;
   held.add(own.token);
   try {

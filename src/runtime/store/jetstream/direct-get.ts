@@ -21,8 +21,14 @@ export interface DirectQuery {
 }
 
 /** @returns undefined when the replica that answers has no such message */
-export async function directGet(connection: NatsConnection, stream: string, query: DirectQuery): Promise<StreamMessage | undefined> {
-  const { data, headers } = await connection.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), { timeout: TIMEOUT_MS });
+export async function directGet(
+  connection: NatsConnection,
+  stream: string,
+  query: DirectQuery,
+): Promise<StreamMessage | undefined> {
+  const { data, headers } = await connection.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), {
+    timeout: TIMEOUT_MS,
+  });
   if (headers?.code === NOT_FOUND) return undefined;
   const seq = Number(headers?.get("Nats-Sequence"));
   if (Number.isSafeInteger(seq) && seq > 0) return { data, seq };

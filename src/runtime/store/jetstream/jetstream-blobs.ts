@@ -36,7 +36,8 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
   const { connection, jetstream, manager, description, assertOpen, wallTimeMs } = deps;
   const stream = streamOfBlobs(bucket);
   const chunkSubject = (id: string): string => `$O.${bucket}.C.${id}`;
-  const metaSubject = (name: string): string => `$O.${bucket}.M.${Buffer.from(name).toString("base64url")}${padding(name)}`;
+  const metaSubject = (name: string): string =>
+    `$O.${bucket}.M.${Buffer.from(name).toString("base64url")}${padding(name)}`;
 
   const checked = <T>(what: string, name: string, work: () => Promise<T>): Promise<T> => {
     const attempt = `${what} ${bucket}/${name}`;
@@ -73,7 +74,9 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
     const inFlight = new Set<Promise<unknown>>();
     let chunks = 0;
     for (let at = 0; at < content.byteLength; at += CHUNK_BYTES) {
-      const sent: Promise<unknown> = jetstream.publish(chunkSubject(id), content.subarray(at, at + CHUNK_BYTES)).finally(() => inFlight.delete(sent));
+      const sent: Promise<unknown> = jetstream
+        .publish(chunkSubject(id), content.subarray(at, at + CHUNK_BYTES))
+        .finally(() => inFlight.delete(sent));
       sent.catch(() => undefined); // told by the race below, or by the last wait
       inFlight.add(sent);
       chunks += 1;
@@ -121,7 +124,12 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
       if (actual === meta.digest) return content;
       const isReplaced = (await lastMeta(name))?.nuid !== meta.nuid;
       if (!isReplaced || attempt === READ_ATTEMPTS) {
-        throw damaged(bucket, name, `its content must have the digest ${meta.digest}`, `${actual}, ${content.byteLength} of ${meta.size} bytes`);
+        throw damaged(
+          bucket,
+          name,
+          `its content must have the digest ${meta.digest}`,
+          `${actual}, ${content.byteLength} of ${meta.size} bytes`,
+        );
       }
     }
   };
@@ -163,7 +171,9 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
       orTranslate(description, `list ${bucket}`, async () => {
         assertOpen(`list ${bucket}`);
         const { state } = await manager.streams.info(stream, { subjects_filter: `$O.${bucket}.M.>` });
-        const names = Object.keys(state.subjects ?? {}).map((subject) => Buffer.from(subject.split(".").at(-1) ?? "", "base64url").toString());
+        const names = Object.keys(state.subjects ?? {}).map((subject) =>
+          Buffer.from(subject.split(".").at(-1) ?? "", "base64url").toString(),
+        );
         const found = await Promise.all(names.sort().map(lastMeta));
         return found.filter((meta) => meta !== undefined).map(toInfo);
       }),

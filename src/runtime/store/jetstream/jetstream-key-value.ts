@@ -39,7 +39,8 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
     });
 
   /** What the server refused is told with what is there now. */
-  const fencedNow = async (key: string, rule: string): Promise<Error> => fenced(bucket, key, rule, (await present(key))?.revision);
+  const fencedNow = async (key: string, rule: string): Promise<Error> =>
+    fenced(bucket, key, rule, (await present(key))?.revision);
 
   return {
     bucket,
@@ -132,7 +133,8 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
           return { done: true, value: undefined };
         }
         const { key, revision, value } = result.value;
-        if (!isRemoval(result.value)) return { done: false, value: { kind: "put", entry: { key, value: new Uint8Array(value), revision } } };
+        if (!isRemoval(result.value))
+          return { done: false, value: { kind: "put", entry: { key, value: new Uint8Array(value), revision } } };
         if (!isInitial) return { done: false, value: { kind: "delete", key, revision } };
       }
     };

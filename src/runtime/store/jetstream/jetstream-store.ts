@@ -5,7 +5,14 @@
  * takes may have been acknowledged. Give it three replicas, or `sync_interval: always`, where that must not be.
  */
 import { type Clock, systemClock } from "../../clock/index.ts";
-import { connectNats, DiscardPolicy, type JetStreamManager, type NatsDeps, type NatsOptions, StorageType } from "../../nats/index.ts";
+import {
+  connectNats,
+  DiscardPolicy,
+  type JetStreamManager,
+  type NatsDeps,
+  type NatsOptions,
+  StorageType,
+} from "../../nats/index.ts";
 import { assertBucketName, assertTtl, MAX_VALUE_BYTES, otherTtl, storeClosed } from "../keys.ts";
 import type { Blobs, KeyValue, Store } from "../store.ts";
 import { jetStreamBlobs, streamOfBlobs } from "./jetstream-blobs.ts";
@@ -68,7 +75,14 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
         allow_direct: true,
       });
     }
-    return jetStreamBlobs(bucket, { connection, jetstream, manager, description, assertOpen, wallTimeMs: () => clock.wallTimeMs() });
+    return jetStreamBlobs(bucket, {
+      connection,
+      jetstream,
+      manager,
+      description,
+      assertOpen,
+      wallTimeMs: () => clock.wallTimeMs(),
+    });
   };
 
   const opening = <T>(bucket: string, open: () => Promise<T>): Promise<T> => {

@@ -37,13 +37,16 @@ export function isDeletion({ deleted }: ObjectMeta): boolean {
 export function encodeMeta(meta: ObjectMeta): Uint8Array {
   // With padding, as the other clients write and compare it.
   const digest = Buffer.from(meta.digest, "hex").toString("base64").replaceAll("+", "-").replaceAll("/", "_");
-  return new TextEncoder().encode(JSON.stringify({ ...meta, digest: meta.digest === "" ? "" : `${DIGEST_PREFIX}${digest}` }));
+  return new TextEncoder().encode(
+    JSON.stringify({ ...meta, digest: meta.digest === "" ? "" : `${DIGEST_PREFIX}${digest}` }),
+  );
 }
 
 /** @throws KnowledgeNetError KN_CHECKPOINT when it is not such a record */
 export function decodeMeta(bucket: string, name: string, bytes: Uint8Array): ObjectMeta {
   const parsed = wireSchema.safeParse(parseJson(bytes));
-  if (!parsed.success) throw damaged(bucket, name, "its record must be that of an object store", z.prettifyError(parsed.error));
+  if (!parsed.success)
+    throw damaged(bucket, name, "its record must be that of an object store", z.prettifyError(parsed.error));
   const { digest } = parsed.data;
   const encoded = digest.startsWith(DIGEST_PREFIX) ? digest.slice(DIGEST_PREFIX.length) : "";
   return { ...parsed.data, digest: Buffer.from(encoded, "base64url").toString("hex") };

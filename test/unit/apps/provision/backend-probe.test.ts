@@ -43,7 +43,10 @@ describe("probeBackend", () => {
   it("calls a package that is not there absent without running anything", async () => {
     await using folder = await temporaryFolder();
     const host = fakeHost({});
-    expect(await probeBackend("native", folder.path, host)).toMatchObject({ state: "absent", packageVersion: undefined });
+    expect(await probeBackend("native", folder.path, host)).toMatchObject({
+      state: "absent",
+      packageVersion: undefined,
+    });
     expect(host.calls).toEqual([]);
   });
 });

@@ -27,9 +27,12 @@ describe("toolPath", () => {
 describe("addonPath", () => {
   it("differs by Node ABI, libtensorflow and architecture", () => {
     const key = { packageVersion: "4.22.0", libraryVersion: "2.21.0", platform: "linux", arch: "x64", modules: "115" };
-    const paths = [key, { ...key, modules: "127" }, { ...key, libraryVersion: "2.22.0" }, { ...key, arch: "arm64" }].map(
-      (each) => addonPath("/c", each),
-    );
+    const paths = [
+      key,
+      { ...key, modules: "127" },
+      { ...key, libraryVersion: "2.22.0" },
+      { ...key, arch: "arm64" },
+    ].map((each) => addonPath("/c", each));
     expect(new Set(paths).size).toBe(4);
   });
 });

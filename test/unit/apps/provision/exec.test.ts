@@ -6,7 +6,10 @@ const failed = (stderr: string, stdout = "") => ({ outcome: "exited", code: 1, s
 
 describe("spawnExec", () => {
   it("gives the output and the exit code", async () => {
-    const result = await spawnExec(process.execPath, ["-e", "console.log('out'); console.error('err'); process.exitCode = 3"]);
+    const result = await spawnExec(process.execPath, [
+      "-e",
+      "console.log('out'); console.error('err'); process.exitCode = 3",
+    ]);
     expect(result).toEqual({ outcome: "exited", code: 3, stdout: "out\n", stderr: "err\n" });
     expect(succeeded(result)).toBe(false);
   });
@@ -29,8 +32,14 @@ describe("spawnExec", () => {
 
 describe("failureLine", () => {
   it.each([
-    ["    throw er; // Unhandled 'error' event\nError: getaddrinfo ENOTFOUND host\n  at x", "Error: getaddrinfo ENOTFOUND host"],
-    ["WARNING: connection error, retrying\nERROR: No matching distribution found for t", "ERROR: No matching distribution found for t"],
+    [
+      "    throw er; // Unhandled 'error' event\nError: getaddrinfo ENOTFOUND host\n  at x",
+      "Error: getaddrinfo ENOTFOUND host",
+    ],
+    [
+      "WARNING: connection error, retrying\nERROR: No matching distribution found for t",
+      "ERROR: No matching distribution found for t",
+    ],
     ["go: downloading a\ngo: module b: 403 Forbidden\n", "go: module b: 403 Forbidden"],
     ["a.cc:1:2: error: no such file\nmake: *** stopped", "a.cc:1:2: error: no such file"],
     ["one\ntwo\n\n", "two"],

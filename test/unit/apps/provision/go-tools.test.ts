@@ -59,7 +59,9 @@ describe("buildTool", () => {
       rule: "go: x: 403 Forbidden",
       remedy: undefined,
     });
-    await expect(buildTool(tool, folder.path, goThatSays("go: x requires go >= 1.25 (running go 1.21)"))).rejects.toMatchObject({
+    await expect(
+      buildTool(tool, folder.path, goThatSays("go: x requires go >= 1.25 (running go 1.21)")),
+    ).rejects.toMatchObject({
       remedy: expect.stringContaining("go1."),
     });
   });

@@ -45,7 +45,12 @@ describe("inspect", () => {
       "g++": version("g++ (Debian 12.2.0-14) 12.2.0"),
       make: version("GNU Make 4.3"),
     });
-    for (const [id, version] of [["containers", "28.2.2"], ["go", "1.26.8"], ["python", "3.11.7"], ["compiler", "12.2.0"]]) {
+    for (const [id, version] of [
+      ["containers", "28.2.2"],
+      ["go", "1.26.8"],
+      ["python", "3.11.7"],
+      ["compiler", "12.2.0"],
+    ]) {
       expect(found.get(id ?? "")).toMatchObject({ state: "present", version });
       expect(found.get(id ?? "")).not.toHaveProperty("remedy");
     }
@@ -75,7 +80,10 @@ describe("inspect", () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "nats-server");
     await writeFile(path, "", { mode: 0o755 });
-    const found = await findings({ [path]: () => ({ stdout: "nats-server: v2.9.10" }) }, { env: { KN_NATS_SERVER: path } });
+    const found = await findings(
+      { [path]: () => ({ stdout: "nats-server: v2.9.10" }) },
+      { env: { KN_NATS_SERVER: path } },
+    );
     expect(found.get("tool:nats-server")).toMatchObject({ state: "degraded", version: "2.9.10" });
   });
 });

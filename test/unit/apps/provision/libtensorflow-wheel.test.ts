@@ -3,7 +3,12 @@ import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { libraryFolder } from "../../../../src/apps/provision/cache-layout.ts";
-import { cachedLibrary, fetchLibrary, LIBRARY_FILES, wheelFor } from "../../../../src/apps/provision/libtensorflow-wheel.ts";
+import {
+  cachedLibrary,
+  fetchLibrary,
+  LIBRARY_FILES,
+  wheelFor,
+} from "../../../../src/apps/provision/libtensorflow-wheel.ts";
 import type { WheelPin } from "../../../../src/apps/provision/pins.ts";
 import { type FakeProgram, fakeHost, temporaryFolder } from "./fake-host.ts";
 
@@ -32,7 +37,8 @@ function python(content = CONTENT): FakeProgram {
   };
 }
 
-const downloads = (host: ReturnType<typeof fakeHost>) => host.calls.filter(({ args }) => args.includes("download")).length;
+const downloads = (host: ReturnType<typeof fakeHost>) =>
+  host.calls.filter(({ args }) => args.includes("download")).length;
 
 describe("fetchLibrary", () => {
   it("downloads for the pinned platform, whatever Python is here, and leaves the libraries only", async () => {
@@ -97,8 +103,13 @@ describe("fetchLibrary", () => {
   it("names the command that installs pip, by the package manager that is here", async () => {
     await using folder = await temporaryFolder();
     await writeFile(join(folder.path, "dnf"), "");
-    const host = fakeHost({ python3: () => ({ code: 1, stderr: "No module named pip" }) }, { env: { PATH: folder.path }, isSuperuser: false });
-    await expect(fetchLibrary(wheel, folder.path, host)).rejects.toMatchObject({ remedy: "sudo dnf install -y python3-pip" });
+    const host = fakeHost(
+      { python3: () => ({ code: 1, stderr: "No module named pip" }) },
+      { env: { PATH: folder.path }, isSuperuser: false },
+    );
+    await expect(fetchLibrary(wheel, folder.path, host)).rejects.toMatchObject({
+      remedy: "sudo dnf install -y python3-pip",
+    });
   });
 });
 

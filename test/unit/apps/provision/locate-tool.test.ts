@@ -49,7 +49,10 @@ describe("locateTool", () => {
 
   it("passes over a program of PATH that does not run", async () => {
     await using folder = await temporaryFolder();
-    const env = { KN_CACHE: join(folder.path, "cache"), PATH: dirname(await program(join(folder.path, "bin", "nats"))) };
+    const env = {
+      KN_CACHE: join(folder.path, "cache"),
+      PATH: dirname(await program(join(folder.path, "bin", "nats"))),
+    };
     expect(locateTool("nats", env, answers(undefined))).toBeUndefined();
   });
 });

@@ -23,11 +23,20 @@ async function installPackage(root: string): Promise<void> {
 async function cacheLibrary(cache: string): Promise<void> {
   const folder = libraryFolder(cache, "2.21.0", "linux", "x64");
   for (const name of LIBRARY_FILES) await put(join(folder, name), name);
-  await put(join(folder, "files.json"), JSON.stringify(Object.fromEntries(LIBRARY_FILES.map((name) => [name, name.length]))));
+  await put(
+    join(folder, "files.json"),
+    JSON.stringify(Object.fromEntries(LIBRARY_FILES.map((name) => [name, name.length]))),
+  );
 }
 
 const cachedAddon = (cache: string) =>
-  addonPath(cache, { packageVersion: "4.22.0", libraryVersion: "2.21.0", platform: "linux", arch: "x64", modules: "115" });
+  addonPath(cache, {
+    packageVersion: "4.22.0",
+    libraryVersion: "2.21.0",
+    platform: "linux",
+    arch: "x64",
+    modules: "115",
+  });
 
 /** Node in its three parts: the probe passes with an addon in `root` that says "good"; the build makes one. */
 function node(root: string, log: string[], ownDownloadWorks = false): FakeProgram {
@@ -88,15 +97,26 @@ describe("installNativeBackend", () => {
     await using folder = await temporaryFolder();
     await installPackage(folder.path);
     const log: string[] = [];
-    await installNativeBackend(folder.path, join(folder.path, "cache"), fakeHost({ node: node(folder.path, log, true) }));
+    await installNativeBackend(
+      folder.path,
+      join(folder.path, "cache"),
+      fakeHost({ node: node(folder.path, log, true) }),
+    );
     expect(log).toEqual(["probe", "own", "probe"]);
   });
 
   it("says what is missing when no route is left", async () => {
     await using folder = await temporaryFolder();
     await installPackage(folder.path);
-    const installing = installNativeBackend(folder.path, join(folder.path, "cache"), fakeHost({ node: node(folder.path, []) }));
-    await expect(installing).rejects.toMatchObject({ code: "KN_UNAVAILABLE", remedy: expect.stringContaining("python3-pip") });
+    const installing = installNativeBackend(
+      folder.path,
+      join(folder.path, "cache"),
+      fakeHost({ node: node(folder.path, []) }),
+    );
+    await expect(installing).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+      remedy: expect.stringContaining("python3-pip"),
+    });
   });
 
   it("points to a mirror on a platform without wheels", async () => {

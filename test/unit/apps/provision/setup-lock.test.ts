@@ -56,7 +56,9 @@ describe("withSetupLock", () => {
     await using folder = await temporaryFolder();
     const path = join(folder.path, "lock");
     await writeFile(path, `${process.pid} ${hostname()} 0`);
-    await expect(withSetupLock(path, host, () => Promise.resolve("done"), { ...quick, waitMs: 0 })).rejects.toMatchObject({
+    await expect(
+      withSetupLock(path, host, () => Promise.resolve("done"), { ...quick, waitMs: 0 }),
+    ).rejects.toMatchObject({
       code: "KN_UNAVAILABLE",
     });
     expect(existsSync(path)).toBe(true);

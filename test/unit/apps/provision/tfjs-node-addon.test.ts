@@ -3,7 +3,12 @@ import { mkdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LIBRARY_FILES } from "../../../../src/apps/provision/libtensorflow-wheel.ts";
-import { buildAddon, linkLibrary, placeAddon, runOwnInstallScript } from "../../../../src/apps/provision/tfjs-node-addon.ts";
+import {
+  buildAddon,
+  linkLibrary,
+  placeAddon,
+  runOwnInstallScript,
+} from "../../../../src/apps/provision/tfjs-node-addon.ts";
 import { type FakeProgram, fakeHost, temporaryFolder } from "./fake-host.ts";
 
 const ADDON = join("lib", "napi-v8", "tfjs_binding.node");
@@ -55,7 +60,9 @@ describe("runOwnInstallScript", () => {
   it("does not believe a script that ends well without an addon", async () => {
     await using folder = await temporaryFolder();
     await put(join(folder.path, "package.json"), "{}");
-    await expect(runOwnInstallScript(folder.path, fakeHost({ node: () => ({}) }))).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
+    await expect(runOwnInstallScript(folder.path, fakeHost({ node: () => ({}) }))).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+    });
   });
 
   it("bounds the time it may take", async () => {
@@ -69,7 +76,8 @@ describe("runOwnInstallScript", () => {
 
 describe("buildAddon", () => {
   const tools = { "g++": () => ({}), make: () => ({}), python3: () => ({}) };
-  const withPreGyp = (folder: string) => put(join(folder, "node_modules", "@mapbox", "node-pre-gyp", "package.json"), "{}");
+  const withPreGyp = (folder: string) =>
+    put(join(folder, "node_modules", "@mapbox", "node-pre-gyp", "package.json"), "{}");
 
   it("keeps a copy for the next checkout, which placeAddon puts into place", async () => {
     await using folder = await temporaryFolder();
@@ -101,10 +109,13 @@ describe("buildAddon", () => {
     await put(join(folder.path, "include", "node", "node_api.h"), "");
     const executable = join(folder.path, "bin", "node");
     const host = fakeHost(
-      { ...tools, [executable]: async () => {
+      {
+        ...tools,
+        [executable]: async () => {
           await put(join(folder.path, ADDON), "");
           return undefined;
-        } },
+        },
+      },
       { node: { executable, version: "20.20.2", modules: "115", napi: 9 } },
     );
     await buildAddon(folder.path, join(folder.path, "cached.node"), host);

@@ -2,7 +2,11 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { npmCommand, restoreTfjsNode, withoutCommandSettings } from "../../../../src/apps/provision/tfjs-node-package.ts";
+import {
+  npmCommand,
+  restoreTfjsNode,
+  withoutCommandSettings,
+} from "../../../../src/apps/provision/tfjs-node-package.ts";
 import { type FakeProgram, fakeHost, temporaryFolder } from "./fake-host.ts";
 
 async function write(path: string, content: unknown): Promise<void> {
@@ -81,27 +85,48 @@ describe("restoreTfjsNode", () => {
     await project(root);
     const before = await files(root);
     const host = fakeHost({ npm: () => ({ code: 1, stderr: "npm error code E404" }) });
-    await expect(restoreTfjsNode(root, join(folder.path, "cache"), host)).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
+    await expect(restoreTfjsNode(root, join(folder.path, "cache"), host)).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+    });
     expect(await files(root)).toEqual(before);
   });
 
   it("asks for npm install where @tensorflow/tfjs is not there either", async () => {
     await using folder = await temporaryFolder();
-    await expect(restoreTfjsNode(folder.path, folder.path, fakeHost({ npm }))).rejects.toMatchObject({ remedy: "npm install" });
+    await expect(restoreTfjsNode(folder.path, folder.path, fakeHost({ npm }))).rejects.toMatchObject({
+      remedy: "npm install",
+    });
   });
 });
 
 describe("withoutCommandSettings", () => {
   it("drops what belongs to the outer npm command and keeps where and how packages are reached", () => {
-    const kept = { npm_config_registry: "r", npm_config_cafile: "c", npm_config_cache: "d", npm_config_https_proxy: "p", PATH: "/bin" };
-    const dropped = { npm_config_omit: "dev", npm_config_global: "true", npm_config_local_prefix: "/x", npm_command: "ci", npm_lifecycle_event: "prepare", npm_config_save_exact: "true", npm_config_ignore_scripts: "" };
+    const kept = {
+      npm_config_registry: "r",
+      npm_config_cafile: "c",
+      npm_config_cache: "d",
+      npm_config_https_proxy: "p",
+      PATH: "/bin",
+    };
+    const dropped = {
+      npm_config_omit: "dev",
+      npm_config_global: "true",
+      npm_config_local_prefix: "/x",
+      npm_command: "ci",
+      npm_lifecycle_event: "prepare",
+      npm_config_save_exact: "true",
+      npm_config_ignore_scripts: "",
+    };
     expect(withoutCommandSettings({ ...kept, ...dropped })).toEqual(kept);
   });
 });
 
 describe("npmCommand", () => {
   it("uses the npm that runs us, but no other package manager", () => {
-    expect(npmCommand(fakeHost({}, { env: { npm_execpath: "/n/bin/npm-cli.js" } }))).toEqual(["node", "/n/bin/npm-cli.js"]);
+    expect(npmCommand(fakeHost({}, { env: { npm_execpath: "/n/bin/npm-cli.js" } }))).toEqual([
+      "node",
+      "/n/bin/npm-cli.js",
+    ]);
     expect(npmCommand(fakeHost({}, { env: { npm_execpath: "/y/yarn.js" } }))).toEqual(["npm"]);
   });
 });

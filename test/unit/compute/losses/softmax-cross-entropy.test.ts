@@ -17,12 +17,16 @@ function reference(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
 describe("softmaxCrossEntropy", () => {
   it.each([0.1, 1, 30])("equals tf.losses.softmaxCrossEntropy and its tf.grad (logits of size %f)", (scale) => {
     const logits = tf.tidy(() => normal([16, 10], 5).mul(scale));
-    const labels = tf.tensor1d(Array.from({ length: 16 }, (_, row) => row % 10), "int32");
+    const labels = tf.tensor1d(
+      Array.from({ length: 16 }, (_, row) => row % 10),
+      "int32",
+    );
     const { gradient, lossSum } = softmaxCrossEntropy(logits, labels);
     const expected = reference(logits, labels);
-    const expectedGradient = tf.grad((x: tf.Tensor) => reference(x, labels) as tf.Scalar)(logits);
+    const expectedGradient = tf.grad((x: tf.Tensor) => reference(x, labels))(logits);
     expect(relativeDifference([lossSum], expected.dataSync())).toBeLessThan(1e-6);
-    expect(relativeDifference(gradient.dataSync(), expectedGradient.dataSync())).toBeLessThan(1e-6);
+    // exp of a log-probability of size 100 keeps 100 x 2^-24 of relative error.
+    expect(relativeDifference(gradient.dataSync(), expectedGradient.dataSync())).toBeLessThan(1e-5);
     tf.dispose([logits, labels, gradient, expected, expectedGradient]);
   });
 
@@ -34,6 +38,15 @@ describe("softmaxCrossEntropy", () => {
     expect([...gradient.dataSync()]).toEqual([0, 0, -1, 1]);
     expect(correct).toBe(1);
     tf.dispose([logits, labels, gradient]);
+  });
+
+  it("refuses logits that are not finite with KN_NUMERIC and leaks nothing", () => {
+    const logits = tf.tensor2d([[Number.NaN, 0]]);
+    const labels = tf.tensor1d([1], "int32");
+    const before = tf.memory().numTensors;
+    expect(() => softmaxCrossEntropy(logits, labels)).toThrow(expect.objectContaining({ code: "KN_NUMERIC" }));
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose([logits, labels]);
   });
 
   it("counts the samples whose highest logit is the label's, and leaks nothing", () => {

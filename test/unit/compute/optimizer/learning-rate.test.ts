@@ -13,7 +13,10 @@ describe("learningRateAt", () => {
   });
 
   it("cosine never updates with a rate of zero within the run", () => {
-    expect(learningRateAt(12, { peak: 0.4, totalSteps: 12 })).toBeCloseTo(0.2 * (1 + Math.cos((11 / 12) * Math.PI)), 12);
+    expect(learningRateAt(12, { peak: 0.4, totalSteps: 12 })).toBeCloseTo(
+      0.2 * (1 + Math.cos((11 / 12) * Math.PI)),
+      12,
+    );
     expect(learningRateAt(1, { peak: 0.4, totalSteps: 1 })).toBeCloseTo(0.4, 12);
   });
 

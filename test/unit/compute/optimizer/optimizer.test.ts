@@ -23,10 +23,18 @@ function variables(): tf.Variable[] {
 
 /** Gradients of step `step`, of sizes from 1e-4 to 1. */
 function gradientsAt(step: number): tf.Tensor[] {
-  return SHAPES.map((shape, index) => tf.tidy(() => normal(shape, 1000 * step + index).mul(10 ** -((step + index) % 5))));
+  return SHAPES.map((shape, index) =>
+    tf.tidy(() => normal(shape, 1000 * step + index).mul(10 ** -((step + index) % 5))),
+  );
 }
 
-function advance(optimizer: Optimizer, weights: readonly tf.Variable[], from: number, to: number, learningRate: number): void {
+function advance(
+  optimizer: Optimizer,
+  weights: readonly tf.Variable[],
+  from: number,
+  to: number,
+  learningRate: number,
+): void {
   for (let step = from; step <= to; step += 1) {
     const gradients = gradientsAt(step);
     optimizer.apply(weights, gradients, learningRate);
@@ -42,10 +50,14 @@ function apartFrom(reference: tf.Optimizer, spec: OptimizerSpec, learningRate: n
   advance(optimizer, ours, 1, STEPS, learningRate);
   for (let step = 1; step <= STEPS; step += 1) {
     const gradients = gradientsAt(step);
-    reference.applyGradients(Object.fromEntries(theirs.map(({ name }, index) => [name, gradients[index] as tf.Tensor])));
+    reference.applyGradients(
+      Object.fromEntries(theirs.map(({ name }, index) => [name, gradients[index] as tf.Tensor])),
+    );
     tf.dispose(gradients);
   }
-  const apart = ours.map((weight, index) => relativeDifference(weight.dataSync(), (theirs[index] as tf.Tensor).dataSync()));
+  const apart = ours.map((weight, index) =>
+    relativeDifference(weight.dataSync(), (theirs[index] as tf.Tensor).dataSync()),
+  );
   const moved = variables();
   moved.forEach((start, index) => {
     expect(relativeDifference((ours[index] as tf.Tensor).dataSync(), start.dataSync())).toBeGreaterThan(1e-3);
@@ -81,8 +93,8 @@ describe("createOptimizer", () => {
         gradient.dataSync().forEach((g, at) => {
           m[at] = 0.9 * (m[at] as number) + 0.1 * g;
           v[at] = 0.999 * (v[at] as number) + 0.001 * g * g;
-          const corrected = (m[at] as number) / (1 - 0.9 ** step);
-          w[at] = (w[at] as number) - (1e-3 * corrected) / (Math.sqrt((v[at] as number) / (1 - 0.999 ** step)) + 1e-8);
+          const corrected = m[at] / (1 - 0.9 ** step);
+          w[at] = (w[at] as number) - (1e-3 * corrected) / (Math.sqrt(v[at] / (1 - 0.999 ** step)) + 1e-8);
         });
       });
       tf.dispose(gradients);
@@ -107,11 +119,22 @@ describe("createOptimizer", () => {
   it("sgd with weight decay shrinks matrices, not vectors: the gradient of L2 by tf.grads", () => {
     const decay = 0.1;
     const [matrix, vector] = variables() as [tf.Variable, tf.Variable];
-    const penalty = tf.grad((w: tf.Tensor) => w.square().sum().mul(decay / 2))(matrix);
+    const penalty = tf.grad((w: tf.Tensor) =>
+      w
+        .square()
+        .sum()
+        .mul(decay / 2),
+    )(matrix);
     const expected = tf.tidy(() => matrix.sub(penalty.mul(0.5)).dataSync());
     const before = Float32Array.from(vector.dataSync());
     const zeros = [tf.zerosLike(matrix), tf.zerosLike(vector)];
-    const optimizer = createOptimizer({ kind: "sgd", learningRate: 0.5, momentum: 0, nesterov: false, weightDecay: decay });
+    const optimizer = createOptimizer({
+      kind: "sgd",
+      learningRate: 0.5,
+      momentum: 0,
+      nesterov: false,
+      weightDecay: decay,
+    });
     optimizer.apply([matrix, vector], zeros, 0.5);
     expect(relativeDifference(matrix.dataSync(), expected)).toBeLessThan(1e-6);
     expect(relativeDifference(vector.dataSync(), before)).toBe(0);
@@ -130,7 +153,9 @@ describe("createOptimizer", () => {
     const halves = variables();
     const before = createOptimizer(spec);
     advance(before, halves, 1, STEPS / 2, 1e-2);
-    const saved = Object.fromEntries(Object.entries(before.state()).map(([name, tensor]) => [name, Float32Array.from(tensor.dataSync())]));
+    const saved = Object.fromEntries(
+      Object.entries(before.state()).map(([name, tensor]) => [name, Float32Array.from(tensor.dataSync())]),
+    );
     const updates = before.updates;
     before.dispose();
     const after = createOptimizer(spec);

@@ -12,9 +12,16 @@ beforeAll(async () => {
 function stack(x: tf.Tensor, filter: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, kernel: tf.Tensor): tf.Tensor {
   const convolved = tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, "valid"); // [6, 6, 6, 3]
   const { mean, variance } = tf.moments(convolved, [0, 1, 2]);
-  const normed = tf.batchNorm4d(convolved, mean as tf.Tensor1D, variance as tf.Tensor1D, beta as tf.Tensor1D, gamma as tf.Tensor1D, 1e-3);
+  const normed = tf.batchNorm4d(
+    convolved,
+    mean as tf.Tensor1D,
+    variance as tf.Tensor1D,
+    beta as tf.Tensor1D,
+    gamma as tf.Tensor1D,
+    1e-3,
+  );
   const pooled = tf.maxPool(tf.relu(normed) as tf.Tensor4D, 2, 2, "valid"); // [6, 3, 3, 3]
-  return tf.matMul(pooled.reshape([6, 27]), kernel as tf.Tensor2D);
+  return tf.matMul(pooled.reshape([6, 27]), kernel);
 }
 
 /** Input and weights of `stack`, with the gradient at its output. */
@@ -103,7 +110,12 @@ describe("recordTape", () => {
     expect(() => recordTape(() => recordTape(() => x.square()).output)).toThrow(TypeError);
     expect(() => tf.grad(() => recordTape(() => x.square()).output.sum())(x)).toThrow(TypeError);
     const gradient = tf.grad((y: tf.Tensor) => y.square().sum())(x);
-    expect(relativeDifference(gradient.dataSync(), x.dataSync().map((value) => 2 * value))).toBeLessThan(1e-6);
+    expect(
+      relativeDifference(
+        gradient.dataSync(),
+        x.dataSync().map((value) => 2 * value),
+      ),
+    ).toBeLessThan(1e-6);
     tf.dispose([x, gradient]);
   });
 

@@ -8,8 +8,13 @@ describe("MemoryBroker", () => {
   it("gives timers and I/O their turn while actors answer each other without end", async () => {
     await using bus = memoryBus();
     let rounds = 0;
-    bus.subscribe("ping", () => { rounds += 1; bus.publish("pong", NOTHING); });
-    const pong = bus.subscribe("pong", () => { bus.publish("ping", NOTHING); });
+    bus.subscribe("ping", () => {
+      rounds += 1;
+      bus.publish("pong", NOTHING);
+    });
+    const pong = bus.subscribe("pong", () => {
+      bus.publish("ping", NOTHING);
+    });
     bus.publish("ping", NOTHING);
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     pong.unsubscribe();
@@ -50,7 +55,14 @@ describe("MemoryBroker", () => {
   it("lets the members of a queue group take turns", async () => {
     await using bus = memoryBus();
     const counts = [0, 0, 0];
-    for (const [i] of counts.entries()) bus.subscribe("job", () => { counts[i] = (counts[i] ?? 0) + 1; }, { queue: "workers" });
+    for (const [i] of counts.entries())
+      bus.subscribe(
+        "job",
+        () => {
+          counts[i] = (counts[i] ?? 0) + 1;
+        },
+        { queue: "workers" },
+      );
     for (let i = 0; i < 30; i += 1) bus.publish("job", NOTHING);
     await bus.flush();
     expect(counts).toEqual([10, 10, 10]);
@@ -74,7 +86,9 @@ describe("Bus on a simulated clock", () => {
     await using bus = memoryBus({ clock });
     bus.subscribe("silent", () => undefined);
     let outcome: unknown;
-    bus.request("silent", NOTHING, { timeoutMs: 1_000 }).catch((error: unknown) => { outcome = error; });
+    bus.request("silent", NOTHING, { timeoutMs: 1_000 }).catch((error: unknown) => {
+      outcome = error;
+    });
     await clock.advance(999);
     expect(outcome).toBeUndefined();
     await clock.advance(1);
@@ -95,7 +109,9 @@ describe("Bus on a simulated clock", () => {
     bus.subscribe("a", () => new Promise<void>(() => undefined));
     bus.publish("a", NOTHING);
     let isDrained = false;
-    const draining = bus.drain().then(() => { isDrained = true; });
+    const draining = bus.drain().then(() => {
+      isDrained = true;
+    });
     await clock.advance(4_999);
     expect(isDrained).toBe(false);
     await clock.advance(1);
@@ -106,13 +122,24 @@ describe("Bus on a simulated clock", () => {
   it("service measures the time of its handlers by the clock", async () => {
     const clock = simulatedClock();
     await using bus = memoryBus({ clock });
-    const handler = async (): Promise<void> => { await clock.sleep(250); };
-    await bus.service({ name: "slow", version: "1.0.0", description: "", metadata: {}, endpoints: [{ name: "work", subject: "work", handler }], stats: () => ({}) });
+    const handler = async (): Promise<void> => {
+      await clock.sleep(250);
+    };
+    await bus.service({
+      name: "slow",
+      version: "1.0.0",
+      description: "",
+      metadata: {},
+      endpoints: [{ name: "work", subject: "work", handler }],
+      stats: () => ({}),
+    });
     bus.publish("work", NOTHING);
     await clock.advance(250);
     const answer = await bus.request("$SRV.STATS.slow", NOTHING);
     const stats = JSON.parse(new TextDecoder().decode(answer.data)) as { started: string; endpoints: unknown[] };
     expect(stats.started).toBe("2000-01-01T00:00:00.000Z");
-    expect(stats.endpoints).toMatchObject([{ num_requests: 1, processing_time: 250_000_000, average_processing_time: 250_000_000 }]);
+    expect(stats.endpoints).toMatchObject([
+      { num_requests: 1, processing_time: 250_000_000, average_processing_time: 250_000_000 },
+    ]);
   });
 });

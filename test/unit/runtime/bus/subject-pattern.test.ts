@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isLiteralSubject, isSubjectPattern, MAX_SUBJECT_LENGTH, matchesSubject } from "../../../../src/runtime/bus/index.ts";
+import {
+  isLiteralSubject,
+  isSubjectPattern,
+  MAX_SUBJECT_LENGTH,
+  matchesSubject,
+} from "../../../../src/runtime/bus/index.ts";
 
 // Wild characters are frequent, so that tokens like `*`, `>`, `a>` and `**` all come up.
 const token = fc.string({ unit: fc.constantFrom("a", "b", "B", "*", ">", "-", "é"), minLength: 1, maxLength: 3 });
@@ -58,9 +63,12 @@ describe("isLiteralSubject", () => {
     expect(isLiteralSubject(text)).toBe(true);
   });
 
-  it.each(["", ".", "a.", ".a", "a..b", "a b", "a\tb", "a\nb", "a\0", "*", ">", "a.*", "a.>", "*.b"])("is false of %j", (text) => {
-    expect(isLiteralSubject(text)).toBe(false);
-  });
+  it.each(["", ".", "a.", ".a", "a..b", "a b", "a\tb", "a\nb", "a\0", "*", ">", "a.*", "a.>", "*.b"])(
+    "is false of %j",
+    (text) => {
+      expect(isLiteralSubject(text)).toBe(false);
+    },
+  );
 
   it("is false of what would break the server's line limit", () => {
     expect(isLiteralSubject("x".repeat(MAX_SUBJECT_LENGTH))).toBe(true);

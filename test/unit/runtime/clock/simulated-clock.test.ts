@@ -6,7 +6,13 @@ describe("SimulatedClock", () => {
   it("advance fires timers by due time, those due together in the order of setting", async () => {
     const clock = simulatedClock();
     const fired: string[] = [];
-    for (const [name, delayMs] of [["c", 30], ["a", 10], ["b1", 20], ["b2", 20], ["later", 31]] as const) {
+    for (const [name, delayMs] of [
+      ["c", 30],
+      ["a", 10],
+      ["b1", 20],
+      ["b2", 20],
+      ["later", 31],
+    ] as const) {
       clock.setTimeout(() => void fired.push(`${name}@${clock.now()}`), delayMs);
     }
     await clock.advance(30);
@@ -45,7 +51,9 @@ describe("SimulatedClock", () => {
   it("advanceSync fires timers before it returns", () => {
     const clock = simulatedClock();
     const fired: number[] = [];
-    clock.setTimeout(() => { clock.setTimeout(() => void fired.push(clock.now()), 5); }, 5);
+    clock.setTimeout(() => {
+      clock.setTimeout(() => void fired.push(clock.now()), 5);
+    }, 5);
     clock.advanceSync(10);
     expect(fired).toEqual([10]);
   });
@@ -54,7 +62,9 @@ describe("SimulatedClock", () => {
     const clock = simulatedClock();
     const fired: string[] = [];
     const later = clock.setTimeout(() => void fired.push("later"), 20);
-    clock.setTimeout(() => { clock.clearTimeout(later); }, 10);
+    clock.setTimeout(() => {
+      clock.clearTimeout(later);
+    }, 10);
     await clock.advance(50);
     expect(fired).toEqual([]);
   });
@@ -78,14 +88,19 @@ describe("SimulatedClock", () => {
 
   it("advance rejects with what a timer throws, and refuses to go back", async () => {
     const clock = simulatedClock();
-    clock.setTimeout(() => { throw new Error("from a timer"); }, 10);
+    clock.setTimeout(() => {
+      throw new Error("from a timer");
+    }, 10);
     await expect(clock.advance(10)).rejects.toThrow("from a timer");
     await expect(clock.advance(-1)).rejects.toThrow(RangeError);
   });
 
   it("drives the delays of an xstate machine", async () => {
     const clock = simulatedClock();
-    const machine = setup({}).createMachine({ initial: "red", states: { red: { after: { 1_000: "green" } }, green: {} } });
+    const machine = setup({}).createMachine({
+      initial: "red",
+      states: { red: { after: { 1_000: "green" } }, green: {} },
+    });
     const actor = createActor(machine, { clock }).start();
     await clock.advance(999);
     expect(actor.getSnapshot().value).toBe("red");

@@ -6,7 +6,9 @@ describe("SystemClock", () => {
     const clock = systemClock();
     const startMs = clock.now();
     let hasFired = false;
-    clock.setTimeout(() => { hasFired = true; }, 1);
+    clock.setTimeout(() => {
+      hasFired = true;
+    }, 1);
     await clock.sleep(5);
     expect(hasFired).toBe(true);
     expect(clock.now()).toBeGreaterThan(startMs);
@@ -15,7 +17,9 @@ describe("SystemClock", () => {
   it("setTimeout waits for a delay beyond Node's 24.8 days instead of firing at once", async () => {
     const clock = systemClock();
     let hasFired = false;
-    const timer = clock.setTimeout(() => { hasFired = true; }, 2 ** 31);
+    const timer = clock.setTimeout(() => {
+      hasFired = true;
+    }, 2 ** 31);
     await clock.sleep(10);
     clock.clearTimeout(timer);
     expect(hasFired).toBe(false);

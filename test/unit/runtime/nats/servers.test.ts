@@ -18,7 +18,12 @@ describe("parseServers", () => {
     expect(parseServers(["tls://host"])).toMatchObject({ isTls: true, description: "tls://host:4222" });
   });
 
-  it.each(["http://host", "ws://host", "nats://", "nats://ann:secret@", "nats://ann:secret@a b"])("rejects %s with KN_CONFIG, without its password", (servers) => {
-    expect(() => parseServers(servers)).toThrow(expect.objectContaining({ code: "KN_CONFIG", message: expect.not.stringContaining("secret") as string }));
-  });
+  it.each(["http://host", "ws://host", "nats://", "nats://ann:secret@", "nats://ann:secret@a b"])(
+    "rejects %s with KN_CONFIG, without its password",
+    (servers) => {
+      expect(() => parseServers(servers)).toThrow(
+        expect.objectContaining({ code: "KN_CONFIG", message: expect.not.stringContaining("secret") as string }),
+      );
+    },
+  );
 });

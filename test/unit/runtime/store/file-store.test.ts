@@ -79,7 +79,10 @@ describe("FileStore after a crash", () => {
     await (await before.kv("records")).put("a", bytes("kept"));
     await (await before.blobs("checkpoints")).put("a", bytes("kept"));
     await before.close();
-    const leftovers = [join(folder.path, "kv", "records", ".partial-7"), join(folder.path, "blobs", "checkpoints", ".partial-8")];
+    const leftovers = [
+      join(folder.path, "kv", "records", ".partial-7"),
+      join(folder.path, "blobs", "checkpoints", ".partial-8"),
+    ];
     for (const leftover of leftovers) await promises.writeFile(leftover, "half");
 
     await using after = await fileStore({ directory: folder.path });
@@ -138,7 +141,9 @@ describe("FileStore's lock", () => {
   const deadPid = (): Promise<number> =>
     new Promise((resolve) => {
       const child = spawn("true");
-      child.once("exit", () => { resolve(child.pid ?? 0); });
+      child.once("exit", () => {
+        resolve(child.pid ?? 0);
+      });
     });
 
   it("refuses a second store on one folder with KN_UNAVAILABLE until the first is closed", async () => {
@@ -166,7 +171,11 @@ describe("FileStore's lock", () => {
   });
 
   it("takes over from a dead process, from an earlier life of this one, and from a pid used again", async () => {
-    const staleOnes = [lockOf({ pid: await deadPid() }), lockOf({ pid: process.pid }), lockOf({ pid: process.ppid, startedTicks: "1" })];
+    const staleOnes = [
+      lockOf({ pid: await deadPid() }),
+      lockOf({ pid: process.pid }),
+      lockOf({ pid: process.ppid, startedTicks: "1" }),
+    ];
     for (const stale of staleOnes) {
       await using folder = await temporaryFolder();
       await promises.writeFile(join(folder.path, "lock"), stale);
@@ -180,7 +189,10 @@ describe("FileStore's lock", () => {
     for (const text of [lockOf({ pid: 1, host: "elsewhere" }), "", "{}"]) {
       await using folder = await temporaryFolder();
       await promises.writeFile(join(folder.path, "lock"), text);
-      await expect(fileStore({ directory: folder.path })).rejects.toMatchObject({ code: "KN_UNAVAILABLE", remedy: expect.stringContaining("delete") as string });
+      await expect(fileStore({ directory: folder.path })).rejects.toMatchObject({
+        code: "KN_UNAVAILABLE",
+        remedy: expect.stringContaining("delete") as string,
+      });
     }
   });
 

@@ -1,0 +1,96 @@
+/**
+ * `npm test`: every suite that this machine can run; each one that it cannot is named with the reason and what brings it.
+ * `npm test -- --suite unit` runs one. In CI (`CI` set) nothing may be left out or skipped. The last line of the output
+ * is the sum: "N passed, N failed, N skipped".
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { ensureBuilt, root } from "./ensure-built.js";
+
+/** In the order of cost. `needs` names what a suite cannot do without. */
+const SUITES = [
+  { name: "unit", needs: [] },
+  { name: "contract", needs: ["nats-server"] },
+  { name: "nats", needs: ["nats-server", "nats"] },
+  { name: "e2e", needs: [] },
+  { name: "reproduction", needs: ["native"] },
+];
+
+const isCi = (process.env.CI ?? "") !== "";
+const wanted = process.argv.flatMap((word, index, all) => (word === "--suite" ? [all[index + 1]] : []));
+const unknown = wanted.filter((name) => !SUITES.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  console.error(`there is no suite ${unknown.join(", ")}; there are ${SUITES.map(({ name }) => name).join(", ")}`);
+  process.exit(2);
+}
+
+ensureBuilt();
+const absent = await findAbsent();
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const leftOut = [];
+
+for (const { name, needs } of SUITES) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (!existsSync(join(root, "test", name)) || readdirSync(join(root, "test", name)).length === 0) continue;
+  const missing = needs.filter((need) => absent.has(need));
+  if (missing.length > 0) {
+    leftOut.push(`${name}: ${missing.join(" and ")} missing; npm run setup`);
+    if (isCi) counts.failed += 1;
+    continue;
+  }
+  run(name);
+}
+
+for (const line of leftOut) console.log(`left out: ${line}`);
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exitCode = counts.failed > 0 || (isCi && counts.skipped > 0) ? 1 : 0;
+
+function run(name) {
+  const folder = mkdtempSync(join(tmpdir(), "knowledgenet-suite-"));
+  const report = join(folder, "report.json");
+  console.log(`\nsuite ${name}`);
+  const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      vitest,
+      "run",
+      "--dir",
+      join("test", name),
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+    ],
+    {
+      cwd: root,
+      stdio: "inherit",
+    },
+  );
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numFailedTestSuites } = JSON.parse(
+      readFileSync(report, "utf8"),
+    );
+    counts.passed += numPassedTests;
+    // A file that does not load fails without a test of its own.
+    counts.failed += Math.max(numFailedTests, status === 0 ? 0 : Math.max(1, numFailedTestSuites > 0 ? 1 : 0));
+    counts.skipped += numPendingTests + numTodoTests;
+  } catch {
+    counts.failed += 1; // the runner itself failed before it could report
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What this machine lacks of what suites need. */
+async function findAbsent() {
+  const lacking = new Set();
+  const { inspect } = await import(pathToFileURL(join(root, "dist", "apps", "provision", "index.js")).href);
+  for (const { id, state } of await inspect()) {
+    if (state === "absent") lacking.add(id.replace(/^(tool|backend):/, ""));
+  }
+  return lacking;
+}
