@@ -38,7 +38,8 @@ export interface Slice {
   /**
    * Backward of a recording and one update. `outputGradient` is borrowed, the recording ends.
    * @returns the gradient by the first input, per sample, the caller's; undefined unless `wantsInputGradient`.
-   * @throws KnowledgeNetError KN_SHAPE when the gradient's shape is not the output's.
+   * @throws KnowledgeNetError KN_SHAPE when the gradient's shape is not the output's, KN_NUMERIC when a weight's
+   * gradient is not finite; no weight has changed then.
    */
   update(recording: Recording, outputGradient: tf.Tensor, options: UpdateOptions): tf.Tensor | undefined;
   /** Weights, batch-norm statistics and optimiser state by name, and the count of updates. */
@@ -105,15 +106,22 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
         const targets = wantsInputGradient ? [...trainable, recording.inputs[0] as tf.Tensor] : trainable;
         const gradients = recording.tape.pullBack(outputGradient, targets);
         const inputGradient = wantsInputGradient ? gradients.pop() : undefined;
-        tf.tidy(() => {
-          optimizer.apply(
-            trainable,
-            gradients.map((gradient) => gradient.div(batchSize)),
-            learningRate,
-          );
-        });
-        tf.dispose(gradients);
-        return inputGradient;
+        try {
+          assertFinite(gradients);
+          tf.tidy(() => {
+            optimizer.apply(
+              trainable,
+              gradients.map((gradient) => gradient.div(batchSize)),
+              learningRate,
+            );
+          });
+          return inputGradient;
+        } catch (error) {
+          inputGradient?.dispose();
+          throw error;
+        } finally {
+          tf.dispose(gradients);
+        }
       } finally {
         recording.dispose();
       }
@@ -153,6 +161,22 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
       model.dispose();
     },
   };
+}
+
+/**
+ * Weights that are not finite do not always show in the output: max pooling passes NaN over. So they are kept out here,
+ * for the price of a sum (0.2 ms for 737,000 weights, on native; the update itself takes tens of times that).
+ */
+function assertFinite(gradients: readonly tf.Tensor[]): void {
+  if (gradients.length === 0) return;
+  const sum = tf.tidy(() => tf.addN(gradients.map((gradient) => gradient.sum())).dataSync()[0] as number);
+  if (Number.isFinite(sum)) return;
+  throw new KnowledgeNetError("KN_NUMERIC", {
+    attempt: "update the weights",
+    rule: "every gradient must be finite",
+    value: `a sum of ${sum}`,
+    remedy: "the actor restarts from its last checkpoint; a lower learning rate helps when it comes again",
+  });
 }
 
 /** The inputs are taken over: a forward that throws must free them too. */
