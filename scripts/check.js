@@ -8,7 +8,7 @@ const bin = (name) => join(root, "node_modules", ".bin", name);
 
 /** Longest first. */
 const STEPS = [
-  { name: "unit tests", command: [bin("vitest"), "run", "--dir", "test/unit"] },
+  { name: "unit tests", command: [bin("vitest"), "run", "test/unit/"] },
   {
     name: "lint",
     command: [bin("eslint"), "--cache", "--cache-location", "node_modules/.cache/eslint/", "src", "test", "scripts"],

@@ -56,15 +56,7 @@ function run(name) {
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
   const { status } = spawnSync(
     process.execPath,
-    [
-      vitest,
-      "run",
-      "--dir",
-      join("test", name),
-      "--reporter=default",
-      "--reporter=json",
-      `--outputFile.json=${report}`,
-    ],
+    [vitest, "run", `test/${name}/`, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
     {
       cwd: root,
       stdio: "inherit",

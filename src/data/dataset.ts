@@ -40,7 +40,7 @@ export function createSplit({ samples, labels, sampleShape, limit }: SplitConten
       const chosenLabels = new Int32Array(indices.length);
       for (let row = 0; row < indices.length; row += 1) {
         const index = indices[row];
-        if (index === undefined || index < 0 || index >= count) {
+        if (index === undefined || !Number.isInteger(index) || index < 0 || index >= count) {
           throw new RangeError(`sample ${index} is outside 0 to ${count - 1}`);
         }
         chosen.set(samples.subarray(index * sampleBytes, (index + 1) * sampleBytes), row * sampleBytes);

@@ -104,7 +104,8 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
         }
         const batchSize = expected[0] ?? 1;
         const targets = wantsInputGradient ? [...trainable, recording.inputs[0] as tf.Tensor] : trainable;
-        const gradients = recording.tape.pullBack(outputGradient, targets);
+        // tfjs refuses to differentiate by nothing: the first block may have no weights.
+        const gradients = targets.length === 0 ? [] : recording.tape.pullBack(outputGradient, targets);
         const inputGradient = wantsInputGradient ? gradients.pop() : undefined;
         try {
           assertFinite(gradients);

@@ -14,9 +14,9 @@ export function toTensor(data: TensorData): tf.Tensor {
  * @throws KnowledgeNetError KN_NUMERIC when one is not finite: such a tensor never leaves an actor.
  */
 export function toData(tensor: tf.Tensor, what: string): TensorData {
-  const read = tensor.dataSync();
-  // A view on the backend's memory (wasm) would change under the reader's hands.
-  const values = read.byteLength === read.buffer.byteLength ? read : read.slice();
+  // Always a copy: a backend may hand out its own memory (cpu the tensor itself, native what the tensor was made from),
+  // and what is returned here moves to another thread, which would take the weights along.
+  const values = tensor.dataSync().slice();
   if (tensor.dtype === "int32") return { dtype: "i32", shape: tensor.shape, values: values as Int32Array };
   assertFinite(values as Float32Array, what);
   return { dtype: "f32", shape: tensor.shape, values: values as Float32Array };
