@@ -26,11 +26,11 @@ export const nameSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 t
 const positive = z.int().positive();
 const square = z.union([positive, z.tuple([positive, positive])]);
 const padding = z.enum(["valid", "same"]);
+/** No dilation: tfjs has no gradient for it, on any backend. */
 const convolution = {
   kernelSize: square,
   strides: square.optional(),
   padding: padding.optional(),
-  dilationRate: square.optional(),
   useBias: z.boolean().optional(),
 };
 const pooling = { poolSize: square.optional(), strides: square.optional(), padding: padding.optional() };

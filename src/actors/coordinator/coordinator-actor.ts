@@ -4,7 +4,7 @@
  */
 import { fromPromise } from "xstate";
 import { KnowledgeNetError } from "../../errors/index.ts";
-import type { CommandReply, Event, EvaluationMeasured, Progress } from "../../messages/index.ts";
+import type { CommandReply, Event, EvaluationMeasured, FeederMark, Progress } from "../../messages/index.ts";
 import { createControlChannel, hostMachine } from "../../runtime/actor/index.ts";
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
 import type { ActorDeps, ActorOptions } from "../link/index.ts";
@@ -69,6 +69,7 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
   let generation = options.generation ?? 0;
   let epochs = 0;
   let step = 0;
+  let marked: FeederMark["mark"] | undefined;
   let markedSequence = 0;
   let markedStep = 0;
   let subscription: Subscription | undefined;
@@ -94,7 +95,10 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
         measure(fact, header.step);
         return;
       case "FeederMark":
-        if (fact.mark === "evaluation-published") return;
+        // The feeder repeats its mark until it is told to go on; one that was acted on is not acted on again.
+        if (fact.mark === "evaluation-published" || (fact.mark === marked && header.sequence === markedSequence))
+          return;
+        marked = fact.mark;
         markedSequence = header.sequence;
         markedStep = header.step;
         epochs = fact.epoch;

@@ -3,8 +3,10 @@
  * consumed to send it again. Holds still at the end of each epoch until it is told to go on, so that checkpoints of all
  * actors belong together.
  */
+import { fromPromise } from "xstate";
+import type { TimerHandle } from "../../runtime/clock/index.ts";
 import type { Dataset } from "../../data/index.ts";
-import { encodeActivation, type Event, type FeederMark, type Progress, runSubject } from "../../messages/index.ts";
+import { encodeActivation, type Event, type Progress, runSubject } from "../../messages/index.ts";
 import {
   type Actor,
   createControlChannel,
@@ -14,7 +16,7 @@ import {
   refuseCommand,
 } from "../../runtime/actor/index.ts";
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
-import { fromPromise } from "xstate";
+
 import { type ActorDeps, type ActorOptions, createFrameSender, RESEND_AFTER_MS } from "../link/index.ts";
 import { feederMachine, type FeederMarkKind } from "./feeder-machine.ts";
 import type { FeedingPlan } from "./feeding-plan.ts";
@@ -31,12 +33,6 @@ export interface FeederActorDeps extends ActorDeps {
   readonly plan: FeedingPlan;
 }
 
-const MARKS = {
-  "epoch-ended": "epoch-ended",
-  paused: "paused",
-  finished: "finished",
-} as const satisfies Record<FeederMarkKind, FeederMark["mark"]>;
-
 export function createFeederActor(options: FeederActorOptions, deps: FeederActorDeps): Actor {
   const { run, id, blocks, window } = options;
   const { bus, clock, log, checkpoints, dataset, plan } = deps;
@@ -48,6 +44,9 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   let published = 0;
   let step = 0;
   let epochs = 0;
+  /** The mark that the feeder holds still at, once it is reached. */
+  let announced: FeederMarkKind | undefined;
+  let repeating: TimerHandle | undefined;
   const subscriptions: Subscription[] = [];
   let service: Service | undefined;
   let forgetReconnect: () => void = () => undefined;
@@ -107,6 +106,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   const commands = channel.commands(async (command) => {
     switch (command.kind) {
       case "StartFeeding":
+        if (host.state === "holding") announced = undefined;
         host.send({ type: "Start" });
         return { kind: "Done" };
       case "PauseFeeding":
@@ -145,15 +145,28 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       stats: () => ({ state: host.state, published, ...progress() }),
     });
     forgetReconnect = bus.on("reconnected", () => {
+      announce();
       outbox.resend();
     });
   };
 
   const close = async (): Promise<void> => {
     forgetReconnect();
+    announced = undefined;
+    announce();
     outbox.close();
     for (const subscription of subscriptions) subscription.unsubscribe();
     await service?.stop();
+  };
+
+  /** Says what was reached, again and again until it is told to go on: a fact may be lost, and the run waits for this one. */
+  const announce = (): void => {
+    if (repeating !== undefined) clock.clearTimeout(repeating);
+    repeating = undefined;
+    if (announced === undefined) return;
+    const fact = { kind: "FeederMark", mark: announced, epoch: epochs, evaluation: 0 } as const;
+    channel.emit(fact, { sequence: published, step, version: 0 });
+    repeating = clock.setTimeout(announce, RESEND_AFTER_MS);
   };
 
   /** Effects that send events run after the transition that asked for them. */
@@ -182,10 +195,8 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       },
       announce: (_, mark) => {
         if (mark !== "paused") epochs = Math.floor(published / plan.itemsPerEpoch);
-        channel.emit(
-          { kind: "FeederMark", mark: MARKS[mark], epoch: epochs, evaluation: 0 },
-          { sequence: published, step, version: 0 },
-        );
+        announced = mark;
+        announce();
       },
     },
   });

@@ -103,6 +103,14 @@ export function createMailActor<M extends Mail>(
     return { isAwaiting: behaviour.isAwaiting() };
   };
 
+  let lastSave: { readonly generation: number; readonly reply: Promise<CommandReply> } | undefined;
+  const queueSave = (generation: number): Promise<CommandReply> =>
+    new Promise((done, failed) => {
+      if (mailbox.put({ kind: "save", generation, done, failed })) return;
+      const parts = { attempt: `save ${id}`, rule: "a save must not wait behind others", remedy: "repeat it" };
+      failed(new KnowledgeNetError("KN_OVERLOADED", parts));
+    });
+
   const commands = channel.commands(async (command) => {
     switch (command.kind) {
       case "ReportState": {
@@ -111,13 +119,14 @@ export function createMailActor<M extends Mail>(
         return { kind: "ActorState", state: host.state, progress, ...(evaluation === undefined ? {} : { evaluation }) };
       }
       case "SaveCheckpoint":
-        return await new Promise<CommandReply>((done, failed) => {
-          const isQueued = mailbox.put({ kind: "save", generation: command.generation, done, failed });
-          if (!isQueued) {
-            const parts = { attempt: `save ${id}`, rule: "a save must not wait behind others", remedy: "repeat it" };
-            failed(new KnowledgeNetError("KN_OVERLOADED", parts));
-          }
-        });
+        // The coordinator repeats itself when the answer is slow or lost: the same save answers all of them.
+        if (lastSave?.generation !== command.generation) {
+          lastSave = { generation: command.generation, reply: queueSave(command.generation) };
+          lastSave.reply.catch(() => {
+            lastSave = undefined; // a failed one may be tried again
+          });
+        }
+        return await lastSave.reply;
       case "StopActor":
         host.send({ type: "Stop" });
         return { kind: "Done" };

@@ -73,7 +73,10 @@ describe("createOutbox", () => {
 
   it("resends one sequence when it is named, and none that is forgotten", () => {
     const sent: number[] = [];
-    const outbox = createOutbox({ resendAfterMs: 100 }, { clock: simulatedClock(), send: (_, [first = 0]) => sent.push(first) });
+    const outbox = createOutbox(
+      { resendAfterMs: 100 },
+      { clock: simulatedClock(), send: (_, [first = 0]) => sent.push(first) },
+    );
     for (const sequence of [1, 2, 3]) outbox.post(sequence, "subject", Uint8Array.of(sequence));
     outbox.acknowledge(1);
     sent.length = 0;
@@ -99,7 +102,12 @@ describe("createSequenceGate", () => {
 
   it("rejoining: takes the first beyond its start, counts what it skipped, then insists on order", () => {
     const gate = createSequenceGate({ start: 4, isRejoining: true });
-    expect([3, 9, 11, 10].map((sequence) => gate.check(sequence))).toEqual(["duplicate", "accept", "out-of-order", "accept"]);
+    expect([3, 9, 11, 10].map((sequence) => gate.check(sequence))).toEqual([
+      "duplicate",
+      "accept",
+      "out-of-order",
+      "accept",
+    ]);
     expect(gate.skipped).toBe(4);
   });
 });

@@ -10,7 +10,12 @@ describe("createMailbox", () => {
   it("serves the kinds in the order in which they are asked for, each in the order of arrival", () => {
     const mailbox = createMailbox<Note>({ depth: 4 });
     const taken: Note[] = [];
-    for (const note of [{ kind: "batch", number: 1 }, { kind: "batch", number: 2 }, { kind: "save", number: 3 }] as const) mailbox.put(note);
+    for (const note of [
+      { kind: "batch", number: 1 },
+      { kind: "batch", number: 2 },
+      { kind: "save", number: 3 },
+    ] as const)
+      mailbox.put(note);
     for (let count = 0; count < 3; count += 1) mailbox.request(["save", "batch"], (note) => taken.push(note));
     expect(taken.map(({ number }) => number)).toEqual([3, 1, 2]);
   });

@@ -12,7 +12,11 @@ function scene(options: { readonly maxRestarts?: number; readonly failsToStart?:
   const ends: ((outcome: void | Error) => void)[] = [];
   const directives: string[] = [];
   const supervisor = createSupervisor(
-    { backoffMs: 100, maxBackoffMs: 1_000, ...(options.maxRestarts === undefined ? {} : { maxRestarts: options.maxRestarts }) },
+    {
+      backoffMs: 100,
+      maxBackoffMs: 1_000,
+      ...(options.maxRestarts === undefined ? {} : { maxRestarts: options.maxRestarts }),
+    },
     {
       clock,
       log: silentLogger,
@@ -27,7 +31,10 @@ function scene(options: { readonly maxRestarts?: number; readonly failsToStart?:
           id: "actor",
           state: "running",
           ended,
-          start: () => (options.failsToStart?.includes(attempt) === true ? Promise.reject(error("KN_UNAVAILABLE")) : Promise.resolve()),
+          start: () =>
+            options.failsToStart?.includes(attempt) === true
+              ? Promise.reject(error("KN_UNAVAILABLE"))
+              : Promise.resolve(),
           stop() {
             end();
             return Promise.resolve();
