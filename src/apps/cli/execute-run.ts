@@ -173,4 +173,6 @@ function report(results: RunResults, folder: RunFolder, { json }: ExecuteOptions
   terminal.write(resultsTable(results));
   terminal.write(`results ${folder.resultsPath}`);
   terminal.write(`checkpoint ${folder.storePath}`);
+  if (results.outcome === "stopped")
+    terminal.write(`stopped at step ${results.steps}; go on with: kn resume ${folder.name}`);
 }

@@ -36,5 +36,6 @@ async function resume(folder: RunFolder, options: ExecuteOptions, deps: ExecuteD
     );
     return EXIT_OK;
   }
+  if (from === undefined) terminal.note(`${folder.name} has no checkpoint yet: it begins anew`);
   return executeRun(folder, from, options, deps);
 }
