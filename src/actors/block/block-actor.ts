@@ -150,7 +150,9 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           drops.count("overflow");
           return;
         }
+        const skippedBefore = gate.skipped;
         const verdict = gate.check(sequence);
+        if (gate.skipped > skippedBefore) drops.count("skipped", gate.skipped - skippedBefore);
         if (verdict === "accept") {
           mailbox.put({ kind: "batch", activation, receivedBytes });
           return;

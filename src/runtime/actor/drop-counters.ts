@@ -10,6 +10,7 @@ export const DROP_REASONS = [
   "overflow", // the mailbox was full
   "unexpected", // of a kind that this actor does not take
   "late", // a gradient whose batch is no longer kept
+  "skipped", // not a message but a batch: it went by between the checkpoint and the return of a restarted actor
   "non-finite", // a tensor with NaN or infinity
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];

@@ -8,8 +8,10 @@ import { createCoordinator } from "../../../../src/actors/coordinator/index.ts";
 import { createFeederActor, createFeedingPlan } from "../../../../src/actors/feeder/index.ts";
 import type { BlockHandle } from "../../../../src/compute/index.ts";
 import { createSplit, type Dataset } from "../../../../src/data/index.ts";
+import { KnowledgeNetError } from "../../../../src/errors/index.ts";
 import type { TensorView } from "../../../../src/messages/index.ts";
-import { createMemoryBroker } from "../../../../src/runtime/bus/index.ts";
+import { createSupervisor } from "../../../../src/runtime/actor/index.ts";
+import { createMemoryBroker, memoryBus } from "../../../../src/runtime/bus/index.ts";
 import { openCheckpoints } from "../../../../src/runtime/checkpoint/index.ts";
 import { simulatedClock, systemClock } from "../../../../src/runtime/clock/index.ts";
 import { fileStore } from "../../../../src/runtime/store/index.ts";
@@ -29,7 +31,7 @@ function dataset(): Dataset {
 }
 
 /** A block's mathematics that keeps a diary. `locked` ones apply their update when the gradient comes. */
-function fakeUnit(isLast: boolean, isFirst: boolean, isLocked: boolean) {
+function fakeUnit(isLast: boolean, isFirst: boolean, isLocked: boolean, failsAtStep?: number) {
   const trained: number[] = [];
   const applied: number[] = [];
   let evaluated = 0;
@@ -46,6 +48,11 @@ function fakeUnit(isLast: boolean, isFirst: boolean, isLocked: boolean) {
   const handle: BlockHandle = {
     parameters: 1,
     train({ step, input }, emit) {
+      if (step === failsAtStep) {
+        return Promise.reject(
+          new KnowledgeNetError("KN_NUMERIC", { attempt: "train", rule: "elements must be finite" }),
+        );
+      }
       trained.push(step);
       if (!isLast) emit(like(input), applied.length);
       return timed(
@@ -164,6 +171,100 @@ for (const isLocked of [false, true]) {
     const manifests = await checkpoints.manifests();
     expect(manifests.map(({ generation }) => generation)).toEqual([EPOCHS, EPOCHS - 1]);
     for (const actor of actors) await actor.stop();
+    await bus.close();
+  });
+}
+
+for (const isLocked of [false, true]) {
+  it(`a ${isLocked ? "locked" : "unlocked"} block that fails in mid-run is restarted, counts what it missed, and the run completes`, async () => {
+    const clock = simulatedClock();
+    const bus = memoryBus({ clock });
+    await using folder = await temporaryFolder();
+    await using store = await fileStore({ directory: folder.path, clock: systemClock() });
+    const checkpoints = await openCheckpoints(store, { blobs: "blobs", manifests: "manifests" });
+    const deps = { bus, clock, log: silentLogger, checkpoints };
+    const common = (id: string) => ({ run: "pipeline", id, softwareVersion: "0.0.0", metadata: {} });
+    const blocks = Array.from({ length: BLOCKS }, (_, index) => `block-${index}`);
+    const failing = fakeUnit(false, false, isLocked, 7);
+    const second = fakeUnit(false, false, isLocked);
+    const plan = createFeedingPlan({
+      trainingSamples: SAMPLES,
+      testSamples: SAMPLES,
+      batchSize: BATCH,
+      epochs: 1,
+      seed: 1,
+      evaluationSamples: 20,
+      evaluationBatchSize: 8,
+    });
+    const first = fakeUnit(false, true, isLocked);
+    const last = fakeUnit(true, false, isLocked);
+    const directives: string[] = [];
+    const supervisors = blocks.map((id, index) =>
+      createSupervisor(
+        {},
+        {
+          clock,
+          log: silentLogger,
+          onFailure: (_, directive) => directives.push(directive),
+          factory: (attempt) =>
+            createBlockActor(
+              {
+                ...common(id),
+                isRejoining: attempt > 0,
+                index,
+                blocks: BLOCKS,
+                activationCodec: "raw",
+                gradientCodec: "raw",
+                window: 4,
+                isGating: isLocked && index < BLOCKS - 1,
+                isPreviousGating: isLocked && index > 0,
+              },
+              {
+                ...deps,
+                openUnit: () =>
+                  Promise.resolve([first, attempt === 0 ? failing : second, last][index]?.handle as BlockHandle),
+              },
+            ),
+        },
+      ),
+    );
+    for (const supervisor of supervisors) await supervisor.start();
+    const feeder = createFeederActor({ ...common("feeder"), blocks, window: 4 }, { ...deps, dataset: dataset(), plan });
+    await feeder.start();
+    const coordinator = createCoordinator(
+      {
+        ...common("coordinator"),
+        feeder: "feeder",
+        blocks,
+        gradientModels: [],
+        readyDeadlineMs: 1e9,
+        stopDeadlineMs: 4_000,
+      },
+      deps,
+    );
+    await coordinator.start();
+    let hasEnded = false;
+    void coordinator.ended.then(() => {
+      hasEnded = true;
+    });
+    for (let turn = 0; !hasEnded && turn < 5_000; turn += 1) await clock.advance(100);
+    const { outcome, error } = await coordinator.ended;
+    expect(error).toBeUndefined();
+    expect(outcome).toBe("completed");
+    expect(directives).toEqual(["restart"]);
+    expect(failing.trained).toEqual([1, 2, 3, 4, 5, 6]);
+    const [rejoinedAt = 0] = second.trained;
+    expect(rejoinedAt).toBeGreaterThanOrEqual(7);
+    expect(second.trained).toEqual(
+      Array.from({ length: plan.totalSteps - rejoinedAt + 1 }, (_, index) => rejoinedAt + index),
+    );
+    expect(last.trained).toEqual(Array.from({ length: plan.totalSteps }, (_, index) => index + 1));
+    expect(coordinator.record.progress["block-1"]).toMatchObject({
+      consumed: plan.totalItems,
+      drops: { skipped: rejoinedAt - 1 },
+    });
+    for (const supervisor of supervisors) await supervisor.stop();
+    await feeder.stop();
     await bus.close();
   });
 }
