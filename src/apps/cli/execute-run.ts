@@ -92,6 +92,8 @@ export async function executeRun(
   const watching = createControlChannel({ run: name, actor: "view" }, { bus, log }).watch("*", (event) => {
     monitor.observe(event, clock.now());
   });
+  const silent = silentView(terminal);
+  let view: RunView = silent;
   let signalled: number | undefined;
   let signalledMs = 0;
   const forget = terminal.onSignal((signal) => {
@@ -101,11 +103,10 @@ export async function executeRun(
     }
     signalledMs = clock.now();
     signalled = signal === "SIGINT" ? EXIT_SIGINT : EXIT_SIGTERM;
-    terminal.note(`${signal}: saving a checkpoint, then ending; once more ends at once`);
+    view.note(`${signal}: saving a checkpoint, then ending; once more ends at once`);
     run.requestStop();
   });
 
-  let view: RunView = silentView;
   try {
     await run.start();
     view = chooseView(options, deps, run.plan.totalSteps, slices.length);
@@ -117,7 +118,7 @@ export async function executeRun(
     ticking.abort();
     await drawing;
     view.finish(monitor.figures());
-    view = silentView;
+    view = silent;
     const results = resultsOf(end, {
       run: name,
       spec,
@@ -153,8 +154,8 @@ function chooseView(
   totalSteps: number,
   blocks: number,
 ): RunView {
-  if (json) return silentView;
-  const options = { totalSteps, blocks, write: terminal.write };
+  if (json) return silentView(terminal);
+  const options = { totalSteps, blocks, write: terminal.write, note: terminal.note };
   return terminal.isInteractive ? liveView(options) : lineView(options, LINE_EVERY_MS, () => clock.now());
 }
 

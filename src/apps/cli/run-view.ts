@@ -7,6 +7,8 @@ import type { ActorFigures, MonitorFigures } from "../run/run-monitor.ts";
 export interface RunView {
   /** Called several times a second. */
   update(figures: MonitorFigures): void;
+  /** Says something without tearing the picture. */
+  note(line: string): void;
   /** Called once at the end; the view lets go of the terminal. */
   finish(figures: MonitorFigures): void;
 }
@@ -14,13 +16,18 @@ export interface RunView {
 export interface RunViewOptions {
   readonly totalSteps: number;
   readonly blocks: number;
+  /** A line for stdout. */
   readonly write: (line: string) => void;
+  /** A line for stderr. */
+  readonly note: (line: string) => void;
 }
 
-export const silentView: RunView = { update: () => undefined, finish: () => undefined };
+export function silentView({ note }: Pick<RunViewOptions, "note">): RunView {
+  return { update: () => undefined, note, finish: () => undefined };
+}
 
 /** One line when something was measured, and one every few seconds. */
-export function lineView({ totalSteps, write }: RunViewOptions, everyMs: number, now: () => number): RunView {
+export function lineView({ totalSteps, write, note }: RunViewOptions, everyMs: number, now: () => number): RunView {
   let lastMs = Number.NEGATIVE_INFINITY;
   let shownEvaluation = "";
   const line = (figures: MonitorFigures): void => {
@@ -50,6 +57,7 @@ export function lineView({ totalSteps, write }: RunViewOptions, everyMs: number,
       lastMs = now();
       if (figures.step > 0) line(figures);
     },
+    note,
     finish: line,
   };
 }
@@ -103,6 +111,9 @@ export function liveView({ totalSteps, blocks }: RunViewOptions): RunView {
   draw({ step: 0, stepsPerSecond: 0, actors: [], evaluation: undefined });
   return {
     update: draw,
+    note(line) {
+      bars.log(`${line}\n`);
+    },
     finish(figures) {
       draw(figures);
       bars.stop();
