@@ -92,8 +92,10 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   let consumed = 0;
   let version = 0;
   let step = 0;
-  /** The batch whose gradient the block waits for. */
+  /** The batch whose gradient the block waits for, from the moment in which its activation may be heard. */
   let awaited: BatchMail | undefined;
+  /** That gradient is here and has not had its turn. */
+  let isAnswered = false;
   let evaluation: EvaluationMeasured | undefined;
   let last: { loss?: number; computeMs: number; receivedBytes: number } = { computeMs: 0, receivedBytes: 0 };
 
@@ -168,8 +170,11 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       const onGradient = (gradient: Gradient, receivedBytes: number): void => {
         if (awaited === undefined || gradient.header.sequence !== awaited.activation.header.sequence) {
           drops.count(gradient.header.sequence <= consumed ? "duplicate" : "late");
-        } else if (!mailbox.put({ kind: "gradient", gradient, receivedBytes })) {
-          drops.count("overflow");
+        } else if (isAnswered) {
+          drops.count("duplicate");
+        } else {
+          isAnswered = mailbox.put({ kind: "gradient", gradient, receivedBytes });
+          if (!isAnswered) drops.count("overflow");
         }
       };
 
@@ -181,6 +186,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 
       const train = async (mail: BatchMail): Promise<PerformOutcome> => {
         const { header: of, tensor, labels, phase } = mail.activation;
+        // Before the forward: a quick neighbour answers the activation before the call that computed it returns.
+        if (isGating) awaited = mail;
         const { result, computeMs } = await opened().train(
           { step: of.step, input: tensor, labels },
           (output, atVersion) => {
@@ -203,10 +210,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         if (result.inputGradient !== undefined) {
           sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
         }
-        if (isGating && !result.isApplied) {
-          awaited = mail;
-          return { isAwaiting: true };
-        }
+        if (isGating && !result.isApplied) return { isAwaiting: true };
+        awaited = undefined;
         consume(mail);
         return { isAwaiting: false };
       };
@@ -241,7 +246,11 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 
       const applyGradient = async ({ gradient, receivedBytes }: GradientMail): Promise<PerformOutcome> => {
         const { header: of, tensor, origin } = gradient;
-        const { result, computeMs } = await opened().receive(of.step, tensor, origin);
+        const { result, computeMs } = await opened()
+          .receive(of.step, tensor, origin)
+          .finally(() => {
+            isAnswered = false;
+          });
         version = result.version;
         last = { ...last, computeMs, receivedBytes };
         if (result.inputGradient !== undefined) {
@@ -287,6 +296,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             return mail.activation.phase === "train" ? await train(mail) : await evaluate(mail);
           } catch (error) {
             if (isKnowledgeNetError(error, "KN_NUMERIC")) drops.count("non-finite");
+            if (mail.kind === "batch") awaited = undefined; // nothing is kept that a gradient could be applied to
             throw error;
           }
         },

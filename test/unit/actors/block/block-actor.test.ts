@@ -1,0 +1,383 @@
+import { describe, expect, it } from "vitest";
+import { type BlockActorOptions, createBlockActor } from "../../../../src/actors/block/index.ts";
+import { decodeFrame } from "../../../../src/messages/index.ts";
+import type { Actor } from "../../../../src/runtime/actor/index.ts";
+import {
+  batchFrame,
+  createScene,
+  failure,
+  type FakeBlock,
+  fakeBlock,
+  gradientFrame,
+  progressOf,
+  RUN,
+  type Scene,
+} from "../actor-scene.ts";
+
+const INPUT = `kn.v1.${RUN}.act.0`;
+const OUTPUT = `kn.v1.${RUN}.act.1`;
+const INPUT_GRADIENT = `kn.v1.${RUN}.grad.0`;
+const OUTPUT_GRADIENT = `kn.v1.${RUN}.grad.1`;
+const RESEND_AFTER_MS = 3_000;
+
+interface Middle {
+  readonly scene: Scene;
+  readonly actor: Actor;
+  readonly unit: FakeBlock;
+  readonly activations: Uint8Array[];
+  readonly gradients: Uint8Array[];
+  /** Sends batches and lets them be worked off. */
+  send(...sequences: readonly number[]): Promise<void>;
+  drops(): Readonly<Record<string, number>>;
+  consumed(): number[];
+}
+
+type Changes = Partial<Pick<BlockActorOptions, "isGating" | "isPreviousGating" | "generation" | "isRejoining" | "window">>;
+
+/** Block 1 of 3, without its neighbours. */
+async function middleBlock(changes: Changes = {}, scene = createScene()): Promise<Middle> {
+  const unit = fakeBlock({ isGating: changes.isGating ?? false });
+  const activations = scene.listen(OUTPUT);
+  const gradients = scene.listen(INPUT_GRADIENT);
+  const actor = createBlockActor(
+    {
+      ...scene.options("block-1"),
+      index: 1,
+      blocks: 3,
+      activationCodec: "raw",
+      gradientCodec: "raw",
+      window: 4,
+      isGating: false,
+      isPreviousGating: false,
+      ...changes,
+    },
+    { ...scene.deps, openUnit: () => Promise.resolve(unit.handle) },
+  );
+  await actor.start();
+  await scene.settle();
+  return {
+    scene,
+    actor,
+    unit,
+    activations,
+    gradients,
+    async send(...sequences) {
+      for (const sequence of sequences) scene.publish(INPUT, batchFrame(sequence));
+      await scene.settle();
+    },
+    drops: () => scene.facts("block-1", "Progress").at(-1)?.drops ?? {},
+    consumed: () => scene.facts("block-1", "Progress").map(({ consumed }) => consumed),
+  };
+}
+
+/** The figures that the actor itself reports, whether or not it had reason to publish them. */
+async function reported({ scene }: Middle) {
+  const answer = scene.order("block-1", { kind: "ReportState" });
+  await scene.settle();
+  const reply = await answer;
+  if (reply.kind !== "ActorState") throw new Error(`answered with ${reply.kind}`);
+  return reply;
+}
+
+function sequenceOf(frame: Uint8Array | undefined): number {
+  const decoded = decodeFrame(frame ?? new Uint8Array(), { maxBytes: 1e6 });
+  if (decoded.kind === "chunk") throw new Error("a chunk");
+  return (decoded.kind === "activation" ? decoded.activation : decoded.gradient).header.sequence;
+}
+
+describe("createBlockActor", () => {
+  it("trains in order, passes the activation on and the gradient back, and reports each batch", async () => {
+    const block = await middleBlock();
+    await block.send(1, 2, 3);
+    expect(block.unit.calls).toEqual(["train 1", "train 2", "train 3"]);
+    expect(block.activations.map(sequenceOf)).toEqual([1, 2, 3]);
+    expect(block.gradients.map(sequenceOf)).toEqual([1, 2, 3]);
+    expect(block.scene.facts("block-1", "Progress")).toMatchObject([
+      { consumed: 1, applied: 1, computeMs: 2, drops: {} },
+      { consumed: 2, applied: 2 },
+      { consumed: 3, applied: 3 },
+    ]);
+  });
+
+  it("refuses what comes before its turn and takes it when it is repeated", async () => {
+    const block = await middleBlock();
+    await block.send(1, 3, 2, 3);
+    expect(block.unit.calls).toEqual(["train 1", "train 2", "train 3"]);
+    expect(block.drops()).toEqual({ "out-of-order": 1 });
+  });
+
+  it("answers a duplicate with its progress and, for a waiting neighbour, the gradient, without computing again", async () => {
+    const block = await middleBlock({ isPreviousGating: true });
+    await block.send(1);
+    await block.send(1);
+    expect(block.unit.calls).toEqual(["train 1"]);
+    expect(block.consumed()).toEqual([1, 1]);
+    expect(block.drops()).toEqual({ duplicate: 1 });
+    expect(block.gradients.map(sequenceOf)).toEqual([1, 1]);
+  });
+
+  it("repeats activations until the next block reports them consumed", async () => {
+    const block = await middleBlock();
+    await block.send(1, 2);
+    await block.scene.clock.advance(RESEND_AFTER_MS);
+    expect(block.activations.map(sequenceOf)).toEqual([1, 2, 1, 2]);
+    block.scene.tell("block-2", progressOf(2));
+    await block.scene.clock.advance(10 * RESEND_AFTER_MS);
+    expect(block.activations).toHaveLength(4);
+  });
+
+  it("repeats gradients to a waiting neighbour until it reports them consumed, and to no other", async () => {
+    const waiting = await middleBlock({ isPreviousGating: true });
+    await waiting.send(1);
+    await waiting.scene.clock.advance(RESEND_AFTER_MS);
+    expect(waiting.gradients).toHaveLength(2);
+    waiting.scene.tell("block-0", progressOf(1));
+    await waiting.scene.clock.advance(10 * RESEND_AFTER_MS);
+    expect(waiting.gradients).toHaveLength(2);
+
+    const free = await middleBlock();
+    await free.send(1);
+    await free.scene.clock.advance(RESEND_AFTER_MS);
+    expect(free.gradients).toHaveLength(1);
+  });
+
+  it("sends again what may be lost, and its progress, when the connection comes back", async () => {
+    const block = await middleBlock({ isPreviousGating: true });
+    await block.send(1);
+    block.scene.broker.interrupt();
+    block.scene.broker.restore();
+    await block.scene.settle();
+    expect(block.activations.map(sequenceOf)).toEqual([1, 1]);
+    expect(block.gradients.map(sequenceOf)).toEqual([1, 1]);
+    expect(block.consumed()).toEqual([1, 1]);
+  });
+
+  it("counts undecodable bytes, messages of another run and of another kind, and lives on", async () => {
+    const block = await middleBlock();
+    block.scene.publish(INPUT, Uint8Array.of(1, 2, 3));
+    block.scene.publish(INPUT, batchFrame(1, { run: "other" }));
+    await block.send(1);
+    expect(block.unit.calls).toEqual(["train 1"]);
+    expect(block.drops()).toEqual({ undecodable: 1, unexpected: 1 });
+  });
+
+  it("refuses more than two windows of waiting batches, and takes them when they are repeated", async () => {
+    let release: () => void = () => undefined;
+    const block = await middleBlock({ window: 1 });
+    block.unit.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    await block.send(1, 2, 3, 4, 5); // one at work, two waiting
+    expect((await reported(block)).progress.drops).toEqual({ overflow: 2 });
+    release();
+    await block.scene.settle();
+    await block.send(4, 5);
+    expect(block.unit.calls).toEqual([1, 2, 3, 4, 5].map((step) => `train ${step}`));
+  });
+
+  it("fails on figures that are not finite, and counts them", async () => {
+    const block = await middleBlock();
+    block.unit.failWith = failure("KN_NUMERIC");
+    await block.send(1);
+    expect(await block.actor.ended).toMatchObject({ code: "KN_NUMERIC" });
+    expect(block.actor.state).toBe("failed");
+    expect(block.unit.calls).toEqual(["train 1", "dispose"]);
+    expect(block.scene.facts("block-1", "StateEntered").map(({ state }) => state)).toEqual([
+      "starting",
+      "running",
+      "failing",
+      "failed",
+    ]);
+  });
+
+  it("does not start when its unit does not open, and says why", async () => {
+    const scene = createScene();
+    const error = failure("KN_UNAVAILABLE");
+    const actor = createBlockActor(
+      {
+        ...scene.options("block-0"),
+        index: 0,
+        blocks: 1,
+        activationCodec: "raw",
+        gradientCodec: "raw",
+        window: 4,
+        isGating: false,
+        isPreviousGating: false,
+      },
+      { ...scene.deps, openUnit: () => Promise.reject(error) },
+    );
+    await expect(actor.start()).rejects.toBe(error);
+    expect(await actor.ended).toBe(error);
+  });
+
+  it("stops after the batch at hand, frees its unit, and repeats nothing afterwards", async () => {
+    let release: () => void = () => undefined;
+    const block = await middleBlock();
+    block.unit.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    await block.send(1, 2);
+    const stopping = block.actor.stop();
+    await block.scene.settle();
+    expect(block.actor.state).toBe("running.performing");
+    release();
+    await stopping;
+    expect(block.unit.calls).toEqual(["train 1", "dispose"]);
+    expect(block.consumed()).toEqual([1]);
+    await block.actor.stop();
+    expect(block.scene.clock.pendingTimers).toBe(0);
+  });
+});
+
+describe("createBlockActor: evaluation", () => {
+  it("passes an evaluation on without an update", async () => {
+    const block = await middleBlock();
+    block.scene.publish(INPUT, batchFrame(1, { phase: "evaluate", step: 0 }));
+    await block.scene.settle();
+    expect(block.unit.calls).toEqual(["evaluate"]);
+    expect(decodeFrame(block.activations[0] ?? new Uint8Array(), { maxBytes: 1e6 })).toMatchObject({
+      kind: "activation",
+      activation: { phase: "evaluate", evaluation: 1, header: { sequence: 1, sender: "block-1" } },
+    });
+    expect(block.scene.facts("block-1", "Progress")).toMatchObject([{ consumed: 1, applied: 0 }]);
+  });
+
+  it("the last block adds up what it measured, evaluation by evaluation, and reports it when asked", async () => {
+    const scene = createScene();
+    const unit = fakeBlock({ isLast: true });
+    const actor = createBlockActor(
+      {
+        ...scene.options("block-1"),
+        index: 1,
+        blocks: 2,
+        activationCodec: "raw",
+        gradientCodec: "raw",
+        window: 4,
+        isGating: false,
+        isPreviousGating: false,
+      },
+      { ...scene.deps, openUnit: () => Promise.resolve(unit.handle) },
+    );
+    await actor.start();
+    for (const [sequence, evaluation] of [
+      [1, 1],
+      [2, 1],
+      [3, 2],
+    ] as const) {
+      scene.publish(INPUT, batchFrame(sequence, { phase: "evaluate", evaluation }));
+    }
+    scene.publish(INPUT, batchFrame(4));
+    await scene.settle();
+    expect(scene.facts("block-1", "EvaluationMeasured")).toMatchObject([
+      { evaluation: 1, correct: 1, samples: 2, lossSum: 0.25 },
+      { evaluation: 1, correct: 2, samples: 4, lossSum: 0.5 },
+      { evaluation: 2, correct: 1, samples: 2, lossSum: 0.25 },
+    ]);
+    expect(scene.facts("block-1", "Progress").at(-1)).toMatchObject({ consumed: 4, loss: 0.5 });
+    const answer = scene.order("block-1", { kind: "ReportState" });
+    await scene.settle();
+    expect(await answer).toMatchObject({
+      kind: "ActorState",
+      state: "running.idle",
+      progress: { consumed: 4 },
+      evaluation: { evaluation: 2, samples: 2 },
+    });
+    await actor.stop();
+  });
+});
+
+describe("createBlockActor: locked", () => {
+  it("waits for the gradient of a batch before it takes the next one", async () => {
+    const block = await middleBlock({ isGating: true });
+    await block.send(1, 2);
+    expect(block.actor.state).toBe("running.awaiting");
+    expect(block.unit.calls).toEqual(["train 1"]);
+    expect(block.consumed()).toEqual([]);
+    block.scene.publish(OUTPUT_GRADIENT, gradientFrame(1));
+    await block.scene.settle();
+    expect(block.unit.calls).toEqual(["train 1", "receive 1", "train 2"]);
+    expect(block.consumed()).toEqual([1]);
+    expect(block.gradients.map(sequenceOf)).toEqual([1]);
+  });
+
+  it("keeps a gradient that is quicker than the end of its own forward", async () => {
+    let release: () => void = () => undefined;
+    const block = await middleBlock({ isGating: true });
+    block.unit.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    await block.send(1);
+    block.scene.publish(OUTPUT_GRADIENT, gradientFrame(1));
+    await block.scene.settle();
+    release();
+    await block.scene.settle();
+    expect(block.unit.calls).toEqual(["train 1", "receive 1"]);
+    expect(block.consumed()).toEqual([1]);
+    expect(block.drops()).toEqual({});
+  });
+
+  it("counts gradients that it does not wait for, and applies one that comes twice once", async () => {
+    const block = await middleBlock({ isGating: true });
+    await block.send(1, 2);
+    for (const sequence of [7, 1, 1]) block.scene.publish(OUTPUT_GRADIENT, gradientFrame(sequence));
+    await block.scene.settle();
+    block.scene.publish(OUTPUT_GRADIENT, gradientFrame(1));
+    block.scene.publish(OUTPUT_GRADIENT, gradientFrame(2));
+    await block.scene.settle();
+    expect(block.unit.calls.filter((call) => call === "receive 1")).toHaveLength(1);
+    expect(block.consumed()).toEqual([1, 2]);
+    expect((await reported(block)).progress).toMatchObject({
+      applied: 2,
+      drops: { late: 1, duplicate: 2 },
+    });
+  });
+
+  it("saves and stops while it waits", async () => {
+    const block = await middleBlock({ isGating: true });
+    await block.send(1);
+    const saving = block.scene.order("block-1", { kind: "SaveCheckpoint", generation: 1 });
+    await block.scene.settle();
+    expect(await saving).toMatchObject({ kind: "CheckpointSaved", name: "block-1.1" });
+    expect(block.actor.state).toBe("running.awaiting");
+    await block.actor.stop();
+    expect(block.actor.state).toBe("stopped");
+  });
+});
+
+describe("createBlockActor: checkpoints", () => {
+  it("goes on from a checkpoint where it was saved", async () => {
+    const before = await middleBlock();
+    await before.send(1, 2, 3);
+    const saving = before.scene.order("block-1", { kind: "SaveCheckpoint", generation: 5 });
+    await before.scene.settle();
+    await saving;
+    expect(before.scene.checkpoints.saved.get("block-1.5")?.metadata).toEqual({
+      actor: "block-1",
+      version: "3",
+      consumed: "3",
+      step: "3",
+    });
+    await before.actor.stop();
+
+    const after = await middleBlock({ generation: 5 }, before.scene);
+    await after.send(3, 5, 4);
+    expect(after.unit.calls).toEqual(["restore 3", "train 4"]);
+    expect((await reported(after)).progress).toMatchObject({
+      consumed: 4,
+      applied: 4,
+      drops: { duplicate: 1, "out-of-order": 1 },
+    });
+  });
+
+  it("does not start from a generation that is not there", async () => {
+    const scene = createScene();
+    await expect(middleBlock({ generation: 9 }, scene)).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
+  });
+
+  it("rejoining: goes on with whatever comes next, and counts what went by", async () => {
+    const block = await middleBlock({ isRejoining: true });
+    await block.send(6, 8, 7);
+    expect(block.unit.calls).toEqual(["train 6", "train 7"]);
+    expect(block.drops()).toEqual({ skipped: 5, "out-of-order": 1 });
+  });
+});
