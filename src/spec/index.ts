@@ -8,12 +8,18 @@
 export { LAYER_TYPES, type LayerSpec, type LayerType, layersOfBlocks, type ModelSpec } from "./model-spec.ts";
 export { parseSpec, type ParseSpecOptions, type RunSpec } from "./parse-spec.ts";
 export {
+  type AutoSpec,
+  type AuxiliarySpec,
+  blockActor,
   boundariesOf,
   type BoundarySpec,
   type CodecName,
+  type DelayedSpec,
+  gradientActor,
   GRADIENT_SOURCES,
   type GradientModelSpec,
   type GradientSourceKind,
+  type MixedSpec,
   type OptimizerSpec,
   type TrainingSpec,
 } from "./training-spec.ts";

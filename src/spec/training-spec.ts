@@ -23,9 +23,12 @@ const optimizerSchema = z.discriminatedUnion("kind", [
 ]);
 export type OptimizerSpec = z.infer<typeof optimizerSchema>;
 
-/** How a block gets the gradient at its output before backpropagation would bring it. */
-export const GRADIENT_SOURCES = ["locked", "synthetic"] as const;
+/** How a block gets the gradient at its output (src/compute/gradient-sources says what each does). */
+export const GRADIENT_SOURCES = ["locked", "synthetic", "auxiliary", "delayed", "mixed", "auto"] as const;
 export type GradientSourceKind = (typeof GRADIENT_SOURCES)[number];
+
+/** What becomes of batches when a block is slower than the ones before it. */
+const OVERLOADS = ["wait", "drop"] as const;
 
 const gradientModelKeys = {
   /** Width of M's hidden layer; channels at a convolutional boundary. */
@@ -40,6 +43,40 @@ const gradientModelSchema = z.strictObject({
   learnEvery: gradientModelKeys.learnEvery.default(1),
 });
 export type GradientModelSpec = z.infer<typeof gradientModelSchema>;
+
+const auxiliarySchema = z.strictObject({
+  /** Width of the head's hidden layer; channels of its convolution at a boundary with height and width. */
+  hidden: positive.default(64), // recipes: conv 64
+  optimizer: optimizerSchema.default({ kind: "adam", learningRate: 1e-3 }),
+});
+export type AuxiliarySpec = z.infer<typeof auxiliarySchema>;
+
+const share = z.number().min(0).max(1);
+const mixedSchema = z.strictObject({
+  /** Share of the true gradient in each update, the rest is M's; `from` moves to `to` in a line over the run. */
+  trueShare: z.union([share, z.strictObject({ from: share, to: share })]).default(0.3), // recipes: 0.3
+});
+export type MixedSpec = z.infer<typeof mixedSchema>;
+
+const delayedSchema = z.strictObject({
+  /** A gradient that is `age` updates old moves the weights by (1 + age)^-ageExponent of the learning rate; 0: in full. */
+  ageExponent: z.number().min(0).max(4).default(0.5),
+});
+export type DelayedSpec = z.infer<typeof delayedSchema>;
+
+const autoSchema = z
+  .strictObject({
+    /** M takes over when its mean cosine to the true gradient is above this ... */
+    enterCosine: z.number().min(-1).max(1).default(0.3), // recipes: 0.3 to 0.6 is enough
+    /** ... and hands back to the auxiliary head below this. */
+    leaveCosine: z.number().min(-1).max(1).default(0.15),
+    /** Steps between two switches, at least; also M's updates before it is judged. */
+    dwellSteps: positive.default(100),
+  })
+  .refine(({ enterCosine, leaveCosine }) => leaveCosine < enterCosine, {
+    message: "leaveCosine must be below enterCosine",
+  });
+export type AutoSpec = z.infer<typeof autoSchema>;
 
 const boundarySchema = z.strictObject({
   source: z.enum(GRADIENT_SOURCES).optional(),
@@ -85,10 +122,17 @@ export const trainingSpecSchema = z
         /** Source at every boundary that `boundaries` does not name. */
         source: z.enum(GRADIENT_SOURCES).default("synthetic"),
         gradientModel: gradientModelSchema.prefault({}),
+        /** The local classifier of `auxiliary` and `auto`. */
+        auxiliary: auxiliarySchema.prefault({}),
+        delayed: delayedSchema.prefault({}),
+        mixed: mixedSchema.prefault({}),
+        auto: autoSchema.prefault({}),
         /** Exceptions, by the name of the layer before the cut. */
         boundaries: z.record(nameSchema, boundarySchema).default({}),
         /** Batches that a block or a gradient model keeps while their gradient is on its way. */
         retain: positive.max(1024).default(16),
+        /** Memory for them per block, MiB. */
+        retainMiB: positive.default(512),
       })
       .prefault({}),
     codecs: z
@@ -110,10 +154,37 @@ export const trainingSpecSchema = z
       .strictObject({
         /** Batches between the feeder and the slowest block. */
         window: positive.max(256).default(4),
+        /** `wait`: nothing is skipped; `drop`: the fast go on, the slow take the newest, each skip is counted. */
+        overload: z.enum(OVERLOADS).default("wait"),
       })
       .prefault({}),
+    checkpoint: z
+      .strictObject({
+        /** Training steps between two checkpoints; each epoch ends with one as well. */
+        everySteps: positive.default(200),
+      })
+      .prefault({}),
+    /**
+     * Where actors live: node name, or `label=value`, by actor (`feeder`, `coordinator`, `block-0`, `gradient-0`). What it
+     * leaves out is spread by the nodes' speed, a gradient model beside its block.
+     */
+    placement: z
+      .record(nameSchema, z.string().regex(/^[A-Za-z0-9_-]{1,64}(=[A-Za-z0-9_.-]{1,64})?$/, "must be a node or label=value"))
+      .default({}),
   })
-  .superRefine(({ model, gradients }, context) => {
+  .superRefine(({ model, gradients, flow, placement }, context) => {
+    const sources = [gradients.source, ...Object.values(gradients.boundaries).map(({ source }) => source)];
+    if (flow.overload === "drop" && sources.includes("locked")) {
+      const message = "`drop` needs sources that do not wait: a locked block would wait for a batch that was dropped";
+      context.addIssue({ code: "custom", path: ["flow", "overload"], message, input: flow.overload });
+    }
+    const actors = new Set(["feeder", "coordinator", "block-0"]);
+    model.cuts.forEach((_, index) => actors.add(`block-${index + 1}`).add(`gradient-${index}`));
+    for (const actor of Object.keys(placement)) {
+      if (actors.has(actor)) continue;
+      const message = `must name an actor (${[...actors].join(", ")})`;
+      context.addIssue({ code: "custom", path: ["placement", actor], message, input: actor });
+    }
     for (const name of Object.keys(gradients.boundaries)) {
       if (model.cuts.includes(name)) continue;
       const message = `must name a cut (${model.cuts.join(", ")})`;
@@ -130,6 +201,16 @@ export interface BoundarySpec {
   readonly name: string;
   readonly source: GradientSourceKind;
   readonly gradientModel: GradientModelSpec;
+}
+
+/** Name of the actor of block `index`. */
+export function blockActor(index: number): string {
+  return `block-${index}`;
+}
+
+/** Name of the gradient model of boundary `index`. */
+export function gradientActor(index: number): string {
+  return `gradient-${index}`;
 }
 
 /** The boundaries of a run, first to last. */
