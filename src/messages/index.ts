@@ -24,6 +24,7 @@ export type {
   FeederMark,
   GradientQuality,
   Progress,
+  SourceSwitched,
   StateEntered,
 } from "./control/facts.ts";
 export { errorOf, type Failure, failureOf } from "./control/failure.ts";

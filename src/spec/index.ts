@@ -22,4 +22,5 @@ export {
   type MixedSpec,
   type OptimizerSpec,
   type TrainingSpec,
+  trainingSpecSchema,
 } from "./training-spec.ts";

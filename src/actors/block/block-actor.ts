@@ -4,26 +4,33 @@
  *
  * Exactly once on a lossy bus: activations (and, where the block before is gating, gradients) stay in an outbox until
  * the receiver reports them consumed; a gate at the input takes each sequence once and in order.
+ *
+ * A batch is consumed when its forward is done, of a gating source when its gradient was applied. A gradient that comes
+ * later (`delayed`, `mixed`, a gradient model elsewhere) meets the batch in the compute unit, which keeps a bounded number.
  */
-import type { BlockHandle } from "../../compute/index.ts";
+import type { AutoChoice, AutoPolicy, BlockHandle, UpdateOutcome } from "../../compute/index.ts";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import {
   type Activation,
   encodeActivation,
   encodeGradient,
   type EvaluationMeasured,
+  type Event,
   type Gradient,
   type Header,
+  type Plane,
   type Progress,
   runSubject,
   type TensorCodec,
 } from "../../messages/index.ts";
 import {
   type Actor,
+  createCounters,
   createDropCounters,
   createMailActor,
   createOutbox,
   createSequenceGate,
+  type GapCause,
   type Outbox,
   type PerformOutcome,
   type SequenceGate,
@@ -36,7 +43,10 @@ import {
   MAX_FRAME_BYTES,
   RESEND_AFTER_MS,
 } from "../link/index.ts";
+import { blockActor, gradientActor } from "../../spec/index.ts";
+import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
 import { blockMachine } from "./block-machine.ts";
+import { createStepAccount, type StepAccount } from "./step-account.ts";
 
 export interface BlockActorOptions extends ActorOptions {
   /** Position in the network, 0 for the first. */
@@ -49,19 +59,35 @@ export interface BlockActorOptions extends ActorOptions {
   readonly window: number;
   /** This block's own source makes it wait for each gradient. */
   readonly isGating: boolean;
+  /** The block applies the gradients that come back from the next one. */
+  readonly appliesReturned: boolean;
+  /** Its gradient model is on another node and answers on `syn.<index>`. */
+  readonly isGradientModelElsewhere: boolean;
   /** The block before waits for this block's gradients: they are repeated until they are consumed. */
   readonly isPreviousGating: boolean;
+  /** Senders leave out the old for the new when this block or the next is slower. */
+  readonly isDropping: boolean;
+  /** Training steps between two checkpoints. */
+  readonly saveEverySteps: number;
 }
 
 export interface BlockActorDeps extends ActorDeps {
+  readonly memory: ActorMemory;
   /** Opens the mathematics; called once at the start. */
   readonly openUnit: () => Promise<BlockHandle>;
+  /** Chooses the way to a gradient by the gradient model's quality; of an `auto` boundary only. */
+  readonly policy?: AutoPolicy;
 }
+
+/** Activations under way to a block that is slower, where the old may be left out: one at work and one waiting. */
+const DROPPING_IN_FLIGHT = 2;
 
 interface BatchMail {
   readonly kind: "batch";
   readonly activation: Activation;
   readonly receivedBytes: number;
+  /** Why batches before it were passed over. */
+  readonly gap: GapCause | undefined;
 }
 
 interface GradientMail {
@@ -73,31 +99,41 @@ interface GradientMail {
 type BlockMail = BatchMail | GradientMail;
 
 export function createBlockActor(options: BlockActorOptions, deps: BlockActorDeps): Actor {
-  const { run, id, index, blocks, isGating, isPreviousGating } = options;
-  const { bus, clock, log } = deps;
+  const { run, id, fence, index, blocks, isGating, isPreviousGating, isDropping } = options;
+  const { bus, clock, log, policy } = deps;
   const isFirst = index === 0;
   const isLast = index === blocks - 1;
   const inputSubject = isFirst ? runSubject(run, "batch", "0") : runSubject(run, "act", String(index - 1));
   const outputSubject = runSubject(run, "act", String(index));
   const inputGradientSubject = runSubject(run, "grad", String(index - 1));
-  const outputGradientSubject = runSubject(run, "grad", String(index));
 
   const drops = createDropCounters();
-  const send = createFrameSender({ bus, log });
-  const activations: Outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send });
+  const sent = createCounters<Plane>();
+  const send = createFrameSender({ bus, log, sent });
+  const activations: Outbox = createOutbox(
+    { resendAfterMs: RESEND_AFTER_MS, ...(isDropping ? { inFlight: DROPPING_IN_FLIGHT } : {}) },
+    { clock, send },
+  );
   const gradients: Outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send });
 
   let gate: SequenceGate = createSequenceGate();
   let unit: BlockHandle | undefined;
+  let account: StepAccount = createStepAccount();
   let consumed = 0;
   let version = 0;
-  let step = 0;
+  let retained = 0;
+  let forgotten = 0;
+  let savedAt = 0;
   /** The batch whose gradient the block waits for, from the moment in which its activation may be heard. */
   let awaited: BatchMail | undefined;
   /** That gradient is here and has not had its turn. */
   let isAnswered = false;
   let evaluation: EvaluationMeasured | undefined;
-  let last: { loss?: number; computeMs: number; receivedBytes: number } = { computeMs: 0, receivedBytes: 0 };
+  let last: { loss?: number; computeMs: number; receivedBytes: number; age: number } = {
+    computeMs: 0,
+    receivedBytes: 0,
+    age: 0,
+  };
 
   const opened = (): BlockHandle => {
     if (unit !== undefined) return unit;
@@ -110,17 +146,21 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
     sequence: of.sequence,
     step: of.step,
     version: ownVersion,
-    fence: 0,
+    fence,
   });
 
   const progress = (): Progress => ({
     kind: "Progress",
     consumed,
     applied: version,
-    stalenessSteps: 0,
+    stalenessSteps: last.age,
     computeMs: last.computeMs,
     receivedBytes: last.receivedBytes,
     drops: drops.snapshot(),
+    skipped: account.skipped.snapshot(),
+    pending: retained,
+    sentBytes: sent.snapshot(),
+    step: account.step,
     ...(last.loss === undefined ? {} : { loss: last.loss }),
   });
 
@@ -130,19 +170,34 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       kind: "kn-block",
       description: `block ${index} of ${blocks}`,
       mailboxDepth: 2 * options.window,
-      generation: options.generation,
     },
     { ...deps, drops },
-    ({ mailbox, channel }) => {
+    ({ mailbox, channel, saveSoon }) => {
       const emitProgress = (): void => {
-        channel.emit(progress(), { sequence: consumed, step, version });
+        channel.emit(progress(), { sequence: consumed, step: account.step, version });
       };
 
       /** The batch is done with: everything that waits for this block may go on. */
       const consume = (batch: BatchMail): void => {
         consumed = batch.activation.header.sequence;
-        step = batch.activation.header.step;
         emitProgress();
+        const generation = Math.floor(account.step / options.saveEverySteps) * options.saveEverySteps;
+        if (generation > savedAt) {
+          savedAt = generation;
+          saveSoon(generation);
+        }
+      };
+
+      /** Takes over what an update, or its absence, leads to. */
+      const settle = (ofStep: number, result: UpdateOutcome): void => {
+        if (result.isApplied) {
+          account.apply(ofStep);
+          last = { ...last, age: result.age };
+        }
+        version = result.version;
+        retained = isGating ? 0 : result.retained;
+        if (result.forgotten > forgotten) account.skipped.count("unanswered", result.forgotten - forgotten);
+        forgotten = result.forgotten;
       };
 
       const onActivation = (activation: Activation, receivedBytes: number): void => {
@@ -152,13 +207,12 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           drops.count("overflow");
           return;
         }
-        const skippedBefore = gate.skipped;
-        const verdict = gate.check(sequence);
-        if (gate.skipped > skippedBefore) drops.count("skipped", gate.skipped - skippedBefore);
-        if (verdict === "accept") {
-          mailbox.put({ kind: "batch", activation, receivedBytes });
+        const checked = gate.check(sequence, activation.header.fence);
+        if (checked.verdict === "accept") {
+          mailbox.put({ kind: "batch", activation, receivedBytes, gap: checked.gap });
           return;
         }
+        const { verdict } = checked;
         drops.count(verdict);
         if (verdict === "duplicate") {
           // The sender has not heard of our progress, or a waiting block has not got its gradient.
@@ -168,7 +222,9 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       };
 
       const onGradient = (gradient: Gradient, receivedBytes: number): void => {
-        if (awaited === undefined || gradient.header.sequence !== awaited.activation.header.sequence) {
+        if (!isGating) {
+          if (!mailbox.put({ kind: "gradient", gradient, receivedBytes })) drops.count("overflow");
+        } else if (awaited === undefined || gradient.header.sequence !== awaited.activation.header.sequence) {
           drops.count(gradient.header.sequence <= consumed ? "duplicate" : "late");
         } else if (isAnswered) {
           drops.count("duplicate");
@@ -188,6 +244,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         const { header: of, tensor, labels, phase } = mail.activation;
         // Before the forward: a quick neighbour answers the activation before the call that computed it returns.
         if (isGating) awaited = mail;
+        account.take(of.step, true, mail.gap);
         const { result, computeMs } = await opened().train(
           { step: of.step, input: tensor, labels },
           (output, atVersion) => {
@@ -198,11 +255,13 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
               labels: mail.activation.labels,
               evaluation: 0,
             };
-            activations.post(of.sequence, outputSubject, encodeActivation(activation, options.activationCodec));
+            const frame = encodeActivation(activation, options.activationCodec);
+            activations.post(of.sequence, outputSubject, frame, isDropping);
           },
         );
-        version = result.version;
+        settle(of.step, result);
         last = {
+          ...last,
           computeMs,
           receivedBytes: mail.receivedBytes,
           ...(result.loss === undefined ? {} : { loss: result.loss }),
@@ -218,6 +277,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 
       const evaluate = async (mail: BatchMail): Promise<PerformOutcome> => {
         const { header: of, tensor, labels, phase } = mail.activation;
+        account.take(of.step, false, mail.gap);
         const samples = labels.shape[0] ?? 0;
         const { result, computeMs } = await opened().evaluate(tensor, labels);
         last = { ...last, computeMs, receivedBytes: mail.receivedBytes };
@@ -251,17 +311,39 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           .finally(() => {
             isAnswered = false;
           });
-        version = result.version;
+        settle(of.step, result);
         last = { ...last, computeMs, receivedBytes };
+        if (!result.isApplied && !result.isKept) drops.count("late");
         if (result.inputGradient !== undefined) {
           sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
         }
         const batch = awaited;
         if (batch !== undefined && batch.activation.header.sequence === of.sequence) {
           awaited = undefined;
+          activations.acknowledge(of.sequence); // the gradient is the receipt
           consume(batch);
+        } else if (!isGating) {
+          emitProgress();
         }
         return { isAwaiting: awaited !== undefined };
+      };
+
+      /** Forgets what the next block has consumed; of a batch whose gradient is awaited only the gradient counts. */
+      const onNextProgress = ({ fact }: Event): void => {
+        if (fact.kind !== "Progress") return;
+        const limit = awaited === undefined ? Infinity : awaited.activation.header.sequence - 1;
+        activations.acknowledge(Math.min(fact.consumed, limit));
+      };
+
+      /** Changes the way to a gradient when the gradient model has become good or bad enough. */
+      const onModelProgress = async ({ header: of, fact }: Event): Promise<void> => {
+        if (fact.kind !== "Progress" || fact.quality === undefined) return;
+        const { cosine, updates } = fact.quality;
+        const change = policy?.observe({ step: of.step, cosine, updates });
+        if (change === undefined) return;
+        await opened().use(change.to);
+        log.info({ actor: id, ...change }, "gradient source switched");
+        channel.emit({ kind: "SourceSwitched", ...change }, { sequence: consumed, step: account.step, version });
       };
 
       const receive = createFrameReceiver(
@@ -273,11 +355,17 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         machine: blockMachine,
         endpoints: [
           { name: "activation", subject: inputSubject, handler: receive },
-          ...(isGating ? [{ name: "gradient", subject: outputGradientSubject, handler: receive }] : []),
+          ...(options.appliesReturned
+            ? [{ name: "gradient", subject: runSubject(run, "grad", String(index)), handler: receive }]
+            : []),
+          ...(options.isGradientModelElsewhere
+            ? [{ name: "synthetic", subject: runSubject(run, "syn", String(index)), handler: receive }]
+            : []),
         ],
         watches: [
-          ...(isLast ? [] : [{ actor: `block-${index + 1}`, listener: acknowledging(activations) }]),
-          ...(isPreviousGating ? [{ actor: `block-${index - 1}`, listener: acknowledging(gradients) }] : []),
+          ...(isLast ? [] : [{ actor: blockActor(index + 1), listener: onNextProgress }]),
+          ...(isPreviousGating ? [{ actor: blockActor(index - 1), listener: acknowledging(gradients) }] : []),
+          ...(policy === undefined ? [] : [{ actor: gradientActor(index), listener: onModelProgress }]),
         ],
         async open(saved) {
           unit = await deps.openUnit();
@@ -285,10 +373,18 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             const { metadata, tensors } = saved;
             version = Number(metadata.version);
             consumed = Number(metadata.consumed);
-            step = Number(metadata.step);
+            account = createStepAccount(metadata);
+            // What was pending when this was saved is not part of it: its gradient meets nothing now.
+            const lost = Number(metadata.pending);
+            if (lost > 0) account.skipped.count("unanswered", lost);
+            savedAt = account.step;
             await unit.restore({ version, tensors });
+            if (metadata.source !== undefined) {
+              policy?.resume(metadata.source as AutoChoice);
+              await unit.use(metadata.source as AutoChoice);
+            }
           }
-          gate = createSequenceGate({ start: consumed, isRejoining: options.isRejoining ?? false });
+          gate = createSequenceGate({ start: consumed, takesGaps: isDropping && !isFirst });
         },
         perform: async (mail) => {
           try {
@@ -296,19 +392,36 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             return mail.activation.phase === "train" ? await train(mail) : await evaluate(mail);
           } catch (error) {
             if (isKnowledgeNetError(error, "KN_NUMERIC")) drops.count("non-finite");
+            else if (mail.kind === "batch" && mail.activation.phase === "train") account.skipped.count("refused");
             if (mail.kind === "batch") awaited = undefined; // nothing is kept that a gradient could be applied to
             throw error;
           }
         },
         async snapshot() {
           const { tensors } = await opened().snapshot();
-          const metadata = { actor: id, version: String(version), consumed: String(consumed), step: String(step) };
-          return { metadata, tensors };
+          return {
+            metadata: {
+              actor: id,
+              version: String(version),
+              consumed: String(consumed),
+              pending: String(retained),
+              ...account.save(),
+              ...(policy === undefined ? {} : { source: policy.current }),
+            },
+            tensors,
+          };
         },
         isAwaiting: () => awaited !== undefined,
         async close() {
           activations.close();
           gradients.close();
+          // What is still pending will not be answered any more: the account closes with nothing open.
+          const given = await unit?.forget().catch(() => 0);
+          if (given !== undefined && given > 0) {
+            account.skipped.count("unanswered", given);
+            retained = 0;
+            emitProgress();
+          }
           await unit?.dispose();
         },
         progress,
@@ -324,9 +437,9 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 }
 
 /** Forgets what the receiver has consumed. */
-function acknowledging(outbox: Outbox): (event: { fact: { kind: string; consumed?: number } }) => void {
+function acknowledging(outbox: Outbox): (event: Event) => void {
   return ({ fact }) => {
-    if (fact.kind === "Progress" && fact.consumed !== undefined) outbox.acknowledge(fact.consumed);
+    if (fact.kind === "Progress") outbox.acknowledge(fact.consumed);
   };
 }
 

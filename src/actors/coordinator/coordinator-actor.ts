@@ -1,11 +1,21 @@
 /**
- * The coordinator of one run: waits for the actors, has the feeder begin, saves everybody at each mark, and keeps the
- * run's record. It sees actors only through the bus.
+ * The coordinator of one run: waits for the actors, has the feeder begin, saves everybody at each mark, declares complete
+ * what all have saved on their own in between, and keeps the run's record. It sees actors only through the bus, and one
+ * that takes over in mid-run goes on from the record of the one before.
  */
 import { fromPromise } from "xstate";
 import { KnowledgeNetError } from "../../errors/index.ts";
-import type { CommandReply, Event, EvaluationMeasured, FeederMark, Progress } from "../../messages/index.ts";
-import { createControlChannel, hostMachine } from "../../runtime/actor/index.ts";
+import {
+  type Command,
+  type CommandReply,
+  errorOf,
+  type Event,
+  type EvaluationMeasured,
+  type FeederMark,
+  type Progress,
+} from "../../messages/index.ts";
+import { createControlChannel, hostMachine, orderPatiently } from "../../runtime/actor/index.ts";
+import type { Checkpoints } from "../../runtime/checkpoint/index.ts";
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
 import type { ActorDeps, ActorOptions } from "../link/index.ts";
 import { coordinatorMachine, type RunOutcome } from "./coordinator-machine.ts";
@@ -18,6 +28,14 @@ export interface CoordinatorOptions extends ActorOptions {
   readonly readyDeadlineMs: number;
   /** How long a stop waits for what is under way, ms. */
   readonly stopDeadlineMs: number;
+  /** Timeline of the checkpoints. */
+  readonly timeline: number;
+  /** Where the run stands already: from a checkpoint, or from a coordinator before. */
+  readonly record?: RunRecord;
+}
+
+export interface CoordinatorDeps extends ActorDeps {
+  readonly checkpoints: Checkpoints;
 }
 
 /** One evaluation, complete. */
@@ -30,9 +48,19 @@ export interface EvaluationRecord {
   readonly loss: number;
 }
 
+/** A boundary whose source is `auto` changed its way. */
+export interface SwitchRecord {
+  readonly actor: string;
+  readonly step: number;
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+}
+
 /** What the run has shown so far. */
 export interface RunRecord {
   readonly evaluations: readonly EvaluationRecord[];
+  readonly switches: readonly SwitchRecord[];
   /** Last progress of each actor, by id. */
   readonly progress: Readonly<Record<string, Progress>>;
   /** Epochs finished. */
@@ -47,6 +75,8 @@ export interface Coordinator {
   readonly id: string;
   readonly state: string;
   readonly record: RunRecord;
+  /** Training steps published so far. */
+  readonly published: number;
   /** Resolves when the run has ended. Never rejects. */
   readonly ended: Promise<{ readonly outcome: RunOutcome; readonly error?: Error }>;
   start(): Promise<void>;
@@ -54,21 +84,24 @@ export interface Coordinator {
   requestStop(): void;
   /** An actor has failed for good. */
   reportFailure(error: Error): void;
+  /** Lets go of the run without a word to anybody: another coordinator goes on. */
+  abandon(): void;
 }
 
-/** Pause between two tries to reach an actor, ms. */
-const RETRY_MS = 100;
-
-export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps): Coordinator {
-  const { run, id, feeder, blocks, gradientModels } = options;
+export function createCoordinator(options: CoordinatorOptions, deps: CoordinatorDeps): Coordinator {
+  const { run, id, fence, feeder, blocks, gradientModels, timeline } = options;
   const { bus, clock, log, checkpoints } = deps;
-  const channel = createControlChannel({ run, actor: id }, { bus, log });
-  const stateful = [feeder, ...blocks, ...gradientModels];
-  const evaluations = new Map<number, EvaluationRecord>();
-  const progress: Record<string, Progress> = {};
-  let generation = options.generation ?? 0;
-  let epochs = 0;
-  let step = 0;
+  const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
+  const stateful = [...blocks, ...gradientModels];
+  const evaluations = new Map((options.record?.evaluations ?? []).map((record) => [record.evaluation, record]));
+  const switches: SwitchRecord[] = [...(options.record?.switches ?? [])];
+  const progress: Record<string, Progress> = { ...options.record?.progress };
+  /** Digests of what actors have saved on their own, by generation, until all have. */
+  const collected = new Map<number, Map<string, { readonly digest: string; readonly sequence: number }>>();
+  let generation = options.record?.generation ?? 0;
+  let epochs = options.record?.epochs ?? 0;
+  let step = options.record?.step ?? 0;
+  let published = step;
   let marked: FeederMark["mark"] | undefined;
   let markedSequence = 0;
   let markedStep = 0;
@@ -90,46 +123,64 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
     switch (fact.kind) {
       case "Progress":
         progress[header.sender] = fact;
+        if (header.sender === blocks[0]) published = Math.max(published, header.step);
         return;
       case "EvaluationMeasured":
         measure(fact, header.step);
         return;
       case "FeederMark":
-        // The feeder repeats its mark until it is told to go on; one that was acted on is not acted on again.
-        if (fact.mark === "evaluation-published" || (fact.mark === marked && header.sequence === markedSequence))
+        if (fact.mark === "evaluation-published") return;
+        if (fact.mark === marked && header.sequence === markedSequence) {
+          // It repeats its mark until it is told to go on, and that may be lost; the mark itself was dealt with.
+          host.send({ type: "FeederHolds" });
           return;
+        }
         marked = fact.mark;
         markedSequence = header.sequence;
         markedStep = header.step;
         epochs = fact.epoch;
         host.send({ type: "MarkReached", mark: fact.mark });
         return;
-      case "Failure":
       case "StateEntered":
+        if (header.sender === feeder && fact.state === "holding") host.send({ type: "FeederHolds" });
+        return;
       case "CheckpointSaved":
-        return; // for watchers
+        collect(header.sender, header.step, { digest: fact.digest, sequence: header.sequence });
+        return;
+      case "SourceSwitched": {
+        const { from, to, reason } = fact;
+        switches.push({ actor: header.sender, step: header.step, from, to, reason });
+        return;
+      }
+      case "Failure":
+        // What a supervisor here decides on is for watchers; what none can mend ends the run.
+        if (fact.directive === "escalate") host.send({ type: "ActorFailed", error: errorOf(fact) });
+        return;
     }
   };
 
-  /** Asks until there is an answer: an actor may still be starting, or the connection coming back. */
-  const persist = async (
-    actor: string,
-    command: Parameters<typeof channel.order>[1],
-    signal: AbortSignal,
-  ): Promise<CommandReply> => {
-    const deadline = clock.now() + options.readyDeadlineMs;
-    for (;;) {
-      try {
-        return await channel.order(actor, command, { signal });
-      } catch (error) {
-        signal.throwIfAborted();
-        const mayRetry =
-          error instanceof KnowledgeNetError && error.code === "KN_UNAVAILABLE" && clock.now() < deadline;
-        if (!mayRetry) throw error;
-        await clock.sleep(RETRY_MS, signal);
-      }
-    }
+  const commit = async (of: number, sequence: number, digests: Readonly<Record<string, string>>): Promise<void> => {
+    await checkpoints.commit({ timeline, generation: of, sequence, step: of, epoch: epochs, actors: digests });
+    generation = of;
+    step = of;
+    for (const older of collected.keys()) if (older <= of) collected.delete(older);
   };
+
+  /** Notes what an actor saved by itself; a generation that all have saved is declared complete. */
+  const collect = (actor: string, of: number, saved: { readonly digest: string; readonly sequence: number }): void => {
+    if (of <= generation || !stateful.includes(actor) || host.state === "saving") return;
+    const known = collected.get(of) ?? new Map<string, typeof saved>();
+    collected.set(of, known.set(actor, saved));
+    const [first = ""] = blocks;
+    if (known.size < stateful.length) return;
+    const digests = Object.fromEntries([...known].map(([name, { digest }]) => [name, digest]));
+    commit(of, known.get(first)?.sequence ?? 0, digests).catch((error: unknown) => {
+      log.warn({ actor: id, generation: of, err: error }, "checkpoint not declared complete; the next one will be");
+    });
+  };
+
+  const persist = (actor: string, command: Command, signal: AbortSignal): Promise<CommandReply> =>
+    orderPatiently(channel, actor, command, { clock, deadlineMs: clock.now() + options.readyDeadlineMs, signal });
 
   const report = async (actor: string, signal: AbortSignal): Promise<void> => {
     const state = await persist(actor, { kind: "ReportState" }, signal);
@@ -139,11 +190,12 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
   };
 
   const saveAll = async (signal: AbortSignal): Promise<void> => {
+    const [at, sequence] = [markedStep, markedSequence];
     await Promise.all(stateful.map((actor) => report(actor, signal)));
-    const next = generation + 1;
+    if (at === 0) return; // nothing was learnt yet
     const saved = await Promise.all(
       stateful.map(async (actor) => {
-        const reply = await persist(actor, { kind: "SaveCheckpoint", generation: next }, signal);
+        const reply = await persist(actor, { kind: "SaveCheckpoint", generation: at }, signal);
         if (reply.kind === "CheckpointSaved") return [actor, reply.digest] as const;
         throw new KnowledgeNetError("KN_INVARIANT", {
           attempt: `save ${actor}`,
@@ -152,21 +204,13 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
         });
       }),
     );
-    await checkpoints.commit({
-      generation: next,
-      sequence: markedSequence,
-      step: markedStep,
-      epoch: epochs,
-      actors: Object.fromEntries(saved),
-    });
-    generation = next;
-    step = markedStep;
+    await commit(at, sequence, Object.fromEntries(saved));
   };
 
   const machine = coordinatorMachine.provide({
     actors: {
       awaitActors: fromPromise(async ({ signal }) => {
-        await Promise.all(stateful.map((actor) => report(actor, signal)));
+        await Promise.all([feeder, ...stateful].map((actor) => report(actor, signal)));
       }),
       startFeeding: fromPromise(async ({ signal }) => {
         await persist(feeder, { kind: "StartFeeding" }, signal);
@@ -201,9 +245,19 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
     get state() {
       return host.state;
     },
+    get published() {
+      return published;
+    },
     get record() {
       const ordered = [...evaluations.values()].sort((a, b) => a.evaluation - b.evaluation);
-      return { evaluations: ordered, progress: { ...progress }, epochs, step, generation };
+      return {
+        evaluations: ordered,
+        switches: [...switches],
+        progress: { ...progress },
+        epochs,
+        step,
+        generation,
+      };
     },
     ended,
     async start() {
@@ -212,7 +266,7 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
         name: "kn-coordinator",
         version: options.softwareVersion,
         description: "coordinates one run",
-        metadata: { run, actor: id, ...options.metadata },
+        metadata: { run, actor: id, fence: String(fence), ...options.metadata },
         endpoints: [],
         stats: () => ({ state: host.state, generation, epochs, step }),
       });
@@ -223,6 +277,9 @@ export function createCoordinator(options: CoordinatorOptions, deps: ActorDeps):
     },
     reportFailure(error) {
       host.send({ type: "ActorFailed", error });
+    },
+    abandon() {
+      host.send({ type: "Abandoned" });
     },
   };
 }

@@ -5,14 +5,15 @@
  * preparing --all actors answer--> feeding
  * feeding   --mark epoch-ended--> saving     --mark finished--> saving (last)
  *           --StopRequested--> pausing
+ *           --FeederHolds--> feeding (it is told to begin once more: it is new, or has not heard)
  * pausing   --any mark--> saving             --deadline--> stopped (the checkpoint before stands)
  * saving    --done--> feeding, or completed after the last mark, or stopped when asked to
- * ActorFailed, anywhere, or an error --> failed
+ * ActorFailed, anywhere, or an error --> failed;  Abandoned, anywhere --> abandoned (another coordinator goes on)
  * ```
  */
 import { assign, fromPromise, setup } from "xstate";
 
-export type RunOutcome = "completed" | "stopped" | "failed";
+export type RunOutcome = "completed" | "stopped" | "failed" | "abandoned";
 
 export interface CoordinatorContext {
   readonly isLast: boolean;
@@ -24,7 +25,10 @@ export interface CoordinatorContext {
 export type CoordinatorEvent =
   | { readonly type: "MarkReached"; readonly mark: "epoch-ended" | "paused" | "finished" }
   | { readonly type: "StopRequested" }
-  | { readonly type: "ActorFailed"; readonly error: Error };
+  /** The feeder waits to be told to begin, or holds at a mark that was dealt with. */
+  | { readonly type: "FeederHolds" }
+  | { readonly type: "ActorFailed"; readonly error: Error }
+  | { readonly type: "Abandoned" };
 
 export interface CoordinatorInput {
   /** How long a stop waits for what is under way, ms. */
@@ -65,6 +69,7 @@ export const coordinatorMachine = setup({
   on: {
     ActorFailed: { target: ".failed", actions: assign({ error: ({ event }) => event.error }) },
     StopRequested: { actions: assign({ isStopping: true }) },
+    Abandoned: ".abandoned",
   },
   states: {
     preparing: {
@@ -88,6 +93,7 @@ export const coordinatorMachine = setup({
           },
           { guard: ({ event }) => event.mark === "epoch-ended", target: "saving" },
         ],
+        FeederHolds: { target: "feeding", reenter: true },
         StopRequested: { target: "pausing", actions: assign({ isStopping: true }) },
       },
     },
@@ -115,6 +121,7 @@ export const coordinatorMachine = setup({
     completed: { type: "final" },
     stopped: { type: "final" },
     failed: { type: "final" },
+    abandoned: { type: "final" },
   },
   output: ({ context }) => (context.error === undefined ? {} : { error: context.error }),
 });

@@ -1,18 +1,21 @@
 /**
- * The feeder: publishes batches to the first block, as many as the slowest block's credit allows, and keeps what is not
- * consumed to send it again. Holds still at the end of each epoch until it is told to go on, so that checkpoints of all
- * actors belong together.
+ * The feeder: publishes batches to the first block, as many as the slowest block's credit allows (`overload: drop`: the
+ * first block's; evaluation always the slowest's), and keeps what is not consumed to send it again. Holds still at the
+ * end of each epoch until it is told to go on, so that checkpoints of all actors belong together.
+ *
+ * It has no state of its own: where it stands is what the first block has consumed, which it asks for when it starts.
  */
 import { fromPromise } from "xstate";
 import type { TimerHandle } from "../../runtime/clock/index.ts";
 import type { Dataset } from "../../data/index.ts";
-import { encodeActivation, type Event, type Progress, runSubject } from "../../messages/index.ts";
+import { encodeActivation, type Event, type Plane, type Progress, runSubject } from "../../messages/index.ts";
 import {
   type Actor,
   createControlChannel,
-  createDropCounters,
+  createCounters,
   createOutbox,
   hostMachine,
+  orderPatiently,
   refuseCommand,
 } from "../../runtime/actor/index.ts";
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
@@ -26,6 +29,10 @@ export interface FeederActorOptions extends ActorOptions {
   readonly blocks: readonly string[];
   /** Batches between the feeder and the slowest block. */
   readonly window: number;
+  /** Training batches go at the first block's pace; slower ones leave out the old for the new. */
+  readonly isDropping: boolean;
+  /** How long the blocks may take to say where they stand, ms. */
+  readonly readyDeadlineMs: number;
 }
 
 export interface FeederActorDeps extends ActorDeps {
@@ -34,13 +41,13 @@ export interface FeederActorDeps extends ActorDeps {
 }
 
 export function createFeederActor(options: FeederActorOptions, deps: FeederActorDeps): Actor {
-  const { run, id, blocks, window } = options;
-  const { bus, clock, log, checkpoints, dataset, plan } = deps;
-  const channel = createControlChannel({ run, actor: id }, { bus, log });
-  const outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send: createFrameSender({ bus, log }) });
-  const drops = createDropCounters();
+  const { run, id, fence, blocks, window, isDropping } = options;
+  const { bus, clock, log, dataset, plan } = deps;
+  const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
+  const sent = createCounters<Plane>();
+  const outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send: createFrameSender({ bus, log, sent }) });
   const consumed = new Map(blocks.map((block) => [block, 0]));
-  const [firstBlock] = blocks;
+  const [firstBlock = ""] = blocks;
   let published = 0;
   let step = 0;
   let epochs = 0;
@@ -52,6 +59,11 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   let forgetReconnect: () => void = () => undefined;
 
   const slowest = (): number => Math.min(...consumed.values());
+  /** How far the next item may be ahead of `credit`. */
+  const credit = (): number =>
+    isDropping && published < plan.totalItems && plan.itemAt(published + 1).phase === "train"
+      ? (consumed.get(firstBlock) ?? 0)
+      : slowest();
   const isDrained = (): boolean => slowest() >= published;
 
   const progress = (): Progress => ({
@@ -61,7 +73,11 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     stalenessSteps: 0,
     computeMs: 0,
     receivedBytes: 0,
-    drops: drops.snapshot(),
+    drops: {},
+    skipped: {},
+    pending: 0,
+    sentBytes: sent.snapshot(),
+    step,
   });
 
   const publishNext = (): void => {
@@ -79,7 +95,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   };
 
   const publish = (): void => {
-    while (published - slowest() < window) {
+    while (published - credit() < window) {
       const isEpochPublished =
         published > 0 && published % plan.itemsPerEpoch === 0 && published / plan.itemsPerEpoch > epochs;
       if (isEpochPublished) {
@@ -97,10 +113,11 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   const onProgress = ({ header, fact }: Event): void => {
     const known = consumed.get(header.sender);
     if (fact.kind !== "Progress" || known === undefined || fact.consumed <= known) return;
-    const before = slowest();
+    const before = Math.max(slowest(), credit());
+    const wasDrained = isDrained();
     consumed.set(header.sender, fact.consumed);
     if (header.sender === firstBlock) outbox.acknowledge(fact.consumed);
-    if (slowest() > before) host.send({ type: "Credit", isDrained: isDrained() });
+    if (Math.max(slowest(), credit()) > before || isDrained() !== wasDrained) host.send({ type: "Credit", isDrained: isDrained() });
   };
 
   const commands = channel.commands(async (command) => {
@@ -114,11 +131,6 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
         return { kind: "Done" };
       case "ReportState":
         return { kind: "ActorState", state: host.state, progress: progress() };
-      case "SaveCheckpoint": {
-        const metadata = { actor: id, published: String(published), step: String(step), epochs: String(epochs) };
-        const info = await checkpoints.save(id, command.generation, { metadata, tensors: {} });
-        return { kind: "CheckpointSaved", ...info };
-      }
       case "StopActor":
         host.send({ type: "Stop" });
         return { kind: "Done" };
@@ -127,20 +139,24 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     }
   });
 
-  const open = async (): Promise<void> => {
-    if (options.generation !== undefined) {
-      const { metadata } = await checkpoints.load(id, options.generation);
-      published = Number(metadata.published);
-      step = Number(metadata.step);
-      epochs = Number(metadata.epochs);
-      for (const block of blocks) consumed.set(block, published);
-    }
+  const open = async (signal: AbortSignal): Promise<void> => {
     for (const block of blocks) subscriptions.push(channel.watch(block, onProgress));
+    const deadlineMs = clock.now() + options.readyDeadlineMs;
+    await Promise.all(
+      blocks.map(async (block) => {
+        const state = await orderPatiently(channel, block, { kind: "ReportState" }, { clock, deadlineMs, signal });
+        if (state.kind === "ActorState") consumed.set(block, Math.max(consumed.get(block) ?? 0, state.progress.consumed));
+      }),
+    );
+    published = consumed.get(firstBlock) ?? 0;
+    step = published === 0 ? 0 : plan.itemAt(published).step;
+    // At the end of an epoch it says so once more: its predecessor may not have been heard.
+    epochs = Math.max(0, Math.ceil(published / plan.itemsPerEpoch) - 1);
     service = await bus.service({
       name: "kn-feeder",
       version: options.softwareVersion,
       description: `feeds ${dataset.name}`,
-      metadata: { run, actor: id, ...options.metadata },
+      metadata: { run, actor: id, fence: String(fence), ...options.metadata },
       endpoints: [commands],
       stats: () => ({ state: host.state, published, ...progress() }),
     });
@@ -152,8 +168,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
 
   const close = async (): Promise<void> => {
     forgetReconnect();
-    announced = undefined;
-    announce();
+    if (repeating !== undefined) clock.clearTimeout(repeating);
     outbox.close();
     for (const subscription of subscriptions) subscription.unsubscribe();
     await service?.stop();
@@ -163,9 +178,14 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   const announce = (): void => {
     if (repeating !== undefined) clock.clearTimeout(repeating);
     repeating = undefined;
-    if (announced === undefined) return;
-    const fact = { kind: "FeederMark", mark: announced, epoch: epochs, evaluation: 0 } as const;
-    channel.emit(fact, { sequence: published, step, version: 0 });
+    if (announced !== undefined) {
+      const fact = { kind: "FeederMark", mark: announced, epoch: epochs, evaluation: 0 } as const;
+      channel.emit(fact, { sequence: published, step, version: 0 });
+    } else if (host.state === "holding") {
+      channel.emit({ kind: "StateEntered", state: "holding" }); // until somebody has it begin
+    } else {
+      return;
+    }
     repeating = clock.setTimeout(announce, RESEND_AFTER_MS);
   };
 
@@ -181,7 +201,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   };
 
   const machine = feederMachine.provide({
-    actors: { open: fromPromise(open), close: fromPromise(close) },
+    actors: { open: fromPromise(({ signal }) => open(signal)), close: fromPromise(close) },
     actions: {
       publish: () => {
         later(() => {
@@ -203,7 +223,8 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   const host = hostMachine(machine, undefined as never, {
     clock,
     onState: (state) => {
-      channel.emit({ kind: "StateEntered", state });
+      if (state === "holding") later(announce);
+      else channel.emit({ kind: "StateEntered", state });
     },
   });
 

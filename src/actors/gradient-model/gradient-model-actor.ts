@@ -1,13 +1,31 @@
 /**
  * The gradient model of one boundary: hears the gradients that come back from the next block and teaches M with them.
  * Beside its block it shares the block's compute worker, where the block asks it without a message; its predictions
- * wait there for the gradient that judges them.
+ * wait there for the gradient that judges them. On another node it hears the block's activations as well, and publishes
+ * what it predicts on `syn.<boundary>`; nobody waits for it, and what is lost is not repeated.
  */
 import type { GradientModelHandle } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
-import { type Gradient, type GradientQuality, type Progress, runSubject } from "../../messages/index.ts";
-import { type Actor, createDropCounters, createMailActor } from "../../runtime/actor/index.ts";
-import { type ActorDeps, type ActorOptions, createFrameReceiver, MAX_FRAME_BYTES } from "../link/index.ts";
+import {
+  type Activation,
+  encodeGradient,
+  type Gradient,
+  type GradientQuality,
+  type Plane,
+  type Progress,
+  runSubject,
+  type TensorCodec,
+} from "../../messages/index.ts";
+import { type Actor, createCounters, createDropCounters, createMailActor } from "../../runtime/actor/index.ts";
+import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
+import { blockActor } from "../../spec/index.ts";
+import {
+  type ActorDeps,
+  type ActorOptions,
+  createFrameReceiver,
+  createFrameSender,
+  MAX_FRAME_BYTES,
+} from "../link/index.ts";
 import { gradientModelMachine } from "./gradient-model-machine.ts";
 
 export interface GradientModelActorOptions extends ActorOptions {
@@ -17,11 +35,23 @@ export interface GradientModelActorOptions extends ActorOptions {
   readonly learnEvery: number;
   /** Predictions kept for learning: the depth of the mailbox. */
   readonly retain: number;
+  /** It is not in its block's worker: it hears activations and publishes predictions. */
+  readonly isElsewhere: boolean;
+  readonly gradientCodec: TensorCodec;
+  /** Training steps between two checkpoints. */
+  readonly saveEverySteps: number;
 }
 
 export interface GradientModelActorDeps extends ActorDeps {
+  readonly memory: ActorMemory;
   /** Opens M; called once at the start. */
   readonly openUnit: () => Promise<GradientModelHandle>;
+}
+
+interface BatchMail {
+  readonly kind: "batch";
+  readonly activation: Activation;
+  readonly receivedBytes: number;
 }
 
 interface GradientMail {
@@ -31,13 +61,17 @@ interface GradientMail {
 }
 
 export function createGradientModelActor(options: GradientModelActorOptions, deps: GradientModelActorDeps): Actor {
-  const { run, id, boundary, learnEvery, retain } = options;
-  const { log } = deps;
+  const { run, id, fence, boundary, learnEvery, retain, isElsewhere, saveEverySteps } = options;
+  const { bus, log } = deps;
   const drops = createDropCounters();
+  const sent = createCounters<Plane>();
+  const send = createFrameSender({ bus, log, sent });
   let unit: GradientModelHandle | undefined;
   let updates = 0;
   let learntStep = 0;
   let blockStep = 0;
+  let predictedStep = 0;
+  let savedAt = 0;
   let quality: GradientQuality | undefined;
   let last = { computeMs: 0, receivedBytes: 0 };
 
@@ -54,19 +88,22 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
     computeMs: last.computeMs,
     receivedBytes: last.receivedBytes,
     drops: drops.snapshot(),
+    skipped: {},
+    pending: 0,
+    sentBytes: sent.snapshot(),
+    step: learntStep,
     ...(quality === undefined ? {} : { quality }),
   });
 
-  return createMailActor<GradientMail>(
+  return createMailActor<BatchMail | GradientMail>(
     {
       ...options,
       kind: "kn-gradient",
       description: `gradient model of boundary ${boundary}`,
       mailboxDepth: retain,
-      generation: options.generation,
     },
     { ...deps, drops },
-    ({ mailbox, channel }) => {
+    ({ mailbox, channel, saveSoon }) => {
       const onGradient = (gradient: Gradient, receivedBytes: number): void => {
         const { step } = gradient.header;
         if (step <= learntStep) drops.count("duplicate");
@@ -75,20 +112,51 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
         }
       };
 
+      const onActivation = (activation: Activation, receivedBytes: number): void => {
+        const { step } = activation.header;
+        if (activation.phase === "evaluate") return;
+        if (step <= predictedStep) drops.count("duplicate");
+        else if (mailbox.put({ kind: "batch", activation, receivedBytes })) predictedStep = step;
+        else drops.count("overflow");
+      };
+
+      /** A block that repeats a step after its own restart asks anew. */
+      const onBlockProgress = (step: number): void => {
+        if (step < predictedStep - retain) predictedStep = step;
+        blockStep = Math.max(blockStep, step);
+        const generation = Math.floor(step / saveEverySteps) * saveEverySteps;
+        if (generation <= savedAt) return;
+        savedAt = generation;
+        saveSoon(generation);
+      };
+
+      const predict = async ({ activation, receivedBytes }: BatchMail): Promise<void> => {
+        const { header: of, tensor, labels } = activation;
+        const { result, computeMs } = await opened().predict(of.step, tensor, labels);
+        last = { computeMs, receivedBytes };
+        const header = { ...of, sender: id, version: updates, fence };
+        const frame = encodeGradient({ header, origin: "synthetic", tensor: result }, options.gradientCodec);
+        send(runSubject(run, "syn", String(boundary)), frame);
+      };
+
+      const receive = createFrameReceiver(
+        { run, maxFrameBytes: MAX_FRAME_BYTES },
+        { drops, log, onGradient, ...(isElsewhere ? { onActivation } : {}) },
+      );
+
       return {
         machine: gradientModelMachine,
         endpoints: [
-          {
-            name: "gradient",
-            subject: runSubject(run, "grad", String(boundary)),
-            handler: createFrameReceiver({ run, maxFrameBytes: MAX_FRAME_BYTES }, { drops, log, onGradient }),
-          },
+          { name: "gradient", subject: runSubject(run, "grad", String(boundary)), handler: receive },
+          ...(isElsewhere
+            ? [{ name: "activation", subject: runSubject(run, "act", String(boundary)), handler: receive }]
+            : []),
         ],
         watches: [
           {
-            actor: `block-${boundary}`,
+            actor: blockActor(boundary),
             listener: ({ header, fact }) => {
-              if (fact.kind === "Progress") blockStep = Math.max(blockStep, header.step);
+              if (fact.kind === "Progress") onBlockProgress(header.step);
             },
           },
         ],
@@ -97,9 +165,16 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
           if (saved === undefined) return;
           updates = Number(saved.metadata.version);
           learntStep = Number(saved.metadata.step);
+          predictedStep = learntStep;
+          savedAt = learntStep;
           await unit.restore({ version: updates, tensors: saved.tensors });
         },
-        async perform({ gradient, receivedBytes }) {
+        async perform(mail) {
+          if (mail.kind === "batch") {
+            await predict(mail);
+            return { isAwaiting: false };
+          }
+          const { gradient, receivedBytes } = mail;
           const { step, sequence } = gradient.header;
           const { result, computeMs } = await opened().learn(step, gradient.tensor);
           last = { computeMs, receivedBytes };

@@ -4,6 +4,7 @@
  */
 import { mailMachine } from "../../runtime/actor/index.ts";
 
-const IDLE_MAIL = ["save", "gradient"] as const;
+/** A prediction before a lesson: the block may be about to give its batch up. */
+const IDLE_MAIL = ["save", "batch", "gradient"] as const;
 
 export const gradientModelMachine = mailMachine({ id: "gradient-model", idleMail: IDLE_MAIL, awaitingMail: IDLE_MAIL });

@@ -1,6 +1,5 @@
 /** What every kind of actor is given. */
 import type { Bus } from "../../runtime/bus/index.ts";
-import type { Checkpoints } from "../../runtime/checkpoint/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 
@@ -8,7 +7,6 @@ export interface ActorDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly checkpoints: Checkpoints;
 }
 
 /** What every kind of actor is told. */
@@ -17,10 +15,8 @@ export interface ActorOptions {
   readonly run: string;
   /** Name of the actor, unique in the run. */
   readonly id: string;
-  /** Generation to restore from; undefined for a fresh start. */
-  readonly generation?: number;
-  /** True when the actor comes back after a failure while the others went on. @default false */
-  readonly isRejoining?: boolean;
+  /** Fence of its lease, higher for each incarnation; 0 where nobody else could take its place. */
+  readonly fence: number;
   /** Version of the software, for `nats service info`. */
   readonly softwareVersion: string;
   /** Facts shown by `nats service info`, besides run and actor. */

@@ -7,7 +7,7 @@ import {
   type Gradient,
   type TensorView,
 } from "../../messages/index.ts";
-import type { DropCounters } from "../../runtime/actor/index.ts";
+import { createFenceGuard, type DropCounters } from "../../runtime/actor/index.ts";
 import type { BusHandler } from "../../runtime/bus/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 
@@ -31,6 +31,8 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
   const { drops, log, onActivation, onGradient } = deps;
   const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
 
+  const guard = createFenceGuard();
+
   const accept = (data: Uint8Array): void => {
     const frame = decodeFrame(data, { maxBytes: maxFrameBytes });
     if (frame.kind === "chunk") {
@@ -41,6 +43,8 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
     const { header } = frame.kind === "activation" ? frame.activation : frame.gradient;
     if (header.run !== run) {
       drops.count("unexpected");
+    } else if (!guard.admit(header.sender, header.fence)) {
+      drops.count("fenced");
     } else if (frame.kind === "activation" && onActivation !== undefined) {
       const { activation } = frame;
       onActivation(

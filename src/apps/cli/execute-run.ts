@@ -12,7 +12,8 @@ import { openDataset } from "../run/open-dataset.ts";
 import { resultsOf, type RunResults } from "../run/results.ts";
 import { type RunFolder, writeJson } from "../run/run-folder.ts";
 import { createRunMonitor } from "../run/run-monitor.ts";
-import { CHECKPOINT_BUCKETS, createTrainingRun } from "../run/training-run.ts";
+import { CHECKPOINT_BUCKETS } from "../run/compose-actors.ts";
+import { createTrainingRun } from "../run/training-run.ts";
 import { EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, exitCodeOf } from "./exit-codes.ts";
 import { openRunLog } from "./run-log.ts";
 import { resultsTable } from "./results-table.ts";
@@ -148,7 +149,7 @@ export async function executeRun(
   }
 }
 
-function chooseView(
+export function chooseView(
   { json }: ExecuteOptions,
   { terminal, clock }: ExecuteDeps,
   totalSteps: number,
@@ -159,14 +160,14 @@ function chooseView(
   return terminal.isInteractive ? liveView(options) : lineView(options, LINE_EVERY_MS, () => clock.now());
 }
 
-async function drawUntil(signal: AbortSignal, clock: Clock, draw: () => void): Promise<void> {
+export async function drawUntil(signal: AbortSignal, clock: Clock, draw: () => void): Promise<void> {
   while (!signal.aborted) {
     draw();
     await clock.sleep(VIEW_EVERY_MS, signal).catch(() => undefined);
   }
 }
 
-function report(results: RunResults, folder: RunFolder, { json }: ExecuteOptions, terminal: Terminal): void {
+export function report(results: RunResults, folder: RunFolder, { json }: ExecuteOptions, terminal: Terminal): void {
   if (json) {
     terminal.write(JSON.stringify({ ...results, folder: folder.path }, undefined, 2));
     return;

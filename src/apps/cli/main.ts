@@ -5,9 +5,13 @@ import { systemClock } from "../../runtime/clock/index.ts";
 import { registerDemo } from "./commands/demo.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerEvaluate } from "./commands/evaluate.ts";
+import { registerNode } from "./commands/node.ts";
+import { registerNodes } from "./commands/nodes.ts";
 import { registerResume } from "./commands/resume.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerRuns } from "./commands/runs.ts";
+import { registerStatus } from "./commands/status.ts";
+import { registerStop } from "./commands/stop.ts";
 import type { ExecuteDeps } from "./execute-run.ts";
 import { EXIT_CONFIG, EXIT_OK, exitCodeOf } from "./exit-codes.ts";
 import { processTerminal } from "./terminal.ts";
@@ -31,6 +35,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   registerResume(program, deps, exit);
   registerEvaluate(program, deps, exit);
   registerRuns(program, deps, exit);
+  registerNode(program, deps, exit);
+  registerNodes(program, deps, exit);
+  registerStatus(program, deps, exit);
+  registerStop(program, deps, exit);
   registerDoctor(program, deps, exit);
   try {
     await program.parseAsync([...argv], { from: "user" });

@@ -26,6 +26,8 @@ export interface BlockSiteOptions {
   readonly slices: readonly SliceDescription[];
   readonly totalSteps: number;
   readonly backend: BackendPreference;
+  /** The block's gradient model computes in another process; this site then holds only one of the two. */
+  readonly isGradientModelElsewhere: boolean;
 }
 
 export interface BlockSite extends AsyncDisposable {

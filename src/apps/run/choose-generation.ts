@@ -14,7 +14,7 @@ export async function chooseGeneration(
   let damage: unknown;
   for (const manifest of manifests) {
     try {
-      for (const actor of Object.keys(manifest.actors)) await checkpoints.load(actor, manifest.generation);
+      for (const actor of Object.keys(manifest.actors)) await checkpoints.load(actor, manifest);
       return manifest;
     } catch (error) {
       damage = error;

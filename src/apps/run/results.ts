@@ -3,7 +3,8 @@ import type { SliceDescription } from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { encodedTensorBytes } from "../../messages/index.ts";
 import { boundariesOf, type TrainingSpec } from "../../spec/index.ts";
-import { type TrainingRunEnd, wireCodec } from "./training-run.ts";
+import { wireCodec } from "./compose-actors.ts";
+import type { TrainingRunEnd } from "./training-run.ts";
 
 export interface RunResults {
   readonly run: string;

@@ -2,36 +2,33 @@
  * A training run in this process: composes bus, store, compute and actors from a spec, and waits for the end. The only
  * place where the parts of a run meet.
  */
-import { createBlockActor } from "../../actors/block/index.ts";
 import {
   type Coordinator,
   createCoordinator,
   type RunOutcome,
   type RunRecord,
 } from "../../actors/coordinator/index.ts";
-import { createFeederActor, createFeedingPlan, type FeedingPlan } from "../../actors/feeder/index.ts";
-import { createGradientModelActor } from "../../actors/gradient-model/index.ts";
-import {
-  type BackendInfo,
-  type BackendPreference,
-  GRADIENT_SOURCE_TRAITS,
-  type SliceDescription,
-} from "../../compute/index.ts";
+import type { FeedingPlan } from "../../actors/feeder/index.ts";
+import type { BackendInfo, BackendPreference, SliceDescription } from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
-import { failureOf, type TensorCodec } from "../../messages/index.ts";
-import {
-  type ActorFactory,
-  createControlChannel,
-  createSupervisor,
-  type Supervisor,
-} from "../../runtime/actor/index.ts";
+import { failureOf } from "../../messages/index.ts";
+import { createControlChannel, createSupervisor, type Supervisor } from "../../runtime/actor/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
 import { type Checkpoints, type Manifest, openCheckpoints } from "../../runtime/checkpoint/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Store } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import { boundariesOf, type CodecName, type TrainingSpec } from "../../spec/index.ts";
-import { type BlockSite, createBlockSite } from "./block-site.ts";
+import type { TrainingSpec } from "../../spec/index.ts";
+import {
+  type ActorComposer,
+  actorsOf,
+  CHECKPOINT_BUCKETS,
+  COORDINATOR,
+  createActorComposer,
+  FEEDER,
+  planOf,
+  READY_DEADLINE_MS,
+} from "./compose-actors.ts";
 
 export interface TrainingRunOptions {
   /** Name of the run: a subject token. */
@@ -75,46 +72,25 @@ export interface TrainingRun {
   requestStop(): void;
 }
 
-/** How long the actors may take to answer for the first time, ms: wasm compiles, disks are slow. */
-const READY_DEADLINE_MS = 60_000;
 /** How long a stop waits for the batches under way, ms; a stop has to end within five seconds. */
 const STOP_DEADLINE_MS = 4_000;
 
-/** Where the run's checkpoints are in its store. */
-export const CHECKPOINT_BUCKETS = { blobs: "checkpoints", manifests: "manifests" } as const;
-
-export function planOf(spec: TrainingSpec, dataset: Dataset): FeedingPlan {
-  const { evaluation, training, seed } = spec;
-  return createFeedingPlan({
-    trainingSamples: dataset.train.count,
-    testSamples: dataset.test.count,
-    batchSize: training.batchSize,
-    epochs: training.epochs,
-    seed,
-    ...(evaluation.everySteps === undefined ? {} : { evaluateEverySteps: evaluation.everySteps }),
-    evaluationSamples: evaluation.samples,
-    evaluationBatchSize: evaluation.batchSize,
-  });
-}
-
-export function wireCodec(name: CodecName): TensorCodec {
-  return name === "f32" ? "raw" : name;
+/** The record that a run begins with: what its checkpoint says. */
+export function recordFrom(manifest: Manifest): RunRecord {
+  const { epoch, step, generation } = manifest;
+  return { evaluations: [], switches: [], progress: {}, epochs: epoch, step, generation };
 }
 
 export function createTrainingRun(options: TrainingRunOptions, deps: TrainingRunDeps): TrainingRun {
   const { name: run, spec, slices, from } = options;
   const { bus, store, clock, log, dataset } = deps;
-  const boundaries = boundariesOf(spec);
   const plan = planOf(spec, dataset);
-  const blocks = slices.map((_, index) => `block-${index}`);
-  const withModel = boundaries.filter(({ source }) => GRADIENT_SOURCE_TRAITS[source].hasGradientModel);
-  const gradientModels = withModel.map(({ index }) => `gradient-${index}`);
-  const lastBlock = `block-${slices.length - 1}`;
-  const sites: BlockSite[] = slices.map((_, index) =>
-    createBlockSite({ spec, index, slices, totalSteps: plan.totalSteps, backend: options.backend }),
-  );
+  const { blocks, gradientModels, all } = actorsOf(spec);
+  const lastBlock = blocks.at(-1) ?? "";
+  const timeline = (from?.timeline ?? 0) + 1;
   const channel = createControlChannel({ run, actor: "supervisor" }, { bus, log });
   const supervisors: Supervisor[] = [];
+  let composer: ActorComposer | undefined;
   let coordinator: Coordinator | undefined;
   let isStopRequested = false;
   let startedMs = 0;
@@ -123,118 +99,70 @@ export function createTrainingRun(options: TrainingRunOptions, deps: TrainingRun
     finish = resolve;
   });
 
-  const common = (id: string, attempt: number, metadata: Readonly<Record<string, string>>) => {
-    const generation = coordinator?.record.generation ?? from?.generation ?? 0;
-    return {
-      run,
-      id,
-      softwareVersion: options.softwareVersion,
-      metadata: { spec: spec.name, ...metadata },
-      isRejoining: attempt > 0,
-      ...(generation === 0 ? {} : { generation }),
-    };
-  };
-
-  const supervise = (factory: ActorFactory, maxRestarts?: number): Supervisor => {
+  const supervise = async (composed: ActorComposer, id: string): Promise<void> => {
+    const create = await composed.compose(id);
     const supervisor = createSupervisor(
-      { ...(maxRestarts === undefined ? {} : { maxRestarts }) },
+      {},
       {
         clock,
         log,
-        factory,
+        factory: (attempt) => create(attempt + 1),
         onFailure(error, directive) {
           channel.emit({ ...failureOf(error), directive });
         },
       },
     );
     supervisors.push(supervisor);
+    await supervisor.start();
     void supervisor.ended.then((outcome) => {
       if (outcome instanceof Error) coordinator?.reportFailure(outcome);
     });
-    return supervisor;
   };
 
-  const compose = (checkpoints: Checkpoints): void => {
-    const actorDeps = { bus, clock, checkpoints };
-    const feeder = { dataset: dataset.name, samples: String(dataset.train.count) };
-    for (const { index, name } of withModel) {
-      const id = `gradient-${index}`;
-      supervise((attempt) =>
-        createGradientModelActor(
-          {
-            ...common(id, attempt, { boundary: String(index), after: name, placement: `block-${index}` }),
-            boundary: index,
-            learnEvery: boundaries[index]?.gradientModel.learnEvery ?? 1,
-            retain: spec.gradients.retain,
-          },
-          { ...actorDeps, log: log.child({ actor: id }), openUnit: () => site(index).openGradientModel() },
-        ),
-      );
-    }
-    slices.forEach((slice, index) => {
-      const id = `block-${index}`;
-      const source = boundaries[index]?.source;
-      const before = boundaries[index - 1]?.source;
-      const metadata = { block: String(index), layers: slice.layers.join(" "), source: source ?? "task-loss" };
-      supervise((attempt) =>
-        createBlockActor(
-          {
-            ...common(id, attempt, metadata),
-            index,
-            blocks: slices.length,
-            activationCodec: wireCodec(spec.codecs.activation),
-            gradientCodec: wireCodec(spec.codecs.gradient),
-            window: spec.flow.window,
-            isGating: source !== undefined && GRADIENT_SOURCE_TRAITS[source].isGating,
-            isPreviousGating: before !== undefined && GRADIENT_SOURCE_TRAITS[before].isGating,
-          },
-          { ...actorDeps, log: log.child({ actor: id }), openUnit: () => site(index).openBlock() },
-        ),
-      );
-    });
-    // The feeder's position is not in step with the others after a restart: its failure ends the run.
-    supervise(
-      (attempt) =>
-        createFeederActor(
-          { ...common("feeder", attempt, feeder), blocks, window: spec.flow.window },
-          { ...actorDeps, log: log.child({ actor: "feeder" }), dataset, plan },
-        ),
-      0,
+  const compose = async (checkpoints: Checkpoints): Promise<void> => {
+    composer = createActorComposer(
+      { run, spec, slices, totalSteps: plan.totalSteps, timeline, from },
+      {
+        backend: options.backend,
+        softwareVersion: options.softwareVersion,
+        metadata: {},
+        isElsewhere: () => false,
+      },
+      { bus, clock, log, checkpoints, openDataset: () => Promise.resolve(dataset) },
     );
+    for (const id of all) await supervise(composer, id);
     coordinator = createCoordinator(
       {
-        ...common("coordinator", 0, {}),
-        feeder: "feeder",
+        run,
+        id: COORDINATOR,
+        fence: 1,
+        softwareVersion: options.softwareVersion,
+        metadata: { spec: spec.name },
+        feeder: FEEDER,
         blocks,
         gradientModels,
         readyDeadlineMs: READY_DEADLINE_MS,
         stopDeadlineMs: STOP_DEADLINE_MS,
+        timeline,
+        ...(from === undefined ? {} : { record: recordFrom(from) }),
       },
-      { ...actorDeps, log: log.child({ actor: "coordinator" }) },
+      { bus, clock, checkpoints, log: log.child({ actor: COORDINATOR }) },
     );
-  };
-
-  const site = (index: number): BlockSite => {
-    const found = sites[index];
-    if (found === undefined) throw new RangeError(`there is no block ${index}`);
-    return found;
   };
 
   const closeAll = async (): Promise<void> => {
     await Promise.all(supervisors.map((supervisor) => supervisor.stop()));
-    await Promise.all(sites.map((each) => each.close()));
+    await composer?.[Symbol.asyncDispose]();
   };
 
   return {
     plan,
-    actors: ["coordinator", "feeder", ...blocks, ...gradientModels],
+    actors: [COORDINATOR, ...all],
     lastBlock,
     ended,
     async start() {
-      compose(await openCheckpoints(store, CHECKPOINT_BUCKETS));
       try {
-        // Gradient models come first in the list: a block asks for its model when it opens.
-        for (const supervisor of supervisors) await supervisor.start();
+        await compose(await openCheckpoints(store, CHECKPOINT_BUCKETS));
       } catch (error) {
         await closeAll();
         throw error;
@@ -245,7 +173,7 @@ export function createTrainingRun(options: TrainingRunOptions, deps: TrainingRun
       if (isStopRequested) opened.requestStop();
       void opened.ended.then(async ({ outcome, error }) => {
         const seconds = (clock.now() - startedMs) / 1000;
-        const backends = sites.flatMap(({ backend }) => (backend === undefined ? [] : [backend]));
+        const backends = composer?.backends ?? [];
         const record = opened.record;
         await closeAll();
         finish({ outcome, record, backends, seconds, ...(error === undefined ? {} : { error }) });

@@ -23,6 +23,7 @@ import { type LearningRateOptions, learningRateAt } from "../optimizer/index.ts"
 import { describeModel, type SliceDescription } from "../slice/describe-model.ts";
 import type { SliceSnapshot } from "../slice/slice.ts";
 import { toData, toTensor } from "../slice/tensors.ts";
+import { measureSpeed } from "./measure-speed.ts";
 import type { ModelSpec } from "../../spec/index.ts";
 import type { TensorData } from "../tensor-data.ts";
 
@@ -58,6 +59,8 @@ export interface ComputeCalls {
   disposeUnit(call: { unit: string }): void;
   describeModel(call: { model: ModelSpec }): SliceDescription[];
   memory(call: Record<string, never>): MemoryFigures;
+  /** Speed of a matrix product in f32, GFLOP/s. */
+  measureSpeed(call: Record<string, never>): number;
 }
 
 interface GradientModelUnit {
@@ -151,5 +154,6 @@ export function createComputeHost(): ComputeCalls {
       const { numTensors, numBytes } = tf.memory();
       return { tensors: numTensors, bytes: numBytes };
     },
+    measureSpeed,
   };
 }

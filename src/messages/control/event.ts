@@ -12,18 +12,28 @@ import {
   readEvaluation,
   readFeederMark,
   readProgress,
+  readSourceSwitched,
   readStateEntered,
+  type SourceSwitched,
   type StateEntered,
   writeCheckpointSaved,
   writeEvaluation,
   writeFeederMark,
   writeProgress,
+  writeSourceSwitched,
   writeStateName,
 } from "./facts.ts";
 import { type Failure, readFailure, writeFailure } from "./failure.ts";
 
 /** A fact, told by the literal `kind`. */
-export type Fact = Progress | EvaluationMeasured | StateEntered | Failure | CheckpointSaved | FeederMark;
+export type Fact =
+  | Progress
+  | EvaluationMeasured
+  | StateEntered
+  | Failure
+  | CheckpointSaved
+  | FeederMark
+  | SourceSwitched;
 
 export interface Event {
   /** Sender, sequence and step at that moment. */
@@ -63,16 +73,19 @@ function writeFact(fact: Fact): EventFields {
       return { checkpointSaved: writeCheckpointSaved(fact) };
     case "FeederMark":
       return { feederMark: writeFeederMark(fact) };
+    case "SourceSwitched":
+      return { sourceSwitched: writeSourceSwitched(fact) };
   }
 }
 
 function readFact(fields: EventFields): Fact {
-  const { progress, evaluationMeasured, stateEntered, failure, checkpointSaved, feederMark } = fields;
+  const { progress, evaluationMeasured, stateEntered, failure, checkpointSaved, feederMark, sourceSwitched } = fields;
   if (progress) return readProgress(ATTEMPT, progress);
   if (evaluationMeasured) return readEvaluation(ATTEMPT, evaluationMeasured);
   if (stateEntered) return readStateEntered(ATTEMPT, stateEntered);
   if (failure) return readFailure(ATTEMPT, failure);
   if (checkpointSaved) return readCheckpointSaved(ATTEMPT, checkpointSaved);
   if (feederMark) return readFeederMark(ATTEMPT, feederMark);
+  if (sourceSwitched) return readSourceSwitched(ATTEMPT, sourceSwitched);
   throw refusal(ATTEMPT, "it must have a known fact", "none");
 }

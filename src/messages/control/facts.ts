@@ -5,6 +5,7 @@ import {
   type EvaluationMeasuredFields,
   type FeederMarkFields,
   type ProgressFields,
+  type SourceSwitchedFields,
   type StateEnteredFields,
   wire,
 } from "../generated/knowledgenet.ts";
@@ -39,6 +40,14 @@ export interface Progress {
   readonly receivedBytes: number;
   /** Messages dropped so far, by reason. */
   readonly drops: Readonly<Record<string, number>>;
+  /** Training batches that the weights do not include, by cause; applied + skipped + pending = step consumed. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Training batches kept whose gradient is on its way. */
+  readonly pending: number;
+  /** Bytes sent by this incarnation, by plane. */
+  readonly sentBytes: Readonly<Record<string, number>>;
+  /** Training step of the newest batch consumed, at which these counts stand. */
+  readonly step: number;
 }
 
 /** Another batch of an evaluation was seen; cumulative. */
@@ -66,6 +75,14 @@ export interface CheckpointSaved {
   readonly sizeBytes: number;
 }
 
+/** A block with source `auto` changed its way of getting a gradient. */
+export interface SourceSwitched {
+  readonly kind: "SourceSwitched";
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+}
+
 const MARKS = {
   "evaluation-published": wire.FeederMark.Kind.KIND_EVALUATION_PUBLISHED,
   "epoch-ended": wire.FeederMark.Kind.KIND_EPOCH_ENDED,
@@ -83,21 +100,17 @@ export interface FeederMark {
   readonly evaluation: number;
 }
 
-/** Reasons of drops that one Progress may name. */
-const MAX_DROP_REASONS = 64;
+/** Reasons of drops, causes of skips, planes: entries that one table of a Progress may have. */
+const MAX_ENTRIES = 64;
+/** Characters of a sentence for a reader. */
+const MAX_REASON = 1024;
 /** Characters of a state's or a blob's name. */
 const MAX_NAME = 256;
 /** SHA-256 in hex. */
 const DIGEST = /^[0-9a-f]{64}$/;
 
 export function writeProgress(progress: Progress): ProgressFields {
-  const { consumed, applied, loss, stalenessSteps, quality, computeMs, receivedBytes, drops } = progress;
-  const reasons = Object.entries(drops);
-  if (reasons.length > MAX_DROP_REASONS) throw new RangeError(`Cannot send ${reasons.length} reasons of drops`);
-  for (const [reason, count] of reasons) {
-    if (!isSubjectToken(reason)) throw new RangeError(`Cannot send drops of ${JSON.stringify(reason)}: it is no token`);
-    writeCount(`drops of ${reason}`, count);
-  }
+  const { consumed, applied, loss, stalenessSteps, quality, computeMs, receivedBytes, pending } = progress;
   return {
     consumed: writeCount("consumed", consumed),
     applied: writeCount("applied", applied),
@@ -106,18 +119,16 @@ export function writeProgress(progress: Progress): ProgressFields {
     ...(quality === undefined ? {} : { quality: writeQuality(quality) }),
     computeMs: writeNumber("computeMs", computeMs, 0),
     receivedBytes: writeCount("receivedBytes", receivedBytes),
-    drops,
+    drops: writeCounts("drops", progress.drops),
+    skipped: writeCounts("skipped", progress.skipped),
+    pending: writeCount("pending", pending),
+    sentBytes: writeCounts("sentBytes", progress.sentBytes),
+    step: writeCount("step", progress.step),
   };
 }
 
 export function readProgress(attempt: string, fields: ProgressFields): Progress {
   const { loss, quality } = fields;
-  const entries = Object.entries(fields.drops ?? {});
-  if (entries.length > MAX_DROP_REASONS)
-    throw refusal(attempt, `drops must name at most ${MAX_DROP_REASONS} reasons`, entries.length);
-  const drops = entries.map(
-    ([reason, count]) => [readToken(attempt, "a reason of drops", reason), readCount(attempt, "drops", count)] as const,
-  );
   return {
     kind: "Progress",
     consumed: readCount(attempt, "consumed", fields.consumed),
@@ -135,8 +146,36 @@ export function readProgress(attempt: string, fields: ProgressFields): Progress 
         }),
     computeMs: readNumber(attempt, "compute_ms", fields.computeMs, 0),
     receivedBytes: readCount(attempt, "received_bytes", fields.receivedBytes),
-    drops: Object.fromEntries(drops),
+    drops: readCounts(attempt, "drops", fields.drops),
+    skipped: readCounts(attempt, "skipped", fields.skipped),
+    pending: readCount(attempt, "pending", fields.pending),
+    sentBytes: readCounts(attempt, "sent_bytes", fields.sentBytes),
+    step: readCount(attempt, "step", fields.step),
   };
+}
+
+/** A table of counts whose keys are tokens. */
+function writeCounts(name: string, counts: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const entries = Object.entries(counts);
+  if (entries.length > MAX_ENTRIES) throw new RangeError(`Cannot send ${entries.length} entries of ${name}`);
+  for (const [key, count] of entries) {
+    if (!isSubjectToken(key)) throw new RangeError(`Cannot send ${name} of ${JSON.stringify(key)}: it is no token`);
+    writeCount(`${name} of ${key}`, count);
+  }
+  return counts;
+}
+
+function readCounts(
+  attempt: string,
+  name: string,
+  counts: Readonly<Record<string, number>> | null | undefined,
+): Record<string, number> {
+  const entries = Object.entries(counts ?? {});
+  if (entries.length > MAX_ENTRIES)
+    throw refusal(attempt, `${name} must have at most ${MAX_ENTRIES} entries`, entries.length);
+  return Object.fromEntries(
+    entries.map(([key, count]) => [readToken(attempt, `a key of ${name}`, key), readCount(attempt, name, count)]),
+  );
 }
 
 export function writeEvaluation({
@@ -206,6 +245,20 @@ export function readFeederMark(attempt: string, fields: FeederMarkFields): Feede
     mark: readWord(attempt, "mark", fields.kind, MARKS),
     epoch: readCount(attempt, "epoch", fields.epoch),
     evaluation: readCount(attempt, "evaluation", fields.evaluation),
+  };
+}
+
+export function writeSourceSwitched({ from, to, reason }: SourceSwitched): SourceSwitchedFields {
+  if (reason.length > MAX_REASON) throw new RangeError(`Cannot send a reason of ${reason.length} characters`);
+  return { from: writeName("from", from), to: writeName("to", to), reason };
+}
+
+export function readSourceSwitched(attempt: string, fields: SourceSwitchedFields): SourceSwitched {
+  return {
+    kind: "SourceSwitched",
+    from: readToken(attempt, "from", fields.from),
+    to: readToken(attempt, "to", fields.to),
+    reason: readText(attempt, "reason", fields.reason, MAX_REASON),
   };
 }
 

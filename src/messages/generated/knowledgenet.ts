@@ -883,6 +883,8 @@ const knowledgenet = $root.knowledgenet = (() => {
 
             const Progress = function (properties) {
                 this.drops = {};
+                this.skipped = {};
+                this.sentBytes = {};
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -897,6 +899,10 @@ const knowledgenet = $root.knowledgenet = (() => {
             Progress.prototype.computeMs = null;
             Progress.prototype.receivedBytes = null;
             Progress.prototype.drops = $util.emptyObject;
+            Progress.prototype.skipped = $util.emptyObject;
+            Progress.prototype.pending = null;
+            Progress.prototype.sentBytes = $util.emptyObject;
+            Progress.prototype.step = null;
 
             let $oneOfFields;
 
@@ -930,6 +936,16 @@ const knowledgenet = $root.knowledgenet = (() => {
                 if (message.drops != null && $Object.hasOwnProperty.call(message, "drops"))
                     for (let keys = $Object.keys(message.drops), i = 0; i < keys.length; ++i)
                         writer.uint32(66).fork().uint32(10).string(keys[i]).uint32(16).uint64(message.drops[keys[i]]).ldelim();
+                if (message.skipped != null && $Object.hasOwnProperty.call(message, "skipped"))
+                    for (let keys = $Object.keys(message.skipped), i = 0; i < keys.length; ++i)
+                        writer.uint32(74).fork().uint32(10).string(keys[i]).uint32(16).uint64(message.skipped[keys[i]]).ldelim();
+                if (message.pending != null && $Object.hasOwnProperty.call(message, "pending") && (typeof message.pending === "object" ? message.pending.low || message.pending.high : message.pending !== 0))
+                    writer.uint32(80).uint64(message.pending);
+                if (message.sentBytes != null && $Object.hasOwnProperty.call(message, "sentBytes"))
+                    for (let keys = $Object.keys(message.sentBytes), i = 0; i < keys.length; ++i)
+                        writer.uint32(90).fork().uint32(10).string(keys[i]).uint32(16).uint64(message.sentBytes[keys[i]]).ldelim();
+                if (message.step != null && $Object.hasOwnProperty.call(message, "step") && (typeof message.step === "object" ? message.step.low || message.step.high : message.step !== 0))
+                    writer.uint32(96).uint64(message.step);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1055,6 +1071,96 @@ const knowledgenet = $root.knowledgenet = (() => {
                             if (key === "__proto__")
                                 $util.makeProp(message.drops, key);
                             message.drops[key] = value;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            if (message.skipped === $util.emptyObject)
+                                message.skipped = {};
+                            let end2 = reader.size() + reader.pos;
+                            if (end2 > reader.len)
+                                throw $RangeError("index out of range");
+                            reader.len = end2;
+                            key = "";
+                            value = 0;
+                            while (reader.pos < end2) {
+                                let tag2 = reader.tag();
+                                wireType = tag2 & 7;
+                                switch (tag2 >>>= 3) {
+                                case 1:
+                                    if (wireType !== 2)
+                                        break;
+                                    key = reader.stringVerify();
+                                    continue;
+                                case 2:
+                                    if (wireType !== 0)
+                                        break;
+                                    value = reader.uint64();
+                                    continue;
+                                }
+                                reader.skipType(wireType, _depth, tag2);
+                            }
+                            if (reader.pos !== end2)
+                                throw $RangeError("index out of range");
+                            reader.len = end;
+                            if (key === "__proto__")
+                                $util.makeProp(message.skipped, key);
+                            message.skipped[key] = value;
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.pending = value;
+                            else
+                                delete message.pending;
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 2)
+                                break;
+                            if (message.sentBytes === $util.emptyObject)
+                                message.sentBytes = {};
+                            let end2 = reader.size() + reader.pos;
+                            if (end2 > reader.len)
+                                throw $RangeError("index out of range");
+                            reader.len = end2;
+                            key = "";
+                            value = 0;
+                            while (reader.pos < end2) {
+                                let tag2 = reader.tag();
+                                wireType = tag2 & 7;
+                                switch (tag2 >>>= 3) {
+                                case 1:
+                                    if (wireType !== 2)
+                                        break;
+                                    key = reader.stringVerify();
+                                    continue;
+                                case 2:
+                                    if (wireType !== 0)
+                                        break;
+                                    value = reader.uint64();
+                                    continue;
+                                }
+                                reader.skipType(wireType, _depth, tag2);
+                            }
+                            if (reader.pos !== end2)
+                                throw $RangeError("index out of range");
+                            reader.len = end;
+                            if (key === "__proto__")
+                                $util.makeProp(message.sentBytes, key);
+                            message.sentBytes[key] = value;
+                            continue;
+                        }
+                    case 12: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.step = value;
+                            else
+                                delete message.step;
                             continue;
                         }
                     }
@@ -1489,6 +1595,112 @@ const knowledgenet = $root.knowledgenet = (() => {
             return CheckpointSaved;
         })();
 
+        v1.SourceSwitched = (function() {
+
+            const SourceSwitched = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            SourceSwitched.prototype.from = null;
+            SourceSwitched.prototype.to = null;
+            SourceSwitched.prototype.reason = null;
+
+            SourceSwitched.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.from != null && $Object.hasOwnProperty.call(message, "from") && message.from !== "")
+                    writer.uint32(10).string(message.from);
+                if (message.to != null && $Object.hasOwnProperty.call(message, "to") && message.to !== "")
+                    writer.uint32(18).string(message.to);
+                if (message.reason != null && $Object.hasOwnProperty.call(message, "reason") && message.reason !== "")
+                    writer.uint32(26).string(message.reason);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            SourceSwitched.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.SourceSwitched();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.from = value;
+                            else
+                                delete message.from;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.to = value;
+                            else
+                                delete message.to;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.reason = value;
+                            else
+                                delete message.reason;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return SourceSwitched;
+        })();
+
         v1.FeederMark = (function() {
 
             const FeederMark = function (properties) {
@@ -1621,11 +1833,12 @@ const knowledgenet = $root.knowledgenet = (() => {
             Event.prototype.failure = null;
             Event.prototype.checkpointSaved = null;
             Event.prototype.feederMark = null;
+            Event.prototype.sourceSwitched = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Event.prototype, "fact", {
-                get: $util.oneOfGetter($oneOfFields = ["progress", "evaluationMeasured", "stateEntered", "failure", "checkpointSaved", "feederMark"]),
+                get: $util.oneOfGetter($oneOfFields = ["progress", "evaluationMeasured", "stateEntered", "failure", "checkpointSaved", "feederMark", "sourceSwitched"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1650,6 +1863,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.CheckpointSaved.encode(message.checkpointSaved, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.feederMark != null && $Object.hasOwnProperty.call(message, "feederMark"))
                     $root.knowledgenet.v1.FeederMark.encode(message.feederMark, writer.uint32(58).fork(), _depth + 1).ldelim();
+                if (message.sourceSwitched != null && $Object.hasOwnProperty.call(message, "sourceSwitched"))
+                    $root.knowledgenet.v1.SourceSwitched.encode(message.sourceSwitched, writer.uint32(66).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1729,6 +1944,13 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 break;
                             message.feederMark = $root.knowledgenet.v1.FeederMark.decode(reader, reader.size(), $undefined, _depth + 1, message.feederMark);
                             message.fact = "feederMark";
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            message.sourceSwitched = $root.knowledgenet.v1.SourceSwitched.decode(reader, reader.size(), $undefined, _depth + 1, message.sourceSwitched);
+                            message.fact = "sourceSwitched";
                             continue;
                         }
                     }
@@ -2610,6 +2832,10 @@ export interface ProgressFields {
   readonly computeMs?: number | null;
   readonly receivedBytes?: number | null;
   readonly drops?: Readonly<Record<string, number>> | null;
+  readonly skipped?: Readonly<Record<string, number>> | null;
+  readonly pending?: number | null;
+  readonly sentBytes?: Readonly<Record<string, number>> | null;
+  readonly step?: number | null;
 }
 
 export interface EvaluationMeasuredFields {
@@ -2635,6 +2861,12 @@ export interface CheckpointSavedFields {
   readonly sizeBytes?: number | null;
 }
 
+export interface SourceSwitchedFields {
+  readonly from?: string | null;
+  readonly to?: string | null;
+  readonly reason?: string | null;
+}
+
 export interface FeederMarkFields {
   readonly kind?: number | null;
   readonly epoch?: number | null;
@@ -2649,7 +2881,8 @@ export interface EventFields {
   readonly failure?: FailureFields | null;
   readonly checkpointSaved?: CheckpointSavedFields | null;
   readonly feederMark?: FeederMarkFields | null;
-  readonly fact?: "progress" | "evaluationMeasured" | "stateEntered" | "failure" | "checkpointSaved" | "feederMark" | undefined;
+  readonly sourceSwitched?: SourceSwitchedFields | null;
+  readonly fact?: "progress" | "evaluationMeasured" | "stateEntered" | "failure" | "checkpointSaved" | "feederMark" | "sourceSwitched" | undefined;
 }
 
 export interface HeaderFields {
@@ -2716,6 +2949,7 @@ export const wire: {
   readonly StateEntered: WireCodec<StateEnteredFields>;
   readonly Failure: WireCodec<FailureFields>;
   readonly CheckpointSaved: WireCodec<CheckpointSavedFields>;
+  readonly SourceSwitched: WireCodec<SourceSwitchedFields>;
   readonly FeederMark: WireCodec<FeederMarkFields> & { readonly Kind: { readonly KIND_UNSPECIFIED: 0; readonly KIND_EVALUATION_PUBLISHED: 1; readonly KIND_EPOCH_ENDED: 2; readonly KIND_PAUSED: 3; readonly KIND_FINISHED: 4 } };
   readonly Event: WireCodec<EventFields>;
   readonly Header: WireCodec<HeaderFields>;

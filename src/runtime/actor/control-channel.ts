@@ -1,7 +1,7 @@
 /**
  * How an actor is talked to and talks about itself: commands as requests on `ctl.<actor>`, facts on `evt.<actor>`.
  */
-import { KnowledgeNetError } from "../../errors/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import {
   type Command,
   type CommandReply,
@@ -17,12 +17,16 @@ import {
   runSubject,
 } from "../../messages/index.ts";
 import type { Bus, RequestOptions, ServiceEndpoint, Subscription } from "../bus/bus.ts";
+import type { Clock } from "../clock/clock.ts";
+import { createFenceGuard } from "./fence-guard.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 export interface ControlChannelOptions {
   readonly run: string;
   /** The actor that speaks. */
   readonly actor: string;
+  /** Fence of its lease. @default 0: it has none */
+  readonly fence?: number;
 }
 
 export interface ControlChannelDeps {
@@ -42,7 +46,7 @@ const NOWHERE: Position = { sequence: 0, step: 0, version: 0 };
 export interface ControlChannel {
   /** Publishes a fact. A closed bus is no error here: facts are cumulative, the next one catches up. */
   emit(fact: Event["fact"], position?: Position): void;
-  /** Hears the facts of one actor, or of all with `*`. Undecodable ones are logged and left out. */
+  /** Hears the facts of one actor, or of all with `*`. Undecodable ones and those of former incarnations are left out. */
   watch(actor: string, listener: (event: Event) => void): Subscription;
   /** The endpoint that answers commands; an error of `handle` becomes a Failure reply. */
   commands(handle: (command: Command) => Promise<CommandReply>): ServiceEndpoint;
@@ -51,12 +55,13 @@ export interface ControlChannel {
 }
 
 export function createControlChannel(
-  { run, actor }: ControlChannelOptions,
+  { run, actor, fence = 0 }: ControlChannelOptions,
   { bus, log }: ControlChannelDeps,
 ): ControlChannel {
+  const guard = createFenceGuard();
   return {
     emit(fact, position = NOWHERE) {
-      const header = { run, sender: actor, fence: 0, ...position };
+      const header = { run, sender: actor, fence, ...position };
       try {
         bus.publish(runSubject(run, "evt", actor), encodeEvent({ header, fact }));
       } catch (error) {
@@ -73,7 +78,7 @@ export function createControlChannel(
           log.warn({ err: error, subject }, "undecodable event left out");
           return;
         }
-        listener(event);
+        if (guard.admit(event.header.sender, event.header.fence)) listener(event);
       });
     },
     commands(handle) {
@@ -99,6 +104,27 @@ export function createControlChannel(
       return reply;
     },
   };
+}
+
+/** Pause between two tries to reach an actor, ms. */
+const RETRY_MS = 100;
+
+/** Sends a command until there is an answer: an actor may still be starting, or moving, or the connection coming back. */
+export async function orderPatiently(
+  channel: ControlChannel,
+  actor: string,
+  command: Command,
+  { clock, deadlineMs, signal }: { readonly clock: Clock; readonly deadlineMs: number; readonly signal: AbortSignal },
+): Promise<CommandReply> {
+  for (;;) {
+    try {
+      return await channel.order(actor, command, { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isKnowledgeNetError(error, "KN_UNAVAILABLE") || clock.now() >= deadlineMs) throw error;
+      await clock.sleep(RETRY_MS, signal);
+    }
+  }
 }
 
 /** The answer to a command that this kind of actor does not take. */

@@ -1,4 +1,5 @@
 /** Every message that an actor does not use is counted, by reason. */
+import { type Counters, createCounters } from "./counters.ts";
 
 /** Why a message was dropped. */
 export const DROP_REASONS = [
@@ -10,23 +11,10 @@ export const DROP_REASONS = [
   "overflow", // the mailbox was full
   "unexpected", // of a kind that this actor does not take
   "late", // a gradient whose batch is no longer kept
-  "skipped", // not a message but a batch: it went by between the checkpoint and the return of a restarted actor
   "non-finite", // a tensor with NaN or infinity
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
-export interface DropCounters {
-  count(reason: DropReason, messages?: number): void;
-  /** Reasons that occurred, with their counts. */
-  snapshot(): Readonly<Record<string, number>>;
-}
+export type DropCounters = Counters<DropReason>;
 
-export function createDropCounters(): DropCounters {
-  const counts = new Map<DropReason, number>();
-  return {
-    count(reason, messages = 1) {
-      counts.set(reason, (counts.get(reason) ?? 0) + messages);
-    },
-    snapshot: () => Object.fromEntries(counts),
-  };
-}
+export const createDropCounters = (): DropCounters => createCounters<DropReason>();

@@ -7,12 +7,16 @@
  * const failure = await supervisor.ended;
  */
 export type { Actor, ActorFactory } from "./actor.ts";
-export { type ControlChannel, createControlChannel, type Position, refuseCommand } from "./control-channel.ts";
+export { type ControlChannel, createControlChannel, orderPatiently, type Position, refuseCommand } from "./control-channel.ts";
+export { type Counters, createCounters } from "./counters.ts";
 export { createDropCounters, type DropCounters, type DropReason } from "./drop-counters.ts";
+export { createFenceGuard, type FenceGuard } from "./fence-guard.ts";
+export { acquireLease, type Lease, type LeaseDeps, type LeaseOptions, tryLease } from "./lease.ts";
+export { createLeasedActor } from "./leased-actor.ts";
 export { hostMachine, type MachineHost } from "./machine-host.ts";
 export { createMailbox, type Mail, type Mailbox } from "./mailbox.ts";
 export { createOutbox, type Outbox } from "./outbox.ts";
-export { createSequenceGate, type SequenceGate } from "./sequence-gate.ts";
+export { createSequenceGate, type GapCause, type SequenceGate } from "./sequence-gate.ts";
 export { createSupervisor, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 export { mailMachine, type MailContext, type MailEvent, type PerformOutcome } from "./mail-machine.ts";
 export { createMailActor, type MailActorDeps, type MailActorOptions } from "./mail-actor.ts";

@@ -8,7 +8,7 @@ import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
 import type { CommandReply, EvaluationMeasured, Event, Progress } from "../../messages/index.ts";
 import type { Bus, Service, ServiceEndpoint, Subscription } from "../bus/bus.ts";
-import type { Checkpoints } from "../checkpoint/checkpoints.ts";
+import type { ActorMemory } from "../checkpoint/actor-memory.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Actor } from "./actor.ts";
@@ -26,17 +26,17 @@ export interface MailActorOptions {
   readonly description: string;
   readonly softwareVersion: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Fence of its lease; 0: it has none. */
+  readonly fence: number;
   /** Messages of one kind that may wait. */
   readonly mailboxDepth: number;
-  /** Generation to restore from; undefined for a fresh start. */
-  readonly generation: number | undefined;
 }
 
 export interface MailActorDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly checkpoints: Checkpoints;
+  readonly memory: ActorMemory;
   readonly drops: DropCounters;
 }
 
@@ -72,6 +72,8 @@ export interface MailActorBehaviour<M extends Mail> {
 export interface MailActorParts<M extends Mail> {
   readonly mailbox: Mailbox<M | SaveMail>;
   readonly channel: ControlChannel;
+  /** Saves in turn, between two messages, without being asked; a failure is logged and the next one tries again. */
+  readonly saveSoon: (generation: number) => void;
 }
 
 export function createMailActor<M extends Mail>(
@@ -79,11 +81,10 @@ export function createMailActor<M extends Mail>(
   deps: MailActorDeps,
   build: (parts: MailActorParts<M>) => MailActorBehaviour<M>,
 ): Actor {
-  const { run, id, generation } = options;
-  const { bus, clock, log, checkpoints, drops } = deps;
+  const { run, id, fence } = options;
+  const { bus, clock, log, memory, drops } = deps;
   const mailbox = createMailbox<M | SaveMail>({ depth: options.mailboxDepth });
-  const channel = createControlChannel({ run, actor: id }, { bus, log });
-  const behaviour = build({ mailbox, channel });
+  const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const subscriptions: Subscription[] = [];
   let service: Service | undefined;
   let forgetReconnect: () => void = () => undefined;
@@ -91,9 +92,9 @@ export function createMailActor<M extends Mail>(
 
   const save = async (mail: SaveMail): Promise<PerformOutcome> => {
     try {
-      const info = await checkpoints.save(id, mail.generation, await behaviour.snapshot());
+      const info = await memory.save(mail.generation, await behaviour.snapshot());
       const fact = { kind: "CheckpointSaved", ...info } as const;
-      channel.emit(fact);
+      channel.emit(fact, { sequence: behaviour.progress().consumed, step: mail.generation, version: 0 });
       mail.done(fact);
     } catch (error) {
       // A full disk must not end the training that is still in memory: the coordinator hears of it and decides.
@@ -110,6 +111,17 @@ export function createMailActor<M extends Mail>(
       const parts = { attempt: `save ${id}`, rule: "a save must not wait behind others", remedy: "repeat it" };
       failed(new KnowledgeNetError("KN_OVERLOADED", parts));
     });
+
+  const saveSoon = (generation: number): void => {
+    if (lastSave?.generation === generation) return;
+    const reply = queueSave(generation);
+    lastSave = { generation, reply };
+    reply.catch((error: unknown) => {
+      lastSave = undefined;
+      log.warn({ actor: id, generation, err: error }, "checkpoint not written");
+    });
+  };
+  const behaviour = build({ mailbox, channel, saveSoon });
 
   const commands = channel.commands(async (command) => {
     switch (command.kind) {
@@ -136,13 +148,13 @@ export function createMailActor<M extends Mail>(
   });
 
   const open = async (): Promise<void> => {
-    await behaviour.open(generation === undefined ? undefined : await checkpoints.load(id, generation));
+    await behaviour.open(await memory.restore());
     for (const { actor, listener } of behaviour.watches) subscriptions.push(channel.watch(actor, listener));
     service = await bus.service({
       name: options.kind,
       version: options.softwareVersion,
       description: options.description,
-      metadata: { run, actor: id, ...options.metadata },
+      metadata: { run, actor: id, fence: String(fence), ...options.metadata },
       endpoints: [...behaviour.endpoints, commands],
       stats: () => ({ state: host.state, ...behaviour.progress() }),
     });

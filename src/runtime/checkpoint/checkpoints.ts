@@ -1,7 +1,10 @@
 /**
- * The saved states of a run's actors: blobs `<actor>.<generation>`, and a manifest that names the generation whose
- * blobs are all there and belong together. A generation counts only once its manifest is written, so a crash in the
- * middle of saving leaves the one before in force.
+ * The saved states of a run's actors: blobs `<actor>.<timeline>-<generation>`, and a manifest per generation whose blobs
+ * are all there and belong together.
+ *
+ * A generation is the training step after which every actor's state was taken. It counts only once its manifest is
+ * written, so a crash in the middle of saving leaves the one before in force. A timeline is the run from one start or
+ * resume to the next: resuming from an older generation begins a new one, and what the old one saved later is not part of it.
  */
 import { z } from "zod";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -10,7 +13,8 @@ import type { BlobInfo, Blobs, KeyValue, Store } from "../store/store.ts";
 
 const manifestSchema = z.object({
   /** Schema of this record. */
-  format: z.literal(1),
+  format: z.literal(2),
+  timeline: z.int().min(1),
   generation: z.int().min(1),
   /** Sequence, step and epoch at which every actor stood. */
   sequence: z.int().min(0),
@@ -21,15 +25,28 @@ const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
+/** Which saved state of an actor. */
+export interface SavedAt {
+  readonly timeline: number;
+  readonly generation: number;
+}
+
 /** Generations kept: the newest and one to fall back to. */
 const KEPT_GENERATIONS = 2;
+/** States of one actor kept besides those, while no manifest names them yet. */
+const KEPT_STATES = 3;
 
 export interface Checkpoints {
-  /** Writes one actor's state. Rejects with KN_CHECKPOINT when it cannot be made durable; older ones stay. */
-  save(actor: string, generation: number, content: SafetensorsContent): Promise<BlobInfo>;
-  /** Reads one actor's state of one generation. Rejects with KN_CHECKPOINT when it is absent or damaged. */
-  load(actor: string, generation: number): Promise<SafetensorsContent>;
-  /** Declares a generation complete, then forgets those that are too old. */
+  /**
+   * Writes one actor's state, then forgets its older ones that no kept manifest names. Rejects with KN_CHECKPOINT when it
+   * cannot be made durable; older ones stay.
+   */
+  save(actor: string, at: SavedAt, content: SafetensorsContent): Promise<BlobInfo>;
+  /** Reads one actor's state. Rejects with KN_CHECKPOINT when it is absent or damaged. */
+  load(actor: string, at: SavedAt): Promise<SafetensorsContent>;
+  /** What this actor has saved, newest first. */
+  saved(actor: string): Promise<SavedAt[]>;
+  /** Declares a generation complete, then forgets manifests that are too old. */
   commit(manifest: Omit<Manifest, "format">): Promise<void>;
   /** Complete generations, newest first. A record that does not parse is left out. */
   manifests(): Promise<Manifest[]>;
@@ -43,7 +60,6 @@ export interface CheckpointBuckets {
 export async function openCheckpoints(store: Store, buckets: CheckpointBuckets): Promise<Checkpoints> {
   const blobs: Blobs = await store.blobs(buckets.blobs);
   const records: KeyValue = await store.kv(buckets.manifests);
-  const blobName = (actor: string, generation: number): string => `${actor}.${generation}`;
 
   const manifests = async (): Promise<Manifest[]> => {
     const found: Manifest[] = [];
@@ -53,31 +69,63 @@ export async function openCheckpoints(store: Store, buckets: CheckpointBuckets):
       const parsed = manifestSchema.safeParse(parseJson(entry.value));
       if (parsed.success) found.push(parsed.data);
     }
-    return found.sort((a, b) => b.generation - a.generation);
+    return found.sort(newestFirst);
+  };
+
+  const saved = async (actor: string): Promise<SavedAt[]> => {
+    const found = (await blobs.list()).flatMap(({ name }) => {
+      const match = BLOB_NAME.exec(name);
+      return match?.[1] === actor ? [{ timeline: Number(match[2]), generation: Number(match[3]) }] : [];
+    });
+    return found.sort(newestFirst);
+  };
+
+  const prune = async (actor: string): Promise<void> => {
+    const named = (await manifests()).slice(0, KEPT_GENERATIONS);
+    const isNamed = (at: SavedAt): boolean => named.some((manifest) => newestFirst(manifest, at) === 0);
+    for (const at of (await saved(actor)).slice(KEPT_STATES)) {
+      if (!isNamed(at)) await blobs.delete(blobName(actor, at));
+    }
   };
 
   return {
-    save: (actor, generation, content) => blobs.put(blobName(actor, generation), encodeSafetensors(content)),
-    async load(actor, generation) {
-      const bytes = await blobs.get(blobName(actor, generation));
+    async save(actor, at, content) {
+      const info = await blobs.put(blobName(actor, at), encodeSafetensors(content));
+      await prune(actor);
+      return info;
+    },
+    async load(actor, at) {
+      const bytes = await blobs.get(blobName(actor, at));
       if (bytes !== undefined) return decodeSafetensors(bytes);
       throw new KnowledgeNetError("KN_CHECKPOINT", {
         attempt: `restore ${actor}`,
-        rule: `generation ${generation} must hold its state`,
+        rule: `generation ${at.generation} must hold its state`,
         value: "absent",
         remedy: "use an older generation",
       });
     },
+    saved,
     async commit(manifest) {
-      const record = new TextEncoder().encode(JSON.stringify({ format: 1, ...manifest }));
-      await records.put(`generation-${manifest.generation}`, record);
-      for (const old of (await manifests()).slice(KEPT_GENERATIONS)) {
-        await records.delete(`generation-${old.generation}`);
-        for (const actor of Object.keys(old.actors)) await blobs.delete(blobName(actor, old.generation));
-      }
+      const record = new TextEncoder().encode(JSON.stringify({ format: 2, ...manifest }));
+      await records.put(manifestKey(manifest), record);
+      for (const old of (await manifests()).slice(KEPT_GENERATIONS)) await records.delete(manifestKey(old));
     },
     manifests,
   };
+}
+
+const BLOB_NAME = /^([A-Za-z0-9_-]+)\.(\d+)-(\d+)$/;
+
+function blobName(actor: string, { timeline, generation }: SavedAt): string {
+  return `${actor}.${timeline}-${generation}`;
+}
+
+function manifestKey({ timeline, generation }: SavedAt): string {
+  return `generation.${timeline}-${generation}`;
+}
+
+function newestFirst(a: SavedAt, b: SavedAt): number {
+  return b.timeline - a.timeline || b.generation - a.generation;
 }
 
 function parseJson(bytes: Uint8Array): unknown {

@@ -10,4 +10,5 @@
 export { type FileSystem, fileStore, type FileStoreOptions } from "./file/index.ts";
 export { connectJetStreamStore, type JetStreamStoreOptions } from "./jetstream/index.ts";
 export { MAX_VALUE_BYTES } from "./keys.ts";
+export { mirroredStore, type MirroredStoreDeps } from "./mirror/index.ts";
 export type { BlobInfo, Blobs, KeyValue, KvChange, KvEntry, KvOptions, Store } from "./store.ts";

@@ -9,6 +9,8 @@ export interface KvEntry {
   readonly value: Uint8Array;
   /** Grows with every change of the bucket; never reused. Compare-and-set and fences rest on it. */
   readonly revision: number;
+  /** When it was written, by the store's own clock, ms since 1970. */
+  readonly writtenMs: number;
 }
 
 /** A change seen by `watch`. */

@@ -20,6 +20,8 @@ const decodeError = expect.objectContaining({ code: "KN_DECODE" });
 const anyFigure = fc.double({ noNaN: true, noDefaultInfinity: true });
 const anySize = fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 });
 
+const anyCounts = fc.dictionary(anyToken, anyCount, { maxKeys: 8, noNullPrototype: true });
+
 const anyProgress: fc.Arbitrary<Progress> = fc
   .record(
     {
@@ -30,10 +32,25 @@ const anyProgress: fc.Arbitrary<Progress> = fc
       quality: fc.record({ cosine: anyFigure, relativeError: anySize, updates: anyCount }, { noNullPrototype: true }),
       computeMs: anySize,
       receivedBytes: anyCount,
-      drops: fc.dictionary(anyToken, anyCount, { maxKeys: 8, noNullPrototype: true }),
+      drops: anyCounts,
+      skipped: anyCounts,
+      pending: anyCount,
+      sentBytes: anyCounts,
+      step: anyCount,
     },
     {
-      requiredKeys: ["consumed", "applied", "stalenessSteps", "computeMs", "receivedBytes", "drops"],
+      requiredKeys: [
+        "consumed",
+        "applied",
+        "stalenessSteps",
+        "computeMs",
+        "receivedBytes",
+        "drops",
+        "skipped",
+        "pending",
+        "sentBytes",
+        "step",
+      ],
       noNullPrototype: true,
     },
   )
@@ -72,6 +89,8 @@ describe("encodeEvent", () => {
     ["a negative count", { ...progress, consumed: -1 }],
     ["a negative time", { ...progress, computeMs: -1 }],
     ["a reason of a drop that is no token", { ...progress, drops: { "a b": 1 } }],
+    ["a cause of a skip that is no token", { ...progress, skipped: { "": 1 } }],
+    ["a reason of a switch without end", { kind: "SourceSwitched", from: "a", to: "b", reason: "x".repeat(1025) }],
     [
       "65 reasons of drops",
       { ...progress, drops: Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`reason-${index}`, 1])) },
@@ -100,6 +119,8 @@ describe("decodeEvent", () => {
     ["no fact", {}],
     ["a reason of a drop that is no token", { progress: { drops: { "a b": 1 } } }],
     ["more than 64 reasons", { progress: { drops } }],
+    ["more than 64 causes of skips", { progress: { skipped: drops } }],
+    ["a switch from what is no token", { sourceSwitched: { from: "a b", to: "b" } }],
     ["an infinite loss", { progress: { loss: Infinity } }],
     ["a negative time", { progress: { computeMs: -1 } }],
     ["more correct than there are samples", { evaluationMeasured: { correct: 2, samples: 1 } }],

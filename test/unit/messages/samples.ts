@@ -48,6 +48,10 @@ export const progress: Progress = {
   computeMs: 1.5,
   receivedBytes: 4096,
   drops: { duplicate: 2, stale: 1 },
+  skipped: { restarted: 2 },
+  pending: 1,
+  sentBytes: { act: 70_000, grad: 65_536 },
+  step: 12,
 };
 
 const evaluation = { kind: "EvaluationMeasured", evaluation: 2, correct: 98, samples: 100, lossSum: 7.25 } as const;
@@ -71,6 +75,7 @@ export const facts: readonly Event["fact"][] = [
   failure,
   saved,
   { kind: "FeederMark", mark: "evaluation-published", epoch: 1, evaluation: 2 },
+  { kind: "SourceSwitched", from: "synthetic", to: "auxiliary", reason: "mean cosine 0.12 is below 0.15" },
 ];
 
 export const commands: readonly Command[] = [

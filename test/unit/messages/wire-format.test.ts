@@ -162,6 +162,10 @@ describe("encodeEvent", () => {
         computeMs: 1.5,
         receivedBytes: "4096",
         drops: { duplicate: "2", stale: "1" },
+        skipped: { restarted: "2" },
+        pending: "1",
+        sentBytes: { act: "70000", grad: "65536" },
+        step: "12",
       },
     });
   });

@@ -12,7 +12,7 @@ export function registerDemo(program: Command, deps: ExecuteDeps, exit: (code: n
     program.command("demo").description("train four blocks with synthetic gradients on MNIST, one epoch"),
   )
     .option("--set <path=value...>", "override a value of the spec, e.g. training.epochs=3", [])
-    .action(async (options: Omit<RunCommandOptions, "nodes" | "dryRun">) => {
-      exit(await runSpecFile(SPEC, { ...options, nodes: "here", dryRun: false }, deps));
+    .action(async (options: Omit<RunCommandOptions, "dryRun">) => {
+      exit(await runSpecFile(SPEC, { ...options, dryRun: false }, deps));
     });
 }

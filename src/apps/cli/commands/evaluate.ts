@@ -9,7 +9,7 @@ import { type BlockSite, createBlockSite } from "../../run/block-site.ts";
 import { chooseGeneration } from "../../run/choose-generation.ts";
 import { openDataset } from "../../run/open-dataset.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder, type RunFolder } from "../../run/run-folder.ts";
-import { CHECKPOINT_BUCKETS } from "../../run/training-run.ts";
+import { CHECKPOINT_BUCKETS } from "../../run/compose-actors.ts";
 import { checkDataset, describeSlices } from "../../run/describe-slices.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
@@ -65,12 +65,12 @@ async function evaluate(folder: RunFolder, options: EvaluateOptions, deps: Execu
   let backend = "unknown";
   for (let index = 0; index < slices.length; index += 1) {
     const site: BlockSite = sites.add(
-      createBlockSite({ spec, index, slices, totalSteps: 1, backend: options.backend }),
+      createBlockSite({ spec, index, slices, totalSteps: 1, backend: options.backend, isGradientModelElsewhere: false }),
     );
     const source = boundaries[index]?.source;
     if (source !== undefined && GRADIENT_SOURCE_TRAITS[source].hasGradientModel) await site.openGradientModel();
     const block = await site.openBlock();
-    const { metadata, tensors } = await checkpoints.load(`block-${index}`, manifest.generation);
+    const { metadata, tensors } = await checkpoints.load(`block-${index}`, manifest);
     await block.restore({ version: Number(metadata.version), tensors });
     blocks.push(block);
     backend = site.backend?.name ?? backend;

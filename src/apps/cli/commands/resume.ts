@@ -4,7 +4,8 @@ import { openCheckpoints } from "../../../runtime/checkpoint/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
 import { chooseGeneration } from "../../run/choose-generation.ts";
 import { openRunFolder, type RunFolder } from "../../run/run-folder.ts";
-import { CHECKPOINT_BUCKETS } from "../../run/training-run.ts";
+import { CHECKPOINT_BUCKETS } from "../../run/compose-actors.ts";
+import { executeFleetRun, type FleetRunOptions } from "../execute-fleet-run.ts";
 import { type ExecuteDeps, type ExecuteOptions, executeRun } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { withExecuteOptions } from "./run.ts";
@@ -15,8 +16,9 @@ export function registerResume(program: Command, deps: ExecuteDeps, exit: (code:
       .command("resume")
       .argument("<run>", "name or path of a run")
       .description("go on with a run from its last checkpoint"),
-  ).action(async (name: string, options: ExecuteOptions & { readonly runs: string }) => {
-    exit(await resume(await openRunFolder(options.runs, name), options, deps));
+  ).action(async (name: string, options: FleetRunOptions & { readonly runs: string }) => {
+    const folder = await openRunFolder(options.runs, name);
+    exit(await (options.nodes === "here" ? resume(folder, options, deps) : executeFleetRun(folder, true, options, deps)));
   });
 }
 

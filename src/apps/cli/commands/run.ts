@@ -5,12 +5,14 @@ import { KnowledgeNetError } from "../../../errors/index.ts";
 import { parseSpec, type RunSpec } from "../../../spec/index.ts";
 import { createRunFolder, DEFAULT_RUNS_FOLDER } from "../../run/run-folder.ts";
 import { dryRun } from "../dry-run.ts";
+import { executeFleetRun } from "../execute-fleet-run.ts";
 import { type ExecuteDeps, executeRun, nameRun } from "../execute-run.ts";
 
 export interface RunCommandOptions {
   readonly bus: string;
   readonly backend: "auto" | "native" | "wasm" | "cpu";
   readonly nodes: string;
+  readonly detach: boolean;
   readonly runs: string;
   readonly set: readonly string[];
   readonly data?: string;
@@ -29,12 +31,17 @@ export function withExecuteOptions(command: Command): Command {
     )
     .option("--data <folder>", "folder of the data set's files")
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .option(
+      "--nodes <where>",
+      "`here`: all actors in this process; `fleet`: on the nodes at --bus; `spawn:4`: on four child processes",
+      "here",
+    )
+    .option("--detach", "with --nodes fleet: begin and leave it to the fleet", false)
     .option("--json", "print one JSON document and nothing else on stdout", false);
 }
 
 export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   withExecuteOptions(program.command("run").argument("<spec>", "run spec, a YAML file").description("run a spec"))
-    .option("--nodes <where>", "`here`: all actors in this process", "here")
     .option("--set <path=value...>", "override a value of the spec, e.g. training.epochs=3", [])
     .option("--dry-run", "print blocks, boundaries and bytes per step, and run nothing", false)
     .action(async (file: string, options: RunCommandOptions) => {
@@ -44,17 +51,11 @@ export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: nu
 
 export async function runSpecFile(file: string, options: RunCommandOptions, deps: ExecuteDeps): Promise<number> {
   const spec = await readSpec(file, options.set);
-  if (options.nodes !== "here") {
-    throw new KnowledgeNetError("KN_CONFIG", {
-      attempt: "place the actors",
-      rule: "--nodes must be `here`",
-      value: options.nodes,
-      remedy: "leave it out: all actors live in this process",
-    });
-  }
   if (options.dryRun) return dryRun(spec, options.json, deps.terminal);
   const folder = await createRunFolder(options.runs, nameRun(spec, deps.clock), spec);
-  return executeRun(folder, undefined, options, deps);
+  return options.nodes === "here"
+    ? executeRun(folder, undefined, options, deps)
+    : executeFleetRun(folder, false, options, deps);
 }
 
 async function readSpec(file: string, set: readonly string[]): Promise<RunSpec> {

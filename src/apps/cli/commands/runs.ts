@@ -3,6 +3,8 @@ import { readFile } from "node:fs/promises";
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { z } from "zod";
+import { silentLogger } from "../../../runtime/telemetry/index.ts";
+import { connectFleet } from "../../fleet/connect-fleet.ts";
 import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../run/run-folder.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
@@ -19,47 +21,77 @@ export function registerRuns(program: Command, { terminal }: ExecuteDeps, exit: 
     .command("runs")
     .description("list runs")
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .option("--bus <address>", "the runs of this fleet instead")
     .option("--json", "print one JSON document", false)
-    .action(async (options: { readonly runs: string; readonly json: boolean }) => {
-      const rows = await Promise.all(
-        (await listRunFolders(options.runs)).map(async ({ folder, changedMs }) => {
-          const text = await readFile(folder.resultsPath, "utf8").catch(() => undefined);
-          const parsed = text === undefined ? undefined : resultsSchema.safeParse(safeJson(text)).data;
-          return {
-            run: folder.name,
-            kind: folder.spec.kind,
-            outcome: parsed?.outcome ?? "unfinished",
-            accuracy: parsed?.accuracy ?? null,
-            steps: parsed?.steps ?? null,
-            seconds: parsed?.seconds ?? null,
-            changed: new Date(changedMs).toISOString(),
-          };
-        }),
-      );
+    .action(async (options: { readonly runs: string; readonly bus?: string; readonly json: boolean }) => {
+      const rows = options.bus === undefined ? await runsInFolder(options.runs) : await runsOfFleet(options.bus);
       if (options.json) {
         terminal.write(JSON.stringify(rows, undefined, 2));
       } else if (rows.length === 0) {
-        terminal.write(`no runs in ${options.runs}; begin with: kn demo`);
+        terminal.write(`no runs in ${options.bus ?? options.runs}; begin with: kn demo`);
       } else {
-        const table = new Table({
-          head: ["run", "kind", "outcome", "accuracy", "steps", "changed"],
-          style: { head: [], border: [] },
-        });
-        for (const row of rows) {
-          const accuracy = row.accuracy === null ? "-" : `${(100 * row.accuracy).toFixed(2)} %`;
-          table.push([
-            row.run,
-            row.kind,
-            row.outcome,
-            accuracy,
-            row.steps === null ? "-" : String(row.steps),
-            row.changed,
-          ]);
-        }
-        terminal.write(table.toString());
+        terminal.write(tableOf(rows));
       }
       exit(EXIT_OK);
     });
+}
+
+interface RunRow {
+  readonly run: string;
+  readonly kind: string;
+  readonly outcome: string;
+  readonly accuracy: number | null;
+  readonly steps: number | null;
+  readonly seconds: number | null;
+  readonly changed: string;
+}
+
+async function runsOfFleet(address: string): Promise<RunRow[]> {
+  await using connected = await connectFleet({ address, name: "kn runs" }, { log: silentLogger });
+  const { fleet } = connected;
+  const [records, all] = await Promise.all([fleet.runs.all(), fleet.status.all()]);
+  return records.map(({ run, spec, createdAt }) => {
+    const status = all.find((each) => each.run === run);
+    return {
+      run,
+      kind: spec.kind,
+      outcome: status?.outcome ?? status?.state ?? "waiting",
+      accuracy: status?.record.evaluations.at(-1)?.accuracy ?? null,
+      steps: status?.published ?? null,
+      seconds: status?.seconds ?? null,
+      changed: status?.updatedAt ?? createdAt,
+    };
+  });
+}
+
+async function runsInFolder(runs: string): Promise<RunRow[]> {
+  return Promise.all(
+    (await listRunFolders(runs)).map(async ({ folder, changedMs }) => {
+      const text = await readFile(folder.resultsPath, "utf8").catch(() => undefined);
+      const parsed = text === undefined ? undefined : resultsSchema.safeParse(safeJson(text)).data;
+      return {
+        run: folder.name,
+        kind: folder.spec.kind,
+        outcome: parsed?.outcome ?? "unfinished",
+        accuracy: parsed?.accuracy ?? null,
+        steps: parsed?.steps ?? null,
+        seconds: parsed?.seconds ?? null,
+        changed: new Date(changedMs).toISOString(),
+      };
+    }),
+  );
+}
+
+function tableOf(rows: readonly RunRow[]): string {
+  const table = new Table({
+    head: ["run", "kind", "outcome", "accuracy", "steps", "changed"],
+    style: { head: [], border: [] },
+  });
+  for (const row of rows) {
+    const accuracy = row.accuracy === null ? "-" : `${(100 * row.accuracy).toFixed(2)} %`;
+    table.push([row.run, row.kind, row.outcome, accuracy, row.steps === null ? "-" : String(row.steps), row.changed]);
+  }
+  return table.toString();
 }
 
 function safeJson(text: string): unknown {

@@ -56,10 +56,16 @@ export function fileBlobs(folder: string, bucket: string, { files, assertOpen, t
     },
     async list() {
       assertOpen(`list ${bucket}`);
-      const found = await Promise.all((await files.list(folder)).map(infoOf));
-      return found.filter((info) => info !== undefined); // gone since it was listed
+      // A damaged one has no digest to tell, and must not hide the others; reading it says what is wrong.
+      const names = await files.list(folder);
+      const found = await Promise.all(names.map((name) => infoOf(name).catch(onDamaged)));
+      return found.filter((info) => info !== undefined); // or gone since it was listed
     },
   };
+}
+
+function onDamaged(error: unknown): undefined {
+  if (!isKnowledgeNetError(error, "KN_CHECKPOINT")) throw error;
 }
 
 function cutShort(bucket: string, name: string, sizeBytes: number): Error {

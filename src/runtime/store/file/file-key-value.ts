@@ -32,7 +32,6 @@ export interface FileKeyValue extends KeyValue {
 }
 
 interface Stored extends KvEntry {
-  readonly changedMs: number;
   /** What is wrong with the file; its value is not what was written. */
   readonly damage?: string;
 }
@@ -51,7 +50,7 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
     readonly end: () => void;
   }>();
 
-  const isExpired = ({ changedMs }: Stored): boolean => ttlMs !== undefined && clock.wallTimeMs() - changedMs >= ttlMs;
+  const isExpired = ({ writtenMs }: Stored): boolean => ttlMs !== undefined && clock.wallTimeMs() - writtenMs >= ttlMs;
   const present = (key: string): Stored | undefined => {
     const stored = entries.get(key);
     return stored === undefined || isExpired(stored) ? undefined : stored;
@@ -78,7 +77,7 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
   const write = async (key: string, value: Uint8Array): Promise<number> => {
     // Counted before the write: a revision whose fate is unknown after an error is not given to another value.
     revision += 1;
-    const stored: Stored = { key, value, revision, changedMs: clock.wallTimeMs() };
+    const stored: Stored = { key, value, revision, writtenMs: clock.wallTimeMs() };
     await files.write(folder, key, [encodeHead(stored), value]);
     entries.set(key, stored);
     tell(key, { kind: "put", entry: copyOf(stored) });
@@ -178,12 +177,12 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
   };
 }
 
-function copyOf({ key, value, revision }: Stored): KvEntry {
-  return { key, value: new Uint8Array(value), revision };
+function copyOf({ key, value, revision, writtenMs }: Stored): KvEntry {
+  return { key, value: new Uint8Array(value), revision, writtenMs };
 }
 
-function encodeHead({ revision, changedMs, value }: Stored): Uint8Array {
-  return new TextEncoder().encode(`KN1 ${revision} ${changedMs} ${digestOf(value)}\n`);
+function encodeHead({ revision, writtenMs, value }: Stored): Uint8Array {
+  return new TextEncoder().encode(`KN1 ${revision} ${writtenMs} ${digestOf(value)}\n`);
 }
 
 /** A damaged record keeps its place: its key has a value, which cannot be read. */
@@ -195,11 +194,11 @@ function parseRecord(key: string, bytes: Uint8Array): Stored {
       key,
       value: new Uint8Array(0),
       revision: 0,
-      changedMs: Number.MAX_SAFE_INTEGER,
+      writtenMs: Number.MAX_SAFE_INTEGER,
       damage: "no legible head",
     };
   const value = new Uint8Array(bytes.subarray(end + 1));
-  const stored: Stored = { key, value, revision: Number(head[1]), changedMs: Number(head[2]) };
+  const stored: Stored = { key, value, revision: Number(head[1]), writtenMs: Number(head[2]) };
   return digestOf(value) === head[3] ? stored : { ...stored, damage: "another digest" };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { KV } from "../../nats/index.ts";
 import { assertFilter, assertName, assertValueSize, fenced } from "../keys.ts";
-import type { KeyValue, KvChange } from "../store.ts";
+import type { KeyValue, KvChange, KvEntry } from "../store.ts";
 import { isWrongRevision, orTranslate, translate } from "./jetstream-errors.ts";
 
 type Entry = NonNullable<Awaited<ReturnType<KV["get"]>>>;
@@ -47,7 +47,7 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
     get: (key) =>
       checked("get", key, async () => {
         const entry = await present(key);
-        return entry === undefined ? undefined : { key, value: new Uint8Array(entry.value), revision: entry.revision };
+        return entry === undefined ? undefined : entryOf(key, entry);
       }),
     put: (key, value) => set(key, value, (taken) => kv.put(key, taken)),
     create: (key, value) =>
@@ -132,9 +132,9 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
           signal?.removeEventListener("abort", onAbort);
           return { done: true, value: undefined };
         }
-        const { key, revision, value } = result.value;
+        const { key, revision } = result.value;
         if (!isRemoval(result.value))
-          return { done: false, value: { kind: "put", entry: { key, value: new Uint8Array(value), revision } } };
+          return { done: false, value: { kind: "put", entry: entryOf(key, result.value) } };
         if (!isInitial) return { done: false, value: { kind: "delete", key, revision } };
       }
     };
@@ -146,6 +146,10 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
       },
     };
   }
+}
+
+function entryOf(key: string, { value, revision, created }: Entry): KvEntry {
+  return { key, value: new Uint8Array(value), revision, writtenMs: created.getTime() };
 }
 
 function isRemoval(entry: Entry): boolean {

@@ -1,0 +1,165 @@
+/** `kn status RUN`: where a run on a fleet stands, and that every batch is accounted for. */
+import Table from "cli-table3";
+import type { Command } from "commander";
+import { silentLogger } from "../../../runtime/telemetry/index.ts";
+import { connectFleet } from "../../fleet/connect-fleet.ts";
+import type { Fleet } from "../../fleet/fleet.ts";
+import { awaitOutcome, runRecordOf } from "../../fleet/launch.ts";
+import type { RunRecordEntry, RunStatus } from "../../fleet/records.ts";
+import { actorsOf } from "../../run/compose-actors.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
+import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
+import { withFleetOptions } from "./fleet-options.ts";
+
+interface StatusOptions {
+  readonly bus: string;
+  readonly json: boolean;
+  readonly follow: boolean;
+}
+
+export function registerStatus(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
+  withFleetOptions(
+    program.command("status").argument("<run>", "name of a run").description("where a run of a fleet stands"),
+    deps,
+  )
+    .option("--follow", "go on until the run ends", false)
+    .option("--json", "print JSON; with --follow one line per change", false)
+    .action(async (run: string, options: StatusOptions) => {
+      await using connected = await connectFleet({ address: options.bus, name: "kn status" }, { log: silentLogger });
+      exit(await showStatus(run, options, connected.fleet, deps));
+    });
+}
+
+/** @returns EXIT_FAILURE when the run failed. */
+async function showStatus(run: string, options: StatusOptions, fleet: Fleet, deps: ExecuteDeps): Promise<number> {
+  const { terminal, clock } = deps;
+  const record = await runRecordOf(run, fleet);
+  if (!options.follow) {
+    const status = (await fleet.status.get(run))?.value;
+    const summary = summarise(record, status);
+    terminal.write(options.json ? JSON.stringify(summary, undefined, 2) : describe(summary));
+    return summary.outcome === "failed" ? EXIT_FAILURE : EXIT_OK;
+  }
+  const leaving = new AbortController();
+  const forget = terminal.onSignal(() => {
+    leaving.abort(new Error("left"));
+  });
+  let shown = "";
+  try {
+    const last = await awaitOutcome(
+      record,
+      { fleet, clock },
+      (status) => {
+        const summary = summarise(record, status);
+        const line = options.json ? JSON.stringify(summary) : lineOf(summary);
+        if (line !== shown) terminal.write(line);
+        shown = line;
+      },
+      leaving.signal,
+    );
+    if (!options.json) terminal.write(describe(summarise(record, last)));
+    return last.outcome === "failed" ? EXIT_FAILURE : EXIT_OK;
+  } catch (error) {
+    if (leaving.signal.aborted) return EXIT_OK;
+    throw error;
+  } finally {
+    forget();
+  }
+}
+
+/** One block's account: `applied + skipped + pending` is what was published to it. */
+export interface BlockAccount {
+  readonly actor: string;
+  readonly node: string;
+  readonly published: number;
+  readonly applied: number;
+  readonly skipped: Readonly<Record<string, number>>;
+  readonly pending: number;
+  readonly isBalanced: boolean;
+}
+
+export interface StatusSummary {
+  readonly run: string;
+  readonly desired: string;
+  readonly state: string;
+  readonly outcome: string | null;
+  readonly error: string | null;
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly epochs: number;
+  readonly checkpoint: number;
+  readonly accuracy: number | null;
+  readonly loss: number | null;
+  readonly seconds: number;
+  readonly blocks: readonly BlockAccount[];
+  readonly gradientModels: readonly { readonly actor: string; readonly node: string; readonly cosine: number | null }[];
+  readonly switches: RunStatus["record"]["switches"];
+}
+
+export function summarise(record: RunRecordEntry, status: RunStatus | undefined): StatusSummary {
+  const progress = status?.record.progress ?? {};
+  const { blocks, gradientModels } = actorsOf(record.spec);
+  const evaluation = status?.record.evaluations.at(-1);
+  const last = progress[blocks.at(-1) ?? ""];
+  return {
+    run: record.run,
+    desired: record.desired,
+    state: status?.state ?? "waiting for a coordinator",
+    outcome: status?.outcome ?? null,
+    error: status?.error ?? null,
+    step: status?.published ?? 0,
+    totalSteps: record.totalSteps,
+    epochs: status?.record.epochs ?? 0,
+    checkpoint: status?.record.generation ?? 0,
+    accuracy: evaluation?.accuracy ?? null,
+    loss: last?.loss ?? null,
+    seconds: status?.seconds ?? 0,
+    blocks: blocks.map((actor) => {
+      const { applied = 0, skipped = {}, pending = 0, step = 0 } = progress[actor] ?? {};
+      const total = applied + pending + Object.values(skipped).reduce((sum, count) => sum + count, 0);
+      const node = record.actors[actor] ?? "-";
+      return { actor, node, published: step, applied, skipped, pending, isBalanced: total === step };
+    }),
+    gradientModels: gradientModels.map((actor) => ({
+      actor,
+      node: record.actors[actor] ?? "-",
+      cosine: progress[actor]?.quality?.cosine ?? null,
+    })),
+    switches: status?.record.switches ?? [],
+  };
+}
+
+function lineOf(summary: StatusSummary): string {
+  const accuracy = summary.accuracy === null ? "-" : `${(100 * summary.accuracy).toFixed(2)} %`;
+  return `${summary.state} | step ${summary.step}/${summary.totalSteps} | accuracy ${accuracy} | loss ${summary.loss?.toFixed(4) ?? "-"} | checkpoint ${summary.checkpoint}`;
+}
+
+function describe(summary: StatusSummary): string {
+  const table = new Table({
+    head: ["block", "node", "published", "applied", "skipped", "pending", "balance"],
+    style: { head: [], border: [] },
+  });
+  for (const block of summary.blocks) {
+    const skipped = Object.entries(block.skipped).map(([cause, count]) => `${cause} ${count}`);
+    table.push([
+      block.actor,
+      block.node,
+      String(block.published),
+      String(block.applied),
+      skipped.length === 0 ? "0" : skipped.join(", "),
+      String(block.pending),
+      block.isBalanced ? "applied + skipped + pending = published" : "OPEN",
+    ]);
+  }
+  const models = summary.gradientModels.map(
+    ({ actor, node, cosine }) => `${actor} on ${node}, cosine ${cosine === null ? "-" : cosine.toFixed(2)}`,
+  );
+  const switches = summary.switches.map(({ actor, step, from, to, reason }) => `step ${step}: ${actor} ${from} -> ${to}: ${reason}`);
+  return [
+    `${summary.run}: ${summary.outcome ?? summary.state}${summary.error === null ? "" : `: ${summary.error}`}`,
+    lineOf(summary),
+    table.toString(),
+    ...models,
+    ...switches,
+  ].join("\n");
+}

@@ -1,0 +1,55 @@
+/** The bus and the store of a fleet: two connections to one NATS server with JetStream. */
+import { KnowledgeNetError } from "../../errors/index.ts";
+import { type Bus, connectNatsBus } from "../../runtime/bus/index.ts";
+import { connectJetStreamStore } from "../../runtime/store/index.ts";
+import type { Logger } from "../../runtime/telemetry/index.ts";
+import { type Fleet, openFleet } from "./fleet.ts";
+
+export interface ConnectedFleet extends AsyncDisposable {
+  readonly bus: Bus;
+  readonly fleet: Fleet;
+}
+
+export interface ConnectFleetOptions {
+  /** `nats://host:port`. */
+  readonly address: string;
+  /** Name of the connections, shown by the server. */
+  readonly name: string;
+  /** How long the first connection may take, a starting server included, ms. @default 10000 */
+  readonly connectTimeoutMs?: number;
+}
+
+/** Rejects with KN_CONFIG for an address of another kind, KN_UNAVAILABLE when no server with JetStream answers. */
+export async function connectFleet(
+  { address, name, connectTimeoutMs }: ConnectFleetOptions,
+  { log }: { readonly log: Logger },
+): Promise<ConnectedFleet> {
+  if (!/^(nats|tls|ws|wss):\/\//.test(address)) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: "reach the fleet",
+      rule: "--bus must be the URL of its NATS server, like nats://127.0.0.1:4222",
+      value: address,
+      remedy: "name it, or set KN_BUS",
+    });
+  }
+  const options = { servers: address, name, ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }) };
+  const bus = await connectNatsBus(options, {
+    onHandlerError: (error, subject) => {
+      log.error({ err: error, subject }, "handler failed");
+    },
+  });
+  try {
+    const store = await connectJetStreamStore(options);
+    return {
+      bus,
+      fleet: await openFleet(store),
+      async [Symbol.asyncDispose]() {
+        await bus.close();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await bus.close();
+    throw error;
+  }
+}

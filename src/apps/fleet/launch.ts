@@ -1,0 +1,116 @@
+/** What one asks of a fleet: begin a run, go on with one, stop one, wait for its end. */
+import type { SliceDescription } from "../../compute/index.ts";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import { openCheckpoints } from "../../runtime/checkpoint/index.ts";
+import type { Clock } from "../../runtime/clock/index.ts";
+import type { TrainingSpec } from "../../spec/index.ts";
+import { chooseGeneration } from "../run/choose-generation.ts";
+import type { Fleet } from "./fleet.ts";
+import { placeActors } from "./placement.ts";
+import { type RunRecordEntry, type RunStatus, WIRE_VERSION } from "./records.ts";
+import { bucketsOf } from "./run-host.ts";
+
+export interface LaunchOptions {
+  readonly run: string;
+  readonly spec: TrainingSpec;
+  readonly slices: readonly SliceDescription[];
+  readonly totalSteps: number;
+  /** Fingerprint of the data. */
+  readonly dataset: string;
+}
+
+/** Rejects with KN_CONFIG when the actors cannot be placed or a run of that name is there. */
+export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clock): Promise<RunRecordEntry> {
+  const { run, spec, slices } = options;
+  const record: RunRecordEntry = {
+    format: 1,
+    run,
+    wireVersion: WIRE_VERSION,
+    desired: "running",
+    spec,
+    slices: structuredClone(slices) as RunRecordEntry["slices"],
+    totalSteps: options.totalSteps,
+    dataset: options.dataset,
+    timeline: 1,
+    actors: placeActors({ spec, slices, nodes: await fleet.nodes.all() }),
+    createdAt: new Date(clock.wallTimeMs()).toISOString(),
+  };
+  if ((await fleet.runs.get(run)) !== undefined) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `start ${run}`,
+      rule: "its name must be new",
+      value: "a run of that name is there",
+      remedy: `go on with it: kn resume ${run}`,
+    });
+  }
+  await fleet.runs.put(run, record);
+  return record;
+}
+
+/** Goes on from the newest whole checkpoint, on the nodes that are there now. Rejects with KN_CONFIG while it runs. */
+export async function relaunchRun(
+  run: string,
+  fleet: Fleet,
+  onDamaged: (line: string) => void,
+): Promise<RunRecordEntry> {
+  const record = await runRecordOf(run, fleet);
+  if (record.desired !== "ended") {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `go on with ${run}`,
+      rule: "it must have ended",
+      value: `it is ${record.desired}`,
+      remedy: `look at it: kn status ${run} --follow`,
+    });
+  }
+  const checkpoints = await openCheckpoints(fleet.store, bucketsOf(run));
+  const from = await chooseGeneration(checkpoints, ({ generation }) => {
+    onDamaged(`checkpoint ${generation} is damaged; trying the one before`);
+  });
+  const actors = placeActors({ spec: record.spec, slices: record.slices, nodes: await fleet.nodes.all() });
+  return fleet.runs.change(run, ({ from: _before, ...value }) => ({
+    ...value,
+    desired: "running",
+    timeline: value.timeline + 1,
+    actors,
+    ...(from === undefined ? {} : { from: { timeline: from.timeline, generation: from.generation } }),
+  }));
+}
+
+/** Asks for a checkpoint and the end. Rejects with KN_CONFIG when there is no such run. */
+export async function stopRun(run: string, fleet: Fleet): Promise<RunRecordEntry> {
+  return fleet.runs.change(run, (value) => (value.desired === "running" ? { ...value, desired: "stopping" } : undefined));
+}
+
+/** Rejects with KN_CONFIG when there is no such run. */
+export async function runRecordOf(run: string, fleet: Fleet): Promise<RunRecordEntry> {
+  const found = await fleet.runs.get(run);
+  if (found !== undefined) return found.value;
+  const known = (await fleet.runs.all()).map((each) => each.run);
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: `find ${run}`,
+    rule: "the fleet must have a run of that name",
+    value: known.length === 0 ? "no runs" : known.slice(-5).join(", "),
+    remedy: "`kn runs --bus ...` lists them",
+  });
+}
+
+/** Between two looks at the status, ms: the store may be away for a while, which a watch would not survive. */
+const LOOK_EVERY_MS = 500;
+
+/** Resolves with the status that has an outcome of this timeline. Rejects with `signal.reason` on abort. */
+export async function awaitOutcome(
+  { run, timeline }: Pick<RunRecordEntry, "run" | "timeline">,
+  { fleet, clock }: { readonly fleet: Fleet; readonly clock: Clock },
+  onStatus: (status: RunStatus) => void,
+  signal: AbortSignal,
+): Promise<RunStatus> {
+  for (;;) {
+    const found = await fleet.status.get(run).catch(() => undefined);
+    const status = found?.value;
+    if (status?.timeline === timeline) {
+      onStatus(status);
+      if (status.outcome !== undefined) return status;
+    }
+    await clock.sleep(LOOK_EVERY_MS, signal);
+  }
+}

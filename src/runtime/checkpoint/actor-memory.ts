@@ -1,0 +1,47 @@
+/**
+ * What one actor remembers across its own restarts: it comes back from the newest state that it saved itself in this
+ * timeline, the others having gone on meanwhile; when it has none yet, from the generation that the timeline began with.
+ */
+import { isKnowledgeNetError } from "../../errors/index.ts";
+import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
+import type { BlobInfo } from "../store/store.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Checkpoints, SavedAt } from "./checkpoints.ts";
+
+export interface ActorMemory {
+  /** @returns undefined for a fresh start. Rejects with KN_CHECKPOINT when what the timeline began with is damaged. */
+  restore(): Promise<SafetensorsContent | undefined>;
+  /** Rejects with KN_CHECKPOINT or KN_UNAVAILABLE when it cannot be made durable; older ones stay. */
+  save(generation: number, content: SafetensorsContent): Promise<BlobInfo>;
+}
+
+export interface ActorMemoryOptions {
+  readonly actor: string;
+  readonly timeline: number;
+  /** What the timeline began with; undefined: nothing. */
+  readonly from: SavedAt | undefined;
+}
+
+export interface ActorMemoryDeps {
+  readonly checkpoints: Checkpoints;
+  readonly log: Logger;
+}
+
+export function createActorMemory(options: ActorMemoryOptions, { checkpoints, log }: ActorMemoryDeps): ActorMemory {
+  const { actor, timeline, from } = options;
+  return {
+    async restore() {
+      for (const at of await checkpoints.saved(actor)) {
+        if (at.timeline !== timeline) continue;
+        try {
+          return await checkpoints.load(actor, at);
+        } catch (error) {
+          if (!isKnowledgeNetError(error, "KN_CHECKPOINT", "KN_DECODE")) throw error;
+          log.warn({ actor, ...at, err: error }, "saved state is damaged; trying the one before");
+        }
+      }
+      return from === undefined ? undefined : checkpoints.load(actor, from);
+    },
+    save: (generation, content) => checkpoints.save(actor, { timeline, generation }, content),
+  };
+}
