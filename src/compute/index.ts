@@ -8,6 +8,14 @@
  * const { result } = await block.train({ step: 1, input, labels }, (activation) => publish(activation));
  */
 export type { BackendInfo, BackendPreference } from "./backend/index.ts";
+export {
+  type AutoChoice,
+  type AutoObservation,
+  type AutoPolicy,
+  type AutoPolicyOptions,
+  type AutoSwitch,
+  createAutoPolicy,
+} from "./gradient-sources/auto-policy.ts";
 export { GRADIENT_SOURCE_TRAITS, type GradientSourceTraits } from "./gradient-sources/traits.ts";
 export type { LearningRateOptions } from "./optimizer/index.ts";
 export type { BlockUnitOptions } from "./slice/block-unit.ts";

@@ -68,7 +68,11 @@ export async function measureStepTimes({
       learningRate,
       source: isLast ? ("task-loss" as const) : ("synthetic" as const),
       wantsInputGradient: index > 0,
-      retain: 2,
+      retain: { batches: 2, bytes: spec.gradients.retainMiB * 2 ** 20 },
+      classes: spec.model.classes,
+      totalSteps: steps + WARM_UP_STEPS,
+      sources: spec.gradients,
+      isGradientModelElsewhere: false,
     };
     blocks.push(await openBlock(worker, `block-${index}`, options, isLast ? undefined : `gradient-${index}`));
   }

@@ -107,9 +107,14 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
         learningRate: rate(spec.training.optimizer.learningRate),
         source,
         wantsInputGradient: previous !== undefined && GRADIENT_SOURCE_TRAITS[previous.source].wantsGradient,
-        retain: spec.gradients.retain,
+        retain: { batches: spec.gradients.retain, bytes: spec.gradients.retainMiB * 2 ** 20 },
+        classes: spec.model.classes,
+        totalSteps,
+        sources: spec.gradients,
+        isGradientModelElsewhere: false,
       };
-      return openBlock(await worker(), blockName, unit, source === "synthetic" ? gradientName : undefined);
+      const hasGradientModel = source !== "task-loss" && GRADIENT_SOURCE_TRAITS[source].hasGradientModel;
+      return openBlock(await worker(), blockName, unit, hasGradientModel ? gradientName : undefined);
     },
     openGradientModel: gradientModel,
     close,

@@ -37,6 +37,8 @@ export interface GradientModel {
   readonly parameters: number;
   /** Batches that were given up because `retain` newer ones came before their gradient. */
   readonly forgotten: number;
+  /** Keeps a batch for `learn` without predicting for it, which saves M's forward where nobody asks. Both are borrowed. */
+  remember(step: number, activation: tf.Tensor, labels: tf.Tensor): void;
   /** Predicts for a batch and keeps the batch for `learn`. `activation` and `labels` are borrowed, the result is the caller's. */
   predict(step: number, activation: tf.Tensor, labels: tf.Tensor): tf.Tensor;
   /**
@@ -65,23 +67,28 @@ export function createGradientModel(options: GradientModelOptions): GradientMode
     waiting.delete(step);
   };
 
+  const keep = (step: number, activation: tf.Tensor, labels: tf.Tensor): readonly tf.Tensor[] => {
+    forget(step);
+    // [batch, ...boundary], [batch] -> [batch, classes]
+    const inputs = [activation.clone(), tf.tidy(() => tf.oneHot(labels, classes).toFloat())];
+    waiting.set(step, inputs);
+    for (const oldest of waiting.keys()) {
+      if (waiting.size <= retain) break;
+      forget(oldest);
+      forgotten += 1;
+    }
+    return inputs;
+  };
+
   return {
     parameters: slice.parameters,
     get forgotten() {
       return forgotten;
     },
-    predict(step, activation, labels) {
-      forget(step);
-      // [batch, ...boundary], [batch] -> [batch, classes]
-      const inputs = [activation.clone(), tf.tidy(() => tf.oneHot(labels, classes).toFloat())];
-      waiting.set(step, inputs);
-      for (const oldest of waiting.keys()) {
-        if (waiting.size <= retain) break;
-        forget(oldest);
-        forgotten += 1;
-      }
-      return slice.forward(inputs, step);
+    remember(step, activation, labels) {
+      keep(step, activation, labels);
     },
+    predict: (step, activation, labels) => slice.forward(keep(step, activation, labels), step),
     learn(step, arrived, learningRate) {
       const inputs = waiting.get(step);
       if (inputs === undefined) return undefined;

@@ -78,6 +78,11 @@ export function createOptimizer(options: OptimizerSpec): Optimizer {
     slots.set(key, tf.keep(tensor));
   };
 
+  const clear = (): void => {
+    for (const tensor of slots.values()) tensor.dispose();
+    slots.clear();
+  };
+
   return {
     get updates() {
       return updates;
@@ -101,14 +106,14 @@ export function createOptimizer(options: OptimizerSpec): Optimizer {
     state: () => Object.fromEntries(slots),
     restore(saved, read, variables) {
       updates = saved;
-      if (saved === 0) return;
+      if (saved === 0) {
+        clear(); // slots come with the first update
+        return;
+      }
       variables.forEach((variable, index) => {
         for (const slot of rule.slots) replace(`${slot}/${index}`, read(`${slot}/${index}`, variable));
       });
     },
-    dispose() {
-      for (const tensor of slots.values()) tensor.dispose();
-      slots.clear();
-    },
+    dispose: clear,
   };
 }

@@ -10,7 +10,7 @@ import type { OptimizerSpec } from "../../spec/index.ts";
 import { createOptimizer } from "../optimizer/index.ts";
 import type { NamedTensorData } from "../tensor-data.ts";
 import { SeededDropout } from "./seeded-dropout.ts";
-import { recordTape, type Tape } from "./tape.ts";
+import { type PullBackOptions, recordTape, type Tape } from "./tape.ts";
 import { toData, toTensor } from "./tensors.ts";
 
 /** A training forward that waits for its gradient. Owns its inputs. */
@@ -33,13 +33,21 @@ export interface Slice {
   infer(inputs: readonly tf.Tensor[]): tf.Tensor;
   /** Training forward without a backward to come: batch statistics, the step's dropout. The result is the caller's. */
   forward(inputs: readonly tf.Tensor[], step: number): tf.Tensor;
-  /** Training forward for `step`, to be followed by `update`. Takes over `inputs`. */
+  /** Training forward for `step`, to be followed by `update` or `pullBack`. Takes over `inputs`. */
   record(inputs: readonly tf.Tensor[], step: number): Recording;
   /**
-   * Backward of a recording and one update. `outputGradient` is borrowed, the recording ends.
-   * @returns the gradient by the first input, per sample, the caller's; undefined unless `wantsInputGradient`.
+   * Backward of a recording, at the weights of its forward; changes no weight. `outputGradient` is borrowed. The recording
+   * ends, also when this throws, unless `keep` is set.
    * @throws KnowledgeNetError KN_SHAPE when the gradient's shape is not the output's, KN_NUMERIC when a weight's
-   * gradient is not finite; no weight has changed then.
+   * gradient is not finite.
+   */
+  pullBack(recording: Recording, outputGradient: tf.Tensor, options: SlicePullBackOptions): SliceGradients;
+  /** One update. `weightGradients` are borrowed: as `SliceGradients.weights`, or a combination of several of them. */
+  apply(weightGradients: readonly tf.Tensor[], learningRate: number): void;
+  /**
+   * `pullBack` and `apply` in one; the recording ends.
+   * @returns the gradient by the first input, per sample, the caller's; undefined unless `wantsInputGradient`.
+   * @throws KnowledgeNetError as `pullBack`; no weight has changed then.
    */
   update(recording: Recording, outputGradient: tf.Tensor, options: UpdateOptions): tf.Tensor | undefined;
   /** Weights, batch-norm statistics and optimiser state by name, and the count of updates. */
@@ -49,9 +57,21 @@ export interface Slice {
   dispose(): void;
 }
 
+export interface SlicePullBackOptions extends PullBackOptions {
+  readonly wantsInputGradient: boolean;
+}
+
 export interface UpdateOptions {
   readonly learningRate: number;
   readonly wantsInputGradient: boolean;
+}
+
+/** What a backward gives, all of it the caller's. */
+export interface SliceGradients {
+  /** By each trained weight, in the slice's order, of the batch's mean loss. */
+  readonly weights: readonly tf.Tensor[];
+  /** By the first input, [batch, ...input shape], per sample; where it was wanted. */
+  readonly input?: tf.Tensor;
 }
 
 export interface SliceSnapshot {
@@ -66,6 +86,39 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
 
   const apply = (inputs: readonly tf.Tensor[], training: boolean): tf.Tensor =>
     model.apply(inputs.length === 1 ? (inputs[0] as tf.Tensor) : [...inputs], { training }) as tf.Tensor;
+
+  const pullBack: Slice["pullBack"] = (recording, outputGradient, { wantsInputGradient, keep = false }) => {
+    try {
+      const expected = recording.output.shape;
+      if (!tf.util.arraysEqual(expected, outputGradient.shape)) {
+        throw new KnowledgeNetError("KN_SHAPE", {
+          attempt: "apply a gradient",
+          rule: `it must have the shape of the activation, [${expected.join(", ")}]`,
+          value: `[${outputGradient.shape.join(", ")}]`,
+        });
+      }
+      const targets = wantsInputGradient ? [...trainable, recording.inputs[0] as tf.Tensor] : trainable;
+      // tfjs refuses to differentiate by nothing: the first block may have no weights.
+      const sums = targets.length === 0 ? [] : recording.tape.pullBack(outputGradient, targets, { keep });
+      const input = wantsInputGradient ? sums.pop() : undefined;
+      try {
+        assertFinite(sums);
+        const weights = sums.map((sum) => sum.div(expected[0] ?? 1));
+        return { weights, ...(input === undefined ? {} : { input }) };
+      } catch (error) {
+        input?.dispose();
+        throw error;
+      } finally {
+        tf.dispose(sums);
+      }
+    } finally {
+      if (!keep) recording.dispose();
+    }
+  };
+
+  const applyGradients: Slice["apply"] = (weightGradients, learningRate) => {
+    optimizer.apply(trainable, weightGradients, learningRate);
+  };
 
   return {
     outputShape: (model.outputShape as number[]).slice(1),
@@ -92,39 +145,15 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
         },
       };
     },
+    pullBack,
+    apply: applyGradients,
     update(recording, outputGradient, { learningRate, wantsInputGradient }) {
+      const { weights, input } = pullBack(recording, outputGradient, { wantsInputGradient });
       try {
-        const expected = recording.output.shape;
-        if (!tf.util.arraysEqual(expected, outputGradient.shape)) {
-          throw new KnowledgeNetError("KN_SHAPE", {
-            attempt: "apply a gradient",
-            rule: `it must have the shape of the activation, [${expected.join(", ")}]`,
-            value: `[${outputGradient.shape.join(", ")}]`,
-          });
-        }
-        const batchSize = expected[0] ?? 1;
-        const targets = wantsInputGradient ? [...trainable, recording.inputs[0] as tf.Tensor] : trainable;
-        // tfjs refuses to differentiate by nothing: the first block may have no weights.
-        const gradients = targets.length === 0 ? [] : recording.tape.pullBack(outputGradient, targets);
-        const inputGradient = wantsInputGradient ? gradients.pop() : undefined;
-        try {
-          assertFinite(gradients);
-          tf.tidy(() => {
-            optimizer.apply(
-              trainable,
-              gradients.map((gradient) => gradient.div(batchSize)),
-              learningRate,
-            );
-          });
-          return inputGradient;
-        } catch (error) {
-          inputGradient?.dispose();
-          throw error;
-        } finally {
-          tf.dispose(gradients);
-        }
+        applyGradients(weights, learningRate);
+        return input;
       } finally {
-        recording.dispose();
+        tf.dispose([...weights]);
       }
     },
     snapshot() {

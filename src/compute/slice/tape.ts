@@ -3,8 +3,9 @@
  *
  * tfjs computes forward and backward in one call (`tf.grads`). A block must publish its activation before it knows its
  * gradient, so the two halves are separated here: `recordTape` runs the forward and keeps what tfjs saved for the
- * backward; `Tape.pullBack` runs the backward once. Weights that change in between do no harm: the saved tensors are
- * those of the forward, so the result is the exact gradient at the weights that computed the activation.
+ * backward; `Tape.pullBack` runs the backward, once or, with `keep`, several times. Weights that change in between do no
+ * harm: the saved tensors are those of the forward, so the result is the exact gradient at the weights that computed the
+ * activation.
  *
  * Why not recompute the forward: it would cost a third more per step, update batch-norm statistics twice and need the
  * same dropout mask again. Why not `tf.grads`: it would block until the gradient is there.
@@ -29,17 +30,25 @@ interface EngineDoor {
   ): { readonly grads: readonly (tf.Tensor | undefined)[] };
 }
 
+export interface PullBackOptions {
+  /** The tape stays, for another pull back of the same batch. @default false */
+  readonly keep?: boolean;
+}
+
 export interface Tape {
   /** Result of the forward; owned by the tape, disposed with it. */
   readonly output: tf.Tensor;
-  /** Bytes kept alive for the backward, an estimate from the saved tensors' shapes. */
+  /**
+   * Bytes kept alive for the backward: each buffer once, at 4 bytes an element. Buffers of weights count too, since an
+   * update leaves the old ones to the tapes that still need them.
+   */
   readonly retainedBytes: number;
   /**
    * Vector-Jacobian products: the gradient of `sum(output * outputGradient)` by each of `inputs`, zeros where there is
-   * no path. The results are the caller's to dispose. Ends the tape.
+   * no path. The results are the caller's to dispose. Ends the tape, also when it throws, unless `keep` is set.
    * @throws TypeError when the tape has ended already.
    */
-  pullBack(outputGradient: tf.Tensor, inputs: readonly tf.Tensor[]): tf.Tensor[];
+  pullBack(outputGradient: tf.Tensor, inputs: readonly tf.Tensor[], options?: PullBackOptions): tf.Tensor[];
   /** Frees everything kept. Safe to call twice. */
   dispose(): void;
 }
@@ -61,7 +70,7 @@ export function recordTape(forward: () => tf.Tensor): Tape {
     engine.endTape();
     engine.state.activeTape = null;
   }
-  const retainedBytes = sizeOfSaved(nodes);
+  const retainedBytes = sizeOf(nodes, output);
 
   const dispose = (): void => {
     if (nodes === undefined) return;
@@ -73,15 +82,16 @@ export function recordTape(forward: () => tf.Tensor): Tape {
   return {
     output,
     retainedBytes,
-    pullBack(outputGradient, inputs) {
+    pullBack(outputGradient, inputs, { keep = false } = {}) {
       const recorded = nodes;
       if (recorded === undefined) throw new TypeError("this tape was pulled back or disposed before");
       const kept = output;
       try {
         const { grads } = engine.gradients(
           () => {
-            // The engine has just begun an empty tape; it goes on with ours and frees its saved tensors at the end.
-            engine.state.activeTape = recorded;
+            // The engine has just begun an empty tape; it goes on with ours and frees what the nodes saved at the end.
+            // Their gradient functions hold the saved tensors by themselves, so that nodes without any serve as well.
+            engine.state.activeTape = keep ? recorded.map((node) => ({ ...node, saved: [] })) : recorded;
             return kept;
           },
           inputs,
@@ -90,7 +100,8 @@ export function recordTape(forward: () => tf.Tensor): Tape {
         );
         return inputs.map((input, index) => grads[index] ?? tf.zerosLike(input));
       } finally {
-        dispose();
+        engine.state.activeTape = null; // still set when the backward has thrown
+        if (!keep) dispose();
       }
     },
     dispose,
@@ -101,8 +112,11 @@ function disposeSaved(nodes: readonly TapeNode[]): void {
   for (const node of nodes) for (const tensor of node.saved ?? []) if (!tensor.isDisposed) tensor.dispose();
 }
 
-function sizeOfSaved(nodes: readonly TapeNode[]): number {
+/** Saved tensors are clones that share their buffer with what they were cloned from. */
+function sizeOf(nodes: readonly TapeNode[], output: tf.Tensor): number {
+  const buffers = new Map<object, number>([[output.dataId, output.size * 4]]);
+  for (const node of nodes) for (const tensor of node.saved ?? []) buffers.set(tensor.dataId, tensor.size * 4);
   let bytes = 0;
-  for (const node of nodes) for (const tensor of node.saved ?? []) bytes += tensor.size * 4;
+  for (const size of buffers.values()) bytes += size;
   return bytes;
 }

@@ -5,6 +5,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import {
+  type AutoChoice,
   createGradientModel,
   type GradientModel,
   type GradientOrigin,
@@ -52,6 +53,8 @@ export interface ComputeCalls {
   train(call: { unit: string; request: TrainRequest }, emit: Emit): UpdateOutcome;
   receive(call: { unit: string; step: number; gradient: TensorData; origin: GradientOrigin }): UpdateOutcome;
   evaluate(call: { unit: string; input: TensorData; labels: TensorData }): EvaluateOutcome;
+  use(call: { unit: string; source: AutoChoice }): void;
+  forget(call: { unit: string }): number;
   predict(call: { unit: string; step: number; activation: TensorData; labels: TensorData }): TensorData;
   learn(call: { unit: string; step: number; gradient: TensorData }): PredictionQuality | undefined;
   snapshot(call: { unit: string }): SliceSnapshot;
@@ -114,6 +117,10 @@ export function createComputeHost(): ComputeCalls {
     train: ({ unit, request }, emit) => find(unit, "block").block.train(request, emit),
     receive: ({ unit, step, gradient, origin }) => find(unit, "block").block.receive(step, gradient, origin),
     evaluate: ({ unit, input, labels }) => find(unit, "block").block.evaluate(input, labels),
+    use({ unit, source }) {
+      find(unit, "block").block.use(source);
+    },
+    forget: ({ unit }) => find(unit, "block").block.forget(),
     predict({ unit, step, activation, labels }) {
       const { model } = find(unit, "gradient-model");
       const inputs = [toTensor(activation), toTensor(labels)] as const;

@@ -1,7 +1,7 @@
 /** Typed handles on units in a compute worker: what actors hold. */
 import type { LearningRateOptions } from "../optimizer/index.ts";
 import type { GradientModelOptions } from "../gradient-sources/gradient-model.ts";
-import type { GradientOrigin, PredictionQuality } from "../gradient-sources/index.ts";
+import type { AutoChoice, GradientOrigin, PredictionQuality } from "../gradient-sources/index.ts";
 import type { BlockUnitOptions, EvaluateOutcome, TrainRequest, UpdateOutcome } from "../slice/block-unit.ts";
 import type { SliceSnapshot } from "../slice/slice.ts";
 import type { TensorData } from "../tensor-data.ts";
@@ -22,6 +22,10 @@ export interface BlockHandle extends UnitHandle {
   train(request: TrainRequest, onActivation: Emit): Promise<Timed<UpdateOutcome>>;
   receive(step: number, gradient: TensorData, origin: GradientOrigin): Promise<Timed<UpdateOutcome>>;
   evaluate(input: TensorData, labels: TensorData): Promise<Timed<EvaluateOutcome>>;
+  /** Puts the gradient model or the auxiliary head of an `auto` source in charge. Rejects with KN_INVARIANT for other sources. */
+  use(source: AutoChoice): Promise<void>;
+  /** Gives up everything that waits for its gradient. Resolves to the number of batches. */
+  forget(): Promise<number>;
 }
 
 export interface GradientModelHandle extends UnitHandle {
@@ -42,7 +46,7 @@ function unitHandle(worker: ComputeWorker, unit: string, parameters: number): Un
   };
 }
 
-/** @param gradientModel name of the gradient model open in the same worker, for a `synthetic` source. */
+/** @param gradientModel name of the gradient model open in the same worker, where the source has one and it is not elsewhere. */
 export async function openBlock(
   worker: ComputeWorker,
   unit: string,
@@ -60,6 +64,10 @@ export async function openBlock(
     receive: (step, gradient, origin) =>
       worker.call("receive", { unit, step, gradient, origin }, { transfer: [gradient] }),
     evaluate: (input, labels) => worker.call("evaluate", { unit, input, labels }, { transfer: [input] }),
+    async use(source) {
+      await worker.call("use", { unit, source });
+    },
+    forget: async () => (await worker.call("forget", { unit })).result,
   };
 }
 

@@ -195,7 +195,7 @@ export function fakeBlock(kind: { isFirst?: boolean; isLast?: boolean; isGating?
   };
   const applied = (input: { readonly shape: readonly number[] }) => {
     version += 1;
-    const outcome = { isApplied: true, version, forgotten: 0, origin: "true" as const };
+    const outcome = { isApplied: true, version, retained: 0, forgotten: 0, origin: "true" as const };
     return {
       ...outcome,
       ...(isFirst ? {} : { inputGradient: floats(input.shape) }),
@@ -209,16 +209,26 @@ export function fakeBlock(kind: { isFirst?: boolean; isLast?: boolean; isGating?
         if (!isLast) emit(floats(input.shape), version);
         if (!isGating) return applied(input);
         waiting.add(step);
-        return { isApplied: false, version, forgotten: 0 };
+        return { isApplied: false, version, retained: 0, forgotten: 0 };
       }),
     receive: (step, gradient) =>
       perform(`receive ${step}`, () =>
-        waiting.delete(step) ? applied(gradient) : { isApplied: false, version, forgotten: 0 },
+        waiting.delete(step) ? applied(gradient) : { isApplied: false, version, retained: 0, forgotten: 0 },
       ),
     evaluate: (input, labels) =>
       perform("evaluate", () =>
         isLast ? { correct: labels.values.length - 1, lossSum: 0.25 } : { output: floats(input.shape) },
       ),
+    use(source) {
+      calls.push(`use ${source}`);
+      return Promise.resolve();
+    },
+    forget() {
+      calls.push("forget");
+      const count = waiting.size;
+      waiting.clear();
+      return Promise.resolve(count);
+    },
     snapshot: () => Promise.resolve({ version, tensors: { w: floats([1], version) } }),
     restore(snapshot) {
       calls.push(`restore ${snapshot.version}`);

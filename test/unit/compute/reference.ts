@@ -1,7 +1,20 @@
 /** What the tests of the mathematics share: seeded tensors, and how far two of them are apart. */
 import * as tf from "@tensorflow/tfjs";
 import type { LayerSpec } from "../../../src/spec/index.ts";
-import type { TensorData } from "../../../src/compute/index.ts";
+import type { BlockUnitOptions, TensorData } from "../../../src/compute/index.ts";
+
+/** What every block is told and few tests care for: the spec's defaults, smaller. */
+export const BLOCK_DEFAULTS = {
+  retain: { batches: 4, bytes: 2 ** 30 },
+  classes: 5,
+  totalSteps: 100,
+  sources: {
+    auxiliary: { hidden: 8, optimizer: { kind: "adam", learningRate: 1e-2 } },
+    delayed: { ageExponent: 0.5 },
+    mixed: { trueShare: 0.3 },
+  },
+  isGradientModelElsewhere: false,
+} as const satisfies Partial<BlockUnitOptions>;
 
 /** Standard normal, equal at every call. */
 export function normal(shape: readonly number[], seed: number): tf.Tensor {

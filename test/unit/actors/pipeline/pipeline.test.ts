@@ -62,7 +62,7 @@ function fakeUnit(isLast: boolean, isFirst: boolean, isLocked: boolean, failsAtS
   };
   const outcome = (step: number, input: { readonly shape: readonly number[] }) => {
     applied.push(step);
-    const base = { isApplied: true, version: applied.length, forgotten: 0, origin: "true" as const };
+    const base = { isApplied: true, version: applied.length, retained: 0, forgotten: 0, origin: "true" as const };
     return { ...base, ...(isFirst ? {} : { inputGradient: like(input) }), ...(isLast ? { loss: 1 } : {}) };
   };
   const timed = <T>(result: T): Promise<{ result: T; computeMs: number }> => Promise.resolve({ result, computeMs: 1 });
@@ -77,7 +77,9 @@ function fakeUnit(isLast: boolean, isFirst: boolean, isLocked: boolean, failsAtS
       trained.push(step);
       if (!isLast) emit(like(input), applied.length);
       return timed(
-        isLocked && !isLast ? { isApplied: false, version: applied.length, forgotten: 0 } : outcome(step, input),
+        isLocked && !isLast
+          ? { isApplied: false, version: applied.length, retained: 0, forgotten: 0 }
+          : outcome(step, input),
       );
     },
     receive: (step, gradient) => timed(outcome(step, gradient)),
@@ -85,6 +87,8 @@ function fakeUnit(isLast: boolean, isFirst: boolean, isLocked: boolean, failsAtS
       evaluated += labels.values.length;
       return timed(isLast ? { correct: labels.values.length, lossSum: 0 } : { output: like(input) });
     },
+    use: () => Promise.resolve(),
+    forget: () => Promise.resolve(0),
     snapshot: () => Promise.resolve({ version: applied.length, tensors: {} }),
     restore: () => Promise.resolve(),
     dispose: () => Promise.resolve(),

@@ -5,7 +5,7 @@ import { createGradientModel, type GradientModel } from "../../../../src/compute
 import type { TensorData } from "../../../../src/compute/index.ts";
 import { createBlockModel } from "../../../../src/compute/slice/block-model.ts";
 import { type BlockUnit, type BlockUnitOptions, createBlockUnit } from "../../../../src/compute/slice/block-unit.ts";
-import { CONV_LAYERS, HEAD_LAYERS, labelData, normalData, relativeDifference } from "../reference.ts";
+import { BLOCK_DEFAULTS, CONV_LAYERS, HEAD_LAYERS, labelData, normalData, relativeDifference } from "../reference.ts";
 
 const BATCH = 6;
 const labels = labelData(BATCH, 5);
@@ -25,7 +25,7 @@ function lockedOptions(changes: Partial<BlockUnitOptions> = {}): BlockUnitOption
     learningRate: { peak: 1e-2, schedule: "constant", totalSteps: 100 },
     source: "locked",
     wantsInputGradient: false,
-    retain: 4,
+    ...BLOCK_DEFAULTS,
     ...changes,
   };
 }
@@ -74,12 +74,12 @@ describe("createBlockUnit", () => {
       expect(activation.shape).toEqual([BATCH, 27]);
       versions.push(version);
     });
-    expect(trained).toEqual({ isApplied: false, version: 0, forgotten: 0 });
+    expect(trained).toEqual({ isApplied: false, version: 0, retained: 1, forgotten: 0 });
     expect(versions).toEqual([0]);
     expect(unit.snapshot().tensors["weights/conv/kernel"]).toEqual(before["weights/conv/kernel"]);
 
     const received = unit.receive(1, gradientAt(2), "true");
-    expect(received).toMatchObject({ isApplied: true, version: 1, origin: "true", forgotten: 0 });
+    expect(received).toMatchObject({ isApplied: true, version: 1, origin: "true", age: 0, retained: 0, forgotten: 0 });
     expect(received.inputGradient?.shape).toEqual([BATCH, 8, 8, 2]);
     unit.dispose();
   });
@@ -179,7 +179,7 @@ describe("createBlockUnit", () => {
   });
 
   it("keeps at most `retain` recordings: the oldest is forgotten, counted, and its gradient comes too late", () => {
-    const unit = createBlockUnit(lockedOptions({ retain: 2 }));
+    const unit = createBlockUnit(lockedOptions({ retain: { batches: 2, bytes: 2 ** 30 } }));
     const counts = [1, 2, 3, 4].map((step) => unit.train({ step, input: sample(step), labels }, ignore).forgotten);
     expect(counts).toEqual([0, 0, 1, 2]);
     expect(unit.receive(1, gradientAt(1), "true").isApplied).toBe(false);
@@ -191,7 +191,7 @@ describe("createBlockUnit", () => {
   it("keeps numTensors flat while steps are trained, received, given up, repeated and evaluated", () => {
     const model = gradientModel();
     const units = [
-      createBlockUnit(lockedOptions({ retain: 2, wantsInputGradient: true })),
+      createBlockUnit(lockedOptions({ retain: { batches: 2, bytes: 2 ** 30 }, wantsInputGradient: true })),
       createBlockUnit(lockedOptions({ source: "synthetic" }), () => model),
     ];
     const last = createBlockUnit(lastOptions());

@@ -13,7 +13,7 @@ import {
   type TensorData,
 } from "../../../../src/compute/index.ts";
 import { layersOfBlocks, parseSpec } from "../../../../src/spec/index.ts";
-import { CONV_LAYERS, HEAD_LAYERS, labelData } from "../reference.ts";
+import { BLOCK_DEFAULTS, CONV_LAYERS, HEAD_LAYERS, labelData } from "../reference.ts";
 
 const BATCH = 4;
 const CONSTANT = { peak: 1e-3, schedule: "constant", totalSteps: 1000 } as const;
@@ -27,7 +27,7 @@ function convBlock(changes: Partial<BlockUnitOptions> = {}): BlockUnitOptions {
     learningRate: CONSTANT,
     source: "locked",
     wantsInputGradient: true,
-    retain: 4,
+    ...BLOCK_DEFAULTS,
     ...changes,
   };
 }
