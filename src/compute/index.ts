@@ -18,7 +18,7 @@ export {
 } from "./gradient-sources/auto-policy.ts";
 export { GRADIENT_SOURCE_TRAITS, type GradientSourceTraits } from "./gradient-sources/traits.ts";
 export type { LearningRateOptions } from "./optimizer/index.ts";
-export type { BlockUnitOptions } from "./slice/block-unit.ts";
+export type { BlockUnitOptions, UpdateOutcome } from "./slice/block-unit.ts";
 export type { SliceDescription } from "./slice/describe-model.ts";
 export { deriveSeed } from "./slice/seed.ts";
 export type { NamedTensorData, TensorData } from "./tensor-data.ts";

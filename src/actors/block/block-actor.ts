@@ -121,7 +121,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   let account: StepAccount = createStepAccount();
   let consumed = 0;
   let version = 0;
-  let retained = 0;
+  let pending = 0;
   let forgotten = 0;
   let savedAt = 0;
   /** The batch whose gradient the block waits for, from the moment in which its activation may be heard. */
@@ -158,7 +158,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
     receivedBytes: last.receivedBytes,
     drops: drops.snapshot(),
     skipped: account.skipped.snapshot(),
-    pending: retained,
+    pending,
     sentBytes: sent.snapshot(),
     step: account.step,
     ...(last.loss === undefined ? {} : { loss: last.loss }),
@@ -192,10 +192,10 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       const settle = (ofStep: number, result: UpdateOutcome): void => {
         if (result.isApplied) {
           account.apply(ofStep);
-          last = { ...last, age: result.age };
+          last = { ...last, age: result.age ?? 0 };
         }
         version = result.version;
-        retained = isGating ? 0 : result.retained;
+        pending = isGating ? 0 : result.pending;
         if (result.forgotten > forgotten) account.skipped.count("unanswered", result.forgotten - forgotten);
         forgotten = result.forgotten;
       };
@@ -313,7 +313,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           });
         settle(of.step, result);
         last = { ...last, computeMs, receivedBytes };
-        if (!result.isApplied && !result.isKept) drops.count("late");
+        if (!result.isApplied && result.isAccumulated !== true) drops.count("late");
         if (result.inputGradient !== undefined) {
           sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
         }
@@ -404,7 +404,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
               actor: id,
               version: String(version),
               consumed: String(consumed),
-              pending: String(retained),
+              pending: String(pending),
               ...account.save(),
               ...(policy === undefined ? {} : { source: policy.current }),
             },
@@ -419,7 +419,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           const given = await unit?.forget().catch(() => 0);
           if (given !== undefined && given > 0) {
             account.skipped.count("unanswered", given);
-            retained = 0;
+            pending = 0;
             emitProgress();
           }
           await unit?.dispose();

@@ -111,10 +111,11 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
         classes: spec.model.classes,
         totalSteps,
         sources: spec.gradients,
-        isGradientModelElsewhere: false,
+        isGradientModelElsewhere: options.isGradientModelElsewhere,
       };
-      const hasGradientModel = source !== "task-loss" && GRADIENT_SOURCE_TRAITS[source].hasGradientModel;
-      return openBlock(await worker(), blockName, unit, hasGradientModel ? gradientName : undefined);
+      const hasModelHere =
+        source !== "task-loss" && GRADIENT_SOURCE_TRAITS[source].hasGradientModel && !options.isGradientModelElsewhere;
+      return openBlock(await worker(), blockName, unit, hasModelHere ? gradientName : undefined);
     },
     openGradientModel: gradientModel,
     close,

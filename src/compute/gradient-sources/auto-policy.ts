@@ -42,6 +42,8 @@ export interface AutoSwitch {
 
 export interface AutoPolicy {
   readonly current: AutoChoice;
+  /** Goes on with the choice that a checkpoint holds. */
+  resume(choice: AutoChoice): void;
   /**
    * Takes in one observation. Switches to M when the mean is above `enterCosine`, back when it is below `leaveCosine`,
    * `dwellSteps` after the last switch or the first observation at the earliest, and never before M has had as many updates.
@@ -64,6 +66,9 @@ export function createAutoPolicy({ spec, isSpatial }: AutoPolicyOptions): AutoPo
   return {
     get current() {
       return current;
+    },
+    resume(choice) {
+      current = choice;
     },
     observe({ step, cosine, updates }) {
       if (!Number.isFinite(cosine)) return undefined;

@@ -70,7 +70,9 @@ export interface UpdateOutcome {
   readonly loss?: number;
   /** Recordings kept now. */
   readonly retained: number;
-  /** Recordings given up so far: newer ones exceeded the bounds before their gradient came, or `forget` was called. */
+  /** Of these, batches that the weights do not include yet. */
+  readonly pending: number;
+  /** Batches given up so far that the weights do not include: newer ones exceeded the bounds, or `forget` was called. */
   readonly forgotten: number;
 }
 
@@ -100,7 +102,7 @@ export interface BlockUnit {
    * is given up. @throws KnowledgeNetError KN_INVARIANT unless the source is `auto`.
    */
   use(choice: AutoChoice): void;
-  /** Gives up everything retained. @returns how many recordings. */
+  /** Gives up everything retained. @returns how many batches the weights do not include. */
   forget(): number;
   /** The block's state and, under `auxiliary/`, that of its auxiliary head; without what is retained or pending. */
   snapshot(): SliceSnapshot;
@@ -127,9 +129,10 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
   const retained = createRetainedBatches(options.retain);
   const pending = createPendingGradients();
 
-  const figures = (): Pick<UpdateOutcome, "version" | "retained" | "forgotten"> => ({
+  const figures = (): Pick<UpdateOutcome, "version" | "retained" | "pending" | "forgotten"> => ({
     version: slice.version,
     retained: retained.count,
+    pending: retained.pending,
     forgotten: retained.forgotten,
   });
 
@@ -147,6 +150,7 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
       weights = pending.combine(weights, share);
       slice.apply(weights, rateScale * learningRateAt(slice.version + 1, options.learningRate));
       batch.taken.add(origin);
+      batch.isApplied = true;
       return { isApplied: true, origin, age, ...(inputGradient === undefined ? {} : { inputGradient }) } as const;
     } finally {
       tf.dispose([...weights]);
@@ -178,7 +182,7 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
     train({ step, input, labels }, publish) {
       retained.end(step);
       const recording = slice.record([toTensor(input)], step);
-      const batch: RetainedBatch = { recording, version: slice.version, taken: new Set() };
+      const batch: RetainedBatch = { recording, version: slice.version, taken: new Set(), isApplied: false };
       const labelTensor = toTensor(labels);
       try {
         if (!isLast) publish(toData(recording.output, "the activation"), slice.version);

@@ -17,18 +17,22 @@ export interface RetainedBatch {
   readonly version: number;
   /** Origins of the gradients that were applied or accumulated so far. */
   readonly taken: Set<GradientOrigin>;
+  /** One of its gradients has changed the weights. */
+  isApplied: boolean;
 }
 
 export interface RetainedBatches {
   readonly count: number;
-  /** Batches given up so far, by a bound or by `forget`. */
+  /** Of these, batches that the weights do not include yet. */
+  readonly pending: number;
+  /** Batches given up so far, by a bound or by `forget`, that the weights do not include. */
   readonly forgotten: number;
   get(step: number): RetainedBatch | undefined;
   /** Takes over a batch; gives up older ones while a bound is exceeded. */
   put(step: number, batch: RetainedBatch): void;
   /** Frees a batch, if it is kept, without counting it. */
   end(step: number): void;
-  /** Gives up all. @returns how many. */
+  /** Gives up all. @returns how many of them the weights do not include. */
   forget(): number;
   /** Frees all without counting them. */
   clear(): void;
@@ -46,15 +50,17 @@ export function createRetainedBatches(bounds: RetainBounds): RetainedBatches {
     bytes -= batch.recording.retainedBytes;
     batch.recording.dispose();
   };
-  const clear = (): number => {
-    const { size } = batches;
+  const clear = (): void => {
     for (const step of [...batches.keys()]) end(step);
-    return size;
   };
+  const pending = (): number => [...batches.values()].filter(({ isApplied }) => !isApplied).length;
 
   return {
     get count() {
       return batches.size;
+    },
+    get pending() {
+      return pending();
     },
     get forgotten() {
       return forgotten;
@@ -66,13 +72,14 @@ export function createRetainedBatches(bounds: RetainBounds): RetainedBatches {
       bytes += batch.recording.retainedBytes;
       for (const oldest of [...batches.keys()].slice(0, -1)) {
         if (batches.size <= bounds.batches && bytes <= bounds.bytes) break;
+        if (batches.get(oldest)?.isApplied === false) forgotten += 1;
         end(oldest);
-        forgotten += 1;
       }
     },
     end,
     forget() {
-      const count = clear();
+      const count = pending();
+      clear();
       forgotten += count;
       return count;
     },

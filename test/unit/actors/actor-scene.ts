@@ -195,7 +195,7 @@ export function fakeBlock(kind: { isFirst?: boolean; isLast?: boolean; isGating?
   };
   const applied = (input: { readonly shape: readonly number[] }) => {
     version += 1;
-    const outcome = { isApplied: true, version, retained: 0, forgotten: 0, origin: "true" as const };
+    const outcome = { isApplied: true, version, retained: 0, pending: 0, forgotten: 0, origin: "true" as const };
     return {
       ...outcome,
       ...(isFirst ? {} : { inputGradient: floats(input.shape) }),
@@ -209,11 +209,11 @@ export function fakeBlock(kind: { isFirst?: boolean; isLast?: boolean; isGating?
         if (!isLast) emit(floats(input.shape), version);
         if (!isGating) return applied(input);
         waiting.add(step);
-        return { isApplied: false, version, retained: 0, forgotten: 0 };
+        return { isApplied: false, version, retained: 0, pending: 0, forgotten: 0 };
       }),
     receive: (step, gradient) =>
       perform(`receive ${step}`, () =>
-        waiting.delete(step) ? applied(gradient) : { isApplied: false, version, retained: 0, forgotten: 0 },
+        waiting.delete(step) ? applied(gradient) : { isApplied: false, version, retained: 0, pending: 0, forgotten: 0 },
       ),
     evaluate: (input, labels) =>
       perform("evaluate", () =>

@@ -1,4 +1,5 @@
 /** Blobs in a folder: one file per name, 32 bytes of SHA-256 and then the content. */
+import { isKnowledgeNetError } from "../../../errors/index.ts";
 import { createHash } from "node:crypto";
 import { assertName, damaged } from "../keys.ts";
 import type { BlobInfo, Blobs } from "../store.ts";

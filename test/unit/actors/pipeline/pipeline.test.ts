@@ -62,7 +62,7 @@ function fakeUnit(isLast: boolean, isFirst: boolean, isLocked: boolean, failsAtS
   };
   const outcome = (step: number, input: { readonly shape: readonly number[] }) => {
     applied.push(step);
-    const base = { isApplied: true, version: applied.length, retained: 0, forgotten: 0, origin: "true" as const };
+    const base = { isApplied: true, version: applied.length, retained: 0, pending: 0, forgotten: 0, origin: "true" as const };
     return { ...base, ...(isFirst ? {} : { inputGradient: like(input) }), ...(isLast ? { loss: 1 } : {}) };
   };
   const timed = <T>(result: T): Promise<{ result: T; computeMs: number }> => Promise.resolve({ result, computeMs: 1 });
@@ -78,7 +78,7 @@ function fakeUnit(isLast: boolean, isFirst: boolean, isLocked: boolean, failsAtS
       if (!isLast) emit(like(input), applied.length);
       return timed(
         isLocked && !isLast
-          ? { isApplied: false, version: applied.length, retained: 0, forgotten: 0 }
+          ? { isApplied: false, version: applied.length, retained: 0, pending: 0, forgotten: 0 }
           : outcome(step, input),
       );
     },

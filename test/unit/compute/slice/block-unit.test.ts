@@ -74,12 +74,12 @@ describe("createBlockUnit", () => {
       expect(activation.shape).toEqual([BATCH, 27]);
       versions.push(version);
     });
-    expect(trained).toEqual({ isApplied: false, version: 0, retained: 1, forgotten: 0 });
+    expect(trained).toEqual({ isApplied: false, version: 0, retained: 1, pending: 1, forgotten: 0 });
     expect(versions).toEqual([0]);
     expect(unit.snapshot().tensors["weights/conv/kernel"]).toEqual(before["weights/conv/kernel"]);
 
     const received = unit.receive(1, gradientAt(2), "true");
-    expect(received).toMatchObject({ isApplied: true, version: 1, origin: "true", age: 0, retained: 0, forgotten: 0 });
+    expect(received).toMatchObject({ isApplied: true, version: 1, origin: "true", age: 0, retained: 0, pending: 0, forgotten: 0 });
     expect(received.inputGradient?.shape).toEqual([BATCH, 8, 8, 2]);
     unit.dispose();
   });
