@@ -25,6 +25,7 @@ import {
 } from "../../messages/index.ts";
 import {
   type Actor,
+  type Counters,
   createCounters,
   createDropCounters,
   createMailActor,
@@ -46,7 +47,7 @@ import {
 import { blockActor, gradientActor } from "../../spec/index.ts";
 import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
 import { blockMachine } from "./block-machine.ts";
-import { createStepAccount, type StepAccount } from "./step-account.ts";
+import { createStepAccount, parseCounts, type StepAccount } from "./step-account.ts";
 
 export interface BlockActorOptions extends ActorOptions {
   /** Position in the network, 0 for the first. */
@@ -108,8 +109,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   const inputGradientSubject = runSubject(run, "grad", String(index - 1));
 
   const drops = createDropCounters();
-  const sent = createCounters<Plane>();
-  const send = createFrameSender({ bus, log, sent });
+  let sent: Counters<Plane> = createCounters();
+  const send = createFrameSender({ bus, log });
   const activations: Outbox = createOutbox(
     { resendAfterMs: RESEND_AFTER_MS, ...(isDropping ? { inFlight: DROPPING_IN_FLIGHT } : {}) },
     { clock, send },
@@ -236,6 +237,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 
       const sendInputGradient = (of: Header, outcome: Pick<Gradient, "origin" | "tensor">): void => {
         const frame = encodeGradient({ header: header(of, version), ...outcome }, options.gradientCodec);
+        sent.count("grad", frame.byteLength);
         if (isPreviousGating) gradients.post(of.sequence, inputGradientSubject, frame);
         else send(inputGradientSubject, frame);
       };
@@ -256,6 +258,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
               evaluation: 0,
             };
             const frame = encodeActivation(activation, options.activationCodec);
+            sent.count("act", frame.byteLength);
             activations.post(of.sequence, outputSubject, frame, isDropping);
           },
         );
@@ -374,6 +377,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             version = Number(metadata.version);
             consumed = Number(metadata.consumed);
             account = createStepAccount(metadata);
+            sent = createCounters(parseCounts(metadata.sentBytes));
             // What was pending when this was saved is not part of it: its gradient meets nothing now.
             const lost = Number(metadata.pending);
             if (lost > 0) account.skipped.count("unanswered", lost);
@@ -405,6 +409,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
               version: String(version),
               consumed: String(consumed),
               pending: String(pending),
+              sentBytes: JSON.stringify(sent.snapshot()),
               ...account.save(),
               ...(policy === undefined ? {} : { source: policy.current }),
             },

@@ -29,9 +29,7 @@ const REMEMBERED_STEPS = 4096;
 /** @param saved what `save` gave, of the checkpoint that the block came back from. */
 export function createStepAccount(saved?: Readonly<Record<string, string>>): StepAccount {
   let step = Number(saved?.step ?? 0);
-  const skipped = createCounters<SkipCause>(
-    JSON.parse(saved?.skipped ?? "{}") as Readonly<Record<string, number>>,
-  );
+  const skipped = createCounters<SkipCause>(parseCounts(saved?.skipped));
   const appliedSteps = new Set<number>();
   return {
     get step() {
@@ -61,4 +59,9 @@ export function createStepAccount(saved?: Readonly<Record<string, string>>): Ste
     },
     save: () => ({ step: String(step), skipped: JSON.stringify(skipped.snapshot()) }),
   };
+}
+
+/** Counts as they stand in a checkpoint's metadata. */
+export function parseCounts(text: string | undefined): Readonly<Record<string, number>> {
+  return JSON.parse(text ?? "{}") as Readonly<Record<string, number>>;
 }

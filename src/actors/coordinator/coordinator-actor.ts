@@ -46,6 +46,8 @@ export interface EvaluationRecord {
   readonly accuracy: number;
   /** Mean over the samples, nats. */
   readonly loss: number;
+  /** When its newest batch was heard of, ms since 1970. */
+  readonly atMs: number;
 }
 
 /** A boundary whose source is `auto` changed its way. */
@@ -116,6 +118,7 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
       samples: fact.samples,
       accuracy: fact.correct / fact.samples,
       loss: fact.lossSum / fact.samples,
+      atMs: evaluations.get(fact.evaluation)?.samples === fact.samples ? (evaluations.get(fact.evaluation)?.atMs ?? 0) : clock.wallTimeMs(),
     });
   };
 

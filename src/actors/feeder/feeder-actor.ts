@@ -45,7 +45,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   const { bus, clock, log, dataset, plan } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const sent = createCounters<Plane>();
-  const outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send: createFrameSender({ bus, log, sent }) });
+  const outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send: createFrameSender({ bus, log }) });
   const consumed = new Map(blocks.map((block) => [block, 0]));
   const [firstBlock = ""] = blocks;
   let published = 0;
@@ -91,6 +91,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       { header, phase: item.phase, tensor: samples, labels, evaluation: item.evaluation },
       "raw",
     );
+    if (item.phase === "train") sent.count("batch", frame.byteLength);
     outbox.post(item.sequence, runSubject(run, "batch", "0"), frame);
   };
 

@@ -16,7 +16,7 @@ import {
   runSubject,
   type TensorCodec,
 } from "../../messages/index.ts";
-import { type Actor, createCounters, createDropCounters, createMailActor } from "../../runtime/actor/index.ts";
+import { type Actor, type Counters, createCounters, createDropCounters, createMailActor } from "../../runtime/actor/index.ts";
 import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
 import { blockActor } from "../../spec/index.ts";
 import {
@@ -64,8 +64,8 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
   const { run, id, fence, boundary, learnEvery, retain, isElsewhere, saveEverySteps } = options;
   const { bus, log } = deps;
   const drops = createDropCounters();
-  const sent = createCounters<Plane>();
-  const send = createFrameSender({ bus, log, sent });
+  let sent: Counters<Plane> = createCounters();
+  const send = createFrameSender({ bus, log });
   let unit: GradientModelHandle | undefined;
   let updates = 0;
   let learntStep = 0;
@@ -136,6 +136,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
         last = { computeMs, receivedBytes };
         const header = { ...of, sender: id, version: updates, fence };
         const frame = encodeGradient({ header, origin: "synthetic", tensor: result }, options.gradientCodec);
+        sent.count("syn", frame.byteLength);
         send(runSubject(run, "syn", String(boundary)), frame);
       };
 
@@ -166,6 +167,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
           updates = Number(saved.metadata.version);
           learntStep = Number(saved.metadata.step);
           predictedStep = learntStep;
+          sent = createCounters(JSON.parse(saved.metadata.sentBytes ?? "{}") as Readonly<Record<string, number>>);
           savedAt = learntStep;
           await unit.restore({ version: updates, tensors: saved.tensors });
         },
@@ -190,7 +192,13 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
         },
         async snapshot() {
           const { tensors } = await opened().snapshot();
-          return { metadata: { actor: id, version: String(updates), step: String(learntStep) }, tensors };
+          const metadata = {
+            actor: id,
+            version: String(updates),
+            step: String(learntStep),
+            sentBytes: JSON.stringify(sent.snapshot()),
+          };
+          return { metadata, tensors };
         },
         isAwaiting: () => false,
         async close() {

@@ -1,6 +1,5 @@
 /** From an encoded frame to bus messages: whole where the server takes it, in chunks where it does not. */
-import { parseSubject, type Plane, splitFrame } from "../../messages/index.ts";
-import type { Counters } from "../../runtime/actor/index.ts";
+import { splitFrame } from "../../messages/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 
@@ -9,15 +8,11 @@ export type FrameSender = (subject: string, frame: Uint8Array) => void;
 export interface FrameSenderDeps {
   readonly bus: Bus;
   readonly log: Logger;
-  /** Counts the bytes sent, by plane. */
-  readonly sent: Counters<Plane>;
 }
 
 /** A bus that cannot take the frame now is no error: the outbox sends it again. */
-export function createFrameSender({ bus, log, sent }: FrameSenderDeps): FrameSender {
+export function createFrameSender({ bus, log }: FrameSenderDeps): FrameSender {
   return (subject, frame) => {
-    const parsed = parseSubject(subject);
-    if (parsed.kind === "run") sent.count(parsed.plane, frame.byteLength);
     try {
       for (const part of splitFrame(frame, bus.maxPayloadBytes)) bus.publish(subject, part);
     } catch (error) {

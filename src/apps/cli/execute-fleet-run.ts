@@ -166,7 +166,15 @@ async function keepResults(
       seconds: status.seconds,
       ...(status.error === undefined ? {} : { error: new Error(status.error) }),
     },
-    { run: folder.name, spec, slices, dataset, bus: bus.description, stepsBefore: run.from?.generation ?? 0 },
+    {
+      run: folder.name,
+      spec,
+      slices,
+      dataset,
+      bus: bus.description,
+      stepsBefore: run.from?.generation ?? 0,
+      startedMs: Date.parse(status.startedAt),
+    },
   );
   await writeJson(folder.resultsPath, results);
   try {

@@ -127,6 +127,7 @@ export async function executeRun(
       dataset,
       bus: bus.description,
       stepsBefore: from?.step ?? 0,
+      startedMs: clock.wallTimeMs() - 1000 * end.seconds,
     });
     await writeJson(folder.resultsPath, results);
     report(results, folder, options, terminal);

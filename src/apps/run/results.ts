@@ -1,9 +1,8 @@
 /** What a run leaves behind: results.json and the table at the end. */
+import type { RunRecord } from "../../actors/coordinator/index.ts";
 import type { SliceDescription } from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
-import { encodedTensorBytes } from "../../messages/index.ts";
 import { boundariesOf, type TrainingSpec } from "../../spec/index.ts";
-import { wireCodec } from "./compose-actors.ts";
 import type { TrainingRunEnd } from "./training-run.ts";
 
 export interface RunResults {
@@ -26,7 +25,11 @@ export interface RunResults {
     readonly samples: number;
     readonly accuracy: number;
     readonly loss: number;
+    /** Since the first batch, s. */
+    readonly seconds: number;
   }[];
+  /** Changes of way at `auto` boundaries. */
+  readonly switches: RunRecord["switches"];
 }
 
 export interface BlockResult {
@@ -38,6 +41,10 @@ export interface BlockResult {
   readonly consumed: number;
   /** Updates of its weights. */
   readonly applied: number;
+  /** Training batches that its weights do not include, by cause. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Training batches published to it: applied + skipped. */
+  readonly published: number;
   readonly drops: Readonly<Record<string, number>>;
 }
 
@@ -46,8 +53,11 @@ export interface BoundaryResult {
   readonly after: string;
   readonly shape: readonly number[];
   readonly source: string;
+  /** Measured: all frames for training, by training steps. */
   readonly activationBytesPerStep: number;
   readonly gradientBytesPerStep: number;
+  /** Predicted gradients, where the gradient model is on another node. */
+  readonly syntheticBytesPerStep: number;
   /** Last measured quality of the gradient model. */
   readonly cosine?: number;
   readonly relativeError?: number;
@@ -62,6 +72,8 @@ export interface ResultsContext {
   readonly bus: string;
   /** Steps done before this process took the run up. */
   readonly stepsBefore: number;
+  /** Of the first batch, ms since 1970. */
+  readonly startedMs: number;
 }
 
 export function resultsOf(end: TrainingRunEnd, context: ResultsContext): RunResults {
@@ -93,20 +105,25 @@ export function resultsOf(end: TrainingRunEnd, context: ResultsContext): RunResu
         backend: backendName(index),
         consumed: progress?.consumed ?? 0,
         applied: progress?.applied ?? 0,
+        skipped: progress?.skipped ?? {},
+        published: progress?.step ?? 0,
         drops: progress?.drops ?? {},
       };
     }),
     boundaries: boundariesOf(spec).map(({ index, name, source }) => {
-      const shape = slices[index]?.outputShape ?? [];
-      const batch = [spec.training.batchSize, ...shape];
       const model = record.progress[`gradient-${index}`];
+      const perStep = (actor: string, plane: string): number => {
+        const progress = record.progress[actor];
+        return Math.round((progress?.sentBytes[plane] ?? 0) / Math.max(1, progress?.step ?? 0));
+      };
       return {
         index,
         after: name,
-        shape,
+        shape: slices[index]?.outputShape ?? [],
         source,
-        activationBytesPerStep: encodedTensorBytes(batch, "f32", wireCodec(spec.codecs.activation)),
-        gradientBytesPerStep: encodedTensorBytes(batch, "f32", wireCodec(spec.codecs.gradient)),
+        activationBytesPerStep: perStep(`block-${index}`, "act"),
+        gradientBytesPerStep: perStep(`block-${index + 1}`, "grad"),
+        syntheticBytesPerStep: perStep(`gradient-${index}`, "syn"),
         ...(model?.quality === undefined
           ? {}
           : {
@@ -116,12 +133,14 @@ export function resultsOf(end: TrainingRunEnd, context: ResultsContext): RunResu
             }),
       };
     }),
-    evaluations: record.evaluations.map(({ step, samples, accuracy, loss }) => ({
+    evaluations: record.evaluations.map(({ step, samples, accuracy, loss, atMs }) => ({
       step,
       samples,
       accuracy,
       loss: round(loss, 5),
+      seconds: round((atMs - context.startedMs) / 1000, 1),
     })),
+    switches: record.switches,
   };
 }
 

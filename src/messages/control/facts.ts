@@ -44,7 +44,7 @@ export interface Progress {
   readonly skipped: Readonly<Record<string, number>>;
   /** Training batches kept whose gradient is on its way. */
   readonly pending: number;
-  /** Bytes sent by this incarnation, by plane. */
+  /** Bytes of frames for training sent so far, each counted once, by plane. */
   readonly sentBytes: Readonly<Record<string, number>>;
   /** Training step of the newest batch consumed, at which these counts stand. */
   readonly step: number;
