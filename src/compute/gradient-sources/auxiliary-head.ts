@@ -11,6 +11,7 @@ import { KnowledgeNetError } from "../../errors/index.ts";
 import type { AuxiliarySpec } from "../../spec/index.ts";
 import { softmaxCrossEntropy } from "../losses/softmax-cross-entropy.ts";
 import { type LearningRateOptions, learningRateAt } from "../optimizer/index.ts";
+import { batchNormLayer } from "../slice/batch-norm.ts";
 import { kernelInitializer } from "../slice/kernel-initializer.ts";
 import { deriveSeed } from "../slice/seed.ts";
 import { createSlice } from "../slice/slice.ts";
@@ -111,7 +112,7 @@ function buildModel({ boundaryShape, classes, spec, seed }: AuxiliaryHeadOptions
     isSpatial
       ? tf.layers.conv2d({ ...hidden, filters: spec.hidden, kernelSize: 3, padding: "same" })
       : tf.layers.dense({ ...hidden, units: spec.hidden }),
-    tf.layers.batchNormalization({ name: "norm", momentum: 0.9 }),
+    batchNormLayer({ name: "norm", momentum: 0.9 }),
     tf.layers.reLU({ name: "active" }),
   ];
   if (isSpatial) {

@@ -9,6 +9,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { GradientModelSpec } from "../../spec/index.ts";
+import { batchNormLayer } from "../slice/batch-norm.ts";
 import { kernelInitializer } from "../slice/kernel-initializer.ts";
 import { deriveSeed } from "../slice/seed.ts";
 import { createSlice, type Slice, type SliceSnapshot } from "../slice/slice.ts";
@@ -172,7 +173,7 @@ function buildModel({ boundaryShape, classes, spec, seed }: GradientModelOptions
   if (isSpatial)
     labelTerm = tf.layers.reshape({ targetShape: [1, 1, spec.hidden] }).apply(labelTerm) as tf.SymbolicTensor;
   const sum = tf.layers.add().apply([fromActivation.apply(activation) as tf.SymbolicTensor, labelTerm]);
-  const normed = tf.layers.batchNormalization({ name: "norm", momentum: 0.9 }).apply(sum);
+  const normed = batchNormLayer({ name: "norm", momentum: 0.9 }).apply(sum);
   const active = tf.layers.reLU({ name: "active" }).apply(normed);
   const channels = boundaryShape.at(-1) ?? 1;
   // Zero: an untrained M must not push its block anywhere (recipes: otherwise the first steps do harm).

@@ -6,6 +6,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { LayerSpec, LayerType } from "../../spec/index.ts";
+import { batchNormLayer } from "./batch-norm.ts";
 import { kernelInitializer } from "./kernel-initializer.ts";
 import { deriveSeed } from "./seed.ts";
 import { SeededDropout } from "./seeded-dropout.ts";
@@ -15,7 +16,7 @@ const FACTORIES = {
   conv2d: (options) => tf.layers.conv2d(options as never),
   depthwise_conv2d: (options) => tf.layers.depthwiseConv2d(options as never),
   dense: (options) => tf.layers.dense(options as never),
-  batch_normalization: (options) => tf.layers.batchNormalization(options),
+  batch_normalization: (options) => batchNormLayer(options),
   re_lu: (options) => tf.layers.reLU(options),
   max_pooling2d: (options) => tf.layers.maxPooling2d(options),
   average_pooling2d: (options) => tf.layers.averagePooling2d(options),
