@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs";
-import { registerNativeBatchNorm } from "./native-batch-norm.ts";
+import { registerNativeKernels } from "./native-kernels.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -22,7 +22,7 @@ export function loadNative(): string {
   const legacy = util as unknown as { isNullOrUndefined?: (value: unknown) => boolean };
   legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
   require("@tensorflow/tfjs-node");
-  registerNativeBatchNorm();
+  registerNativeKernels();
   const backend = tf.findBackend("tensorflow") as unknown as NativeBackend | null;
   return backend?.binding?.TF_Version ?? "unknown";
 }

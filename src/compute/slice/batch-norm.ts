@@ -3,7 +3,7 @@
  * statistics (moving ones from the batch's variance without Bessel's correction), same result.
  */
 import * as tf from "@tensorflow/tfjs";
-import { BATCH_NORM_TRAINING } from "../backend/native-batch-norm.ts";
+import { BATCH_NORM_TRAINING } from "../backend/native-kernels.ts";
 
 /** What the layer keeps to itself. */
 interface BatchNormalization extends tf.layers.Layer {

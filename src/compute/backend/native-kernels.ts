@@ -1,13 +1,15 @@
 /**
- * Batch norm in training as two operations of libtensorflow, its forward and its backward, in place of some thirty
- * element-wise ones that tfjs composes: 14 ms instead of 36 for [128, 24, 24, 20], 0.8 instead of 2.7 for [128, 256]
- * (2 cores; forward and backward). Registered with tfjs as a kernel and its gradient, so that tapes know it.
+ * Training operations of libtensorflow that tfjs does not reach by itself, registered with it as kernels and gradients, so
+ * that tapes know them. Measured on 2 cores for [128, 24, 24, 20]:
+ * - batch norm in training, forward and backward: 14 ms instead of 36 for the thirty element-wise ones that tfjs composes;
+ * - the gradient of ReLU: 0.3 ms instead of 5.6.
  */
 import * as tf from "@tensorflow/tfjs";
 
 /** `y, mean, variance, reserved` of `x` [batch, height, width, channels], `gamma` and `beta` [channels]; variance without Bessel's correction. */
 export const BATCH_NORM_TRAINING = "BatchNormTraining";
 const BATCH_NORM_TRAINING_GRADIENT = "BatchNormTrainingGradient";
+const RELU_GRADIENT = "ReluGradient";
 
 /** Door to an operation of libtensorflow by its name. */
 interface NativeBackend {
@@ -18,6 +20,11 @@ interface NativeBackend {
     readonly TF_ATTR_BOOL: number;
     readonly TF_FLOAT: number;
   };
+  executeSingleOutput(
+    operation: string,
+    attributes: readonly { readonly name: string; readonly type: number; readonly value: unknown }[],
+    inputs: readonly tf.Tensor[],
+  ): tf.Tensor;
   executeMultipleOutputs(
     operation: string,
     attributes: readonly { readonly name: string; readonly type: number; readonly value: unknown }[],
@@ -32,9 +39,15 @@ interface Epsilon {
 
 let isRegistered = false;
 
-export function registerNativeBatchNorm(): void {
+/** Safe to call twice. */
+export function registerNativeKernels(): void {
   if (isRegistered) return;
   isRegistered = true;
+  registerBatchNorm();
+  registerReluGradient();
+}
+
+function registerBatchNorm(): void {
   const attributes = ({ binding }: NativeBackend, { epsilon }: Epsilon) => [
     { name: "T", type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
     { name: "U", type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
@@ -87,6 +100,32 @@ export function registerNativeBatchNorm(): void {
       const gradients = tf.engine().runKernel(BATCH_NORM_TRAINING_GRADIENT, inputs, attrs) as tf.Tensor[];
       const of = (index: number) => (): tf.Tensor => gradients[index] as tf.Tensor;
       return { x: of(0), gamma: of(1), beta: of(2) };
+    },
+  });
+}
+
+/** tfjs's gradient of ReLU goes through `step`, which its native backend composes of five operations. */
+function registerReluGradient(): void {
+  tf.registerKernel({
+    kernelName: RELU_GRADIENT,
+    backendName: "tensorflow",
+    kernelFunc: ({ inputs, backend }) => {
+      const { dy, y } = inputs as unknown as Readonly<Record<"dy" | "y", tf.Tensor>>;
+      const native = backend as NativeBackend;
+      const attributes = [{ name: "T", type: native.binding.TF_ATTR_TYPE, value: native.binding.TF_FLOAT }];
+      return native.executeSingleOutput("ReluGrad", attributes, [dy, y]);
+    },
+  });
+  const composed = tf.getGradient("Relu");
+  tf.unregisterGradient("Relu");
+  tf.registerGradient({
+    ...composed,
+    kernelName: "Relu",
+    gradFunc(dy, saved, attrs) {
+      // Other backends of this process keep what tfjs gave them.
+      if (tf.getBackend() !== "tensorflow") return composed.gradFunc(dy, saved, attrs);
+      const [x] = saved;
+      return { x: () => tf.engine().runKernel(RELU_GRADIENT, { dy: dy as tf.Tensor, y: x as tf.Tensor }) as tf.Tensor };
     },
   });
 }
