@@ -3,8 +3,7 @@
  * output whose own loss trains the block, so that nothing has to come back.
  *
  * Flat boundary: dense without bias, batch norm, ReLU, dense to the classes. With height and width: 3x3 convolution,
- * batch norm, ReLU, 2x2 average pool, dense to the classes (six-conv net on CIFAR-10: 74.6 %, where
- * M reached 46.6).
+ * batch norm, ReLU, 2x2 average pool, dense to the classes (six-conv net on CIFAR-10: 74.6 %, where M reached 46.6).
  */
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";

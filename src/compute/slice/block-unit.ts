@@ -10,6 +10,7 @@ import {
   type BlockGradientSource,
   type GradientModel,
   type GradientOrigin,
+  type GradientSource,
   type GradientSourceSpecs,
   type SourcedGradient,
 } from "../gradient-sources/index.ts";
@@ -21,7 +22,7 @@ import { createBlockModel } from "./block-model.ts";
 import { createPendingGradients } from "./pending-gradients.ts";
 import { createRetainedBatches, type RetainBounds, type RetainedBatch } from "./retained-batches.ts";
 import { deriveSeed } from "./seed.ts";
-import { createSlice, type SliceSnapshot } from "./slice.ts";
+import { createSlice, type Slice, type SliceSnapshot } from "./slice.ts";
 import { toData, toTensor } from "./tensors.ts";
 
 export interface BlockUnitOptions {
@@ -117,15 +118,7 @@ export interface BlockUnit {
 export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () => GradientModel): BlockUnit {
   const isLast = options.source === "task-loss";
   const slice = createSlice(createBlockModel(options), options.optimizer);
-  const source = createGradientSource(
-    {
-      ...options,
-      boundaryShape: slice.outputShape,
-      // Named by the layer before the cut: the other cuts do not change it.
-      seed: deriveSeed(options.seed, options.layers.at(-1)?.name ?? ""),
-    },
-    gradientModel,
-  );
+  const source = openSource(options, slice, gradientModel);
   const retained = createRetainedBatches(options.retain);
   const pending = createPendingGradients();
 
@@ -265,4 +258,20 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
       slice.dispose();
     },
   };
+}
+
+function openSource(
+  options: BlockUnitOptions,
+  slice: Slice,
+  gradientModel: (() => GradientModel) | undefined,
+): GradientSource {
+  try {
+    const boundaryShape = slice.outputShape;
+    // Named by the layer before the cut: the other cuts do not change it.
+    const seed = deriveSeed(options.seed, options.layers.at(-1)?.name ?? "");
+    return createGradientSource({ ...options, boundaryShape, seed }, gradientModel);
+  } catch (error) {
+    slice.dispose();
+    throw error;
+  }
 }

@@ -171,6 +171,24 @@ describe("createOptimizer", () => {
     tf.dispose([...straight, ...halves]);
   });
 
+  it("restored to no updates begins anew: what it remembered is gone", () => {
+    const [used, fresh] = [variables(), variables()];
+    const optimizer = createOptimizer({ kind: "adam", learningRate: 1e-3 });
+    const other = variables();
+    advance(optimizer, other, 1, 3, 1e-2);
+    optimizer.restore(0, () => tf.scalar(0), used);
+    expect(optimizer.state()).toEqual({});
+    const reference = createOptimizer({ kind: "adam", learningRate: 1e-3 });
+    advance(optimizer, used, 1, 3, 1e-2);
+    advance(reference, fresh, 1, 3, 1e-2);
+    used.forEach((weight, index) => {
+      expect(weight.dataSync()).toEqual((fresh[index] as tf.Tensor).dataSync());
+    });
+    optimizer.dispose();
+    reference.dispose();
+    tf.dispose([...used, ...fresh, ...other]);
+  });
+
   it("apply refuses a variable without a gradient", () => {
     const weights = variables();
     const optimizer = createOptimizer({ kind: "adam", learningRate: 1e-3 });

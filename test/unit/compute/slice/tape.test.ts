@@ -94,6 +94,45 @@ describe("recordTape", () => {
     tf.dispose([x, one]);
   });
 
+  it("pullBack with keep leaves the tape for further ones, each equal to tf.grads at the weights of the forward", () => {
+    const { inputs, outputGradient } = operands(70);
+    const variables = inputs.map((tensor) => tf.variable(tensor));
+    const others = [outputGradient, normal([6, 4], 90), normal([6, 4], 91)];
+    const expected = others.map((given) => tf.grads(stack)(variables, given));
+    const tape = recordTape(() => stack(...(variables as unknown as Five)));
+    others.forEach((given, round) => {
+      variables.forEach((variable, index) => {
+        const next = normal(variable.shape, 100 * round + index);
+        variable.assign(next);
+        next.dispose();
+      });
+      const actual = tape.pullBack(given, variables, { keep: round < 2 });
+      actual.forEach((gradient, index) => {
+        const reference = expected[round]?.[index] as tf.Tensor;
+        expect(relativeDifference(gradient.dataSync(), reference.dataSync())).toBeLessThan(1e-6);
+      });
+      tf.dispose(actual);
+    });
+    expect(() => tape.pullBack(outputGradient, variables)).toThrow(TypeError);
+    tf.dispose([...inputs, ...variables, ...others, ...expected.flat()]);
+  });
+
+  it("pullBack with keep leaves numTensors as it was, also when it throws, and dispose frees the tape", () => {
+    const { inputs, outputGradient } = operands(1);
+    const wrong = normal([6, 5], 9);
+    const before = tf.memory().numTensors;
+    const tape = recordTape(() => stack(...(inputs as Five)));
+    const recorded = tf.memory().numTensors;
+    for (let round = 0; round < 5; round += 1) {
+      tf.dispose(tape.pullBack(outputGradient, inputs, { keep: true }));
+      expect(() => tape.pullBack(wrong, inputs, { keep: true })).toThrow();
+      expect(tf.memory().numTensors).toBe(recorded);
+    }
+    tape.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose([...inputs, outputGradient, wrong]);
+  });
+
   it("dispose may be called twice, and ends the tape", () => {
     const x = normal([3], 1);
     const one = tf.ones([3]);
@@ -153,11 +192,14 @@ describe("recordTape", () => {
     tf.dispose([...inputs, outputGradient]);
   });
 
-  it("reports the bytes that it keeps alive", () => {
+  it("reports the bytes that it keeps alive, a buffer that is saved several times once", () => {
     const x = normal([100], 1);
-    const tape = recordTape(() => x.square());
-    expect(tape.retainedBytes).toBeGreaterThanOrEqual(400);
-    tape.dispose();
+    const once = recordTape(() => x.square());
+    expect(once.retainedBytes).toBe(800); // x and the output
+    const twice = recordTape(() => x.mul(x)); // saves both factors
+    expect(twice.retainedBytes).toBe(800);
+    once.dispose();
+    twice.dispose();
     x.dispose();
   });
 });

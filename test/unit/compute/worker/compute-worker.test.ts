@@ -130,6 +130,24 @@ describe("createComputeWorker", () => {
     expect(await restored.snapshot()).toEqual(await original.snapshot());
   });
 
+  it("use and forget reach the block, with a gradient model elsewhere", async () => {
+    await using worker = await createComputeWorker({ backend: "cpu" });
+    const block = await openBlock(worker, "block-0", convBlock({ source: "auto", isGradientModelElsewhere: true }));
+    const train = async (step: number): Promise<unknown> => {
+      const input = data([BATCH, 8, 8, 2], step);
+      return (await block.train({ step, input, labels }, () => undefined)).result;
+    };
+    expect(await train(1)).toMatchObject({ isApplied: false, retained: 1, forgotten: 0 });
+    expect(await train(2)).toMatchObject({ isApplied: false, retained: 2, forgotten: 0 });
+    expect(await block.forget()).toBe(2);
+    await block.use("auxiliary");
+    expect(await train(3)).toMatchObject({ isApplied: true, origin: "synthetic", retained: 0, forgotten: 2 });
+    const { tensors } = await block.snapshot();
+    expect(tensors["auxiliary/version"]).toEqual({ dtype: "i32", shape: [1], values: Int32Array.of(1) });
+    const locked = await openBlock(worker, "block-1", convBlock());
+    await expect(locked.use("synthetic")).rejects.toMatchObject({ code: "KN_INVARIANT" });
+  });
+
   it("close rejects what is pending and what comes later with KN_UNAVAILABLE, and resolves `closed`", async () => {
     const worker = await createComputeWorker({ backend: "cpu" });
     const block = await openBlock(worker, "block-0", convBlock());
