@@ -332,7 +332,9 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       };
 
       /** Forgets what the next block has consumed; of a batch whose gradient is awaited only the gradient counts. */
-      const onNextProgress = ({ fact }: Event): void => {
+      const onNextEvent = ({ fact }: Event): void => {
+        // It is there (again): what is under way may have been lost with its former life.
+        if (fact.kind === "StateEntered" && fact.state === "running") activations.resend();
         if (fact.kind !== "Progress") return;
         const limit = awaited === undefined ? Infinity : awaited.activation.header.sequence - 1;
         activations.acknowledge(Math.min(fact.consumed, limit));
@@ -366,7 +368,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             : []),
         ],
         watches: [
-          ...(isLast ? [] : [{ actor: blockActor(index + 1), listener: onNextProgress }]),
+          ...(isLast ? [] : [{ actor: blockActor(index + 1), listener: onNextEvent }]),
           ...(isPreviousGating ? [{ actor: blockActor(index - 1), listener: acknowledging(gradients) }] : []),
           ...(policy === undefined ? [] : [{ actor: gradientActor(index), listener: onModelProgress }]),
         ],

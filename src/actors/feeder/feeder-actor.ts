@@ -113,6 +113,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
 
   const onProgress = ({ header, fact }: Event): void => {
     const known = consumed.get(header.sender);
+    if (header.sender === firstBlock && fact.kind === "StateEntered" && fact.state === "running") outbox.resend();
     if (fact.kind !== "Progress" || known === undefined || fact.consumed <= known) return;
     const before = Math.max(slowest(), credit());
     const wasDrained = isDrained();

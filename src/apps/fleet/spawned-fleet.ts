@@ -23,6 +23,10 @@ export interface SpawnedFleetOptions {
   readonly data?: string;
   /** A server that runs; omitted: one of our own. */
   readonly address?: string;
+  /** The server's address as one node sees it: by way of a slow link. @default the server's own */
+  readonly addressOf?: (node: string, address: string) => string;
+  /** Told of each life of a node. */
+  readonly onStart?: (node: string, pid: number) => void;
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -56,7 +60,12 @@ export async function spawnFleet(options: SpawnedFleetOptions, { clock }: { read
   const address = options.address ?? server?.url ?? "";
   const stopping = new AbortController();
   const nodes = Array.from({ length: options.nodes }, (_, index) =>
-    keepNode(`node-${index + 1}`, { ...options, address, clock, signal: stopping.signal }),
+    keepNode(`node-${index + 1}`, {
+      ...options,
+      address: options.addressOf?.(`node-${index + 1}`, address) ?? address,
+      clock,
+      signal: stopping.signal,
+    }),
   );
   return {
     address,
@@ -105,6 +114,7 @@ function keepNode(name: string, options: KeepNodeOptions): SpawnedNode & { reado
     });
     child = spawned;
     starts += 1;
+    if (spawned.pid !== undefined) options.onStart?.(name, spawned.pid);
     const out = createWriteStream(join(folder, `${name}.out`), { flags: "a" });
     spawned.stdout.pipe(out, { end: false });
     spawned.stderr.pipe(out, { end: false });
