@@ -122,7 +122,11 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   let account: StepAccount = createStepAccount();
   let consumed = 0;
   let version = 0;
+  /** Batches that the unit keeps for their gradient, and the one that is being computed. */
   let pending = 0;
+  let inHand = 0;
+  /** Training step of the newest batch consumed. */
+  let consumedStep = 0;
   let forgotten = 0;
   let savedAt = 0;
   /** The batch whose gradient the block waits for, from the moment in which its activation may be heard. */
@@ -159,7 +163,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
     receivedBytes: last.receivedBytes,
     drops: drops.snapshot(),
     skipped: account.skipped.snapshot(),
-    pending,
+    pending: pending + inHand,
     sentBytes: sent.snapshot(),
     step: account.step,
     ...(last.loss === undefined ? {} : { loss: last.loss }),
@@ -181,6 +185,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       /** The batch is done with: everything that waits for this block may go on. */
       const consume = (batch: BatchMail): void => {
         consumed = batch.activation.header.sequence;
+        consumedStep = account.step;
         emitProgress();
         const generation = Math.floor(account.step / options.saveEverySteps) * options.saveEverySteps;
         if (generation > savedAt) {
@@ -196,7 +201,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           last = { ...last, age: result.age ?? 0 };
         }
         version = result.version;
-        pending = isGating ? 0 : result.pending;
+        pending = result.pending;
+        inHand = 0;
         if (result.forgotten > forgotten) account.skipped.count("unanswered", result.forgotten - forgotten);
         forgotten = result.forgotten;
       };
@@ -247,6 +253,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         // Before the forward: a quick neighbour answers the activation before the call that computed it returns.
         if (isGating) awaited = mail;
         account.take(of.step, true, mail.gap);
+        inHand = 1;
         const { result, computeMs } = await opened().train(
           { step: of.step, input: tensor, labels },
           (output, atVersion) => {
@@ -383,6 +390,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             // What was pending when this was saved is not part of it: its gradient meets nothing now.
             const lost = Number(metadata.pending);
             if (lost > 0) account.skipped.count("unanswered", lost);
+            consumedStep = account.step;
             savedAt = account.step;
             await unit.restore({ version, tensors });
             if (metadata.source !== undefined) {
@@ -398,7 +406,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             return mail.activation.phase === "train" ? await train(mail) : await evaluate(mail);
           } catch (error) {
             if (isKnowledgeNetError(error, "KN_NUMERIC")) drops.count("non-finite");
-            else if (mail.kind === "batch" && mail.activation.phase === "train") account.skipped.count("refused");
+            else if (inHand > 0) account.skipped.count("refused");
+            inHand = 0;
             if (mail.kind === "batch") awaited = undefined; // nothing is kept that a gradient could be applied to
             throw error;
           }
@@ -410,9 +419,11 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
               actor: id,
               version: String(version),
               consumed: String(consumed),
-              pending: String(pending),
+              // A gating block's batch comes again: the one before has not got its gradient.
+              pending: String(isGating ? 0 : pending),
               sentBytes: JSON.stringify(sent.snapshot()),
               ...account.save(),
+              step: String(consumedStep),
               ...(policy === undefined ? {} : { source: policy.current }),
             },
             tensors,

@@ -57,21 +57,16 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
   const log = deps.log.child({ run });
   let record = first;
   let composer: ActorComposer | undefined;
-  let hosts: ActorHost[] = [];
-  let followed = "";
+  /** What lives here, and what it was made by. */
+  const hosts = new Map<string, { readonly host: ActorHost; readonly signature: string }>();
   let tail: Promise<void> = Promise.resolve();
-
-  const open = (): Promise<Checkpoints> => openCheckpoints(store, bucketsOf(run));
 
   const wanted = ({ spec, actors, desired }: RunRecordEntry): string[] =>
     desired === "ended" ? [] : actorsOf(spec).all.filter((id) => actors[id] === node);
 
-  /** What decides how the actors here are made; the same: nothing to do. */
-  const signatureOf = (of: RunRecordEntry): string => {
-    const ids = wanted(of);
-    const elsewhere = ids.map((id) => isElsewhere(of.actors, Number(/\d+$/.exec(id)?.[0] ?? -1)));
-    return JSON.stringify([of.timeline, ids, elsewhere]);
-  };
+  /** What decides how an actor is made; the same: it stays as it is. */
+  const signatureOf = (id: string, of: RunRecordEntry): string =>
+    JSON.stringify([of.timeline, isElsewhere(of.actors, Number(/\d+$/.exec(id)?.[0] ?? -1))]);
 
   const openDataset = async (): Promise<Dataset> => {
     const dataset = await deps.openDataset(record.spec);
@@ -85,46 +80,53 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
     });
   };
 
-  const startAll = async (): Promise<void> => {
-    const { spec, slices, totalSteps, timeline, from, actors } = record;
-    const checkpoints = await open();
-    const fresh = createActorComposer(
+  const open = (): Promise<Checkpoints> => openCheckpoints(store, bucketsOf(run));
+
+  const openComposer = async (): Promise<ActorComposer> => {
+    const { spec, slices, totalSteps, timeline, from } = record;
+    return createActorComposer(
       { run, spec, slices, totalSteps, timeline, from },
       {
         backend: options.backend,
         softwareVersion: options.softwareVersion,
         metadata: { node },
-        isElsewhere: (boundary) => isElsewhere(actors, boundary),
+        isElsewhere: (boundary) => isElsewhere(record.actors, boundary),
       },
-      { bus, clock, log, checkpoints, openDataset },
+      { bus, clock, log, checkpoints: await open(), openDataset },
     );
-    composer = fresh;
-    for (const id of wanted(record)) {
-      const host = createActorHost(
-        { run, id, node, instance, create: await fresh.compose(id) },
-        { bus, clock, log, leases: fleet.leases },
-      );
-      hosts.push(host);
-      // A gradient model first: its block asks for it when it opens.
-      await host.started;
+  };
+
+  const start = async (id: string): Promise<void> => {
+    composer ??= await openComposer();
+    const create = await composer.compose(id);
+    const host = createActorHost({ run, id, node, instance, create }, { bus, clock, log, leases: fleet.leases });
+    hosts.set(id, { host, signature: signatureOf(id, record) });
+    // A gradient model first: its block asks for it when it opens.
+    await host.started;
+  };
+
+  const stop = async (ids: readonly string[]): Promise<void> => {
+    await Promise.all(ids.map((id) => hosts.get(id)?.host.stop()));
+    for (const id of ids) {
+      hosts.delete(id);
+      await composer?.release(id);
     }
   };
 
   const stopAll = async (): Promise<void> => {
-    await Promise.all(hosts.map((host) => host.stop()));
-    hosts = [];
+    await stop([...hosts.keys()]);
     await composer?.[Symbol.asyncDispose]();
     composer = undefined;
   };
 
   const change = async (next: RunRecordEntry): Promise<void> => {
+    const isNewTimeline = next.timeline !== record.timeline;
     record = next;
-    const signature = signatureOf(next);
-    if (signature === followed) return;
-    await stopAll();
-    followed = signature;
+    const ids = wanted(next);
     try {
-      await startAll();
+      if (isNewTimeline) await stopAll();
+      else await stop([...hosts].flatMap(([id, { signature }]) => (ids.includes(id) && signature === signatureOf(id, next) ? [] : [id])));
+      for (const id of ids) if (!hosts.has(id)) await start(id);
     } catch (error) {
       // Data that are not there, a store that is full: the coordinator hears of it and ends the run.
       log.error({ err: error }, "actors not started");
@@ -132,7 +134,6 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
         ...failureOf(error),
         directive: "escalate",
       });
-      followed = "";
     }
   };
 
@@ -142,7 +143,7 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
       return record;
     },
     get actors() {
-      return hosts;
+      return [...hosts.values()].map(({ host }) => host);
     },
     follow(next) {
       tail = tail.then(() => change(next));

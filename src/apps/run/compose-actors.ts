@@ -62,6 +62,8 @@ export interface ComposerDeps {
 export interface ActorComposer extends AsyncDisposable {
   /** Makes ready what the actor needs. @returns what makes one incarnation of it. */
   compose(id: string): Promise<(fence: number) => Actor>;
+  /** Ends what the actor computes in, once it has ended; the next incarnation begins with a new one. */
+  release(id: string): Promise<void>;
   /** Backends in use, of blocks by their index. */
   readonly backends: readonly BackendInfo[];
 }
@@ -245,6 +247,11 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
       if (kind === "block" && Number(index) < blocks.length) return composeBlock(Number(index));
       if (kind === "gradient" && Number(index) < boundaries.length) return composeGradientModel(Number(index));
       throw new RangeError(`${run} has no actor ${id}`);
+    },
+    async release(id) {
+      const site = sites.get(id);
+      sites.delete(id);
+      await site?.close();
     },
     get backends() {
       return [...sites.values()].flatMap(({ backend }) => (backend === undefined ? [] : [backend]));
