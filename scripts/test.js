@@ -18,6 +18,7 @@ const SUITES = [
   { name: "nats", needs: ["nats-server", "nats"] },
   { name: "e2e", needs: [] },
   { name: "reproduction", needs: ["native"] },
+  { name: "chaos", needs: ["native", "nats-server", "toxiproxy-server"] },
 ];
 
 const isCi = (process.env.CI ?? "") !== "";

@@ -12,7 +12,7 @@ import type { ActorMemory } from "../checkpoint/actor-memory.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Actor } from "./actor.ts";
-import { type ControlChannel, createControlChannel, refuseCommand } from "./control-channel.ts";
+import { type ControlChannel, createControlChannel, type Position, refuseCommand } from "./control-channel.ts";
 import type { DropCounters } from "./drop-counters.ts";
 import { hostMachine } from "./machine-host.ts";
 import { createMailbox, type Mail, type Mailbox } from "./mailbox.ts";
@@ -90,16 +90,35 @@ export function createMailActor<M extends Mail>(
   let forgetReconnect: () => void = () => undefined;
   let current: M | SaveMail | undefined;
 
-  const save = async (mail: SaveMail): Promise<PerformOutcome> => {
+  /** The write under way. Training goes on meanwhile: only the snapshot takes its turn between two messages. */
+  let writing: Promise<void> | undefined;
+
+  const write = async (mail: SaveMail, content: SafetensorsContent, at: Position): Promise<void> => {
     try {
-      const info = await memory.save(mail.generation, await behaviour.snapshot());
+      const info = await memory.save(mail.generation, content);
       const fact = { kind: "CheckpointSaved", ...info } as const;
-      channel.emit(fact, { sequence: behaviour.progress().consumed, step: mail.generation, version: 0 });
+      channel.emit(fact, at);
       mail.done(fact);
     } catch (error) {
       // A full disk must not end the training that is still in memory: the coordinator hears of it and decides.
       mail.failed(error);
-      if (!isKnowledgeNetError(error, "KN_CHECKPOINT", "KN_UNAVAILABLE")) throw error;
+    }
+  };
+
+  const save = async (mail: SaveMail): Promise<PerformOutcome> => {
+    try {
+      const content = await behaviour.snapshot();
+      const at = { sequence: behaviour.progress().consumed, step: mail.generation, version: 0 };
+      const before = writing;
+      const now: Promise<void> = (before ?? Promise.resolve())
+        .then(() => write(mail, content, at))
+        .finally(() => {
+          if (writing === now) writing = undefined;
+        });
+      writing = now;
+    } catch (error) {
+      mail.failed(error);
+      throw error;
     }
     return { isAwaiting: behaviour.isAwaiting() };
   };
@@ -113,7 +132,8 @@ export function createMailActor<M extends Mail>(
     });
 
   const saveSoon = (generation: number): void => {
-    if (lastSave?.generation === generation) return;
+    // A slow disk or link: what is being written is new enough, and content does not pile up in memory.
+    if (lastSave?.generation === generation || writing !== undefined) return;
     const reply = queueSave(generation);
     lastSave = { generation, reply };
     reply.catch((error: unknown) => {
@@ -166,6 +186,7 @@ export function createMailActor<M extends Mail>(
     for (const subscription of subscriptions) subscription.unsubscribe();
     await service?.stop();
     mailbox.clear();
+    await writing;
     await behaviour.close();
   };
 
