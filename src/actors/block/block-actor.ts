@@ -97,7 +97,13 @@ interface GradientMail {
   readonly receivedBytes: number;
 }
 
-type BlockMail = BatchMail | GradientMail;
+/** The gradient of the batch that is waited for will not come: the next block had it before our own restart. */
+interface GiveUpMail {
+  readonly kind: "give-up";
+  readonly sequence: number;
+}
+
+type BlockMail = BatchMail | GradientMail | GiveUpMail;
 
 export function createBlockActor(options: BlockActorOptions, deps: BlockActorDeps): Actor {
   const { run, id, fence, index, blocks, isGating, isPreviousGating, isDropping } = options;
@@ -133,6 +139,10 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   let awaited: BatchMail | undefined;
   /** That gradient is here and has not had its turn. */
   let isAnswered = false;
+  /** Newest training sequence whose activation was sent. */
+  let posted = 0;
+  /** Sequence that was sent again since the next block said that it is done with it. */
+  let askedAgain = 0;
   let evaluation: EvaluationMeasured | undefined;
   let last: { loss?: number; computeMs: number; receivedBytes: number; age: number } = {
     computeMs: 0,
@@ -222,9 +232,10 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         const { verdict } = checked;
         drops.count(verdict);
         if (verdict === "duplicate") {
-          // The sender has not heard of our progress, or a waiting block has not got its gradient.
-          emitProgress();
+          // The sender has not heard of our progress, or a waiting block has not got its gradient. The gradient first: a
+          // progress without it says that there is none any more.
           gradients.resend(sequence);
+          emitProgress();
         }
       };
 
@@ -267,6 +278,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             const frame = encodeActivation(activation, options.activationCodec);
             sent.count("act", frame.byteLength);
             activations.post(of.sequence, outputSubject, frame, isDropping);
+            posted = of.sequence;
           },
         );
         settle(of.step, result);
@@ -338,13 +350,31 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         return { isAwaiting: awaited !== undefined };
       };
 
+      const giveUp = async ({ sequence }: GiveUpMail): Promise<PerformOutcome> => {
+        const batch = awaited;
+        if (batch?.activation.header.sequence !== sequence || isAnswered) return { isAwaiting: awaited !== undefined };
+        const given = await opened().forget();
+        account.skipped.count("unanswered", given);
+        forgotten += given;
+        pending = 0;
+        awaited = undefined;
+        activations.acknowledge(sequence);
+        consume(batch);
+        return { isAwaiting: false };
+      };
+
       /** Forgets what the next block has consumed; of a batch whose gradient is awaited only the gradient counts. */
       const onNextEvent = ({ fact }: Event): void => {
         // It is there (again): what is under way may have been lost with its former life.
         if (fact.kind === "StateEntered" && fact.state === "running") activations.resend();
         if (fact.kind !== "Progress") return;
-        const limit = awaited === undefined ? Infinity : awaited.activation.header.sequence - 1;
-        activations.acknowledge(Math.min(fact.consumed, limit));
+        const waitingFor = awaited?.activation.header.sequence ?? Infinity;
+        activations.acknowledge(Math.min(fact.consumed, waitingFor - 1));
+        if (fact.consumed < waitingFor || isAnswered || posted < waitingFor) return;
+        // It is done with the batch, and its gradient came before this if it was on its way. Once more, then no more.
+        if (askedAgain === waitingFor) mailbox.put({ kind: "give-up", sequence: waitingFor });
+        else activations.resend(waitingFor);
+        askedAgain = waitingFor;
       };
 
       /** Changes the way to a gradient when the gradient model has become good or bad enough. */
@@ -403,6 +433,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         perform: async (mail) => {
           try {
             if (mail.kind === "gradient") return await applyGradient(mail);
+            if (mail.kind === "give-up") return await giveUp(mail);
             return mail.activation.phase === "train" ? await train(mail) : await evaluate(mail);
           } catch (error) {
             if (isKnowledgeNetError(error, "KN_NUMERIC")) drops.count("non-finite");

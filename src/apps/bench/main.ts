@@ -4,6 +4,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
+import { Command } from "commander";
 import { isKnowledgeNetError } from "../../errors/index.ts";
 import { parseSpec } from "../../spec/index.ts";
 import { describeSlices } from "../run/describe-slices.ts";
@@ -13,7 +14,11 @@ import { locateTool } from "../provision/index.ts";
 import { openDataset } from "../run/open-dataset.ts";
 import { writeJson } from "../run/run-folder.ts";
 import { type BusRate, measureBusRates } from "./bus-rates.ts";
+import { measureCodecAccuracy } from "./codec-accuracy.ts";
 import { measureCodecs } from "./codec-times.ts";
+import { measureFleetRates } from "./fleet-rates.ts";
+import { measureRecovery } from "./recovery.ts";
+import { soak } from "./soak.ts";
 import { measureStepTimes, type StepTimes } from "./step-times.ts";
 
 const SPEC = fileURLToPath(new URL("../../../examples/mnist-synthetic.yaml", import.meta.url));
@@ -21,12 +26,43 @@ const MEASURED_STEPS = { native: 40, wasm: 15 } as const;
 /** What the server takes in one message when it is not told otherwise: the largest payload has to be cut. */
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 
-export async function bench(folder: string, write: (line: string) => void): Promise<void> {
-  const now = (): number => performance.now();
-  const spec = parseSpec(await readFile(SPEC, "utf8"), { file: SPEC });
+/** What can be measured, in the order of cost. */
+const SECTIONS = ["steps", "codecs", "bus", "recovery", "fleet", "accuracy", "soak"] as const;
+type Section = (typeof SECTIONS)[number];
+
+const now = (): number => performance.now();
+
+/** @param only sections to measure; results of the others stay in the folder as they are. */
+export async function bench(folder: string, only: readonly Section[], write: (line: string) => void): Promise<void> {
+  const text = await readFile(SPEC, "utf8");
+  const measure: Record<Section, () => Promise<unknown>> = {
+    steps: () => measureSteps(text, write),
+    codecs: () => measureCodecTimes(text, write),
+    bus: () => busRates(write),
+    recovery: () => measureRecovery({ spec: text, set: ["training.epochs=3"], kills: 10, write }),
+    fleet: () =>
+      measureFleetRates({ spec: text, set: ["flow.window=32", "gradients.retain=64"], delaysMs: [0, 50, 200], write }),
+    accuracy: () => measureCodecAccuracy(text, write),
+    soak: () => soak({ spec: text, steps: 20_000, write }),
+  };
+  await mkdir(folder, { recursive: true });
+  for (const section of only) {
+    write(`\n${section}`);
+    const result = await measure[section]();
+    const path = join(folder, `${section}.json`);
+    await writeJson(path, { machine: describeMachine(), measuredAt: new Date().toISOString(), result });
+    write(`written to ${path}`);
+  }
+}
+
+function describeMachine() {
+  return { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memoryBytes: totalmem(), node: process.version };
+}
+
+async function measureSteps(text: string, write: (line: string) => void): Promise<StepTimes[]> {
+  const spec = parseSpec(text, { file: SPEC });
   const slices = await describeSlices(spec);
   const dataset = await openDataset({ data: spec.data, env: process.env });
-
   const steps: StepTimes[] = [];
   for (const backend of ["native", "wasm"] as const) {
     try {
@@ -37,25 +73,36 @@ export async function bench(folder: string, write: (line: string) => void): Prom
     }
   }
   write(stepTable(steps));
+  return steps;
+}
 
+async function measureCodecTimes(text: string, write: (line: string) => void): Promise<unknown> {
+  const spec = parseSpec(text, { file: SPEC });
+  const slices = await describeSlices(spec);
   const shapes = slices.slice(0, -1).map(({ outputShape }) => [spec.training.batchSize, ...outputShape]);
   const codecs = measureCodecs(shapes, now);
-  const native = steps[0];
-  const codecTable = plainTable(["boundary", "codec", "bytes", "encode ms", "decode ms"]);
+  const table = plainTable(["boundary", "codec", "bytes", "encode ms", "decode ms"]);
   for (const { codec, shape, bytes: size, encodeMs, decodeMs } of codecs) {
-    codecTable.push([`[${shape.join(", ")}]`, codec, bytes(size), encodeMs.toFixed(2), decodeMs.toFixed(2)]);
+    table.push([`[${shape.join(", ")}]`, codec, bytes(size), encodeMs.toFixed(2), decodeMs.toFixed(2)]);
   }
-  write(codecTable.toString());
+  write(table.toString());
   const perStepMs = codecs
     .filter(({ codec }) => codec === "int8-channel" || codec === "bf16") // activations and gradients of the example
     .reduce((sum, { encodeMs, decodeMs, codec }) => sum + encodeMs + (codec === "bf16" ? 2 : 1) * decodeMs, 0);
-  const codecShare = native === undefined ? null : perStepMs / (perStepMs + native.stepMs);
-  write(
-    `encoding and decoding of a step: ${perStepMs.toFixed(1)} ms${codecShare === null ? "" : `, ${(100 * codecShare).toFixed(1)} % of a ${native?.backend} step`}`,
-  );
+  write(`encoding and decoding of a step: ${perStepMs.toFixed(1)} ms`);
+  return { codecs, perStepMs };
+}
 
-  const rates = await busRates(now, write);
-  if (rates.length > 0) {
+async function busRates(write: (line: string) => void): Promise<BusRate[]> {
+  const binary = locateTool("nats-server", process.env);
+  if (binary === undefined) {
+    write("bus left out: no nats-server; npm run setup");
+    return [];
+  }
+  const folder = await mkdtemp(join(tmpdir(), "knowledgenet-bench-"));
+  try {
+    await using server = await startLocalNatsServer({ binary, maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES });
+    const rates = await measureBusRates(server.url, now);
     const table = plainTable(["payload", "chunks", "NatsBus tensors/s", "bare client tensors/s", "ratio"]);
     for (const rate of rates) {
       table.push([
@@ -67,30 +114,7 @@ export async function bench(folder: string, write: (line: string) => void): Prom
       ]);
     }
     write(table.toString());
-  }
-
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, "bench.json");
-  const machine = {
-    cpu: cpus()[0]?.model ?? "unknown",
-    cores: cpus().length,
-    memoryBytes: totalmem(),
-    node: process.version,
-  };
-  await writeJson(path, { machine, steps, codecs, codecShare, rates });
-  write(`written to ${path}`);
-}
-
-async function busRates(now: () => number, write: (line: string) => void): Promise<BusRate[]> {
-  const binary = locateTool("nats-server", process.env);
-  if (binary === undefined) {
-    write("bus left out: no nats-server; npm run setup");
-    return [];
-  }
-  const folder = await mkdtemp(join(tmpdir(), "knowledgenet-bench-"));
-  try {
-    await using server = await startLocalNatsServer({ binary, maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES });
-    return await measureBusRates(server.url, now);
+    return rates;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -118,6 +142,18 @@ function plainTable(head: string[]): InstanceType<typeof Table> {
   return new Table({ head, style: { head: [], border: [] } });
 }
 
-await bench(process.argv[2] ?? "runs/bench", (line) => {
-  process.stdout.write(`${line}\n`);
-});
+await main(process.argv.slice(2));
+
+/** `npm run bench -- [FOLDER] [--only steps,bus]` */
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("bench")
+    .argument("[folder]", "where the figures are written", "runs/bench")
+    .option("--only <sections>", `of ${SECTIONS.join(",")}`, SECTIONS.join(","))
+    .parse([...argv], { from: "user" });
+  const wanted = program.opts<{ only: string }>().only.split(",");
+  const unknown = wanted.filter((name) => !(SECTIONS as readonly string[]).includes(name));
+  if (unknown.length > 0) program.error(`there is no section ${unknown.join(", ")}; there are ${SECTIONS.join(", ")}`);
+  await bench(program.args[0] ?? "runs/bench", wanted as Section[], (line) => {
+    process.stdout.write(`${line}\n`);
+  });
+}

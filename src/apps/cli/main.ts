@@ -1,5 +1,6 @@
 /** `kn`: the command line. Reads argv and the environment, hands plain options to the commands, turns errors into exit codes. */
 import { readFileSync } from "node:fs";
+import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError } from "commander";
 import { systemClock } from "../../runtime/clock/index.ts";
 import { registerDemo } from "./commands/demo.ts";
@@ -12,6 +13,7 @@ import { registerRun } from "./commands/run.ts";
 import { registerRuns } from "./commands/runs.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerStop } from "./commands/stop.ts";
+import { registerWatch } from "./commands/watch.ts";
 import type { ExecuteDeps } from "./execute-run.ts";
 import { EXIT_CONFIG, EXIT_OK, exitCodeOf } from "./exit-codes.ts";
 import { processTerminal } from "./terminal.ts";
@@ -39,7 +41,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   registerNodes(program, deps, exit);
   registerStatus(program, deps, exit);
   registerStop(program, deps, exit);
+  registerWatch(program, deps, exit);
   registerDoctor(program, deps, exit);
+  // `kn complete bash` (zsh, fish, powershell) prints the script to source.
+  tab(program);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return code;

@@ -108,7 +108,7 @@ export function liveView({ totalSteps, blocks }: RunViewOptions): RunView {
       });
     });
   };
-  draw({ step: 0, stepsPerSecond: 0, actors: [], evaluation: undefined });
+  draw({ step: 0, stepsPerSecond: 0, actors: [], evaluation: undefined, events: [] });
   return {
     update: draw,
     note(line) {

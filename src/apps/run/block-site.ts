@@ -35,6 +35,8 @@ export interface BlockSite extends AsyncDisposable {
   openBlock(): Promise<BlockHandle>;
   /** The gradient model of the boundary after this block. */
   openGradientModel(): Promise<GradientModelHandle>;
+  /** Tensors alive in its worker. */
+  countTensors(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -118,6 +120,9 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
       return openBlock(await worker(), blockName, unit, hasModelHere ? gradientName : undefined);
     },
     openGradientModel: gradientModel,
+    async countTensors() {
+      return starting === undefined ? 0 : (await (await starting).call("memory", {})).result.tensors;
+    },
     close,
     [Symbol.asyncDispose]: close,
   };

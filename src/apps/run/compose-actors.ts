@@ -64,6 +64,8 @@ export interface ActorComposer extends AsyncDisposable {
   compose(id: string): Promise<(fence: number) => Actor>;
   /** Ends what the actor computes in, once it has ended; the next incarnation begins with a new one. */
   release(id: string): Promise<void>;
+  /** Tensors alive in all workers. */
+  countTensors(): Promise<number>;
   /** Backends in use, of blocks by their index. */
   readonly backends: readonly BackendInfo[];
 }
@@ -252,6 +254,10 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
       const site = sites.get(id);
       sites.delete(id);
       await site?.close();
+    },
+    async countTensors() {
+      const counts = await Promise.all([...sites.values()].map((site) => site.countTensors()));
+      return counts.reduce((sum, count) => sum + count, 0);
     },
     get backends() {
       return [...sites.values()].flatMap(({ backend }) => (backend === undefined ? [] : [backend]));

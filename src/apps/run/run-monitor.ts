@@ -14,6 +14,19 @@ export interface ActorFigures {
   readonly loss: number | undefined;
   readonly quality: GradientQuality | undefined;
   readonly drops: Readonly<Record<string, number>>;
+  /** Training batches that its weights do not include, by cause. */
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Training batches whose gradient is on its way. */
+  readonly pending: number;
+  /** Sent for training over the last seconds, by plane. */
+  readonly bytesPerSecond: Readonly<Record<string, number>>;
+}
+
+/** Something that happened, for a reader. */
+export interface MonitorEvent {
+  readonly actor: string;
+  readonly step: number;
+  readonly text: string;
 }
 
 export interface MonitorFigures {
@@ -23,6 +36,8 @@ export interface MonitorFigures {
   readonly actors: readonly ActorFigures[];
   /** Newest evaluation so far, possibly still growing. */
   readonly evaluation: (EvaluationMeasured & { readonly step: number }) | undefined;
+  /** The newest events, oldest first. */
+  readonly events: readonly MonitorEvent[];
 }
 
 export interface RunMonitor {
@@ -33,17 +48,24 @@ export interface RunMonitor {
 
 /** Rates are measured over this long, ms. */
 const RATE_WINDOW_MS = 5_000;
+/** Events kept. */
+const KEPT_EVENTS = 50;
 
 interface Tracked {
   figures: ActorFigures;
-  /** (time, updates) of the last seconds, oldest first. */
-  readonly history: { readonly atMs: number; readonly applied: number }[];
+  /** Of the last seconds, oldest first. */
+  readonly history: {
+    readonly atMs: number;
+    readonly applied: number;
+    readonly sentBytes: Readonly<Record<string, number>>;
+  }[];
 }
 
 export function createRunMonitor(lastBlock: string): RunMonitor {
   const actors = new Map<string, Tracked>();
   let step = 0;
   let evaluation: MonitorFigures["evaluation"];
+  const events: MonitorEvent[] = [];
 
   const track = (id: string): Tracked => {
     const known = actors.get(id);
@@ -60,6 +82,9 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
         loss: undefined,
         quality: undefined,
         drops: {},
+        skipped: {},
+        pending: 0,
+        bytesPerSecond: {},
       },
       history: [],
     };
@@ -70,14 +95,19 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
   return {
     observe({ header, fact }, nowMs) {
       const tracked = track(header.sender);
+      const happened = (text: string): void => {
+        events.push({ actor: header.sender, step: header.step, text });
+        if (events.length > KEPT_EVENTS) events.shift();
+      };
       switch (fact.kind) {
         case "StateEntered":
+          if (tracked.figures.state !== fact.state) happened(`is ${fact.state}`);
           tracked.figures = { ...tracked.figures, state: fact.state };
           return;
         case "Progress": {
           if (header.sender === lastBlock) step = Math.max(step, header.step);
           const { history } = tracked;
-          history.push({ atMs: nowMs, applied: fact.applied });
+          history.push({ atMs: nowMs, applied: fact.applied, sentBytes: fact.sentBytes });
           while ((history[0]?.atMs ?? nowMs) < nowMs - RATE_WINDOW_MS) history.shift();
           const first = history[0];
           const seconds = first === undefined ? 0 : (nowMs - first.atMs) / 1000;
@@ -91,6 +121,17 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
             loss: fact.loss ?? tracked.figures.loss,
             quality: fact.quality ?? tracked.figures.quality,
             drops: fact.drops,
+            skipped: fact.skipped,
+            pending: fact.pending,
+            bytesPerSecond:
+              first === undefined || seconds === 0
+                ? {}
+                : Object.fromEntries(
+                    Object.entries(fact.sentBytes).map(([plane, sent]) => [
+                      plane,
+                      Math.max(0, sent - (first.sentBytes[plane] ?? 0)) / seconds,
+                    ]),
+                  ),
           };
           return;
         }
@@ -99,9 +140,16 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
           return;
         case "Failure":
           tracked.figures = { ...tracked.figures, state: `failed: ${fact.code}` };
+          happened(`${fact.directive}: ${fact.message}`);
           return;
         case "CheckpointSaved":
+          happened(`saved ${fact.name}`);
+          return;
+        case "SourceSwitched":
+          happened(`${fact.from} -> ${fact.to}: ${fact.reason}`);
+          return;
         case "FeederMark":
+          happened(`${fact.mark}, epoch ${fact.epoch}`);
           return;
       }
     },
@@ -112,6 +160,7 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
         stepsPerSecond: actors.get(lastBlock)?.figures.updatesPerSecond ?? 0,
         actors: list,
         evaluation,
+        events: [...events],
       };
     },
   };

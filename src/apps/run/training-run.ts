@@ -68,6 +68,8 @@ export interface TrainingRun {
   start(): Promise<void>;
   /** Resolves when the run has ended and everything is closed. */
   readonly ended: Promise<TrainingRunEnd>;
+  /** Tensors alive in all compute workers. */
+  countTensors(): Promise<number>;
   /** Checkpoints what is under way and ends. */
   requestStop(): void;
 }
@@ -179,6 +181,7 @@ export function createTrainingRun(options: TrainingRunOptions, deps: TrainingRun
         finish({ outcome, record, backends, seconds, ...(error === undefined ? {} : { error }) });
       });
     },
+    countTensors: () => composer?.countTensors() ?? Promise.resolve(0),
     requestStop() {
       isStopRequested = true;
       coordinator?.requestStop();

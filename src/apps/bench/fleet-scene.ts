@@ -1,0 +1,153 @@
+/** Four nodes on this machine that are made alike: a share of a core each, a link with a delay each. For measurements. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { SliceDescription } from "../../compute/index.ts";
+import type { Dataset } from "../../data/index.ts";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { Event } from "../../messages/index.ts";
+import { createControlChannel } from "../../runtime/actor/index.ts";
+import { type Clock, systemClock } from "../../runtime/clock/index.ts";
+import { silentLogger } from "../../runtime/telemetry/index.ts";
+import { boundariesOf, gradientActor, blockActor, parseSpec, type TrainingSpec } from "../../spec/index.ts";
+import { connectFleet } from "../fleet/connect-fleet.ts";
+import { launchRun } from "../fleet/launch.ts";
+import type { RunRecordEntry } from "../fleet/records.ts";
+import { spawnFleet } from "../fleet/spawned-fleet.ts";
+import { createCpuLimit, type CpuLimit } from "../limit-cpu.ts";
+import { startLocalNatsServer } from "../local-nats-server.ts";
+import { type Delay, type Link, startLocalToxiproxy } from "../local-toxiproxy.ts";
+import { locateTool } from "../provision/index.ts";
+import { planOf } from "../run/compose-actors.ts";
+import { describeSlices } from "../run/describe-slices.ts";
+import { openDataset } from "../run/open-dataset.ts";
+
+export interface FleetSceneOptions {
+  readonly nodes: number;
+  /** Cores of each node; undefined: no limit. */
+  readonly cores?: number;
+  /** Text of the spec. */
+  readonly spec: string;
+}
+
+export interface SceneRun {
+  readonly record: RunRecordEntry;
+  /** Resolves when the last block has finished training step `step`. */
+  reach(step: number): Promise<void>;
+  /** Ends it at once. */
+  end(): Promise<void>;
+}
+
+export interface FleetScene extends AsyncDisposable {
+  readonly clock: Clock;
+  readonly dataset: Dataset;
+  parse(set: readonly string[]): TrainingSpec;
+  delay(delay: Delay): Promise<void>;
+  /** @param onEvent told of every event of the run */
+  run(spec: TrainingSpec, onEvent?: (event: Event) => void): Promise<SceneRun>;
+  /** Process of the node; 0 while it is not there. */
+  pidOf(node: string): number;
+}
+
+const JOIN_DEADLINE_MS = 60_000;
+const LOOK_EVERY_MS = 50;
+
+export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOptions): Promise<FleetScene> {
+  const clock = systemClock();
+  const folder = await mkdtemp(join(tmpdir(), "knowledgenet-bench-"));
+  const binary = locateTool("nats-server", process.env);
+  if (binary === undefined) {
+    throw new KnowledgeNetError("KN_UNAVAILABLE", {
+      attempt: "measure a fleet",
+      rule: "nats-server must be there",
+      value: "none found",
+      remedy: "run `npm run setup`",
+    });
+  }
+  /** What was opened, last first (Node 20 has no AsyncDisposableStack). */
+  const opened: AsyncDisposable[] = [];
+  const use = <T extends AsyncDisposable>(each: T): T => {
+    opened.unshift(each);
+    return each;
+  };
+  use({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
+  const server = use(await startLocalNatsServer({ binary, jetstreamDir: join(folder, "jetstream") }));
+  const toxiproxy = use(await startLocalToxiproxy(process.env));
+  const links = new Map<string, Link>();
+  const limits = new Map<string, CpuLimit>();
+  for (let index = 1; index <= nodes; index += 1) {
+    const node = `node-${index}`;
+    links.set(node, await toxiproxy.link(node, `127.0.0.1:${server.port}`));
+    if (cores !== undefined) limits.set(node, use(await createCpuLimit(`bench-${process.pid}-${index}`, cores)));
+  }
+  const fleetOfOurs = use(
+    await spawnFleet(
+      {
+        nodes,
+        folder,
+        backend: "auto",
+        address: server.url,
+        addressOf: (node, address) => links.get(node)?.url ?? address,
+        env: process.env,
+        onStart: (node, pid) => {
+          limits.get(node)?.add(pid).catch(() => undefined); // gone already
+        },
+      },
+      { clock },
+    ),
+  );
+  const { bus, fleet } = use(await connectFleet({ address: server.url, name: "kn bench" }, { log: silentLogger }));
+  const deadlineMs = clock.now() + JOIN_DEADLINE_MS;
+  while ((await fleet.nodes.all()).length < nodes) {
+    if (clock.now() > deadlineMs) throw new Error("the nodes did not join");
+    await clock.sleep(LOOK_EVERY_MS);
+  }
+  const parse = (set: readonly string[]): TrainingSpec => parseSpec(text, { file: "spec", set });
+  const dataset = await openDataset({ data: parse([]).data, env: process.env });
+  const slices = new Map<string, SliceDescription[]>();
+  let runs = 0;
+
+  return {
+    clock,
+    dataset,
+    parse,
+    async delay(delay) {
+      for (const link of links.values()) await link.delay(delay);
+    },
+    async run(spec, onEvent) {
+      const model = JSON.stringify(spec.model);
+      const cut = slices.get(model) ?? (await describeSlices(spec));
+      slices.set(model, cut);
+      runs += 1;
+      const run = `bench-${runs}`;
+      const lastBlock = blockActor(boundariesOf(spec).length);
+      let step = 0;
+      const watching = createControlChannel({ run, actor: "bench" }, { bus, log: silentLogger }).watch("*", (event) => {
+        if (event.header.sender === lastBlock && event.fact.kind === "Progress") step = Math.max(step, event.header.step);
+        onEvent?.(event);
+      });
+      const { totalSteps } = planOf(spec, dataset);
+      const record = await launchRun({ run, spec, slices: cut, totalSteps, dataset: dataset.fingerprint }, fleet, clock);
+      return {
+        record,
+        async reach(wanted) {
+          while (step < wanted) await clock.sleep(LOOK_EVERY_MS);
+        },
+        async end() {
+          watching.unsubscribe();
+          await fleet.runs.change(run, (value) => ({ ...value, desired: "ended" }));
+          const actors = [...Object.keys(record.actors), gradientActor(0)].map((actor) => `${run}.${actor}`);
+          // Its leases are given back when its actors have ended: the next run then has the machine for itself.
+          while ((await Promise.all(actors.map((key) => fleet.leases.get(key)))).some((each) => each !== undefined)) {
+            await clock.sleep(LOOK_EVERY_MS);
+          }
+        },
+      };
+    },
+    pidOf: (node) => fleetOfOurs.nodes.find(({ name }) => name === node)?.pid ?? 0,
+    async [Symbol.asyncDispose]() {
+      for (const each of opened) await each[Symbol.asyncDispose]();
+    },
+  };
+}

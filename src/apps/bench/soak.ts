@@ -1,0 +1,98 @@
+/** Memory over many steps: a run in this process with small batches, looked at every few hundred steps. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { memoryBus } from "../../runtime/bus/index.ts";
+import { createControlChannel } from "../../runtime/actor/index.ts";
+import { systemClock } from "../../runtime/clock/index.ts";
+import { fileStore } from "../../runtime/store/index.ts";
+import { silentLogger } from "../../runtime/telemetry/index.ts";
+import { blockActor, boundariesOf, parseSpec } from "../../spec/index.ts";
+import { describeSlices } from "../run/describe-slices.ts";
+import { openDataset } from "../run/open-dataset.ts";
+import { createTrainingRun } from "../run/training-run.ts";
+
+export interface SoakSample {
+  readonly step: number;
+  readonly rssMiB: number;
+  readonly heapMiB: number;
+  /** In all compute workers. */
+  readonly tensors: number;
+}
+
+export interface Soak {
+  readonly steps: number;
+  readonly seconds: number;
+  readonly samples: readonly SoakSample[];
+  /** Median of the last fifth over the median of the second: 1 is flat. */
+  readonly rssRatio: number;
+  readonly heapRatio: number;
+  readonly tensorsRatio: number;
+}
+
+export interface SoakOptions {
+  readonly spec: string;
+  readonly steps: number;
+  readonly write: (line: string) => void;
+}
+
+/** Small: what could leak does so per step, not per sample. */
+const BATCH_SIZE = 8;
+const LOOK_EVERY_STEPS = 500;
+
+export async function soak({ spec: text, steps, write }: SoakOptions): Promise<Soak> {
+  const limit = 32_000;
+  const epochs = Math.ceil(steps / (limit / BATCH_SIZE));
+  const set = [`training.batchSize=${BATCH_SIZE}`, `data.limit=${limit}`, `training.epochs=${epochs}`];
+  const spec = parseSpec(text, { file: "spec", set });
+  const clock = systemClock();
+  const folder = await mkdtemp(join(tmpdir(), "knowledgenet-soak-"));
+  try {
+    const dataset = await openDataset({ data: spec.data, env: process.env });
+    const slices = await describeSlices(spec);
+    const bus = memoryBus();
+    await using store = await fileStore({ directory: folder, clock });
+    const run = createTrainingRun(
+      { name: "soak", spec, slices, backend: "auto", softwareVersion: "0.0.0" },
+      { bus, store, clock, log: silentLogger, dataset },
+    );
+    const samples: SoakSample[] = [];
+    const last = blockActor(boundariesOf(spec).length);
+    let looked = 0;
+    createControlChannel({ run: "soak", actor: "soak" }, { bus, log: silentLogger }).watch(last, ({ header }) => {
+      if (header.step < looked + LOOK_EVERY_STEPS) return;
+      looked = header.step;
+      void run.countTensors().then((tensors) => {
+        const { rss, heapUsed } = process.memoryUsage();
+        const sample = { step: header.step, rssMiB: rss / 2 ** 20, heapMiB: heapUsed / 2 ** 20, tensors };
+        samples.push(sample);
+        write(
+          `step ${sample.step}: RSS ${sample.rssMiB.toFixed(0)} MiB, heap ${sample.heapMiB.toFixed(0)} MiB, ${tensors} tensors`,
+        );
+      });
+    });
+    const started = performance.now();
+    await run.start();
+    const end = await run.ended;
+    await bus.close();
+    if (end.error !== undefined) throw end.error;
+    return {
+      steps: end.record.step,
+      seconds: (performance.now() - started) / 1000,
+      samples,
+      rssRatio: growthOf(samples.map(({ rssMiB }) => rssMiB)),
+      heapRatio: growthOf(samples.map(({ heapMiB }) => heapMiB)),
+      tensorsRatio: growthOf(samples.map(({ tensors }) => tensors)),
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The first fifth warms up; the second is what the last is compared with. */
+function growthOf(values: readonly number[]): number {
+  const fifth = Math.max(1, Math.floor(values.length / 5));
+  const median = (part: readonly number[]): number => [...part].sort((a, b) => a - b)[Math.floor(part.length / 2)] ?? 0;
+  return median(values.slice(-fifth)) / median(values.slice(fifth, 2 * fifth));
+}

@@ -1,0 +1,179 @@
+/** `kn watch RUN`: a live picture of a run on a fleet: nodes, blocks, boundaries, events. */
+import Table from "cli-table3";
+import type { Command } from "commander";
+import { createControlChannel } from "../../../runtime/actor/index.ts";
+import { silentLogger } from "../../../runtime/telemetry/index.ts";
+import { connectFleet } from "../../fleet/connect-fleet.ts";
+import { awaitOutcome, runRecordOf } from "../../fleet/launch.ts";
+import type { NodeRecord, RunRecordEntry, RunStatus } from "../../fleet/records.ts";
+import { actorsOf } from "../../run/compose-actors.ts";
+import { type ActorFigures, createRunMonitor, type MonitorFigures } from "../../run/run-monitor.ts";
+import { boundariesOf } from "../../../spec/index.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
+import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
+import { bytes } from "../results-table.ts";
+import { withFleetOptions } from "./fleet-options.ts";
+
+/** Between two pictures, ms. */
+const DRAW_EVERY_MS = 500;
+/** Newest events that are shown. */
+const SHOWN_EVENTS = 8;
+
+export function registerWatch(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
+  withFleetOptions(
+    program.command("watch").argument("<run>", "name of a run").description("a live picture of a run on a fleet"),
+    deps,
+  )
+    .option("--once", "draw one picture after a second of listening, and end", false)
+    .action(async (run: string, options: { readonly bus: string; readonly once: boolean }) => {
+      exit(await watch(run, options, deps));
+    });
+}
+
+async function watch(
+  run: string,
+  options: { readonly bus: string; readonly once: boolean },
+  { terminal, clock }: ExecuteDeps,
+): Promise<number> {
+  await using connected = await connectFleet({ address: options.bus, name: "kn watch" }, { log: silentLogger });
+  const { bus, fleet } = connected;
+  const record = await runRecordOf(run, fleet);
+  const monitor = createRunMonitor(actorsOf(record.spec).blocks.at(-1) ?? "");
+  const watching = createControlChannel({ run, actor: "watch" }, { bus, log: silentLogger }).watch("*", (event) => {
+    monitor.observe(event, clock.now());
+  });
+  const leaving = new AbortController();
+  const forget = terminal.onSignal(() => {
+    leaving.abort(new Error("left"));
+  });
+  let status: RunStatus | undefined;
+  let nodes: readonly NodeRecord[] = [];
+  let current = record;
+  const refresh = async (): Promise<void> => {
+    nodes = await fleet.nodes.all().catch(() => nodes);
+    current = (await fleet.runs.get(run).catch(() => undefined))?.value ?? current;
+  };
+  const draw = (): void => {
+    const picture = pictureOf({ record: current, status, nodes, figures: monitor.figures() });
+    // Home, then clear what is below: no flicker, and what was there before does not scroll away.
+    terminal.write(terminal.isInteractive && !options.once ? `\u001b[H\u001b[J${picture}` : picture);
+  };
+  try {
+    await refresh();
+    const ended = awaitOutcome(record, { fleet, clock }, (next) => {
+      status = next;
+    }, leaving.signal);
+    ended.catch(() => undefined);
+    let outcome: RunStatus | undefined;
+    void ended.then((last) => {
+      outcome = last;
+    });
+    if (options.once) await clock.sleep(1_000, leaving.signal);
+    while (outcome === undefined && !leaving.signal.aborted && !options.once) {
+      await refresh();
+      draw();
+      await clock.sleep(DRAW_EVERY_MS, leaving.signal).catch(() => undefined);
+    }
+    draw();
+    return outcome?.outcome === "failed" ? EXIT_FAILURE : EXIT_OK;
+  } finally {
+    leaving.abort(new Error("left"));
+    forget();
+    watching.unsubscribe();
+  }
+}
+
+interface Picture {
+  readonly record: RunRecordEntry;
+  readonly status: RunStatus | undefined;
+  readonly nodes: readonly NodeRecord[];
+  readonly figures: MonitorFigures;
+}
+
+/** The whole picture as text. Pure. */
+export function pictureOf({ record, status, nodes, figures }: Picture): string {
+  const accuracy = status?.record.evaluations.at(-1)?.accuracy;
+  const loss = figures.actors.find((actor) => actor.loss !== undefined)?.loss;
+  const heading = [
+    `${record.run} | ${status?.outcome ?? status?.state ?? record.desired}`,
+    `step ${Math.max(figures.step, status?.published ?? 0)}/${record.totalSteps}`,
+    `${figures.stepsPerSecond.toFixed(1)} steps/s`,
+    `accuracy ${accuracy === undefined ? "-" : `${(100 * accuracy).toFixed(2)} %`}`,
+    `loss ${loss?.toFixed(4) ?? "-"}`,
+    `checkpoint ${status?.record.generation ?? 0}`,
+  ].join(" | ");
+  return [heading, nodeTable(record, nodes), blockTable(record, figures), boundaryTable(record, figures), ...eventLines(figures)].join(
+    "\n",
+  );
+}
+
+function nodeTable({ actors }: RunRecordEntry, nodes: readonly NodeRecord[]): string {
+  const table = plainTable(["node", "backend", "cores", "GFLOP/s", "hosts"]);
+  for (const name of [...new Set(Object.values(actors))].sort()) {
+    const node = nodes.find((each) => each.name === name);
+    const hosts = Object.entries(actors).filter(([, at]) => at === name).map(([actor]) => actor);
+    table.push([
+      name,
+      node === undefined ? "gone" : node.backend,
+      node === undefined ? "-" : String(node.cores),
+      node === undefined ? "-" : node.gflops.toFixed(0),
+      hosts.join(" "),
+    ]);
+  }
+  return table.toString();
+}
+
+function blockTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): string {
+  const table = plainTable(["block", "state", "steps/s", "compute", "applied", "skipped", "pending", "staleness", "drops"]);
+  for (const id of actorsOf(spec).blocks) {
+    const figures = actors.find((each) => each.id === id);
+    if (figures === undefined) {
+      table.push([id, "not heard of", "-", "-", "-", "-", "-", "-", "-"]);
+      continue;
+    }
+    table.push([
+      id,
+      figures.state,
+      figures.updatesPerSecond.toFixed(1),
+      `${figures.computeMs.toFixed(0)} ms`,
+      String(figures.applied),
+      countsOf(figures.skipped),
+      String(figures.pending),
+      String(figures.stalenessSteps),
+      countsOf(figures.drops),
+    ]);
+  }
+  return table.toString();
+}
+
+function boundaryTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): string {
+  const table = plainTable(["boundary", "source", "forward/s", "back/s", "predicted/s", "quality of M (cosine)", "M behind"]);
+  const find = (id: string): ActorFigures | undefined => actors.find((each) => each.id === id);
+  for (const { index, name, source } of boundariesOf(spec)) {
+    const model = find(`gradient-${index}`);
+    const rate = (id: string, plane: string): string => `${bytes(Math.round(find(id)?.bytesPerSecond[plane] ?? 0))}`;
+    table.push([
+      `${index} ${name}`,
+      source,
+      rate(`block-${index}`, "act"),
+      rate(`block-${index + 1}`, "grad"),
+      rate(`gradient-${index}`, "syn"),
+      model?.quality === undefined ? "-" : model.quality.cosine.toFixed(2),
+      model === undefined ? "-" : `${model.stalenessSteps} steps`,
+    ]);
+  }
+  return table.toString();
+}
+
+function eventLines({ events }: MonitorFigures): string[] {
+  return events.slice(-SHOWN_EVENTS).map(({ actor, step, text }) => `step ${step} ${actor}: ${text}`);
+}
+
+function countsOf(counts: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(counts);
+  return entries.length === 0 ? "0" : entries.map(([reason, count]) => `${reason} ${count}`).join(" ");
+}
+
+function plainTable(head: string[]): InstanceType<typeof Table> {
+  return new Table({ head, style: { head: [], border: [], compact: true } });
+}
