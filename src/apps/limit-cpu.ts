@@ -22,7 +22,11 @@ export interface CpuLimit extends AsyncDisposable {
 export async function createCpuLimit(name: string, share: number): Promise<CpuLimit> {
   const isV1 = await access(join(V1, "cpu.cfs_quota_us")).then(
     () => true,
-    () => access(join(V1, "cgroup.procs")).then(() => true, () => false),
+    () =>
+      access(join(V1, "cgroup.procs")).then(
+        () => true,
+        () => false,
+      ),
   );
   const folder = join(isV1 ? V1 : V2, `knowledgenet-${name}`);
   const set = async (cores: number): Promise<void> => {

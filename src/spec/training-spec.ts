@@ -169,7 +169,10 @@ export const trainingSpecSchema = z
      * leaves out is spread by the nodes' speed, a gradient model beside its block.
      */
     placement: z
-      .record(nameSchema, z.string().regex(/^[A-Za-z0-9_-]{1,64}(=[A-Za-z0-9_.-]{1,64})?$/, "must be a node or label=value"))
+      .record(
+        nameSchema,
+        z.string().regex(/^[A-Za-z0-9_-]{1,64}(=[A-Za-z0-9_.-]{1,64})?$/, "must be a node or label=value"),
+      )
       .default({}),
   })
   .superRefine(({ model, gradients, flow, placement }, context) => {

@@ -8,20 +8,18 @@
  * A batch is consumed when its forward is done, of a gating source when its gradient was applied. A gradient that comes
  * later (`delayed`, `mixed`, a gradient model elsewhere) meets the batch in the compute unit, which keeps a bounded number.
  */
-import type { AutoChoice, AutoPolicy, BlockHandle, UpdateOutcome } from "../../compute/index.ts";
+import type { AutoChoice, BlockHandle, UpdateOutcome } from "../../compute/index.ts";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import {
   type Activation,
   encodeActivation,
   encodeGradient,
-  type EvaluationMeasured,
   type Event,
   type Gradient,
   type Header,
   type Plane,
   type Progress,
   runSubject,
-  type TensorCodec,
 } from "../../messages/index.ts";
 import {
   type Actor,
@@ -31,79 +29,21 @@ import {
   createMailActor,
   createOutbox,
   createSequenceGate,
-  type GapCause,
   type Outbox,
   type PerformOutcome,
   type SequenceGate,
 } from "../../runtime/actor/index.ts";
-import {
-  type ActorDeps,
-  type ActorOptions,
-  createFrameReceiver,
-  createFrameSender,
-  MAX_FRAME_BYTES,
-  RESEND_AFTER_MS,
-} from "../link/index.ts";
+import { createFrameReceiver, createFrameSender, MAX_FRAME_BYTES, RESEND_AFTER_MS } from "../link/index.ts";
 import { blockActor, gradientActor } from "../../spec/index.ts";
-import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
+import { createAwaitedGradient } from "./awaited-gradient.ts";
 import { blockMachine } from "./block-machine.ts";
+import type { BatchMail, BlockMail, GiveUpMail, GradientMail } from "./block-mail.ts";
+import type { BlockActorDeps, BlockActorOptions } from "./block-options.ts";
+import { createEvaluationTally } from "./evaluation-tally.ts";
 import { createStepAccount, parseCounts, type StepAccount } from "./step-account.ts";
-
-export interface BlockActorOptions extends ActorOptions {
-  /** Position in the network, 0 for the first. */
-  readonly index: number;
-  /** Blocks of the run. */
-  readonly blocks: number;
-  readonly activationCodec: TensorCodec;
-  readonly gradientCodec: TensorCodec;
-  /** Batches between the feeder and the slowest block: the depth of the mailbox. */
-  readonly window: number;
-  /** This block's own source makes it wait for each gradient. */
-  readonly isGating: boolean;
-  /** The block applies the gradients that come back from the next one. */
-  readonly appliesReturned: boolean;
-  /** Its gradient model is on another node and answers on `syn.<index>`. */
-  readonly isGradientModelElsewhere: boolean;
-  /** The block before waits for this block's gradients: they are repeated until they are consumed. */
-  readonly isPreviousGating: boolean;
-  /** Senders leave out the old for the new when this block or the next is slower. */
-  readonly isDropping: boolean;
-  /** Training steps between two checkpoints. */
-  readonly saveEverySteps: number;
-}
-
-export interface BlockActorDeps extends ActorDeps {
-  readonly memory: ActorMemory;
-  /** Opens the mathematics; called once at the start. */
-  readonly openUnit: () => Promise<BlockHandle>;
-  /** Chooses the way to a gradient by the gradient model's quality; of an `auto` boundary only. */
-  readonly policy?: AutoPolicy;
-}
 
 /** Activations under way to a block that is slower, where the old may be left out: one at work and one waiting. */
 const DROPPING_IN_FLIGHT = 2;
-
-interface BatchMail {
-  readonly kind: "batch";
-  readonly activation: Activation;
-  readonly receivedBytes: number;
-  /** Why batches before it were passed over. */
-  readonly gap: GapCause | undefined;
-}
-
-interface GradientMail {
-  readonly kind: "gradient";
-  readonly gradient: Gradient;
-  readonly receivedBytes: number;
-}
-
-/** The gradient of the batch that is waited for will not come: the next block had it before our own restart. */
-interface GiveUpMail {
-  readonly kind: "give-up";
-  readonly sequence: number;
-}
-
-type BlockMail = BatchMail | GradientMail | GiveUpMail;
 
 export function createBlockActor(options: BlockActorOptions, deps: BlockActorDeps): Actor {
   const { run, id, fence, index, blocks, isGating, isPreviousGating, isDropping } = options;
@@ -135,15 +75,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   let consumedStep = 0;
   let forgotten = 0;
   let savedAt = 0;
-  /** The batch whose gradient the block waits for, from the moment in which its activation may be heard. */
-  let awaited: BatchMail | undefined;
-  /** That gradient is here and has not had its turn. */
-  let isAnswered = false;
-  /** Newest training sequence whose activation was sent. */
-  let posted = 0;
-  /** Sequence that was sent again since the next block said that it is done with it. */
-  let askedAgain = 0;
-  let evaluation: EvaluationMeasured | undefined;
+  const awaited = createAwaitedGradient();
+  const evaluations = createEvaluationTally();
   let last: { loss?: number; computeMs: number; receivedBytes: number; age: number } = {
     computeMs: 0,
     receivedBytes: 0,
@@ -155,14 +88,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
     throw new KnowledgeNetError("KN_INVARIANT", { attempt: `use ${id}`, rule: "its unit must be open" });
   };
 
-  const header = (of: Header, ownVersion: number): Header => ({
-    run,
-    sender: id,
-    sequence: of.sequence,
-    step: of.step,
-    version: ownVersion,
-    fence,
-  });
+  const header = (of: Header, ownVersion: number): Header => ({ ...of, sender: id, version: ownVersion, fence });
 
   const progress = (): Progress => ({
     kind: "Progress",
@@ -240,15 +166,13 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       };
 
       const onGradient = (gradient: Gradient, receivedBytes: number): void => {
-        if (!isGating) {
-          if (!mailbox.put({ kind: "gradient", gradient, receivedBytes })) drops.count("overflow");
-        } else if (awaited === undefined || gradient.header.sequence !== awaited.activation.header.sequence) {
-          drops.count(gradient.header.sequence <= consumed ? "duplicate" : "late");
-        } else if (isAnswered) {
-          drops.count("duplicate");
-        } else {
-          isAnswered = mailbox.put({ kind: "gradient", gradient, receivedBytes });
-          if (!isAnswered) drops.count("overflow");
+        const { sequence } = gradient.header;
+        const arrival = isGating ? awaited.arrive(sequence) : "wanted";
+        if (arrival !== "wanted") {
+          drops.count(arrival === "other" && sequence > consumed ? "late" : "duplicate");
+        } else if (!mailbox.put({ kind: "gradient", gradient, receivedBytes })) {
+          drops.count("overflow");
+          awaited.release();
         }
       };
 
@@ -260,25 +184,18 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       };
 
       const train = async (mail: BatchMail): Promise<PerformOutcome> => {
-        const { header: of, tensor, labels, phase } = mail.activation;
-        // Before the forward: a quick neighbour answers the activation before the call that computed it returns.
-        if (isGating) awaited = mail;
+        const { header: of, tensor, labels } = mail.activation;
+        if (isGating) awaited.begin(mail);
         account.take(of.step, true, mail.gap);
         inHand = 1;
         const { result, computeMs } = await opened().train(
           { step: of.step, input: tensor, labels },
           (output, atVersion) => {
-            const activation: Activation = {
-              header: header(of, atVersion),
-              phase,
-              tensor: output,
-              labels: mail.activation.labels,
-              evaluation: 0,
-            };
+            const activation = { ...mail.activation, header: header(of, atVersion), tensor: output };
             const frame = encodeActivation(activation, options.activationCodec);
             sent.count("act", frame.byteLength);
             activations.post(of.sequence, outputSubject, frame, isDropping);
-            posted = of.sequence;
+            awaited.sent(of.sequence);
           },
         );
         settle(of.step, result);
@@ -292,35 +209,27 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
         }
         if (isGating && !result.isApplied) return { isAwaiting: true };
-        awaited = undefined;
+        awaited.end();
         consume(mail);
         return { isAwaiting: false };
       };
 
       const evaluate = async (mail: BatchMail): Promise<PerformOutcome> => {
-        const { header: of, tensor, labels, phase } = mail.activation;
+        const { header: of, tensor, labels } = mail.activation;
         account.take(of.step, false, mail.gap);
-        const samples = labels.shape[0] ?? 0;
         const { result, computeMs } = await opened().evaluate(tensor, labels);
         last = { ...last, computeMs, receivedBytes: mail.receivedBytes };
         if (result.output !== undefined) {
-          const activation: Activation = {
-            ...mail.activation,
-            header: header(of, version),
-            phase,
-            tensor: result.output,
-          };
+          const activation = { ...mail.activation, header: header(of, version), tensor: result.output };
           activations.post(of.sequence, outputSubject, encodeActivation(activation, options.activationCodec));
         } else {
-          const before = evaluation?.evaluation === mail.activation.evaluation ? evaluation : undefined;
-          evaluation = {
-            kind: "EvaluationMeasured",
+          const measured = evaluations.add({
             evaluation: mail.activation.evaluation,
-            correct: (before?.correct ?? 0) + (result.correct ?? 0),
-            samples: (before?.samples ?? 0) + samples,
-            lossSum: (before?.lossSum ?? 0) + (result.lossSum ?? 0),
-          };
-          channel.emit(evaluation, { sequence: of.sequence, step: of.step, version });
+            correct: result.correct ?? 0,
+            samples: labels.shape[0] ?? 0,
+            lossSum: result.lossSum ?? 0,
+          });
+          channel.emit(measured, { sequence: of.sequence, step: of.step, version });
         }
         consume(mail);
         return { isAwaiting: false };
@@ -328,36 +237,32 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 
       const applyGradient = async ({ gradient, receivedBytes }: GradientMail): Promise<PerformOutcome> => {
         const { header: of, tensor, origin } = gradient;
-        const { result, computeMs } = await opened()
-          .receive(of.step, tensor, origin)
-          .finally(() => {
-            isAnswered = false;
-          });
+        const { result, computeMs } = await opened().receive(of.step, tensor, origin).finally(awaited.release);
         settle(of.step, result);
         last = { ...last, computeMs, receivedBytes };
         if (!result.isApplied && result.isAccumulated !== true) drops.count("late");
         if (result.inputGradient !== undefined) {
           sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
         }
-        const batch = awaited;
-        if (batch !== undefined && batch.activation.header.sequence === of.sequence) {
-          awaited = undefined;
+        const { batch } = awaited;
+        if (batch?.activation.header.sequence === of.sequence) {
+          awaited.end();
           activations.acknowledge(of.sequence); // the gradient is the receipt
           consume(batch);
         } else if (!isGating) {
           emitProgress();
         }
-        return { isAwaiting: awaited !== undefined };
+        return { isAwaiting: awaited.batch !== undefined };
       };
 
       const giveUp = async ({ sequence }: GiveUpMail): Promise<PerformOutcome> => {
-        const batch = awaited;
-        if (batch?.activation.header.sequence !== sequence || isAnswered) return { isAwaiting: awaited !== undefined };
+        const { batch } = awaited;
+        if (batch?.activation.header.sequence !== sequence) return { isAwaiting: batch !== undefined };
         const given = await opened().forget();
         account.skipped.count("unanswered", given);
         forgotten += given;
         pending = 0;
-        awaited = undefined;
+        awaited.end();
         activations.acknowledge(sequence);
         consume(batch);
         return { isAwaiting: false };
@@ -368,13 +273,11 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         // It is there (again): what is under way may have been lost with its former life.
         if (fact.kind === "StateEntered" && fact.state === "running") activations.resend();
         if (fact.kind !== "Progress") return;
-        const waitingFor = awaited?.activation.header.sequence ?? Infinity;
+        const waitingFor = awaited.batch?.activation.header.sequence ?? Infinity;
         activations.acknowledge(Math.min(fact.consumed, waitingFor - 1));
-        if (fact.consumed < waitingFor || isAnswered || posted < waitingFor) return;
-        // It is done with the batch, and its gradient came before this if it was on its way. Once more, then no more.
-        if (askedAgain === waitingFor) mailbox.put({ kind: "give-up", sequence: waitingFor });
-        else activations.resend(waitingFor);
-        askedAgain = waitingFor;
+        const answer = awaited.onConsumed(fact.consumed);
+        if (answer === "ask-again") activations.resend(waitingFor);
+        else if (answer === "give-up") mailbox.put({ kind: "give-up", sequence: waitingFor });
       };
 
       /** Changes the way to a gradient when the gradient model has become good or bad enough. */
@@ -439,7 +342,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             if (isKnowledgeNetError(error, "KN_NUMERIC")) drops.count("non-finite");
             else if (inHand > 0) account.skipped.count("refused");
             inHand = 0;
-            if (mail.kind === "batch") awaited = undefined; // nothing is kept that a gradient could be applied to
+            if (mail.kind === "batch") awaited.end(); // nothing is kept that a gradient could be applied to
             throw error;
           }
         },
@@ -460,7 +363,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             tensors,
           };
         },
-        isAwaiting: () => awaited !== undefined,
+        isAwaiting: () => awaited.batch !== undefined,
         async close() {
           activations.close();
           gradients.close();
@@ -474,7 +377,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           await unit?.dispose();
         },
         progress,
-        evaluation: () => evaluation,
+        evaluation: () => evaluations.current,
         onReconnected() {
           activations.resend();
           gradients.resend();

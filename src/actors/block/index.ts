@@ -1,2 +1,3 @@
 /** Blocks: slices of a network trained with decoupled gradients. */
-export { type BlockActorDeps, type BlockActorOptions, createBlockActor } from "./block-actor.ts";
+export { createBlockActor } from "./block-actor.ts";
+export type { BlockActorDeps, BlockActorOptions } from "./block-options.ts";

@@ -90,6 +90,10 @@ export interface Coordinator {
   abandon(): void;
 }
 
+/** How often and how long it is waited for gradients that are on their way when a run is over, ms. */
+const SETTLE_EVERY_MS = 100;
+const SETTLE_ATTEMPTS = 20;
+
 export function createCoordinator(options: CoordinatorOptions, deps: CoordinatorDeps): Coordinator {
   const { run, id, fence, feeder, blocks, gradientModels, timeline } = options;
   const { bus, clock, log, checkpoints } = deps;
@@ -118,7 +122,10 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
       samples: fact.samples,
       accuracy: fact.correct / fact.samples,
       loss: fact.lossSum / fact.samples,
-      atMs: evaluations.get(fact.evaluation)?.samples === fact.samples ? (evaluations.get(fact.evaluation)?.atMs ?? 0) : clock.wallTimeMs(),
+      atMs:
+        evaluations.get(fact.evaluation)?.samples === fact.samples
+          ? (evaluations.get(fact.evaluation)?.atMs ?? 0)
+          : clock.wallTimeMs(),
     });
   };
 
@@ -192,9 +199,25 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
     if (state.evaluation !== undefined) measure(state.evaluation, markedStep);
   };
 
+  /** Closes the account of a run that is over: what has not been answered by now will not be, and its actors end. */
+  const settle = async (signal: AbortSignal): Promise<void> => {
+    for (let attempt = 1; attempt <= SETTLE_ATTEMPTS; attempt += 1) {
+      if (blocks.every((block) => (progress[block]?.pending ?? 0) === 0)) return;
+      await clock.sleep(SETTLE_EVERY_MS, signal);
+      await Promise.all(blocks.map((block) => report(block, signal)));
+    }
+    for (const block of blocks) {
+      const known = progress[block];
+      if (known === undefined || known.pending === 0) continue;
+      const unanswered = (known.skipped.unanswered ?? 0) + known.pending;
+      progress[block] = { ...known, pending: 0, skipped: { ...known.skipped, unanswered } };
+    }
+  };
+
   const saveAll = async (signal: AbortSignal): Promise<void> => {
     const [at, sequence] = [markedStep, markedSequence];
     await Promise.all(stateful.map((actor) => report(actor, signal)));
+    if (marked === "finished") await settle(signal);
     if (at === 0) return; // nothing was learnt yet
     const saved = await Promise.all(
       stateful.map(async (actor) => {

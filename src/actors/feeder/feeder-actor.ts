@@ -119,7 +119,8 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     const wasDrained = isDrained();
     consumed.set(header.sender, fact.consumed);
     if (header.sender === firstBlock) outbox.acknowledge(fact.consumed);
-    if (Math.max(slowest(), credit()) > before || isDrained() !== wasDrained) host.send({ type: "Credit", isDrained: isDrained() });
+    if (Math.max(slowest(), credit()) > before || isDrained() !== wasDrained)
+      host.send({ type: "Credit", isDrained: isDrained() });
   };
 
   const commands = channel.commands(async (command) => {
@@ -147,7 +148,8 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     await Promise.all(
       blocks.map(async (block) => {
         const state = await orderPatiently(channel, block, { kind: "ReportState" }, { clock, deadlineMs, signal });
-        if (state.kind === "ActorState") consumed.set(block, Math.max(consumed.get(block) ?? 0, state.progress.consumed));
+        if (state.kind === "ActorState")
+          consumed.set(block, Math.max(consumed.get(block) ?? 0, state.progress.consumed));
       }),
     );
     published = consumed.get(firstBlock) ?? 0;

@@ -16,7 +16,13 @@ import {
   runSubject,
   type TensorCodec,
 } from "../../messages/index.ts";
-import { type Actor, type Counters, createCounters, createDropCounters, createMailActor } from "../../runtime/actor/index.ts";
+import {
+  type Actor,
+  type Counters,
+  createCounters,
+  createDropCounters,
+  createMailActor,
+} from "../../runtime/actor/index.ts";
 import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
 import { blockActor } from "../../spec/index.ts";
 import {

@@ -39,7 +39,9 @@ export async function measureCodecAccuracy(text: string, write: (line: string) =
     const { bytesPerStep, accuracy } = await train(text, set);
     const whole = measured[0]?.bytesPerStep ?? bytesPerStep;
     measured.push({ source, activation, gradient, bytesPerStep, ratio: bytesPerStep / whole, accuracy });
-    write(`${source}, ${activation} forward, ${gradient} back: ${bytesPerStep} bytes/step, ${(100 * accuracy).toFixed(2)} %`);
+    write(
+      `${source}, ${activation} forward, ${gradient} back: ${bytesPerStep} bytes/step, ${(100 * accuracy).toFixed(2)} %`,
+    );
   }
   return measured;
 }

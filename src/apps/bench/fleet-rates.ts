@@ -2,7 +2,7 @@
  * Steps per second of each gradient source on four nodes of half a core, without delay and with some on every hop, beside
  * `locked` and beside plain training of the uncut net on the same two cores. Ratios of one run.
  */
-import { createComputeWorker, openBlock, type TensorData } from "../../compute/index.ts";
+import { createComputeWorker, openBlock } from "../../compute/index.ts";
 import { GRADIENT_SOURCES, type GradientSourceKind, type TrainingSpec } from "../../spec/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { type FleetScene, openFleetScene } from "./fleet-scene.ts";
@@ -108,7 +108,7 @@ async function measurePlain(spec: TrainingSpec, dataset: Dataset): Promise<numbe
   const indices = Array.from({ length: batchSize }, (_, index) => index);
   const step = async (number: number): Promise<void> => {
     const { samples, labels } = dataset.train.batch(indices);
-    await block.train({ step: number, input: samples as TensorData, labels: labels as TensorData }, () => undefined);
+    await block.train({ step: number, input: samples, labels }, () => undefined);
   };
   for (let number = 1; number <= WARM_UP_STEPS; number += 1) await step(number);
   const started = performance.now();

@@ -91,7 +91,10 @@ export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOpt
         addressOf: (node, address) => links.get(node)?.url ?? address,
         env: process.env,
         onStart: (node, pid) => {
-          limits.get(node)?.add(pid).catch(() => undefined); // gone already
+          limits
+            .get(node)
+            ?.add(pid)
+            .catch(() => undefined); // gone already
         },
       },
       { clock },
@@ -124,11 +127,16 @@ export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOpt
       const lastBlock = blockActor(boundariesOf(spec).length);
       let step = 0;
       const watching = createControlChannel({ run, actor: "bench" }, { bus, log: silentLogger }).watch("*", (event) => {
-        if (event.header.sender === lastBlock && event.fact.kind === "Progress") step = Math.max(step, event.header.step);
+        if (event.header.sender === lastBlock && event.fact.kind === "Progress")
+          step = Math.max(step, event.header.step);
         onEvent?.(event);
       });
       const { totalSteps } = planOf(spec, dataset);
-      const record = await launchRun({ run, spec, slices: cut, totalSteps, dataset: dataset.fingerprint }, fleet, clock);
+      const record = await launchRun(
+        { run, spec, slices: cut, totalSteps, dataset: dataset.fingerprint },
+        fleet,
+        clock,
+      );
       return {
         record,
         async reach(wanted) {

@@ -58,7 +58,9 @@ export async function measureRecovery({ spec: text, set, kills, write }: Recover
     const meanwhile = rateOf(observed, killedMs, backMs);
     seconds.push((backMs - killedMs) / 1000);
     ratios.push(before === 0 ? 0 : meanwhile / before);
-    write(`kill ${kill}: ${((backMs - killedMs) / 1000).toFixed(1)} s away, ${OBSERVED} at ${(100 * (ratios.at(-1) ?? 0)).toFixed(0)} % of its rate`);
+    write(
+      `kill ${kill}: ${((backMs - killedMs) / 1000).toFixed(1)} s away, ${OBSERVED} at ${(100 * (ratios.at(-1) ?? 0)).toFixed(0)} % of its rate`,
+    );
     observed = observed.filter(({ atMs }) => atMs > backMs - 5_000);
   }
   await run.end();
@@ -74,7 +76,11 @@ export async function measureRecovery({ spec: text, set, kills, write }: Recover
 }
 
 /** Steps per second between two times. */
-function rateOf(history: readonly { readonly atMs: number; readonly step: number }[], fromMs: number, toMs: number): number {
+function rateOf(
+  history: readonly { readonly atMs: number; readonly step: number }[],
+  fromMs: number,
+  toMs: number,
+): number {
   const within = history.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs);
   const [first, last] = [within[0], within.at(-1)];
   if (first === undefined || last === undefined || toMs <= fromMs) return 0;

@@ -67,14 +67,21 @@ export async function executeFleetRun(
           },
           { clock },
         );
-  await using connected = await connectFleet({ address: fleetOfOurs?.address ?? options.bus, name: `kn ${name}` }, { log });
+  await using connected = await connectFleet(
+    { address: fleetOfOurs?.address ?? options.bus, name: `kn ${name}` },
+    { log },
+  );
   const { bus, fleet } = connected;
   if (fleetOfOurs !== undefined) await awaitNodes(connected, fleetOfOurs, deps);
 
   const plan = planOf(spec, dataset);
   const record = isResumed
     ? await relaunchRun(name, fleet, terminal.note)
-    : await launchRun({ run: name, spec, slices, totalSteps: plan.totalSteps, dataset: dataset.fingerprint }, fleet, clock);
+    : await launchRun(
+        { run: name, spec, slices, totalSteps: plan.totalSteps, dataset: dataset.fingerprint },
+        fleet,
+        clock,
+      );
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };

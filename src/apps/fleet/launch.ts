@@ -78,7 +78,9 @@ export async function relaunchRun(
 
 /** Asks for a checkpoint and the end. Rejects with KN_CONFIG when there is no such run. */
 export async function stopRun(run: string, fleet: Fleet): Promise<RunRecordEntry> {
-  return fleet.runs.change(run, (value) => (value.desired === "running" ? { ...value, desired: "stopping" } : undefined));
+  return fleet.runs.change(run, (value) =>
+    value.desired === "running" ? { ...value, desired: "stopping" } : undefined,
+  );
 }
 
 /** Rejects with KN_CONFIG when there is no such run. */

@@ -85,7 +85,9 @@ export function createNode({ record, backend }: NodeOptions, deps: NodeDeps): Fl
     const host = createRunHost(wanted, { ...options, backend }, deps);
     const steward = createSteward(options, { fleet, bus, clock, log, host });
     hosted.set(run, { host, steward });
-    const mine = Object.entries(wanted.actors).filter(([, at]) => at === name).map(([actor]) => actor);
+    const mine = Object.entries(wanted.actors)
+      .filter(([, at]) => at === name)
+      .map(([actor]) => actor);
     onChange?.(`run ${run}: ${mine.join(", ")}`);
     void host.follow(wanted);
   };
@@ -144,7 +146,9 @@ export function createNode({ record, backend }: NodeOptions, deps: NodeDeps): Fl
     ended,
     async start() {
       const stats = (): Record<string, unknown> => ({
-        runs: Object.fromEntries([...hosted].map(([run, { host }]) => [run, host.actors.map(({ id, state }) => `${id} ${state}`)])),
+        runs: Object.fromEntries(
+          [...hosted].map(([run, { host }]) => [run, host.actors.map(({ id, state }) => `${id} ${state}`)]),
+        ),
       });
       presence = await announceNode(record, { fleet, bus, clock, log, stats }, stopping.signal);
       void presence.ended.then((error) => {

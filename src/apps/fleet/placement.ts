@@ -46,7 +46,8 @@ export function placeActors({ spec, slices, nodes }: PlacementOptions): Record<s
   };
   const speedOf = (name: string): number => Math.max(able.find((node) => node.name === name)?.gflops ?? 0, 1e-3);
   for (const [actor, name] of Object.entries(placed)) load.set(name, (load.get(name) ?? 0) + costOf(actor));
-  const hosted = (name: string): number => Object.entries(placed).filter(([actor, at]) => at === name && blocks.includes(actor)).length;
+  const hosted = (name: string): number =>
+    Object.entries(placed).filter(([actor, at]) => at === name && blocks.includes(actor)).length;
   for (const actor of [...blocks].sort((a, b) => costOf(b) - costOf(a))) {
     if (placed[actor] !== undefined) continue;
     // Round robin first: a node for each block as long as there are nodes.
@@ -97,14 +98,20 @@ function chooseBySelector(
   const strange = nodes.find((node) => node.name === selector);
   const there = able.map((node) => `${node.name}${labelsOf(node)}`).join(", ");
   throw refusal(
-    value === undefined ? `placement.${actor} must name a node that is there` : `placement.${actor} needs a node with the label ${selector}`,
-    strange === undefined ? `${selector}; there are ${there}` : `${selector} speaks version ${strange.wireVersion}, wanted ${WIRE_VERSION}`,
+    value === undefined
+      ? `placement.${actor} must name a node that is there`
+      : `placement.${actor} needs a node with the label ${selector}`,
+    strange === undefined
+      ? `${selector}; there are ${there}`
+      : `${selector} speaks version ${strange.wireVersion}, wanted ${WIRE_VERSION}`,
     "`kn nodes` lists nodes and labels",
   );
 }
 
 function labelsOf({ labels }: NodeRecord): string {
-  const text = Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(" ");
+  const text = Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(" ");
   return text === "" ? "" : ` (${text})`;
 }
 

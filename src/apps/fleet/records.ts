@@ -98,7 +98,14 @@ const runStatusSchema = z.object({
   published: count,
   record: z.object({
     evaluations: z.array(
-      z.object({ evaluation: count, step: count, samples: count, accuracy: z.number(), loss: z.number(), atMs: z.number() }),
+      z.object({
+        evaluation: count,
+        step: count,
+        samples: count,
+        accuracy: z.number(),
+        loss: z.number(),
+        atMs: z.number(),
+      }),
     ),
     switches: z.array(
       z.object({ actor: z.string(), step: count, from: z.string(), to: z.string(), reason: z.string() }),

@@ -106,7 +106,7 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
   };
 
   const stop = async (ids: readonly string[]): Promise<void> => {
-    await Promise.all(ids.map((id) => hosts.get(id)?.host.stop()));
+    await Promise.all(ids.map((id) => hosts.get(id)?.host.stop() ?? Promise.resolve()));
     for (const id of ids) {
       hosts.delete(id);
       await composer?.release(id);
@@ -125,7 +125,12 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
     const ids = wanted(next);
     try {
       if (isNewTimeline) await stopAll();
-      else await stop([...hosts].flatMap(([id, { signature }]) => (ids.includes(id) && signature === signatureOf(id, next) ? [] : [id])));
+      else
+        await stop(
+          [...hosts].flatMap(([id, { signature }]) =>
+            ids.includes(id) && signature === signatureOf(id, next) ? [] : [id],
+          ),
+        );
       for (const id of ids) if (!hosts.has(id)) await start(id);
     } catch (error) {
       // Data that are not there, a store that is full: the coordinator hears of it and ends the run.

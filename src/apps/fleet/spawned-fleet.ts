@@ -53,7 +53,10 @@ const MAX_STARTS_PER_MINUTE = 5;
 const KN = fileURLToPath(new URL("../../../bin/kn.js", import.meta.url));
 
 /** Starts everything; nodes join when they are ready. Rejects with KN_UNAVAILABLE when the server cannot be started. */
-export async function spawnFleet(options: SpawnedFleetOptions, { clock }: { readonly clock: Clock }): Promise<SpawnedFleet> {
+export async function spawnFleet(
+  options: SpawnedFleetOptions,
+  { clock }: { readonly clock: Clock },
+): Promise<SpawnedFleet> {
   const { folder, env } = options;
   await mkdir(folder, { recursive: true });
   const server = options.address === undefined ? await startServer(join(folder, "jetstream"), env) : undefined;

@@ -61,7 +61,7 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
   const recordSoFar = async (record: RunRecordEntry): Promise<{ record?: RunRecord; startedAt: string }> => {
     const status = await fleet.status.get(run);
     if (status?.value.timeline === record.timeline) {
-      return { record: status.value.record as RunRecord, startedAt: status.value.startedAt };
+      return { record: status.value.record, startedAt: status.value.startedAt };
     }
     const startedAt = new Date(clock.wallTimeMs()).toISOString();
     const manifests = await (await host.openCheckpoints()).manifests();
@@ -144,9 +144,13 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
     if (!isOver) coordinator.abandon();
     const end = await over;
     if (end.outcome !== "abandoned") {
-      await persist("write the outcome", () => fleet.status.put(run, statusNow({ ...end, outcome: end.outcome as RunStatus["outcome"] })));
+      await persist("write the outcome", () =>
+        fleet.status.put(run, statusNow({ ...end, outcome: end.outcome as RunStatus["outcome"] })),
+      );
       await persist("end the run", () =>
-        fleet.runs.change(run, (value) => (value.timeline === record.timeline ? { ...value, desired: "ended" } : undefined)),
+        fleet.runs.change(run, (value) =>
+          value.timeline === record.timeline ? { ...value, desired: "ended" } : undefined,
+        ),
       );
     }
     await lease.release();
@@ -160,12 +164,18 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
     const { record } = host;
     const now = clock.now();
     for (const name of missingSince.keys()) if (names.has(name)) missingSince.delete(name);
-    for (const name of Object.values(record.actors)) if (!names.has(name)) missingSince.set(name, missingSince.get(name) ?? now);
+    for (const name of Object.values(record.actors))
+      if (!names.has(name)) missingSince.set(name, missingSince.get(name) ?? now);
     const dead = [...missingSince].filter(([, since]) => now - since >= MOVE_AFTER_MS).map(([name]) => name);
-    const stranded = Object.entries(record.actors).filter(([actor, name]) => dead.includes(name) && mayMove(record.spec, actor));
+    const stranded = Object.entries(record.actors).filter(
+      ([actor, name]) => dead.includes(name) && mayMove(record.spec, actor),
+    );
     if (stranded.length === 0 || nodes.length === 0) return;
     const staying = Object.entries(record.actors).filter(([actor]) => !stranded.some(([moved]) => moved === actor));
-    const spec = { ...record.spec, placement: { ...record.spec.placement, ...Object.fromEntries(staying.filter(([, name]) => names.has(name))) } };
+    const spec = {
+      ...record.spec,
+      placement: { ...record.spec.placement, ...Object.fromEntries(staying.filter(([, name]) => names.has(name))) },
+    };
     const placed = placeActors({ spec, slices: record.slices, nodes });
     const moves = Object.fromEntries(stranded.map(([actor]) => [actor, placed[actor] ?? node]));
     await fleet.runs.change(run, (value) => ({ ...value, actors: { ...value.actors, ...moves } }));

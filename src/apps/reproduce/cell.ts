@@ -52,7 +52,9 @@ export async function readCell(folder: string, key: CellKey): Promise<Cell | und
 /** Every cell in `folder`, by name. Rejects with KN_CONFIG when one is damaged. */
 export async function readCells(folder: string): Promise<Cell[]> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json")).sort();
-  return Promise.all(names.map(async (name) => parseCell(join(folder, name), await readFile(join(folder, name), "utf8"))));
+  return Promise.all(
+    names.map(async (name) => parseCell(join(folder, name), await readFile(join(folder, name), "utf8"))),
+  );
 }
 
 export async function writeCell(folder: string, cell: Cell): Promise<void> {

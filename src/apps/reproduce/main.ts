@@ -13,14 +13,7 @@ import { z } from "zod";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { TOOLS, WHEELS } from "../provision/pins.ts";
 import { type Cell, type CellKey, cellSchema, cellName, readCell, readCells, writeCell } from "./cell.ts";
-import {
-  MNIST_INTRODUCTION,
-  MNIST_SOURCES,
-  mnistArguments,
-  mnistCells,
-  type MnistVariant,
-  PAPER,
-} from "./mnist.ts";
+import { MNIST_INTRODUCTION, MNIST_SOURCES, mnistArguments, mnistCells, type MnistVariant, PAPER } from "./mnist.ts";
 import { plotAccuracy } from "./plot.ts";
 import { markdownTable } from "./table.ts";
 
@@ -135,7 +128,11 @@ const outputSchema = z.object({
     z.object({ id: z.string(), published: z.int(), applied: z.int(), skipped: z.record(z.string(), z.int()) }),
   ),
   boundaries: z.array(
-    z.object({ activationBytesPerStep: z.number(), gradientBytesPerStep: z.number(), syntheticBytesPerStep: z.number() }),
+    z.object({
+      activationBytesPerStep: z.number(),
+      gradientBytesPerStep: z.number(),
+      syntheticBytesPerStep: z.number(),
+    }),
   ),
 });
 
@@ -145,7 +142,12 @@ async function runCell(key: CellKey & { readonly variant: MnistVariant }): Promi
   const work = await mkdtemp(join(tmpdir(), "knowledgenet-cell-"));
   try {
     const output = outputSchema.parse(JSON.parse(await runKn([...args, "--json", "--runs", work])));
-    const accounting = output.blocks.map(({ id, published, applied, skipped }) => ({ actor: id, published, applied, skipped }));
+    const accounting = output.blocks.map(({ id, published, applied, skipped }) => ({
+      actor: id,
+      published,
+      applied,
+      skipped,
+    }));
     for (const { actor, published, applied, skipped } of accounting) {
       const accounted = applied + Object.values(skipped).reduce((sum, each) => sum + each, 0);
       if (accounted === published) continue;
@@ -155,7 +157,9 @@ async function runCell(key: CellKey & { readonly variant: MnistVariant }): Promi
         value: `${accounted} of ${published}`,
       });
     }
-    const bytes = output.boundaries.map((each) => each.activationBytesPerStep + each.gradientBytesPerStep + each.syntheticBytesPerStep);
+    const bytes = output.boundaries.map(
+      (each) => each.activationBytesPerStep + each.gradientBytesPerStep + each.syntheticBytesPerStep,
+    );
     const { accuracy, seconds, steps, stepsPerSecond, evaluations } = output;
     return {
       format: 1,

@@ -45,7 +45,12 @@ export function mnistCells({ seeds, epochs, sources }: MnistOptions): (CellKey &
 }
 
 /** Arguments of `kn` for one cell. */
-export function mnistArguments({ variant, source, seed, epochs }: CellKey & { readonly variant: MnistVariant }): string[] {
+export function mnistArguments({
+  variant,
+  source,
+  seed,
+  epochs,
+}: CellKey & { readonly variant: MnistVariant }): string[] {
   const settings = [
     `seed=${seed}`,
     `training.epochs=${epochs}`,

@@ -37,7 +37,12 @@ export async function plotAccuracy({ title, cells, against, references }: PlotOp
       title: { text: title, left: "center", textStyle: { fontSize: 16 } },
       legend: { top: 30, data: sources },
       grid: { left: 70, right: 120, top: 70, bottom: 55 },
-      xAxis: { type: "value", name: against === "steps" ? "training steps" : "minutes", nameLocation: "middle", nameGap: 30 },
+      xAxis: {
+        type: "value",
+        name: against === "steps" ? "training steps" : "minutes",
+        nameLocation: "middle",
+        nameGap: 30,
+      },
       yAxis: {
         type: "value",
         name: "test accuracy, %",

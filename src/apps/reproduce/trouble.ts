@@ -102,7 +102,12 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
   try {
     await using connected = await connectFleet({ address: url, name: "kn trouble" }, { log: silentLogger });
     const { bus, fleet } = connected;
-    await until(clock, "every node has joined", JOIN_DEADLINE_MS, async () => (await fleet.nodes.all()).length === NODES);
+    await until(
+      clock,
+      "every node has joined",
+      JOIN_DEADLINE_MS,
+      async () => (await fleet.nodes.all()).length === NODES,
+    );
     const record = await launchRun(
       { run: "trouble", spec, slices, totalSteps: plan.totalSteps, dataset: dataset.fingerprint },
       fleet,
@@ -131,7 +136,13 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
 
     const ending = new AbortController();
     const at = (share: number): Promise<void> =>
-      until(clock, `step ${Math.ceil(share * plan.totalSteps)}`, Infinity, () => step >= share * plan.totalSteps, ending.signal);
+      until(
+        clock,
+        `step ${Math.ceil(share * plan.totalSteps)}`,
+        Infinity,
+        () => step >= share * plan.totalSteps,
+        ending.signal,
+      );
     const nodeOf = (block: number, of: RunRecordEntry = record): string => of.actors[`block-${block}`] ?? "";
     const pidOf = (node: string): number => fleetOfOurs.nodes.find(({ name }) => name === node)?.pid ?? 0;
 

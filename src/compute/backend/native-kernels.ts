@@ -97,7 +97,7 @@ function registerBatchNorm(): void {
       const [first] = Array.isArray(dy) ? dy : [dy];
       const inputs = { dy: first as tf.Tensor, x, gamma, mean, variance, reserved };
       // At once: tfjs asks for each of the three in a scope of its own, at whose end it frees what was made there.
-      const gradients = tf.engine().runKernel(BATCH_NORM_TRAINING_GRADIENT, inputs, attrs) as tf.Tensor[];
+      const gradients = tf.engine().runKernel<tf.Tensor[]>(BATCH_NORM_TRAINING_GRADIENT, inputs, attrs);
       const of = (index: number) => (): tf.Tensor => gradients[index] as tf.Tensor;
       return { x: of(0), gamma: of(1), beta: of(2) };
     },
@@ -125,7 +125,7 @@ function registerReluGradient(): void {
       // Other backends of this process keep what tfjs gave them.
       if (tf.getBackend() !== "tensorflow") return composed.gradFunc(dy, saved, attrs);
       const [x] = saved;
-      return { x: () => tf.engine().runKernel(RELU_GRADIENT, { dy: dy as tf.Tensor, y: x as tf.Tensor }) as tf.Tensor };
+      return { x: () => tf.engine().runKernel<tf.Tensor>(RELU_GRADIENT, { dy: dy as tf.Tensor, y: x as tf.Tensor }) };
     },
   });
 }

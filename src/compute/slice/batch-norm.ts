@@ -35,7 +35,7 @@ function trainFused(layer: BatchNormalization, input: tf.Tensor): tf.Tensor {
     const inputs = { x, gamma: layer.gamma.read(), beta: layer.beta.read() };
     const [y, mean, variance] = tf
       .engine()
-      .runKernel(BATCH_NORM_TRAINING, inputs, { epsilon: layer.epsilon }) as tf.Tensor[];
+      .runKernel<tf.Tensor[]>(BATCH_NORM_TRAINING, inputs, { epsilon: layer.epsilon });
     const move = (moving: tf.LayerVariable, now: tf.Tensor): void => {
       const before = moving.read();
       moving.write(before.sub(before.sub(now).mul(1 - layer.momentum)));

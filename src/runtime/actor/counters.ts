@@ -9,7 +9,9 @@ export interface Counters<Reason extends string> {
 }
 
 /** @param initial counts to go on from, of a checkpoint. */
-export function createCounters<Reason extends string>(initial: Readonly<Record<string, number>> = {}): Counters<Reason> {
+export function createCounters<Reason extends string>(
+  initial: Readonly<Record<string, number>> = {},
+): Counters<Reason> {
   const counts = new Map<string, number>(Object.entries(initial));
   return {
     count(reason, amount = 1) {

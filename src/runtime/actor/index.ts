@@ -7,7 +7,13 @@
  * const failure = await supervisor.ended;
  */
 export type { Actor, ActorFactory } from "./actor.ts";
-export { type ControlChannel, createControlChannel, orderPatiently, type Position, refuseCommand } from "./control-channel.ts";
+export {
+  type ControlChannel,
+  createControlChannel,
+  orderPatiently,
+  type Position,
+  refuseCommand,
+} from "./control-channel.ts";
 export { type Counters, createCounters } from "./counters.ts";
 export { createDropCounters, type DropCounters, type DropReason } from "./drop-counters.ts";
 export { createFenceGuard, type FenceGuard } from "./fence-guard.ts";

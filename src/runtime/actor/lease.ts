@@ -68,7 +68,8 @@ export async function tryLease(options: LeaseOptions, deps: LeaseDeps): Promise<
     const found = await leases.get(key);
     const isOurs = found !== undefined && decode(found.value)?.holder === holder;
     if (found !== undefined && !isOurs) return undefined;
-    const taken = found === undefined ? await leases.create(key, record(0)) : await leases.update(key, record(0), found.revision);
+    const taken =
+      found === undefined ? await leases.create(key, record(0)) : await leases.update(key, record(0), found.revision);
     const written = await leases.get(key);
     if (written?.revision !== taken) return undefined;
     const fence = Math.floor(written.writtenMs / 1000) * REVISION_RANGE + taken;

@@ -37,7 +37,13 @@ export function createSequenceGate({ start = 0, takesGaps = false }: SequenceGat
       if (sequence <= last) return { verdict: "duplicate" };
       const isNext = sequence === last + 1;
       const gap: GapCause | undefined =
-        lastFence === undefined ? "restarted" : lastFence !== fence ? "sender-restarted" : takesGaps ? "overload" : undefined;
+        lastFence === undefined
+          ? "restarted"
+          : lastFence !== fence
+            ? "sender-restarted"
+            : takesGaps
+              ? "overload"
+              : undefined;
       if (!isNext && gap === undefined) return { verdict: "out-of-order" };
       last = sequence;
       lastFence = fence;

@@ -65,7 +65,14 @@ async function evaluate(folder: RunFolder, options: EvaluateOptions, deps: Execu
   let backend = "unknown";
   for (let index = 0; index < slices.length; index += 1) {
     const site: BlockSite = sites.add(
-      createBlockSite({ spec, index, slices, totalSteps: 1, backend: options.backend, isGradientModelElsewhere: false }),
+      createBlockSite({
+        spec,
+        index,
+        slices,
+        totalSteps: 1,
+        backend: options.backend,
+        isGradientModelElsewhere: false,
+      }),
     );
     const source = boundaries[index]?.source;
     if (source !== undefined && GRADIENT_SOURCE_TRAITS[source].hasGradientModel) await site.openGradientModel();

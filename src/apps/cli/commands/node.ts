@@ -34,13 +34,18 @@ export function registerNode(program: Command, deps: ExecuteDeps, exit: (code: n
     )
     .option("--data <folder>", "folder of the data set's files, where the feeder may come here")
     .option("--state <folder>", "where checkpoints and the log are kept, a folder per node in it", "nodes")
-    .addOption(new Option("--exit-with-stdin", "leave when stdin ends: when the parent is gone").default(false).hideHelp())
+    .addOption(
+      new Option("--exit-with-stdin", "leave when stdin ends: when the parent is gone").default(false).hideHelp(),
+    )
     .action(async (options: NodeCommandOptions) => {
       exit(await runNode(options, deps));
     });
 }
 
-async function runNode(options: NodeCommandOptions, { terminal, clock, env, softwareVersion }: ExecuteDeps): Promise<number> {
+async function runNode(
+  options: NodeCommandOptions,
+  { terminal, clock, env, softwareVersion }: ExecuteDeps,
+): Promise<number> {
   const record = await describeNode({ ...options, softwareVersion }, clock);
   const folder = join(options.state, record.name);
   await using nodeLog = openRunLog(join(folder, "node.log"), record.name);

@@ -27,7 +27,8 @@ export function registerNodes(program: Command, deps: ExecuteDeps, exit: (code: 
           ),
         }));
       if (options.json) deps.terminal.write(JSON.stringify(rows, undefined, 2));
-      else if (rows.length === 0) deps.terminal.write(`no nodes at ${options.bus}; start one with: kn node --bus ${options.bus}`);
+      else if (rows.length === 0)
+        deps.terminal.write(`no nodes at ${options.bus}; start one with: kn node --bus ${options.bus}`);
       else {
         const table = new Table({
           head: ["node", "labels", "backend", "cores", "memory", "GFLOP/s", "actors", "since"],

@@ -18,7 +18,9 @@ export function registerResume(program: Command, deps: ExecuteDeps, exit: (code:
       .description("go on with a run from its last checkpoint"),
   ).action(async (name: string, options: FleetRunOptions & { readonly runs: string }) => {
     const folder = await openRunFolder(options.runs, name);
-    exit(await (options.nodes === "here" ? resume(folder, options, deps) : executeFleetRun(folder, true, options, deps)));
+    exit(
+      await (options.nodes === "here" ? resume(folder, options, deps) : executeFleetRun(folder, true, options, deps)),
+    );
   });
 }
 

@@ -154,7 +154,9 @@ function describe(summary: StatusSummary): string {
   const models = summary.gradientModels.map(
     ({ actor, node, cosine }) => `${actor} on ${node}, cosine ${cosine === null ? "-" : cosine.toFixed(2)}`,
   );
-  const switches = summary.switches.map(({ actor, step, from, to, reason }) => `step ${step}: ${actor} ${from} -> ${to}: ${reason}`);
+  const switches = summary.switches.map(
+    ({ actor, step, from, to, reason }) => `step ${step}: ${actor} ${from} -> ${to}: ${reason}`,
+  );
   return [
     `${summary.run}: ${summary.outcome ?? summary.state}${summary.error === null ? "" : `: ${summary.error}`}`,
     lineOf(summary),

@@ -60,9 +60,14 @@ async function watch(
   };
   try {
     await refresh();
-    const ended = awaitOutcome(record, { fleet, clock }, (next) => {
-      status = next;
-    }, leaving.signal);
+    const ended = awaitOutcome(
+      record,
+      { fleet, clock },
+      (next) => {
+        status = next;
+      },
+      leaving.signal,
+    );
     ended.catch(() => undefined);
     let outcome: RunStatus | undefined;
     void ended.then((last) => {
@@ -102,16 +107,22 @@ export function pictureOf({ record, status, nodes, figures }: Picture): string {
     `loss ${loss?.toFixed(4) ?? "-"}`,
     `checkpoint ${status?.record.generation ?? 0}`,
   ].join(" | ");
-  return [heading, nodeTable(record, nodes), blockTable(record, figures), boundaryTable(record, figures), ...eventLines(figures)].join(
-    "\n",
-  );
+  return [
+    heading,
+    nodeTable(record, nodes),
+    blockTable(record, figures),
+    boundaryTable(record, figures),
+    ...eventLines(figures),
+  ].join("\n");
 }
 
 function nodeTable({ actors }: RunRecordEntry, nodes: readonly NodeRecord[]): string {
   const table = plainTable(["node", "backend", "cores", "GFLOP/s", "hosts"]);
   for (const name of [...new Set(Object.values(actors))].sort()) {
     const node = nodes.find((each) => each.name === name);
-    const hosts = Object.entries(actors).filter(([, at]) => at === name).map(([actor]) => actor);
+    const hosts = Object.entries(actors)
+      .filter(([, at]) => at === name)
+      .map(([actor]) => actor);
     table.push([
       name,
       node === undefined ? "gone" : node.backend,
@@ -124,7 +135,17 @@ function nodeTable({ actors }: RunRecordEntry, nodes: readonly NodeRecord[]): st
 }
 
 function blockTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): string {
-  const table = plainTable(["block", "state", "steps/s", "compute", "applied", "skipped", "pending", "staleness", "drops"]);
+  const table = plainTable([
+    "block",
+    "state",
+    "steps/s",
+    "compute",
+    "applied",
+    "skipped",
+    "pending",
+    "staleness",
+    "drops",
+  ]);
   for (const id of actorsOf(spec).blocks) {
     const figures = actors.find((each) => each.id === id);
     if (figures === undefined) {
@@ -147,11 +168,19 @@ function blockTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): strin
 }
 
 function boundaryTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): string {
-  const table = plainTable(["boundary", "source", "forward/s", "back/s", "predicted/s", "quality of M (cosine)", "M behind"]);
+  const table = plainTable([
+    "boundary",
+    "source",
+    "forward/s",
+    "back/s",
+    "predicted/s",
+    "quality of M (cosine)",
+    "M behind",
+  ]);
   const find = (id: string): ActorFigures | undefined => actors.find((each) => each.id === id);
   for (const { index, name, source } of boundariesOf(spec)) {
     const model = find(`gradient-${index}`);
-    const rate = (id: string, plane: string): string => `${bytes(Math.round(find(id)?.bytesPerSecond[plane] ?? 0))}`;
+    const rate = (id: string, plane: string): string => bytes(Math.round(find(id)?.bytesPerSecond[plane] ?? 0));
     table.push([
       `${index} ${name}`,
       source,

@@ -133,8 +133,7 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
           return { done: true, value: undefined };
         }
         const { key, revision } = result.value;
-        if (!isRemoval(result.value))
-          return { done: false, value: { kind: "put", entry: entryOf(key, result.value) } };
+        if (!isRemoval(result.value)) return { done: false, value: { kind: "put", entry: entryOf(key, result.value) } };
         if (!isInitial) return { done: false, value: { kind: "delete", key, revision } };
       }
     };

@@ -32,7 +32,9 @@ interface Middle {
   consumed(): number[];
 }
 
-type Changes = Partial<Pick<BlockActorOptions, "isGating" | "isPreviousGating" | "generation" | "isRejoining" | "window">>;
+type Changes = Partial<
+  Pick<BlockActorOptions, "isGating" | "isPreviousGating" | "generation" | "isRejoining" | "window">
+>;
 
 /** Block 1 of 3, without its neighbours. */
 async function middleBlock(changes: Changes = {}, scene = createScene()): Promise<Middle> {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { createGradientModelActor, type GradientModelActorOptions } from "../../../../src/actors/gradient-model/index.ts";
+import {
+  createGradientModelActor,
+  type GradientModelActorOptions,
+} from "../../../../src/actors/gradient-model/index.ts";
 import { batchFrame, createScene, fakeGradientModel, gradientFrame, progressOf, RUN } from "../actor-scene.ts";
 
 const GRADIENT = `kn.v1.${RUN}.grad.0`;

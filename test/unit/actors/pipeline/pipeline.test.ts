@@ -62,7 +62,14 @@ function fakeUnit(isLast: boolean, isFirst: boolean, isLocked: boolean, failsAtS
   };
   const outcome = (step: number, input: { readonly shape: readonly number[] }) => {
     applied.push(step);
-    const base = { isApplied: true, version: applied.length, retained: 0, pending: 0, forgotten: 0, origin: "true" as const };
+    const base = {
+      isApplied: true,
+      version: applied.length,
+      retained: 0,
+      pending: 0,
+      forgotten: 0,
+      origin: "true" as const,
+    };
     return { ...base, ...(isFirst ? {} : { inputGradient: like(input) }), ...(isLast ? { loss: 1 } : {}) };
   };
   const timed = <T>(result: T): Promise<{ result: T; computeMs: number }> => Promise.resolve({ result, computeMs: 1 });

@@ -54,8 +54,17 @@ describe("placeActors", () => {
   });
 
   it("follows names and labels of the spec, and spreads the rest around them", () => {
-    const nodes = [node("cloud-1", { gflops: 500 }), node("edge-1", { labels: { tier: "edge" } }), node("edge-2", { labels: { tier: "edge" } })];
-    const placed = place(nodes, "placement.block-0=edge-2", "placement.gradient-0=cloud-1", "placement.block-3=tier=edge");
+    const nodes = [
+      node("cloud-1", { gflops: 500 }),
+      node("edge-1", { labels: { tier: "edge" } }),
+      node("edge-2", { labels: { tier: "edge" } }),
+    ];
+    const placed = place(
+      nodes,
+      "placement.block-0=edge-2",
+      "placement.gradient-0=cloud-1",
+      "placement.block-3=tier=edge",
+    );
     expect(placed).toMatchObject({ "block-0": "edge-2", "gradient-0": "cloud-1", "block-3": "edge-1" });
     expect(placed["block-1"]).toBe("cloud-1");
     expect(isElsewhere(placed, 0)).toBe(true);
@@ -67,7 +76,12 @@ describe("placeActors", () => {
     ["a node that is absent", [node("a")], ["placement.block-0=edge-9"], "edge-9; there are a"],
     ["a label that nobody has", [node("a")], ["placement.block-0=tier=edge"], "tier=edge; there are a"],
     ["only nodes of another version", [node("a", { wireVersion: 1 })], [], "a has 1"],
-    ["a node of another version by name", [node("a"), node("b", { wireVersion: 1 })], ["placement.block-0=b"], "b speaks version 1"],
+    [
+      "a node of another version by name",
+      [node("a"), node("b", { wireVersion: 1 })],
+      ["placement.block-0=b"],
+      "b speaks version 1",
+    ],
   ])("refuses %s", (_, nodes, set, value) => {
     expect(() => place(nodes, ...set)).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
     expect(() => place(nodes, ...set)).toThrow(value);

@@ -43,7 +43,10 @@ describe("createAudit", () => {
 
   it.each<[string, readonly Event[]]>([
     ["is not", [progress(1, { applied: 5, step: 6 })]],
-    ["applied 2 batches in 1 steps", [progress(1, { applied: 5, step: 6, skipped: { lost: 1 } }), progress(1, { applied: 7, step: 7 })]],
+    [
+      "applied 2 batches in 1 steps",
+      [progress(1, { applied: 5, step: 6, skipped: { lost: 1 } }), progress(1, { applied: 7, step: 7 })],
+    ],
     ["went back", [progress(1, { applied: 5, step: 5 }), progress(1, { applied: 4, step: 4 })]],
     ["former incarnation", [progress(2, { applied: 5, step: 5 }), progress(1, { applied: 6, step: 6 })]],
   ])("tells: %s", (words, events) => {

@@ -50,7 +50,9 @@ const table = (): string =>
 describe("markdownTable", () => {
   it("gives mean, spread and difference to the baseline", () => {
     // By hand: (99.0 + 99.2) / 2 = 99.1; sd of two values 0.2 apart is 0.2 / sqrt(2) = 0.14; 98.9 - 99.1 = -0.20.
-    expect(table()).toContain("| plain | `locked` | 2 of 2 | 99.10 % | 99.00 % to 99.20 %, sd 0.14 | - | 1.5 | 1.00 MiB | 2.0 min |");
+    expect(table()).toContain(
+      "| plain | `locked` | 2 of 2 | 99.10 % | 99.00 % to 99.20 %, sd 0.14 | - | 1.5 | 1.00 MiB | 2.0 min |",
+    );
     expect(table()).toContain("| plain | `synthetic` | 1 of 2 | 98.90 % | - | -0.20 | 1.5 |");
   });
 
@@ -62,7 +64,12 @@ describe("markdownTable", () => {
 });
 
 describe("plotAccuracy", () => {
-  const options = { title: "A title", cells: CELLS, against: "steps", references: [{ name: "paper", accuracy: 0.977 }] } as const;
+  const options = {
+    title: "A title",
+    cells: CELLS,
+    against: "steps",
+    references: [{ name: "paper", accuracy: 0.977 }],
+  } as const;
 
   it("draws a line and a legend entry per source, labelled axes and the reference", async () => {
     const svg = await plotAccuracy(options);
@@ -86,6 +93,9 @@ describe("readCells", () => {
     const name = cellName(CELLS[0] as Cell);
     expect(name).toBe("mnist-plain-locked-seed1-epochs2.json");
     await writeFile(join(folder.path, name), '{"format": 1, "accuracy": 2}');
-    await expect(readCells(folder.path)).rejects.toMatchObject({ code: "KN_CONFIG", message: expect.stringContaining(name) as string });
+    await expect(readCells(folder.path)).rejects.toMatchObject({
+      code: "KN_CONFIG",
+      message: expect.stringContaining(name) as string,
+    });
   });
 });

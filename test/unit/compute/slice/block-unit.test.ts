@@ -79,7 +79,15 @@ describe("createBlockUnit", () => {
     expect(unit.snapshot().tensors["weights/conv/kernel"]).toEqual(before["weights/conv/kernel"]);
 
     const received = unit.receive(1, gradientAt(2), "true");
-    expect(received).toMatchObject({ isApplied: true, version: 1, origin: "true", age: 0, retained: 0, pending: 0, forgotten: 0 });
+    expect(received).toMatchObject({
+      isApplied: true,
+      version: 1,
+      origin: "true",
+      age: 0,
+      retained: 0,
+      pending: 0,
+      forgotten: 0,
+    });
     expect(received.inputGradient?.shape).toEqual([BATCH, 8, 8, 2]);
     unit.dispose();
   });

@@ -56,7 +56,8 @@ describe("openCheckpoints, states that no manifest names", () => {
     await using folder = await temporaryFolder();
     const { store, checkpoints } = await scene(folder.path);
     await saveGeneration(checkpoints, 1);
-    for (const generation of [2, 3, 4, 5]) await checkpoints.save("block-0", at(generation), { metadata: {}, tensors: {} });
+    for (const generation of [2, 3, 4, 5])
+      await checkpoints.save("block-0", at(generation), { metadata: {}, tensors: {} });
     expect(await checkpoints.saved("block-0")).toEqual([at(5), at(4), at(3), at(1)]);
     await store.close();
   });

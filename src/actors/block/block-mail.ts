@@ -1,0 +1,25 @@
+/** What waits for a block in its mailbox. */
+import type { Activation, Gradient } from "../../messages/index.ts";
+import type { GapCause } from "../../runtime/actor/index.ts";
+
+export interface BatchMail {
+  readonly kind: "batch";
+  readonly activation: Activation;
+  readonly receivedBytes: number;
+  /** Why batches before it were passed over. */
+  readonly gap: GapCause | undefined;
+}
+
+export interface GradientMail {
+  readonly kind: "gradient";
+  readonly gradient: Gradient;
+  readonly receivedBytes: number;
+}
+
+/** The gradient of the batch that is waited for will not come: the next block had it before our own restart. */
+export interface GiveUpMail {
+  readonly kind: "give-up";
+  readonly sequence: number;
+}
+
+export type BlockMail = BatchMail | GradientMail | GiveUpMail;
