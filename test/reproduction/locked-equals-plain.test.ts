@@ -5,8 +5,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { expect, it } from "vitest";
+import { CHECKPOINT_BUCKETS } from "../../src/apps/run/compose-actors.ts";
 import { openDataset } from "../../src/apps/run/open-dataset.ts";
-import { CHECKPOINT_BUCKETS } from "../../src/apps/run/training-run.ts";
 import { selectBackend } from "../../src/compute/backend/index.ts";
 import { createBlockModel } from "../../src/compute/slice/block-model.ts";
 import { createOptimizer } from "../../src/compute/optimizer/index.ts";
@@ -79,7 +79,7 @@ async function savedWeights(store: Store): Promise<{ readonly weights: Weights; 
   if (manifest === undefined) throw new Error("the run left no checkpoint");
   const weights: Record<string, Float32Array> = {};
   for (const block of BLOCKS) {
-    const { tensors } = await checkpoints.load(block, manifest.generation);
+    const { tensors } = await checkpoints.load(block, manifest);
     for (const [name, { values }] of Object.entries(tensors)) {
       if (name.startsWith("weights/")) weights[name.slice("weights/".length)] = values as Float32Array;
     }
