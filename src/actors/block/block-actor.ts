@@ -125,6 +125,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   let pending = 0;
   let forgotten = 0;
   let savedAt = 0;
+  /** A training batch was taken, and what becomes of it is not decided: for the account it is pending. */
+  let isAtHand = false;
   /** The batch whose gradient the block waits for, from the moment in which its activation may be heard. */
   let awaited: BatchMail | undefined;
   /** That gradient is here and has not had its turn. */
@@ -159,7 +161,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
     receivedBytes: last.receivedBytes,
     drops: drops.snapshot(),
     skipped: account.skipped.snapshot(),
-    pending,
+    pending: pending + (isAtHand ? 1 : 0),
     sentBytes: sent.snapshot(),
     step: account.step,
     ...(last.loss === undefined ? {} : { loss: last.loss }),
@@ -196,7 +198,9 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           last = { ...last, age: result.age ?? 0 };
         }
         version = result.version;
+        // What a waiting block waits for is its batch at hand: it is not among what a checkpoint gives up.
         pending = isGating ? 0 : result.pending;
+        if (!isGating || result.isApplied) isAtHand = false;
         if (result.forgotten > forgotten) account.skipped.count("unanswered", result.forgotten - forgotten);
         forgotten = result.forgotten;
       };
@@ -247,6 +251,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         // Before the forward: a quick neighbour answers the activation before the call that computed it returns.
         if (isGating) awaited = mail;
         account.take(of.step, true, mail.gap);
+        isAtHand = true;
         const { result, computeMs } = await opened().train(
           { step: of.step, input: tensor, labels },
           (output, atVersion) => {
@@ -396,7 +401,10 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             return mail.activation.phase === "train" ? await train(mail) : await evaluate(mail);
           } catch (error) {
             if (isKnowledgeNetError(error, "KN_NUMERIC")) drops.count("non-finite");
-            else if (mail.kind === "batch" && mail.activation.phase === "train") account.skipped.count("refused");
+            else if (mail.kind === "batch" && mail.activation.phase === "train") {
+              account.skipped.count("refused");
+              isAtHand = false;
+            }
             if (mail.kind === "batch") awaited = undefined; // nothing is kept that a gradient could be applied to
             throw error;
           }
@@ -410,7 +418,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
               consumed: String(consumed),
               pending: String(pending),
               sentBytes: JSON.stringify(sent.snapshot()),
-              ...account.save(),
+              ...account.save(isAtHand),
               ...(policy === undefined ? {} : { source: policy.current }),
             },
             tensors,
@@ -425,6 +433,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           if (given !== undefined && given > 0) {
             account.skipped.count("unanswered", given);
             pending = 0;
+            isAtHand = false;
             emitProgress();
           }
           await unit?.dispose();
