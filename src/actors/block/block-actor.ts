@@ -349,7 +349,13 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         const { cosine, updates } = fact.quality;
         const change = policy?.observe({ step: of.step, cosine, updates });
         if (change === undefined) return;
-        await opened().use(change.to);
+        try {
+          await opened().use(change.to);
+        } catch (error) {
+          policy?.resume(change.from); // so that it may try again
+          log.warn({ actor: id, ...change, err: error }, "gradient source not switched");
+          return;
+        }
         log.info({ actor: id, ...change }, "gradient source switched");
         channel.emit({ kind: "SourceSwitched", ...change }, { sequence: consumed, step: account.step, version });
       };
