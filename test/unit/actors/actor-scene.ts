@@ -219,6 +219,8 @@ export interface FakeBlock {
   readonly evaluated: number;
   /** Answers the next calls with this. */
   failWith: Error | undefined;
+  /** Answers the next change of source with this. */
+  failsToUse: Error | undefined;
   /** While it is set, training does not return until it resolves. */
   hold: Promise<void> | undefined;
 }
@@ -295,6 +297,7 @@ export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
         return isLast ? { correct: labels.values.length - 1, lossSum: 0.25 } : { output: floats(input.shape) };
       }),
     use(source) {
+      if (fake.failsToUse !== undefined) return Promise.reject(fake.failsToUse);
       calls.push(`use ${source}`);
       return Promise.resolve();
     },
@@ -323,6 +326,7 @@ export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
       return evaluated;
     },
     failWith: undefined,
+    failsToUse: undefined,
     hold: undefined,
   };
   return fake;

@@ -1,6 +1,6 @@
 /** Block 1 of 3 without its neighbours: the test sends what they would, and hears what they would. */
 import { type BlockActorDeps, type BlockActorOptions, createBlockActor } from "../../../../src/actors/block/index.ts";
-import { decodeFrame, type Progress } from "../../../../src/messages/index.ts";
+import { decodeFrame, type Header, type Progress } from "../../../../src/messages/index.ts";
 import type { Actor } from "../../../../src/runtime/actor/index.ts";
 import {
   type BatchOptions,
@@ -48,6 +48,8 @@ export interface MiddleBlock {
   drops(): Readonly<Record<string, number>>;
   /** Of each progress. */
   consumed(): number[];
+  /** In what it has sent and said so far. */
+  fences(): { activations: number[]; gradients: number[]; facts: number[] };
   /** The figures that the actor itself reports, whether or not it had reason to publish them. */
   reported(): Promise<Progress>;
 }
@@ -92,6 +94,11 @@ export async function middleBlock(options: MiddleBlockOptions = {}, scene = crea
     },
     drops: () => scene.facts("block-1", "Progress").at(-1)?.drops ?? {},
     consumed: () => scene.facts("block-1", "Progress").map(({ consumed }) => consumed),
+    fences: () => ({
+      activations: activations.map((frame) => headerIn(frame).fence),
+      gradients: gradients.map((frame) => headerIn(frame).fence),
+      facts: scene.events.flatMap(({ header, fact }) => (fact.kind === "Progress" ? [header.fence] : [])),
+    }),
     async reported() {
       const answer = scene.order("block-1", { kind: "ReportState" });
       await scene.settle();
@@ -102,8 +109,12 @@ export async function middleBlock(options: MiddleBlockOptions = {}, scene = crea
   };
 }
 
-export function sequenceOf(frame: Uint8Array | undefined): number {
-  const decoded = decodeFrame(frame ?? new Uint8Array(), { maxBytes: 1e6 });
-  if (decoded.kind === "chunk") throw new Error("a chunk");
-  return (decoded.kind === "activation" ? decoded.activation : decoded.gradient).header.sequence;
+export function sequenceOf(frame: Uint8Array): number {
+  return headerIn(frame).sequence;
+}
+
+function headerIn(bytes: Uint8Array): Header {
+  const frame = decodeFrame(bytes, { maxBytes: 1e6 });
+  if (frame.kind === "chunk") throw new Error("a chunk");
+  return (frame.kind === "activation" ? frame.activation : frame.gradient).header;
 }
