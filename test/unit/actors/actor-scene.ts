@@ -32,7 +32,7 @@ export type SavedState = Parameters<Checkpoints["save"]>[2];
 
 export const TIMELINE = 1;
 
-/** Checkpoints without a disk: real time and simulated time do not mix. `refusal` makes the next saves fail. */
+/** Checkpoints without a disk: real time and simulated time do not mix. `refusal` makes saves and manifests fail. */
 export interface HeldCheckpoints extends Checkpoints {
   /** By `<actor>.<timeline>-<generation>`. */
   readonly states: Map<string, SavedState>;
@@ -68,6 +68,7 @@ export function heldCheckpoints(): HeldCheckpoints {
       return Promise.resolve(found.sort((a, b) => b.timeline - a.timeline || b.generation - a.generation));
     },
     commit(manifest) {
+      if (this.refusal !== undefined) return Promise.reject(this.refusal);
       committed.unshift({ format: 2, ...manifest });
       return Promise.resolve();
     },
@@ -183,6 +184,29 @@ export function headerOf(sequence: number, changes: Partial<Header> = {}): Heade
 export function floats(shape: readonly number[], value = 1): TensorView & { readonly dtype: "f32" } {
   const elements = shape.reduce((product, extent) => product * extent, 1);
   return { dtype: "f32", shape, values: new Float32Array(elements).fill(value) };
+}
+
+/** Somebody in an actor's place, who answers its commands; `orders` has what came. */
+export async function standIn(
+  { bus }: Scene,
+  id: string,
+  answer: (command: Command) => CommandReply,
+): Promise<{ readonly orders: Command[] }> {
+  const orders: Command[] = [];
+  const channel = createControlChannel({ run: RUN, actor: id }, { bus, log: silentLogger });
+  const commands = channel.commands((command) => {
+    orders.push(command);
+    return Promise.resolve(answer(command));
+  });
+  await bus.service({
+    name: "stand-in",
+    version: "0.0.0",
+    description: id,
+    metadata: {},
+    endpoints: [commands],
+    stats: () => ({}),
+  });
+  return { orders };
 }
 
 export interface BatchOptions {
