@@ -4,6 +4,7 @@
  */
 import { access, mkdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { KnowledgeNetError } from "../errors/index.ts";
 
 /** Length of an accounting period, µs: short, so that a slowed step is slow throughout. */
@@ -18,6 +19,8 @@ export interface CpuLimit extends AsyncDisposable {
   add(pid: number): Promise<void>;
 }
 
+let made = 0;
+
 /** Rejects with KN_UNAVAILABLE where this process may not limit others. */
 export async function createCpuLimit(name: string, share: number): Promise<CpuLimit> {
   const isV1 = await access(join(V1, "cpu.cfs_quota_us")).then(
@@ -28,7 +31,8 @@ export async function createCpuLimit(name: string, share: number): Promise<CpuLi
         () => false,
       ),
   );
-  const folder = join(isV1 ? V1 : V2, `knowledgenet-${name}`);
+  const folder = join(isV1 ? V1 : V2, `knowledgenet-${name}-${process.pid}-${made}`);
+  made += 1;
   const set = async (cores: number): Promise<void> => {
     const quotaUs = Math.max(1_000, Math.round(cores * PERIOD_US));
     if (isV1) {

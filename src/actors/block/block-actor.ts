@@ -71,8 +71,6 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   /** Batches that the unit keeps for their gradient, and the one that is being computed. */
   let pending = 0;
   let inHand = 0;
-  /** Training step of the newest batch consumed. */
-  let consumedStep = 0;
   let forgotten = 0;
   let savedAt = 0;
   const awaited = createAwaitedGradient();
@@ -121,7 +119,6 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       /** The batch is done with: everything that waits for this block may go on. */
       const consume = (batch: BatchMail): void => {
         consumed = batch.activation.header.sequence;
-        consumedStep = account.step;
         emitProgress();
         const generation = Math.floor(account.step / options.saveEverySteps) * options.saveEverySteps;
         if (generation > savedAt) {
@@ -286,7 +283,13 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         const { cosine, updates } = fact.quality;
         const change = policy?.observe({ step: of.step, cosine, updates });
         if (change === undefined) return;
-        await opened().use(change.to);
+        try {
+          await opened().use(change.to);
+        } catch (error) {
+          policy?.resume(change.from); // so that it may try again
+          log.warn({ actor: id, ...change, err: error }, "gradient source not switched");
+          return;
+        }
         log.info({ actor: id, ...change }, "gradient source switched");
         channel.emit({ kind: "SourceSwitched", ...change }, { sequence: consumed, step: account.step, version });
       };
@@ -323,8 +326,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             // What was pending when this was saved is not part of it: its gradient meets nothing now.
             const lost = Number(metadata.pending);
             if (lost > 0) account.skipped.count("unanswered", lost);
-            consumedStep = account.step;
-            savedAt = account.step;
+                savedAt = account.step;
             await unit.restore({ version, tensors });
             if (metadata.source !== undefined) {
               policy?.resume(metadata.source as AutoChoice);
@@ -356,8 +358,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
               // A gating block's batch comes again: the one before has not got its gradient.
               pending: String(isGating ? 0 : pending),
               sentBytes: JSON.stringify(sent.snapshot()),
-              ...account.save(),
-              step: String(consumedStep),
+              ...account.save(awaited.batch !== undefined),
               ...(policy === undefined ? {} : { source: policy.current }),
             },
             tensors,

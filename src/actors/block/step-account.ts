@@ -19,8 +19,8 @@ export interface StepAccount {
   take(step: number, isTraining: boolean, gap: GapCause | undefined): void;
   /** @throws KnowledgeNetError KN_INVARIANT when this batch was applied before. */
   apply(step: number): void;
-  /** As strings, for a checkpoint's metadata. */
-  save(): Readonly<Record<"step" | "skipped", string>>;
+  /** As strings, for a checkpoint's metadata. @param isOpen the newest batch is to come again: it is left out. @default false */
+  save(isOpen?: boolean): Readonly<Record<"step" | "skipped", string>>;
 }
 
 /** Steps remembered to notice a second application: more than can be under way. */
@@ -57,7 +57,10 @@ export function createStepAccount(saved?: Readonly<Record<string, string>>): Ste
         break;
       }
     },
-    save: () => ({ step: String(step), skipped: JSON.stringify(skipped.snapshot()) }),
+    save: (isOpen = false) => ({
+      step: String(step - (isOpen ? 1 : 0)),
+      skipped: JSON.stringify(skipped.snapshot()),
+    }),
   };
 }
 

@@ -79,7 +79,7 @@ export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOpt
   for (let index = 1; index <= nodes; index += 1) {
     const node = `node-${index}`;
     links.set(node, await toxiproxy.link(node, `127.0.0.1:${server.port}`));
-    if (cores !== undefined) limits.set(node, use(await createCpuLimit(`bench-${process.pid}-${index}`, cores)));
+    if (cores !== undefined) limits.set(node, use(await createCpuLimit(`bench-${index}`, cores)));
   }
   const fleetOfOurs = use(
     await spawnFleet(

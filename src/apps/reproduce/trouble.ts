@@ -150,7 +150,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
       if (options.throttle === undefined) return;
       const { block, cores, from, to } = options.throttle;
       await at(from);
-      await using limit = await createCpuLimit(`trouble-${process.pid}`, cores);
+      await using limit = await createCpuLimit("trouble", cores);
       await limit.add(pidOf(nodeOf(block)));
       happened(`block-${block} gets ${cores} of a core`);
       await at(to).finally(() => limit.set(availableCores));

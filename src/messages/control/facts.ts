@@ -40,13 +40,13 @@ export interface Progress {
   readonly receivedBytes: number;
   /** Messages dropped so far, by reason. */
   readonly drops: Readonly<Record<string, number>>;
-  /** Training batches that the weights do not include, by cause; applied + skipped + pending = step consumed. */
+  /** Training batches that the weights do not include, by cause; applied + skipped + pending = step. */
   readonly skipped: Readonly<Record<string, number>>;
-  /** Training batches kept whose gradient is on its way. */
+  /** Training batches kept whose gradient is on its way, with the one at hand. */
   readonly pending: number;
   /** Bytes of frames for training sent so far, each counted once, by plane. */
   readonly sentBytes: Readonly<Record<string, number>>;
-  /** Training step of the newest batch consumed, at which these counts stand. */
+  /** Training step of the newest batch taken, at which these counts stand. */
   readonly step: number;
 }
 

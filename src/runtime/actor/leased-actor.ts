@@ -16,7 +16,6 @@ export interface LeasedActorOptions {
 export function createLeasedActor({ id, acquire, create }: LeasedActorOptions): Actor {
   const stopping = new AbortController();
   let actor: Actor | undefined;
-  let lease: Lease | undefined;
   let finish: (outcome: void | Error) => void = () => undefined;
   const ended = new Promise<void | Error>((resolve) => {
     finish = resolve;
@@ -40,12 +39,15 @@ export function createLeasedActor({ id, acquire, create }: LeasedActorOptions): 
     },
     ended,
     async start() {
-      lease = await acquire(stopping.signal);
+      let lease: Lease | undefined;
       try {
+        lease = await acquire(stopping.signal);
+        stopping.signal.throwIfAborted(); // it may have become ours in the very moment of the stop
         actor = create(lease.fence);
         await actor.start();
       } catch (error) {
-        await lease.release();
+        await lease?.release();
+        finish(error instanceof Error ? error : new Error(String(error)));
         throw error;
       }
       void follow(actor, lease);

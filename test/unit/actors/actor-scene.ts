@@ -1,4 +1,5 @@
 /** What the tests of single actors share: a simulated clock, a broker that can go down, somebody who listens and speaks. */
+import type { ActorOptions } from "../../../src/actors/link/index.ts";
 import type { BlockHandle, GradientModelHandle } from "../../../src/compute/index.ts";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import {
@@ -10,11 +11,18 @@ import {
   encodeGradient,
   type Fact,
   type Header,
+  type Progress,
   type TensorView,
 } from "../../../src/messages/index.ts";
 import { type ControlChannel, createControlChannel } from "../../../src/runtime/actor/index.ts";
 import { type Bus, createMemoryBroker, type MemoryBroker } from "../../../src/runtime/bus/index.ts";
-import type { Checkpoints, Manifest } from "../../../src/runtime/checkpoint/index.ts";
+import {
+  type ActorMemory,
+  type Checkpoints,
+  createActorMemory,
+  type Manifest,
+  type SavedAt,
+} from "../../../src/runtime/checkpoint/index.ts";
 import { type SimulatedClock, simulatedClock } from "../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
 
@@ -22,35 +30,55 @@ export const RUN = "test";
 
 export type SavedState = Parameters<Checkpoints["save"]>[2];
 
-/** Checkpoints without a disk; `refusal` makes the next saves fail. */
+export const TIMELINE = 1;
+
+/** Checkpoints without a disk: real time and simulated time do not mix. `refusal` makes saves and manifests fail. */
 export interface HeldCheckpoints extends Checkpoints {
-  readonly saved: Map<string, SavedState>;
+  /** By `<actor>.<timeline>-<generation>`. */
+  readonly states: Map<string, SavedState>;
+  /** Newest first. */
   readonly committed: Manifest[];
   refusal: Error | undefined;
 }
 
 export function heldCheckpoints(): HeldCheckpoints {
-  const saved = new Map<string, SavedState>();
+  const states = new Map<string, SavedState>();
   const committed: Manifest[] = [];
+  const nameOf = (actor: string, { timeline, generation }: SavedAt): string => `${actor}.${timeline}-${generation}`;
   return {
-    saved,
+    states,
     committed,
     refusal: undefined,
-    save(actor, generation, content) {
+    save(actor, at, content) {
       if (this.refusal !== undefined) return Promise.reject(this.refusal);
-      saved.set(`${actor}.${generation}`, content);
-      return Promise.resolve({ name: `${actor}.${generation}`, sizeBytes: 1, digest: "0".repeat(64) });
+      const name = nameOf(actor, at);
+      states.set(name, content);
+      return Promise.resolve({ name, sizeBytes: 1, digest: "0".repeat(64) });
     },
-    load(actor, generation) {
-      const content = saved.get(`${actor}.${generation}`);
+    load(actor, at) {
+      const content = states.get(nameOf(actor, at));
       return content === undefined ? Promise.reject(failure("KN_CHECKPOINT")) : Promise.resolve(content);
     },
+    saved(actor) {
+      const found = [...states.keys()].flatMap((name) => {
+        const [owner, at = ""] = name.split(".");
+        const [timeline, generation] = at.split("-").map(Number);
+        return owner === actor ? [{ timeline: timeline ?? 0, generation: generation ?? 0 }] : [];
+      });
+      return Promise.resolve(found.sort((a, b) => b.timeline - a.timeline || b.generation - a.generation));
+    },
     commit(manifest) {
-      committed.unshift({ format: 1, ...manifest });
+      if (this.refusal !== undefined) return Promise.reject(this.refusal);
+      committed.unshift({ format: 2, ...manifest });
       return Promise.resolve();
     },
     manifests: () => Promise.resolve(committed),
   };
+}
+
+/** What `actor` remembers, over checkpoints that are held in memory. */
+export function memoryOf(actor: string, checkpoints: Checkpoints, from?: SavedAt): ActorMemory {
+  return createActorMemory({ actor, timeline: TIMELINE, from }, { checkpoints, log: silentLogger });
 }
 
 export function failure(code: KnowledgeNetError["code"]): KnowledgeNetError {
@@ -76,12 +104,13 @@ export interface Scene {
   listen(subject: string): Uint8Array[];
   publish(subject: string, data: Uint8Array): void;
   /** A fact in the name of an actor that is not there. */
-  tell(actor: string, fact: Fact, position?: { sequence: number; step: number; version: number }): void;
+  tell(actor: string, fact: Fact, position?: Partial<Header>): void;
   /** Does what promises and messages can do by themselves; simulated time stands still. */
   settle(): Promise<void>;
   readonly channel: ControlChannel;
   order(actor: string, command: Command): Promise<CommandReply>;
-  options(id: string): { run: string; id: string; softwareVersion: string; metadata: Record<string, string> };
+  /** What every kind of actor is told. @default fence 1 */
+  options(id: string, fence?: number): ActorOptions;
 }
 
 export function createScene(): Scene {
@@ -115,8 +144,8 @@ export function createScene(): Scene {
     publish: (subject, data) => {
       observer.publish(subject, data);
     },
-    tell(actor, fact, position = { sequence: 0, step: 0, version: 0 }) {
-      const data = encodeEvent({ header: { run: RUN, sender: actor, fence: 0, ...position }, fact });
+    tell(actor, fact, position = {}) {
+      const data = encodeEvent({ header: headerOf(0, { sender: actor, ...position }), fact });
       observer.publish(`kn.v1.${RUN}.evt.${actor}`, data);
     },
     async settle() {
@@ -124,11 +153,11 @@ export function createScene(): Scene {
     },
     channel,
     order: (actor, command) => channel.order(actor, command),
-    options: (id) => ({ run: RUN, id, softwareVersion: "0.0.0", metadata: {} }),
+    options: (id, fence = 1) => ({ run: RUN, id, fence, softwareVersion: "0.0.0", metadata: {} }),
   };
 }
 
-export const progressOf = (consumed: number): Extract<Fact, { kind: "Progress" }> => ({
+export const progressOf = (consumed: number, changes: Partial<Progress> = {}): Progress => ({
   kind: "Progress",
   consumed,
   applied: 0,
@@ -136,7 +165,17 @@ export const progressOf = (consumed: number): Extract<Fact, { kind: "Progress" }
   computeMs: 0,
   receivedBytes: 0,
   drops: {},
+  skipped: {},
+  pending: 0,
+  sentBytes: {},
+  step: 0,
+  ...changes,
 });
+
+/** What a block's figures leave open of its steps: 0 when each is applied, skipped or pending. */
+export function unaccounted({ step, applied, skipped, pending }: Progress): number {
+  return step - applied - pending - Object.values(skipped).reduce((sum, count) => sum + count, 0);
+}
 
 export function headerOf(sequence: number, changes: Partial<Header> = {}): Header {
   return { run: RUN, sender: "tester", sequence, step: sequence, version: 0, fence: 0, ...changes };
@@ -147,91 +186,153 @@ export function floats(shape: readonly number[], value = 1): TensorView & { read
   return { dtype: "f32", shape, values: new Float32Array(elements).fill(value) };
 }
 
+/** Somebody in an actor's place, who answers its commands; `orders` has what came. */
+export async function standIn(
+  { bus }: Scene,
+  id: string,
+  answer: (command: Command) => CommandReply,
+): Promise<{ readonly orders: Command[] }> {
+  const orders: Command[] = [];
+  const channel = createControlChannel({ run: RUN, actor: id }, { bus, log: silentLogger });
+  const commands = channel.commands((command) => {
+    orders.push(command);
+    return Promise.resolve(answer(command));
+  });
+  await bus.service({
+    name: "stand-in",
+    version: "0.0.0",
+    description: id,
+    metadata: {},
+    endpoints: [commands],
+    stats: () => ({}),
+  });
+  return { orders };
+}
+
 export interface BatchOptions {
   readonly phase?: "train" | "evaluate";
   readonly step?: number;
   readonly run?: string;
+  readonly fence?: number;
   readonly evaluation?: number;
 }
 
 /** An activation of two samples; in training its step is its sequence. */
 export function batchFrame(sequence: number, options: BatchOptions = {}): Uint8Array {
-  const { phase = "train", step = sequence, run = RUN, evaluation = phase === "train" ? 0 : 1 } = options;
+  const { phase = "train", step = sequence, run = RUN, fence = 0 } = options;
+  const { evaluation = phase === "train" ? 0 : 1 } = options;
   const labels = { dtype: "i32", shape: [2], values: Int32Array.of(1, 2) } as const;
   return encodeActivation(
-    { header: headerOf(sequence, { step, run }), phase, tensor: floats([2, 3]), labels, evaluation },
+    { header: headerOf(sequence, { step, run, fence }), phase, tensor: floats([2, 3]), labels, evaluation },
     "raw",
   );
 }
 
-export function gradientFrame(sequence: number, value = 1): Uint8Array {
-  return encodeGradient({ header: headerOf(sequence), origin: "true", tensor: floats([2, 3], value) }, "raw");
+export function gradientFrame(sequence: number, changes: Partial<Header> = {}): Uint8Array {
+  return encodeGradient({ header: headerOf(sequence, changes), origin: "true", tensor: floats([2, 3]) }, "raw");
 }
 
 export interface FakeBlock {
   readonly handle: BlockHandle;
   /** What was asked of it, in order: "train 1", "receive 1", "evaluate", "restore 3", "dispose". */
   readonly calls: string[];
+  /** Steps, in the order in which they were trained on and applied. */
+  readonly trained: number[];
+  readonly applied: number[];
+  /** Samples evaluated. */
+  readonly evaluated: number;
   /** Answers the next calls with this. */
   failWith: Error | undefined;
+  /** Answers the next change of source with this. */
+  failsToUse: Error | undefined;
   /** While it is set, training does not return until it resolves. */
   hold: Promise<void> | undefined;
 }
 
+export interface FakeBlockOptions {
+  readonly isFirst?: boolean;
+  readonly isLast?: boolean;
+  /** Its update waits for the gradient from the next block. */
+  readonly isLater?: boolean;
+  /** Batches kept for their gradient. @default all */
+  readonly retain?: number;
+  /** Training on this step fails with KN_NUMERIC. */
+  readonly failsAtStep?: number;
+}
+
 /**
- * A block's mathematics that computes nothing. As the real one, it applies a gradient that comes later only to a batch
- * that it still keeps.
+ * A block's mathematics that computes nothing and keeps a diary. As the real one, it applies a gradient that comes later
+ * only to a batch that it still keeps.
  */
-export function fakeBlock(kind: { isFirst?: boolean; isLast?: boolean; isGating?: boolean } = {}): FakeBlock {
-  const { isFirst = false, isLast = false, isGating = false } = kind;
-  const waiting = new Set<number>();
+export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
+  const { isFirst = false, isLast = false, isLater = false, retain = Infinity, failsAtStep } = options;
+  /** Version at the forward, by step. */
+  const kept = new Map<number, number>();
   let version = 0;
+  let forgotten = 0;
+  let evaluated = 0;
   const calls: string[] = [];
+  const trained: number[] = [];
+  const applied: number[] = [];
   const perform = async <T>(call: string, outcome: () => T): Promise<{ result: T; computeMs: number }> => {
     calls.push(call);
     await fake.hold;
     if (fake.failWith !== undefined) throw fake.failWith;
     return { result: outcome(), computeMs: 2 };
   };
-  const applied = (input: { readonly shape: readonly number[] }) => {
+  const figures = () => ({ version, retained: kept.size, pending: kept.size, forgotten });
+  const apply = (step: number, input: { readonly shape: readonly number[] }, age = 0) => {
     version += 1;
-    const outcome = { isApplied: true, version, retained: 0, pending: 0, forgotten: 0, origin: "true" as const };
+    applied.push(step);
     return {
-      ...outcome,
+      isApplied: true,
+      ...figures(),
+      age,
+      origin: "true" as const,
       ...(isFirst ? {} : { inputGradient: floats(input.shape) }),
       ...(isLast ? { loss: 0.5 } : {}),
     };
+  };
+  const giveUp = (count: number): number => {
+    for (const step of [...kept.keys()].slice(0, count)) kept.delete(step);
+    forgotten += count;
+    return count;
   };
   const handle: BlockHandle = {
     parameters: 1,
     train: ({ step, input }, emit) =>
       perform(`train ${step}`, () => {
+        if (step === failsAtStep) throw failure("KN_NUMERIC");
+        trained.push(step);
         if (!isLast) emit(floats(input.shape), version);
-        if (!isGating) return applied(input);
-        waiting.add(step);
-        return { isApplied: false, version, retained: 0, pending: 0, forgotten: 0 };
+        if (!isLater) return apply(step, input);
+        kept.set(step, version);
+        giveUp(Math.max(0, kept.size - retain));
+        return { isApplied: false, ...figures() };
       }),
     receive: (step, gradient) =>
-      perform(`receive ${step}`, () =>
-        waiting.delete(step) ? applied(gradient) : { isApplied: false, version, retained: 0, pending: 0, forgotten: 0 },
-      ),
+      perform(`receive ${step}`, () => {
+        const age = version - (kept.get(step) ?? 0);
+        return kept.delete(step) ? apply(step, gradient, age) : { isApplied: false, ...figures() };
+      }),
     evaluate: (input, labels) =>
-      perform("evaluate", () =>
-        isLast ? { correct: labels.values.length - 1, lossSum: 0.25 } : { output: floats(input.shape) },
-      ),
+      perform("evaluate", () => {
+        evaluated += labels.values.length;
+        return isLast ? { correct: labels.values.length - 1, lossSum: 0.25 } : { output: floats(input.shape) };
+      }),
     use(source) {
+      if (fake.failsToUse !== undefined) return Promise.reject(fake.failsToUse);
       calls.push(`use ${source}`);
       return Promise.resolve();
     },
     forget() {
       calls.push("forget");
-      const count = waiting.size;
-      waiting.clear();
-      return Promise.resolve(count);
+      return Promise.resolve(giveUp(kept.size));
     },
     snapshot: () => Promise.resolve({ version, tensors: { w: floats([1], version) } }),
     restore(snapshot) {
       calls.push(`restore ${snapshot.version}`);
+      kept.clear();
       version = snapshot.version;
       return Promise.resolve();
     },
@@ -240,7 +341,18 @@ export function fakeBlock(kind: { isFirst?: boolean; isLast?: boolean; isGating?
       return Promise.resolve();
     },
   };
-  const fake: FakeBlock = { handle, calls, failWith: undefined, hold: undefined };
+  const fake: FakeBlock = {
+    handle,
+    calls,
+    trained,
+    applied,
+    get evaluated() {
+      return evaluated;
+    },
+    failWith: undefined,
+    failsToUse: undefined,
+    hold: undefined,
+  };
   return fake;
 }
 

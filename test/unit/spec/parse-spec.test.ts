@@ -142,7 +142,7 @@ describe("parseSpec", () => {
   });
 
   it("lists the known keys when none is near", () => {
-    expect(refusalOf(`${MINIMAL}flow:\n  backpressure: 3\n`).remedy).toBe("known keys: window");
+    expect(refusalOf(`${MINIMAL}flow:\n  backpressure: 3\n`).remedy).toBe("known keys: window, overload");
   });
 
   it("--set overrides scalars, lists and maps, makes sections, and reaches into lists", () => {

@@ -1,91 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type BlockActorOptions, createBlockActor } from "../../../../src/actors/block/index.ts";
+import { createBlockActor } from "../../../../src/actors/block/index.ts";
+import { RESEND_AFTER_MS } from "../../../../src/actors/link/index.ts";
 import { decodeFrame } from "../../../../src/messages/index.ts";
-import type { Actor } from "../../../../src/runtime/actor/index.ts";
-import {
-  batchFrame,
-  createScene,
-  failure,
-  type FakeBlock,
-  fakeBlock,
-  gradientFrame,
-  progressOf,
-  RUN,
-  type Scene,
-} from "../actor-scene.ts";
-
-const INPUT = `kn.v1.${RUN}.act.0`;
-const OUTPUT = `kn.v1.${RUN}.act.1`;
-const INPUT_GRADIENT = `kn.v1.${RUN}.grad.0`;
-const OUTPUT_GRADIENT = `kn.v1.${RUN}.grad.1`;
-const RESEND_AFTER_MS = 3_000;
-
-interface Middle {
-  readonly scene: Scene;
-  readonly actor: Actor;
-  readonly unit: FakeBlock;
-  readonly activations: Uint8Array[];
-  readonly gradients: Uint8Array[];
-  /** Sends batches and lets them be worked off. */
-  send(...sequences: readonly number[]): Promise<void>;
-  drops(): Readonly<Record<string, number>>;
-  consumed(): number[];
-}
-
-type Changes = Partial<
-  Pick<BlockActorOptions, "isGating" | "isPreviousGating" | "generation" | "isRejoining" | "window">
->;
-
-/** Block 1 of 3, without its neighbours. */
-async function middleBlock(changes: Changes = {}, scene = createScene()): Promise<Middle> {
-  const unit = fakeBlock({ isGating: changes.isGating ?? false });
-  const activations = scene.listen(OUTPUT);
-  const gradients = scene.listen(INPUT_GRADIENT);
-  const actor = createBlockActor(
-    {
-      ...scene.options("block-1"),
-      index: 1,
-      blocks: 3,
-      activationCodec: "raw",
-      gradientCodec: "raw",
-      window: 4,
-      isGating: false,
-      isPreviousGating: false,
-      ...changes,
-    },
-    { ...scene.deps, openUnit: () => Promise.resolve(unit.handle) },
-  );
-  await actor.start();
-  await scene.settle();
-  return {
-    scene,
-    actor,
-    unit,
-    activations,
-    gradients,
-    async send(...sequences) {
-      for (const sequence of sequences) scene.publish(INPUT, batchFrame(sequence));
-      await scene.settle();
-    },
-    drops: () => scene.facts("block-1", "Progress").at(-1)?.drops ?? {},
-    consumed: () => scene.facts("block-1", "Progress").map(({ consumed }) => consumed),
-  };
-}
-
-/** The figures that the actor itself reports, whether or not it had reason to publish them. */
-async function reported({ scene }: Middle) {
-  const answer = scene.order("block-1", { kind: "ReportState" });
-  await scene.settle();
-  const reply = await answer;
-  if (reply.kind !== "ActorState") throw new Error(`answered with ${reply.kind}`);
-  return reply;
-}
-
-function sequenceOf(frame: Uint8Array | undefined): number {
-  const decoded = decodeFrame(frame ?? new Uint8Array(), { maxBytes: 1e6 });
-  if (decoded.kind === "chunk") throw new Error("a chunk");
-  return (decoded.kind === "activation" ? decoded.activation : decoded.gradient).header.sequence;
-}
+import { batchFrame, createScene, failure, fakeBlock, gradientFrame, memoryOf, progressOf } from "../actor-scene.ts";
+import { INPUT, middleBlock, OUTPUT_GRADIENT, PLAIN_BLOCK, sequenceOf } from "./middle-block.ts";
 
 describe("createBlockActor", () => {
   it("trains in order, passes the activation on and the gradient back, and reports each batch", async () => {
@@ -170,7 +88,7 @@ describe("createBlockActor", () => {
       release = resolve;
     });
     await block.send(1, 2, 3, 4, 5); // one at work, two waiting
-    expect((await reported(block)).progress.drops).toEqual({ overflow: 2 });
+    expect((await block.reported()).drops).toEqual({ overflow: 2 });
     release();
     await block.scene.settle();
     await block.send(4, 5);
@@ -183,7 +101,7 @@ describe("createBlockActor", () => {
     await block.send(1);
     expect(await block.actor.ended).toMatchObject({ code: "KN_NUMERIC" });
     expect(block.actor.state).toBe("failed");
-    expect(block.unit.calls).toEqual(["train 1", "dispose"]);
+    expect(block.unit.calls).toEqual(["train 1", "forget", "dispose"]);
     expect(block.scene.facts("block-1", "StateEntered").map(({ state }) => state)).toEqual([
       "starting",
       "running",
@@ -198,15 +116,11 @@ describe("createBlockActor", () => {
     const actor = createBlockActor(
       {
         ...scene.options("block-0"),
+        ...PLAIN_BLOCK,
         index: 0,
         blocks: 1,
-        activationCodec: "raw",
-        gradientCodec: "raw",
-        window: 4,
-        isGating: false,
-        isPreviousGating: false,
       },
-      { ...scene.deps, openUnit: () => Promise.reject(error) },
+      { ...scene.deps, memory: memoryOf("block-0", scene.checkpoints), openUnit: () => Promise.reject(error) },
     );
     await expect(actor.start()).rejects.toBe(error);
     expect(await actor.ended).toBe(error);
@@ -224,7 +138,7 @@ describe("createBlockActor", () => {
     expect(block.actor.state).toBe("running.performing");
     release();
     await stopping;
-    expect(block.unit.calls).toEqual(["train 1", "dispose"]);
+    expect(block.unit.calls).toEqual(["train 1", "forget", "dispose"]);
     expect(block.consumed()).toEqual([1]);
     await block.actor.stop();
     expect(block.scene.clock.pendingTimers).toBe(0);
@@ -250,15 +164,11 @@ describe("createBlockActor: evaluation", () => {
     const actor = createBlockActor(
       {
         ...scene.options("block-1"),
+        ...PLAIN_BLOCK,
         index: 1,
         blocks: 2,
-        activationCodec: "raw",
-        gradientCodec: "raw",
-        window: 4,
-        isGating: false,
-        isPreviousGating: false,
       },
-      { ...scene.deps, openUnit: () => Promise.resolve(unit.handle) },
+      { ...scene.deps, memory: memoryOf("block-1", scene.checkpoints), openUnit: () => Promise.resolve(unit.handle) },
     );
     await actor.start();
     for (const [sequence, evaluation] of [
@@ -328,7 +238,7 @@ describe("createBlockActor: locked", () => {
     await block.scene.settle();
     expect(block.unit.calls.filter((call) => call === "receive 1")).toHaveLength(1);
     expect(block.consumed()).toEqual([1, 2]);
-    expect((await reported(block)).progress).toMatchObject({
+    expect(await block.reported()).toMatchObject({
       applied: 2,
       drops: { late: 1, duplicate: 2 },
     });
@@ -339,7 +249,7 @@ describe("createBlockActor: locked", () => {
     await block.send(1);
     const saving = block.scene.order("block-1", { kind: "SaveCheckpoint", generation: 1 });
     await block.scene.settle();
-    expect(await saving).toMatchObject({ kind: "CheckpointSaved", name: "block-1.1" });
+    expect(await saving).toMatchObject({ kind: "CheckpointSaved", name: "block-1.1-1" });
     expect(block.actor.state).toBe("running.awaiting");
     await block.actor.stop();
     expect(block.actor.state).toBe("stopped");
@@ -353,33 +263,44 @@ describe("createBlockActor: checkpoints", () => {
     const saving = before.scene.order("block-1", { kind: "SaveCheckpoint", generation: 5 });
     await before.scene.settle();
     await saving;
-    expect(before.scene.checkpoints.saved.get("block-1.5")?.metadata).toEqual({
+    const { sentBytes } = await before.reported();
+    expect(before.scene.checkpoints.states.get("block-1.1-5")?.metadata).toEqual({
       actor: "block-1",
       version: "3",
       consumed: "3",
       step: "3",
+      skipped: "{}",
+      pending: "0",
+      sentBytes: JSON.stringify(sentBytes),
     });
     await before.actor.stop();
 
-    const after = await middleBlock({ generation: 5 }, before.scene);
-    await after.send(3, 5, 4);
+    const after = await middleBlock({ fence: 2 }, before.scene);
+    await after.send(3, 4, 6);
     expect(after.unit.calls).toEqual(["restore 3", "train 4"]);
-    expect((await reported(after)).progress).toMatchObject({
+    expect(await after.reported()).toMatchObject({
       consumed: 4,
       applied: 4,
+      skipped: {},
       drops: { duplicate: 1, "out-of-order": 1 },
     });
   });
 
   it("does not start from a generation that is not there", async () => {
     const scene = createScene();
-    await expect(middleBlock({ generation: 9 }, scene)).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
+    const memory = memoryOf("block-1", scene.checkpoints, { timeline: 1, generation: 9 });
+    const actor = createBlockActor(
+      { ...scene.options("block-1"), ...PLAIN_BLOCK, index: 1, blocks: 3 },
+      { ...scene.deps, memory, openUnit: () => Promise.resolve(fakeBlock().handle) },
+    );
+    await expect(actor.start()).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
   });
 
-  it("rejoining: goes on with whatever comes next, and counts what went by", async () => {
-    const block = await middleBlock({ isRejoining: true });
+  it("without a checkpoint goes on with whatever comes next, and counts what went by", async () => {
+    const block = await middleBlock();
     await block.send(6, 8, 7);
     expect(block.unit.calls).toEqual(["train 6", "train 7"]);
-    expect(block.drops()).toEqual({ skipped: 5, "out-of-order": 1 });
+    expect(block.drops()).toEqual({ "out-of-order": 1 });
+    expect(await block.reported()).toMatchObject({ applied: 2, skipped: { restarted: 5 }, step: 7 });
   });
 });

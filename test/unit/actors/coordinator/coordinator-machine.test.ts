@@ -110,6 +110,27 @@ describe("coordinatorMachine", () => {
     });
   }
 
+  it("has the feeder begin again when it holds still, but not while the run pauses", async () => {
+    const test = start();
+    await test.settle();
+    await test.send({ type: "FeederHolds" });
+    expect(test.state()).toBe("feeding");
+    expect(test.done).toEqual(["awaitActors", "startFeeding", "startFeeding"]);
+    await test.send({ type: "StopRequested" });
+    await test.send({ type: "FeederHolds" });
+    expect(test.state()).toBe("pausing");
+    expect(test.done.at(-1)).toBe("pauseFeeding");
+  });
+
+  it("ends at once, without another effect, when it is abandoned", async () => {
+    const test = start();
+    await test.settle();
+    await test.send({ type: "Abandoned" });
+    expect(test.state()).toBe("abandoned");
+    expect(test.output()).toEqual({});
+    expect(test.done).toEqual(["awaitActors", "startFeeding"]);
+  });
+
   it("fails with the error when pausing does, and when an actor has failed for good", async () => {
     const error = new Error("gone");
     const pausing = start({ pauseFeeding: error });

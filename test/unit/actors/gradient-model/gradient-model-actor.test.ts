@@ -3,15 +3,32 @@ import {
   createGradientModelActor,
   type GradientModelActorOptions,
 } from "../../../../src/actors/gradient-model/index.ts";
-import { batchFrame, createScene, fakeGradientModel, gradientFrame, progressOf, RUN } from "../actor-scene.ts";
+import {
+  batchFrame,
+  createScene,
+  fakeGradientModel,
+  gradientFrame,
+  memoryOf,
+  progressOf,
+  RUN,
+} from "../actor-scene.ts";
 
 const GRADIENT = `kn.v1.${RUN}.grad.0`;
 
 async function model(changes: Partial<GradientModelActorOptions> = {}, scene = createScene()) {
   const unit = fakeGradientModel();
   const actor = createGradientModelActor(
-    { ...scene.options("gradient-0"), boundary: 0, learnEvery: 1, retain: 8, ...changes },
-    { ...scene.deps, openUnit: () => Promise.resolve(unit.handle) },
+    {
+      ...scene.options("gradient-0"),
+      boundary: 0,
+      learnEvery: 1,
+      retain: 8,
+      isElsewhere: false,
+      gradientCodec: "raw",
+      saveEverySteps: 1_000,
+      ...changes,
+    },
+    { ...scene.deps, memory: memoryOf("gradient-0", scene.checkpoints), openUnit: () => Promise.resolve(unit.handle) },
   );
   await actor.start();
   return {
@@ -89,7 +106,7 @@ describe("createGradientModelActor", () => {
     await saving;
     await before.actor.stop();
 
-    const after = await model({ generation: 3 }, before.scene);
+    const after = await model({ fence: 2 }, before.scene);
     await after.send(2, 3);
     expect(after.unit.calls).toEqual(["restore 2", "learn 3"]);
     expect(await after.reported()).toMatchObject({ progress: { applied: 3, drops: { duplicate: 1 } } });

@@ -5,14 +5,14 @@ import type { Recording } from "../../../../src/compute/slice/slice.ts";
 /** Batches that only know their size, and which of them were disposed. */
 function scene() {
   const disposed: number[] = [];
-  const batch = (step: number, retainedBytes = 10): RetainedBatch => {
+  const batch = (step: number, retainedBytes = 10, isApplied = false): RetainedBatch => {
     const recording = {
       retainedBytes,
       dispose: () => {
         disposed.push(step);
       },
     };
-    return { recording: recording as unknown as Recording, version: 0, taken: new Set() };
+    return { recording: recording as unknown as Recording, version: 0, taken: new Set(), isApplied };
   };
   return { batch, disposed };
 }
@@ -67,6 +67,20 @@ describe("createRetainedBatches", () => {
     for (const step of [1, 2, 1, 3]) retained.put(step, batch(step));
     expect(disposed).toEqual([1, 2]);
     expect(retained).toMatchObject({ count: 2, forgotten: 1 });
+  });
+
+  it("counts as forgotten and as pending only what the weights do not include", () => {
+    const { batch, disposed } = scene();
+    const retained = createRetainedBatches({ batches: 3, bytes: 1000 });
+    for (const step of [1, 2, 3, 4, 5]) retained.put(step, batch(step, 10, step % 2 === 0));
+    expect(disposed).toEqual([1, 2]);
+    expect(retained).toMatchObject({ count: 3, pending: 2, forgotten: 1 });
+    const three = retained.get(3);
+    if (three !== undefined) three.isApplied = true;
+    expect(retained.pending).toBe(1);
+    expect(retained.forget()).toBe(1);
+    expect(disposed).toEqual([1, 2, 3, 4, 5]);
+    expect(retained).toMatchObject({ count: 0, pending: 0, forgotten: 2 });
   });
 
   it("forget gives up all and counts them; clear does not count", () => {

@@ -1,0 +1,150 @@
+/** How a block keeps pace with its neighbours, saves by itself, and changes its source. */
+import { describe, expect, it } from "vitest";
+import { RESEND_AFTER_MS } from "../../../../src/actors/link/index.ts";
+import { createAutoPolicy } from "../../../../src/compute/index.ts";
+import { batchFrame, failure, progressOf, type Scene } from "../actor-scene.ts";
+import { INPUT, middleBlock, sequenceOf } from "./middle-block.ts";
+
+describe("createBlockActor: checkpoints by step", () => {
+  it("saves every so many steps, and says so with that step as the generation", async () => {
+    const block = await middleBlock({ saveEverySteps: 2 });
+    await block.send(1, 2, 3, 4, 5);
+    expect([...block.scene.checkpoints.states.keys()]).toEqual(["block-1.1-2", "block-1.1-4"]);
+    const saved = block.scene.events.filter(({ fact }) => fact.kind === "CheckpointSaved");
+    expect(saved.map(({ header, fact }) => ({ ...header, ...fact }))).toMatchObject([
+      { sender: "block-1", step: 2, sequence: 2, name: "block-1.1-2" },
+      { sender: "block-1", step: 4, sequence: 4, name: "block-1.1-4" },
+    ]);
+    expect(block.scene.checkpoints.states.get("block-1.1-4")?.metadata).toMatchObject({ version: "4", step: "4" });
+  });
+
+  it("saves once per generation, evaluations between two steps or not, and an order for the same is answered by it", async () => {
+    const block = await middleBlock({ saveEverySteps: 2 });
+    await block.send(1, 2);
+    for (const sequence of [3, 4]) block.scene.publish(INPUT, batchFrame(sequence, { phase: "evaluate", step: 2 }));
+    await block.scene.settle();
+    const saving = block.scene.order("block-1", { kind: "SaveCheckpoint", generation: 2 });
+    await block.scene.settle();
+    expect(await saving).toMatchObject({ kind: "CheckpointSaved", name: "block-1.1-2" });
+    expect(block.scene.facts("block-1", "CheckpointSaved")).toHaveLength(1);
+  });
+
+  it("takes the multiple that it has passed when the step itself went by", async () => {
+    const block = await middleBlock({ saveEverySteps: 4 });
+    await block.send(6, 7);
+    expect([...block.scene.checkpoints.states.keys()]).toEqual(["block-1.1-4"]);
+  });
+
+  it("trains on when it cannot save, and saves the next generation", async () => {
+    const block = await middleBlock({ saveEverySteps: 2 });
+    block.scene.checkpoints.refusal = failure("KN_CHECKPOINT");
+    await block.send(1, 2, 3);
+    block.scene.checkpoints.refusal = undefined;
+    await block.send(4);
+    expect(block.unit.trained).toEqual([1, 2, 3, 4]);
+    expect([...block.scene.checkpoints.states.keys()]).toEqual(["block-1.1-4"]);
+  });
+});
+
+describe("createBlockActor: overload drop", () => {
+  it("does not wait for a slow neighbour, which gets the newest when it is ready", async () => {
+    const block = await middleBlock({ isDropping: true });
+    await block.send(1, 2, 3, 4, 5, 6);
+    expect(block.consumed()).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(block.activations.map(sequenceOf)).toEqual([1, 2]);
+    block.scene.tell("block-2", progressOf(1));
+    await block.scene.settle();
+    expect(block.activations.map(sequenceOf)).toEqual([1, 2, 6]);
+    block.scene.tell("block-2", progressOf(6));
+    await block.scene.clock.advance(10 * RESEND_AFTER_MS);
+    expect(block.activations).toHaveLength(3);
+  });
+
+  it("leaves out no evaluation", async () => {
+    const block = await middleBlock({ isDropping: true });
+    await block.send(1, 2, 3);
+    for (const sequence of [4, 5]) block.scene.publish(INPUT, batchFrame(sequence, { phase: "evaluate", step: 3 }));
+    await block.send(6);
+    await block.scene.settle();
+    for (const consumed of [1, 2, 3, 4, 5]) {
+      block.scene.tell("block-2", progressOf(consumed));
+      await block.scene.settle();
+    }
+    expect(block.activations.map(sequenceOf)).toEqual([1, 2, 4, 5, 6]);
+  });
+
+  it("takes what its own neighbour left for it, and counts the rest", async () => {
+    const block = await middleBlock({ isDropping: true });
+    await block.send(1, 2, 6, 4, 9);
+    expect(block.unit.trained).toEqual([1, 2, 6, 9]);
+    expect(await block.reported()).toMatchObject({
+      applied: 4,
+      skipped: { overload: 5 },
+      step: 9,
+      drops: { duplicate: 1 },
+    });
+  });
+});
+
+describe("createBlockActor: locked, when the next block restarts", () => {
+  it("keeps an activation until its gradient comes, though it was reported consumed, and sends it again", async () => {
+    const block = await middleBlock({ isGating: true });
+    await block.send(1);
+    await block.sendGradients(1);
+    await block.send(2);
+    expect(block.activations.map(sequenceOf)).toEqual([1, 2]);
+    block.scene.tell("block-2", progressOf(2)); // its gradient is lost with it
+    await block.scene.clock.advance(RESEND_AFTER_MS);
+    expect(block.activations.map(sequenceOf)).toEqual([1, 2, 2]);
+    await block.sendGradients(2);
+    expect(block.consumed()).toEqual([1, 2]);
+    await block.scene.clock.advance(10 * RESEND_AFTER_MS);
+    expect(block.activations).toHaveLength(3);
+  });
+});
+
+describe("createBlockActor: auto", () => {
+  const policy = () =>
+    createAutoPolicy({ spec: { enterCosine: 0.3, leaveCosine: 0.15, dwellSteps: 2 }, isSpatial: true });
+  const observe = async (scene: Scene, step: number, cosine: number): Promise<void> => {
+    const quality = { cosine, relativeError: 0.5, updates: step };
+    scene.tell("gradient-1", progressOf(0, { quality, step }), { sequence: step, step });
+    await scene.settle();
+  };
+
+  it("puts the other source in charge when its policy says so, and tells of it once", async () => {
+    const block = await middleBlock({ policy: policy() });
+    await block.send(1, 2, 3);
+    for (const step of [1, 2]) await observe(block.scene, step, 0.9);
+    expect(block.unit.calls).not.toContain("use synthetic");
+    for (const step of [3, 4]) await observe(block.scene, step, 0.9);
+    expect(block.unit.calls.filter((call) => call.startsWith("use"))).toEqual(["use synthetic"]);
+    const [switched, ...others] = block.scene.events.filter(({ fact }) => fact.kind === "SourceSwitched");
+    expect(others).toEqual([]);
+    expect(switched).toMatchObject({
+      header: { sender: "block-1", sequence: 3, step: 3 },
+      fact: { from: "auxiliary", to: "synthetic", reason: expect.stringContaining("0.900, above 0.3") as string },
+    });
+  });
+
+  it("comes back with the source that was in charge when it saved", async () => {
+    const before = await middleBlock({ policy: policy(), saveEverySteps: 4 });
+    for (const step of [1, 3]) await observe(before.scene, step, 0.9);
+    await before.send(1, 2, 3, 4);
+    expect(before.scene.checkpoints.states.get("block-1.1-4")?.metadata.source).toBe("synthetic");
+    await before.actor.stop();
+    const after = await middleBlock({ policy: policy(), fence: 2 }, before.scene);
+    expect(after.unit.calls).toEqual(["restore 4", "use synthetic"]);
+    for (const step of [5, 7]) await observe(after.scene, step, 0.1);
+    expect(after.unit.calls.at(-1)).toBe("use auxiliary");
+  });
+
+  it("lives on when its unit cannot change the source now", async () => {
+    const block = await middleBlock({ policy: policy() });
+    block.unit.failsToUse = failure("KN_UNAVAILABLE");
+    for (const step of [1, 3]) await observe(block.scene, step, 0.9);
+    await block.send(1);
+    expect(block.unit.trained).toEqual([1]);
+    expect(block.scene.facts("block-1", "SourceSwitched")).toEqual([]);
+  });
+});

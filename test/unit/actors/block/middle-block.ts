@@ -1,0 +1,120 @@
+/** Block 1 of 3 without its neighbours: the test sends what they would, and hears what they would. */
+import { type BlockActorDeps, type BlockActorOptions, createBlockActor } from "../../../../src/actors/block/index.ts";
+import { decodeFrame, type Header, type Progress } from "../../../../src/messages/index.ts";
+import type { Actor } from "../../../../src/runtime/actor/index.ts";
+import {
+  type BatchOptions,
+  batchFrame,
+  createScene,
+  type FakeBlock,
+  fakeBlock,
+  type FakeBlockOptions,
+  gradientFrame,
+  memoryOf,
+  RUN,
+  type Scene,
+} from "../actor-scene.ts";
+
+export const INPUT = `kn.v1.${RUN}.act.0`;
+export const OUTPUT = `kn.v1.${RUN}.act.1`;
+export const INPUT_GRADIENT = `kn.v1.${RUN}.grad.0`;
+export const OUTPUT_GRADIENT = `kn.v1.${RUN}.grad.1`;
+
+/** A block that waits for nobody, saves when it is told to, and whose neighbours are as quick as it is. */
+export const PLAIN_BLOCK = {
+  activationCodec: "raw",
+  gradientCodec: "raw",
+  window: 4,
+  isGating: false,
+  appliesReturned: false,
+  isGradientModelElsewhere: false,
+  isPreviousGating: false,
+  isDropping: false,
+  saveEverySteps: 1_000,
+} as const satisfies Partial<BlockActorOptions>;
+
+export interface MiddleBlock {
+  readonly scene: Scene;
+  readonly actor: Actor;
+  readonly unit: FakeBlock;
+  readonly activations: Uint8Array[];
+  readonly gradients: Uint8Array[];
+  /** Sends batches and lets them be worked off. */
+  send(...sequences: readonly number[]): Promise<void>;
+  sendFrom(options: BatchOptions, ...sequences: readonly number[]): Promise<void>;
+  /** Gradients from the next block. */
+  sendGradients(...sequences: readonly number[]): Promise<void>;
+  /** Of its last progress. */
+  drops(): Readonly<Record<string, number>>;
+  /** Of each progress. */
+  consumed(): number[];
+  /** In what it has sent and said so far. */
+  fences(): { activations: number[]; gradients: number[]; facts: number[] };
+  /** The figures that the actor itself reports, whether or not it had reason to publish them. */
+  reported(): Promise<Progress>;
+}
+
+export interface MiddleBlockOptions extends Partial<BlockActorOptions> {
+  readonly unit?: FakeBlockOptions;
+  readonly policy?: NonNullable<BlockActorDeps["policy"]>;
+}
+
+/** @param scene of the incarnation before, where it has a past. */
+export async function middleBlock(options: MiddleBlockOptions = {}, scene = createScene()): Promise<MiddleBlock> {
+  const { unit: unitOptions, policy, isGating = false, appliesReturned = isGating, ...changes } = options;
+  const unit = fakeBlock({ isLater: appliesReturned, ...unitOptions });
+  const activations = scene.listen(OUTPUT);
+  const gradients = scene.listen(INPUT_GRADIENT);
+  const actor = createBlockActor(
+    { ...scene.options("block-1"), ...PLAIN_BLOCK, index: 1, blocks: 3, isGating, appliesReturned, ...changes },
+    {
+      ...scene.deps,
+      memory: memoryOf("block-1", scene.checkpoints),
+      openUnit: () => Promise.resolve(unit.handle),
+      ...(policy === undefined ? {} : { policy }),
+    },
+  );
+  await actor.start();
+  await scene.settle();
+  const sendFrom: MiddleBlock["sendFrom"] = async (frameOptions, ...sequences) => {
+    for (const sequence of sequences) scene.publish(INPUT, batchFrame(sequence, frameOptions));
+    await scene.settle();
+  };
+  return {
+    scene,
+    actor,
+    unit,
+    activations,
+    gradients,
+    send: (...sequences) => sendFrom({}, ...sequences),
+    sendFrom,
+    async sendGradients(...sequences) {
+      for (const sequence of sequences) scene.publish(OUTPUT_GRADIENT, gradientFrame(sequence));
+      await scene.settle();
+    },
+    drops: () => scene.facts("block-1", "Progress").at(-1)?.drops ?? {},
+    consumed: () => scene.facts("block-1", "Progress").map(({ consumed }) => consumed),
+    fences: () => ({
+      activations: activations.map((frame) => headerIn(frame).fence),
+      gradients: gradients.map((frame) => headerIn(frame).fence),
+      facts: scene.events.flatMap(({ header, fact }) => (fact.kind === "Progress" ? [header.fence] : [])),
+    }),
+    async reported() {
+      const answer = scene.order("block-1", { kind: "ReportState" });
+      await scene.settle();
+      const reply = await answer;
+      if (reply.kind !== "ActorState") throw new Error(`answered with ${reply.kind}`);
+      return reply.progress;
+    },
+  };
+}
+
+export function sequenceOf(frame: Uint8Array): number {
+  return headerIn(frame).sequence;
+}
+
+function headerIn(bytes: Uint8Array): Header {
+  const frame = decodeFrame(bytes, { maxBytes: 1e6 });
+  if (frame.kind === "chunk") throw new Error("a chunk");
+  return (frame.kind === "activation" ? frame.activation : frame.gradient).header;
+}
