@@ -19,7 +19,13 @@ describe("auxiliarySource", () => {
     expect(outcome.inputGradient?.values.some((value) => value !== 0)).toBe(true);
     expect(outcome).not.toHaveProperty("loss");
     const before = unit.snapshot();
-    expect(unit.receive(1, returned(1), "true")).toEqual({ isApplied: false, version: 1, retained: 0, forgotten: 0 });
+    expect(unit.receive(1, returned(1), "true")).toEqual({
+      isApplied: false,
+      version: 1,
+      retained: 0,
+      pending: 0,
+      forgotten: 0,
+    });
     expect(unit.snapshot()).toEqual(before);
     unit.dispose();
   });

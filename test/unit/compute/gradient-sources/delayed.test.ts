@@ -22,7 +22,7 @@ describe("delayedSource", () => {
   it("publishes and goes on without a gradient", () => {
     const unit = createBlockUnit(blockOptions({ source: "delayed" }));
     for (const step of [1, 2, 3]) {
-      expect(train(unit, step)).toEqual({ isApplied: false, version: 0, retained: step, forgotten: 0 });
+      expect(train(unit, step)).toEqual({ isApplied: false, version: 0, retained: step, pending: step, forgotten: 0 });
     }
     unit.dispose();
   });
@@ -69,7 +69,7 @@ describe("delayedSource", () => {
     const before = unit.snapshot();
     for (const step of [1, 2, 77]) {
       const outcome = unit.receive(step, returned(step), "true");
-      expect(outcome).toEqual({ isApplied: false, version: 1, retained: 0, forgotten: 1 });
+      expect(outcome).toEqual({ isApplied: false, version: 1, retained: 0, pending: 0, forgotten: 1 });
     }
     expect(unit.snapshot()).toEqual(before);
     unit.dispose();

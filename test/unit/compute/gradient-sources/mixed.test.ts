@@ -62,7 +62,7 @@ describe("mixedSource", () => {
 
     const third = weightsOf(unit);
     const outcomes = [unit.receive(1, returned(1), "true"), unit.receive(2, returned(2), "bootstrapped")];
-    const shared = { isApplied: false, isAccumulated: true, version: 2, forgotten: 0 };
+    const shared = { isApplied: false, isAccumulated: true, version: 2, pending: 0, forgotten: 0 };
     expect(outcomes).toEqual([
       { ...shared, origin: "true", age: 2, retained: 1 },
       { ...shared, origin: "bootstrapped", age: 1, retained: 0 },
@@ -100,7 +100,13 @@ describe("mixedSource", () => {
     train(unit, 1);
     const second = weightsOf(unit);
     unit.receive(1, returned(1), "true");
-    expect(unit.receive(1, returned(9), "true")).toEqual({ isApplied: false, version: 1, retained: 0, forgotten: 0 });
+    expect(unit.receive(1, returned(9), "true")).toEqual({
+      isApplied: false,
+      version: 1,
+      retained: 0,
+      pending: 0,
+      forgotten: 0,
+    });
     const apart = differenceOf(
       unit,
       () => train(unit, 2),
@@ -153,7 +159,7 @@ describe("mixedSource", () => {
   it("with M elsewhere: the synthetic one first is applied and keeps the batch for the returned one", () => {
     const unit = mixedUnit({ isElsewhere: true });
     const first = weightsOf(unit);
-    expect(train(unit, 1)).toEqual({ isApplied: false, version: 0, retained: 1, forgotten: 0 });
+    expect(train(unit, 1)).toEqual({ isApplied: false, version: 0, retained: 1, pending: 1, forgotten: 0 });
     train(unit, 2);
     const synthetic = [1, 2].map((step) => referenceGradients(first, step, predicted(step)));
     let outcome: ReturnType<BlockUnit["receive"]> | undefined;
@@ -183,7 +189,13 @@ describe("mixedSource", () => {
     const first = weightsOf(unit);
     train(unit, 1);
     expect(unit.receive(1, returned(1), "true")).toMatchObject({ isAccumulated: true, version: 0, retained: 1 });
-    expect(unit.receive(1, returned(5), "true")).toEqual({ isApplied: false, version: 0, retained: 1, forgotten: 0 });
+    expect(unit.receive(1, returned(5), "true")).toEqual({
+      isApplied: false,
+      version: 0,
+      retained: 1,
+      pending: 1,
+      forgotten: 0,
+    });
     const apart = differenceOf(
       unit,
       () => {
