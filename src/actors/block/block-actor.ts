@@ -326,7 +326,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             // What was pending when this was saved is not part of it: its gradient meets nothing now.
             const lost = Number(metadata.pending);
             if (lost > 0) account.skipped.count("unanswered", lost);
-                savedAt = account.step;
+            savedAt = account.step;
             await unit.restore({ version, tensors });
             if (metadata.source !== undefined) {
               policy?.resume(metadata.source as AutoChoice);

@@ -86,6 +86,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     const { samples, labels } = split.batch(item.indices);
     published = item.sequence;
     step = item.step;
+    // Without its fence: a batch depends on its sequence alone, whoever sends it, and block 0 takes each once and in order.
     const header = { run, sender: id, sequence: item.sequence, step, version: 0, fence: 0 };
     const frame = encodeActivation(
       { header, phase: item.phase, tensor: samples, labels, evaluation: item.evaluation },
