@@ -1,14 +1,13 @@
 /** The `kn` command as a user has it: real processes, real files, exit codes. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { kn } from "../support/kn.ts";
 import { natsServerPath } from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const KN = fileURLToPath(new URL("../../bin/kn.js", import.meta.url));
 const EXAMPLE = fileURLToPath(new URL("../../examples/mnist-synthetic.yaml", import.meta.url));
 const SMALL = [
   "--set",
@@ -20,30 +19,6 @@ const SMALL = [
   "--set",
   "evaluation.samples=500",
 ];
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function kn(args: readonly string[], folder: string): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [KN, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const ended = new Promise<Ended>((resolve) => {
-    child.once("close", (code) => {
-      resolve({ code, stdout, stderr });
-    });
-  });
-  return { child, ended };
-}
 
 describe("kn run", () => {
   it("prints one JSON document, leaves results.json, and evaluate measures the same accuracy", async () => {

@@ -13,9 +13,19 @@ import { z } from "zod";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { TOOLS, WHEELS } from "../provision/pins.ts";
 import { type Cell, type CellKey, cellSchema, cellName, readCell, readCells, writeCell } from "./cell.ts";
-import { MNIST_INTRODUCTION, MNIST_SOURCES, mnistArguments, mnistCells, type MnistVariant, PAPER } from "./mnist.ts";
+import {
+  MNIST_INTRODUCTION,
+  MNIST_SPEC,
+  MNIST_SOURCES,
+  mnistArguments,
+  mnistCells,
+  type MnistVariant,
+  PAPER,
+} from "./mnist.ts";
+import { writeJson } from "../run/run-folder.ts";
 import { plotAccuracy } from "./plot.ts";
 import { markdownTable } from "./table.ts";
+import { runTrouble, troubleOf } from "./trouble.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const KN = join(ROOT, "bin", "kn.js");
@@ -42,6 +52,14 @@ async function main(argv: readonly string[]): Promise<number> {
     .option("--table-only", "run nothing; write the table from what is finished", false)
     .action(async (options: ReproduceOptions) => {
       code = await reproduceMnist(options);
+    });
+  program
+    .command("trouble")
+    .description("MNIST in four processes with slow links, a slow node, a killed node and a restarted server")
+    .option("--epochs <n>", "epochs", "6")
+    .option("--out <folder>", "where the result is kept", join(ROOT, "docs", "results", "trouble"))
+    .action(async (options: { readonly epochs: string; readonly out: string }) => {
+      code = await reproduceTrouble(Number(options.epochs), options.out);
     });
   try {
     await program.parseAsync([...argv], { from: "user" });
@@ -116,6 +134,29 @@ async function writeMnistResults(out: string, wanted: readonly CellKey[], cells:
   return document;
 }
 
+/** @returns 1 when something that must hold did not. */
+async function reproduceTrouble(epochs: number, out: string): Promise<number> {
+  const work = await mkdtemp(join(tmpdir(), "knowledgenet-trouble-"));
+  try {
+    const options = troubleOf(epochs);
+    const result = await runTrouble({ spec: join(ROOT, MNIST_SPEC), folder: work, onEvent: say, ...options });
+    await mkdir(out, { recursive: true });
+    await writeJson(join(out, "result.json"), {
+      command: `npm run reproduce -- trouble --epochs ${epochs}`,
+      options,
+      result,
+      machine: machineHere(),
+      versions: await versions(),
+      finishedAt: new Date().toISOString(),
+    });
+    say(`${(100 * result.accuracy).toFixed(2)} %, ${result.violations.length} violations in ${result.checked} events`);
+    say(`written to ${join(out, "result.json")}`);
+    return result.outcome === "completed" && result.violations.length === 0 ? 0 : 1;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
 /** What `kn run --json` prints, as far as a cell needs it. */
 const outputSchema = z.object({
   outcome: z.literal("completed"),
@@ -172,11 +213,7 @@ async function runCell(key: CellKey & { readonly variant: MnistVariant }): Promi
       evaluations,
       accounting,
       bytesPerStep: bytes.reduce((sum, each) => sum + each, 0),
-      machine: {
-        cpus: availableParallelism(),
-        model: cpus()[0]?.model.trim() ?? "unknown",
-        memoryGiB: Math.round(totalmem() / 2 ** 30),
-      },
+      machine: machineHere(),
       versions: await versions(),
       finishedAt: new Date().toISOString(),
     };
@@ -202,6 +239,14 @@ function runKn(args: readonly string[]): Promise<string> {
       else reject(new Error(`kn ended with ${code}: ${err.trim().split("\n").at(-1) ?? ""}`));
     });
   });
+}
+
+function machineHere(): Cell["machine"] {
+  return {
+    cpus: availableParallelism(),
+    model: cpus()[0]?.model.trim() ?? "unknown",
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+  };
 }
 
 async function versions(): Promise<Record<string, string>> {

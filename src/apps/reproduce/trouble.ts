@@ -68,6 +68,21 @@ export interface TroubleResult {
   readonly events: readonly string[];
 }
 
+/**
+ * All of it at once: 0 to 200 ms on every link in each direction, a block at a tenth of a core for the middle third, another
+ * killed half way, the server killed and restarted at four fifths.
+ */
+export function troubleOf(epochs: number): Omit<TroubleOptions, "spec" | "folder"> {
+  return {
+    // A window that covers the round trip, and room for what is under way.
+    set: [`training.epochs=${epochs}`, "flow.window=16", "gradients.retain=32"],
+    delay: { latencyMs: 100, jitterMs: 100 },
+    throttle: { block: 1, cores: 0.1, from: 1 / 3, to: 2 / 3 },
+    kills: [{ block: 2, at: 0.5 }],
+    serverRestart: { at: 0.8, keepsStore: true },
+  };
+}
+
 const NODES = 4;
 const JOIN_DEADLINE_MS = 60_000;
 const LOOK_EVERY_MS = 200;
