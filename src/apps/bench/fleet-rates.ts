@@ -8,7 +8,8 @@ import type { Dataset } from "../../data/index.ts";
 import { type FleetScene, openFleetScene } from "./fleet-scene.ts";
 
 export interface FleetRate {
-  readonly source: GradientSourceKind;
+  /** The source, and where its gradient models are when not beside their blocks. */
+  readonly source: string;
   /** On every hop, one way, ms. */
   readonly delayMs: number;
   readonly stepsPerSecond: number;
@@ -36,6 +37,21 @@ export interface FleetRatesOptions {
 
 const NODES = 4;
 const CORES_PER_NODE = 0.5;
+/** `locked` first: the others are compared with it. */
+const SETTINGS: readonly {
+  readonly source: string;
+  readonly kind: GradientSourceKind;
+  readonly set: readonly string[];
+}[] = [
+  ...[...GRADIENT_SOURCES]
+    .sort((a, b) => Number(b === "locked") - Number(a === "locked"))
+    .map((kind) => ({ source: kind, kind, set: [] })),
+  {
+    source: "synthetic, M 0 beside block 3",
+    kind: "synthetic",
+    set: [...[0, 1, 2, 3].map((index) => `placement.block-${index}=node-${index + 1}`), "placement.gradient-0=node-4"],
+  },
+];
 /** Not measured: backends warm up, queues fill. */
 const WARM_UP_STEPS = 15;
 const MEASURED_STEPS = 40;
@@ -50,8 +66,8 @@ export async function measureFleetRates({ spec: text, set, delaysMs, write }: Fl
   for (const delayMs of delaysMs) {
     await scene.delay({ latencyMs: delayMs });
     let locked = 0;
-    for (const source of ["locked", ...GRADIENT_SOURCES.filter((each) => each !== "locked")] as const) {
-      const stepsPerSecond = await measureSource(scene, source, set, delayMs);
+    for (const { source, kind, set: own } of SETTINGS) {
+      const stepsPerSecond = await measureSource(scene, kind, [...set, ...own], delayMs);
       if (source === "locked") locked = stepsPerSecond;
       const own = rates.find((rate) => rate.source === source && rate.delayMs === 0);
       const rate: FleetRate = {

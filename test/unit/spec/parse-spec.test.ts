@@ -183,6 +183,33 @@ describe("parseSpec", () => {
   });
 });
 
+describe("parseSpec, what does not go together", () => {
+  it.each([
+    ["flow.overload", ["flow.overload=drop", "gradients.source=locked"], "`drop` needs sources that do not wait"],
+    ["flow.overload", ["flow.overload=drop", "gradients.boundaries.hidden.source=locked"], "`drop` needs sources"],
+    ["placement.block-7", ["placement.block-7=edge-1"], "must name an actor (feeder, coordinator, block-0, block-1"],
+    ["placement.block-0", ["placement.block-0=two words"], "must be a node or label=value"],
+    ["gradients.auto", ["gradients.auto.enterCosine=0.1"], "leaveCosine must be below enterCosine"],
+    ["gradients.mixed.trueShare", ["gradients.mixed.trueShare=2"], "gradients.mixed.trueShare"],
+  ])("refuses %s: %j", (path, set, words) => {
+    const { code, message } = refusalOf(MINIMAL, ...set);
+    expect(code).toBe("KN_CONFIG");
+    expect(message).toContain(path);
+    expect(message).toContain(words);
+  });
+
+  it("takes a node or a label for any actor, and a moving share", () => {
+    const spec = parse(
+      MINIMAL,
+      "placement.block-0=edge-1",
+      "placement.gradient-0=tier=cloud",
+      "gradients.mixed.trueShare={ from: 0, to: 1 }",
+    );
+    expect(spec.placement).toEqual({ "block-0": "edge-1", "gradient-0": "tier=cloud" });
+    expect(spec.gradients.mixed.trueShare).toEqual({ from: 0, to: 1 });
+  });
+});
+
 describe("examples", () => {
   const folder = fileURLToPath(new URL("../../../examples/", import.meta.url));
   const files = readdirSync(folder).filter((file) => file.endsWith(".yaml"));
