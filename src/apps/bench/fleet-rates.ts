@@ -66,8 +66,8 @@ export async function measureFleetRates({ spec: text, set, delaysMs, write }: Fl
   for (const delayMs of delaysMs) {
     await scene.delay({ latencyMs: delayMs });
     let locked = 0;
-    for (const { source, kind, set: own } of SETTINGS) {
-      const stepsPerSecond = await measureSource(scene, kind, [...set, ...own], delayMs);
+    for (const { source, kind, set: extra } of SETTINGS) {
+      const stepsPerSecond = await measureSource(scene, kind, [...set, ...extra], delayMs);
       if (source === "locked") locked = stepsPerSecond;
       const own = rates.find((rate) => rate.source === source && rate.delayMs === 0);
       const rate: FleetRate = {
