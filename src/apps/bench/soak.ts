@@ -1,17 +1,9 @@
 /** Memory over many steps: a run in this process with small batches, looked at every few hundred steps. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
-import { memoryBus } from "../../runtime/bus/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
-import { systemClock } from "../../runtime/clock/index.ts";
-import { fileStore } from "../../runtime/store/index.ts";
 import { silentLogger } from "../../runtime/telemetry/index.ts";
-import { blockActor, boundariesOf, parseSpec } from "../../spec/index.ts";
-import { describeSlices } from "../run/describe-slices.ts";
-import { openDataset } from "../run/open-dataset.ts";
-import { createTrainingRun } from "../run/training-run.ts";
+import { blockActor, boundariesOf } from "../../spec/index.ts";
+import { EMBEDDED_RUN, runEmbedded } from "./embedded-run.ts";
 
 export interface SoakSample {
   readonly step: number;
@@ -45,22 +37,12 @@ export async function soak({ spec: text, steps, write }: SoakOptions): Promise<S
   const limit = 32_000;
   const epochs = Math.ceil(steps / (limit / BATCH_SIZE));
   const set = [`training.batchSize=${BATCH_SIZE}`, `data.limit=${limit}`, `training.epochs=${epochs}`];
-  const spec = parseSpec(text, { file: "spec", set });
-  const clock = systemClock();
-  const folder = await mkdtemp(join(tmpdir(), "knowledgenet-soak-"));
-  try {
-    const dataset = await openDataset({ data: spec.data, env: process.env });
-    const slices = await describeSlices(spec);
-    const bus = memoryBus();
-    await using store = await fileStore({ directory: folder, clock });
-    const run = createTrainingRun(
-      { name: "soak", spec, slices, backend: "auto", softwareVersion: "0.0.0" },
-      { bus, store, clock, log: silentLogger, dataset },
-    );
-    const samples: SoakSample[] = [];
+  const samples: SoakSample[] = [];
+  const started = performance.now();
+  const { end } = await runEmbedded(text, set, ({ bus, run, spec }) => {
     const last = blockActor(boundariesOf(spec).length);
     let looked = 0;
-    createControlChannel({ run: "soak", actor: "soak" }, { bus, log: silentLogger }).watch(last, ({ header }) => {
+    createControlChannel({ run: EMBEDDED_RUN, actor: "soak" }, { bus, log: silentLogger }).watch(last, ({ header }) => {
       if (header.step < looked + LOOK_EVERY_STEPS) return;
       looked = header.step;
       void run.countTensors().then((tensors) => {
@@ -72,22 +54,15 @@ export async function soak({ spec: text, steps, write }: SoakOptions): Promise<S
         );
       });
     });
-    const started = performance.now();
-    await run.start();
-    const end = await run.ended;
-    await bus.close();
-    if (end.error !== undefined) throw end.error;
-    return {
-      steps: end.record.step,
-      seconds: (performance.now() - started) / 1000,
-      samples,
-      rssRatio: growthOf(samples.map(({ rssMiB }) => rssMiB)),
-      heapRatio: growthOf(samples.map(({ heapMiB }) => heapMiB)),
-      tensorsRatio: growthOf(samples.map(({ tensors }) => tensors)),
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
+  return {
+    steps: end.record.step,
+    seconds: (performance.now() - started) / 1000,
+    samples,
+    rssRatio: growthOf(samples.map(({ rssMiB }) => rssMiB)),
+    heapRatio: growthOf(samples.map(({ heapMiB }) => heapMiB)),
+    tensorsRatio: growthOf(samples.map(({ tensors }) => tensors)),
+  };
 }
 
 /** The first fifth warms up; the second is what the last is compared with. */

@@ -13,8 +13,7 @@ import type { RunRecordEntry, RunStatus } from "../fleet/records.ts";
 import { bucketsOf } from "../fleet/run-host.ts";
 import { type SpawnedFleet, spawnFleet } from "../fleet/spawned-fleet.ts";
 import { actorsOf, CHECKPOINT_BUCKETS, planOf } from "../run/compose-actors.ts";
-import { checkDataset, describeSlices } from "../run/describe-slices.ts";
-import { openDataset } from "../run/open-dataset.ts";
+import { prepareRun } from "../run/prepare-run.ts";
 import { resultsOf } from "../run/results.ts";
 import { type RunFolder, writeJson } from "../run/run-folder.ts";
 import { createRunMonitor } from "../run/run-monitor.ts";
@@ -44,13 +43,7 @@ export async function executeFleetRun(
   const { spec, name } = folder;
   await using runLog = openRunLog(folder.logPath, name);
   const { log } = runLog;
-  const dataset = await openDataset({
-    data: spec.data,
-    env,
-    ...(options.data === undefined ? {} : { directory: options.data }),
-  });
-  checkDataset(spec, dataset);
-  const slices = await describeSlices(spec);
+  const { dataset, slices } = await prepareRun({ spec, data: options.data, env });
   const spawned = parseSpawned(options.nodes);
   if (spawned !== undefined && options.detach) throw needsFleet();
   await using fleetOfOurs =

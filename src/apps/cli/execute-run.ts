@@ -6,9 +6,8 @@ import { type Manifest, openCheckpoints } from "../../runtime/checkpoint/index.t
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import type { RunSpec } from "../../spec/index.ts";
-import { checkDataset, describeSlices } from "../run/describe-slices.ts";
 import { openBus } from "../run/open-bus.ts";
-import { openDataset } from "../run/open-dataset.ts";
+import { prepareRun } from "../run/prepare-run.ts";
 import { resultsOf, type RunResults } from "../run/results.ts";
 import { type RunFolder, writeJson } from "../run/run-folder.ts";
 import { createRunMonitor } from "../run/run-monitor.ts";
@@ -59,13 +58,7 @@ export async function executeRun(
   const { spec, name } = folder;
   await using runLog = openRunLog(folder.logPath, name);
   const { log } = runLog;
-  const dataset = await openDataset({
-    data: spec.data,
-    env,
-    ...(options.data === undefined ? {} : { directory: options.data }),
-  });
-  checkDataset(spec, dataset);
-  const slices = await describeSlices(spec);
+  const { dataset, slices } = await prepareRun({ spec, data: options.data, env });
   await using store = await fileStore({ directory: folder.storePath, clock });
   await using opened = await openBus({ bus: options.bus, name: `kn ${name}`, env, log });
   const { bus } = opened;

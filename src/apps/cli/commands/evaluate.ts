@@ -7,10 +7,9 @@ import { fileStore } from "../../../runtime/store/index.ts";
 import { boundariesOf } from "../../../spec/index.ts";
 import { type BlockSite, createBlockSite } from "../../run/block-site.ts";
 import { chooseGeneration } from "../../run/choose-generation.ts";
-import { openDataset } from "../../run/open-dataset.ts";
+import { prepareRun } from "../../run/prepare-run.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder, type RunFolder } from "../../run/run-folder.ts";
 import { CHECKPOINT_BUCKETS } from "../../run/compose-actors.ts";
-import { checkDataset, describeSlices } from "../../run/describe-slices.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 
@@ -38,12 +37,7 @@ export function registerEvaluate(program: Command, deps: ExecuteDeps, exit: (cod
 async function evaluate(folder: RunFolder, options: EvaluateOptions, deps: ExecuteDeps): Promise<number> {
   const { terminal, clock, env } = deps;
   const { spec } = folder;
-  const dataset = await openDataset({
-    data: spec.data,
-    env,
-    ...(options.data === undefined ? {} : { directory: options.data }),
-  });
-  checkDataset(spec, dataset);
+  const { dataset, slices } = await prepareRun({ spec, data: options.data, env });
   await using store = await fileStore({ directory: folder.storePath, clock });
   const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
   const manifest = await chooseGeneration(checkpoints, ({ generation }) => {
@@ -58,7 +52,6 @@ async function evaluate(folder: RunFolder, options: EvaluateOptions, deps: Execu
     });
   }
 
-  const slices = await describeSlices(spec);
   const boundaries = boundariesOf(spec);
   await using sites = siteList();
   const blocks: BlockHandle[] = [];

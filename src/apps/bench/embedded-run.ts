@@ -1,0 +1,55 @@
+/** A training run in this process on the embedded bus, in a folder that goes when it ends: for measurements. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { SliceDescription } from "../../compute/index.ts";
+import type { Dataset } from "../../data/index.ts";
+import { type Bus, memoryBus } from "../../runtime/bus/index.ts";
+import { systemClock } from "../../runtime/clock/index.ts";
+import { fileStore } from "../../runtime/store/index.ts";
+import { silentLogger } from "../../runtime/telemetry/index.ts";
+import { parseSpec, type TrainingSpec } from "../../spec/index.ts";
+import { describeSlices } from "../run/describe-slices.ts";
+import { openDataset } from "../run/open-dataset.ts";
+import { createTrainingRun, type TrainingRun, type TrainingRunEnd } from "../run/training-run.ts";
+
+export const EMBEDDED_RUN = "bench";
+
+export interface EmbeddedRun {
+  readonly spec: TrainingSpec;
+  readonly dataset: Dataset;
+  readonly slices: readonly SliceDescription[];
+  readonly bus: Bus;
+  readonly run: TrainingRun;
+}
+
+/** Rejects with what the run failed with. @param watch called before the run begins */
+export async function runEmbedded(
+  text: string,
+  set: readonly string[],
+  watch: (opened: EmbeddedRun) => void = () => undefined,
+): Promise<EmbeddedRun & { readonly end: TrainingRunEnd }> {
+  const spec = parseSpec(text, { file: "spec", set });
+  const clock = systemClock();
+  const folder = await mkdtemp(join(tmpdir(), "knowledgenet-bench-"));
+  try {
+    const dataset = await openDataset({ data: spec.data, env: process.env });
+    const slices = await describeSlices(spec);
+    const bus = memoryBus();
+    await using store = await fileStore({ directory: folder, clock });
+    const run = createTrainingRun(
+      { name: EMBEDDED_RUN, spec, slices, backend: "auto", softwareVersion: "0.0.0" },
+      { bus, store, clock, log: silentLogger, dataset },
+    );
+    const opened = { spec, dataset, slices, bus, run };
+    watch(opened);
+    await run.start();
+    const end = await run.ended;
+    await bus.close();
+    if (end.error !== undefined) throw end.error;
+    return { ...opened, end };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
