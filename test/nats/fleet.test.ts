@@ -78,7 +78,9 @@ describeWithNats("a fleet", () => {
       const status = await fleet.json<Status>("status", name);
       expect(status.blocks.map(({ actor }) => actor)).toEqual(["block-0", "block-1", "block-2", "block-3"]);
       expect(new Set(status.blocks.map(({ node }) => node))).toEqual(new Set(["node-1", "node-2"]));
-      const picture = (await fleet.run("watch", name, "--once")).stdout;
+      const watched = await fleet.run("watch", name, "--once");
+      expect(watched).toMatchObject({ code: 0, stderr: "" });
+      const picture = watched.stdout;
       for (const word of ["node-1", "block-3", "steps/s", "quality of M", "forward/s"]) expect(picture).toContain(word);
 
       expect(await fleet.json("stop", name)).toMatchObject({ run: name, outcome: "stopped" });

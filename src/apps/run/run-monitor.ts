@@ -113,6 +113,8 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
           const seconds = first === undefined ? 0 : (nowMs - first.atMs) / 1000;
           tracked.figures = {
             ...tracked.figures,
+            // Who comes later has not heard of its start.
+            state: tracked.figures.state === "starting" ? "running" : tracked.figures.state,
             consumed: fact.consumed,
             applied: fact.applied,
             updatesPerSecond: first === undefined || seconds === 0 ? 0 : (fact.applied - first.applied) / seconds,

@@ -68,11 +68,13 @@ async function watch(
       },
       leaving.signal,
     );
-    ended.catch(() => undefined);
     let outcome: RunStatus | undefined;
-    void ended.then((last) => {
-      outcome = last;
-    });
+    ended.then(
+      (last) => {
+        outcome = last;
+      },
+      () => undefined, // we leave before the run does
+    );
     if (options.once) await clock.sleep(1_000, leaving.signal);
     while (outcome === undefined && !leaving.signal.aborted && !options.once) {
       await refresh();
