@@ -64,8 +64,8 @@ export const MNIST_SOURCES: readonly string[] = GRADIENT_SOURCES;
 
 /** Biookaghazadeh et al., KnowledgeNet, OpML'19: the four-layer net after 500,000 steps. */
 export const PAPER = [
-  { name: "backpropagation", accuracy: 0.984 },
-  { name: "synthetic", accuracy: 0.977 },
+  { name: "the paper's backpropagation", accuracy: 0.984 },
+  { name: "the paper's synthetic", accuracy: 0.977 },
 ] as const;
 
 export const MNIST_INTRODUCTION = `The four-layer net (\`${MNIST_SPEC}\`), cut into four blocks, each in a process of its own with the nats-server on the same

@@ -73,7 +73,7 @@ export function markdownTable(options: TableOptions): string {
       [
         ...rows,
         ...references.map(({ name, accuracy, note }) => [
-          "the paper",
+          "-",
           name,
           "-",
           percent(accuracy),
