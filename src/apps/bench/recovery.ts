@@ -53,7 +53,9 @@ export async function measureRecovery({ spec: text, set, kills, write }: Recover
     const back = new Promise<number>((resolve) => {
       revived = resolve;
     });
-    process.kill(scene.pidOf(node), "SIGKILL");
+    const pid = scene.pidOf(node);
+    if (pid === 0) throw new Error(`${node} is not there`); // to kill 0 would be to kill ourselves
+    process.kill(pid, "SIGKILL");
     const backMs = await back;
     const meanwhile = rateOf(observed, killedMs, backMs);
     seconds.push((backMs - killedMs) / 1000);

@@ -47,8 +47,10 @@ export interface SpawnedFleet extends AsyncDisposable {
 const RESPAWN_MS = 500;
 /** Time to leave before the kill, ms. */
 const LEAVE_TIMEOUT_MS = 10_000;
-/** A node that ends so often within a minute is not started again. */
-const MAX_STARTS_PER_MINUTE = 5;
+/** Longest pause: a node that keeps ending has a reason that another start does not take away. */
+const MAX_RESPAWN_MS = 30_000;
+/** A life of this length was a good one: the pause begins anew. */
+const GOOD_LIFE_MS = 2_000;
 
 const KN = fileURLToPath(new URL("../../../bin/kn.js", import.meta.url));
 
@@ -104,7 +106,6 @@ function keepNode(name: string, options: KeepNodeOptions): SpawnedNode & { reado
   const { folder, backend, data, address, env, clock, signal } = options;
   let child: ChildProcess | undefined;
   let starts = 0;
-  const startTimes: number[] = [];
 
   const live = async (): Promise<void> => {
     const args = ["node", "--bus", address, "--name", name, "--state", join(folder, "nodes"), "--backend", backend];
@@ -142,12 +143,12 @@ function keepNode(name: string, options: KeepNodeOptions): SpawnedNode & { reado
   };
 
   const keep = async (): Promise<void> => {
+    let pauseMs = RESPAWN_MS;
     while (!signal.aborted) {
-      startTimes.push(clock.now());
-      while ((startTimes[0] ?? 0) < clock.now() - 60_000) startTimes.shift();
-      if (startTimes.length > MAX_STARTS_PER_MINUTE) return;
+      const startedMs = clock.now();
       await live();
-      await clock.sleep(RESPAWN_MS, signal).catch(() => undefined);
+      pauseMs = clock.now() - startedMs >= GOOD_LIFE_MS ? RESPAWN_MS : Math.min(2 * pauseMs, MAX_RESPAWN_MS);
+      await clock.sleep(pauseMs, signal).catch(() => undefined);
     }
   };
 

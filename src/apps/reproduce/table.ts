@@ -72,17 +72,7 @@ export function markdownTable(options: TableOptions): string {
       ],
       [
         ...rows,
-        ...references.map(({ name, accuracy, note }) => [
-          "-",
-          name,
-          "-",
-          percent(accuracy),
-          "-",
-          "-",
-          "-",
-          "-",
-          note,
-        ]),
+        ...references.map(({ name, accuracy, note }) => ["-", name, "-", percent(accuracy), "-", "-", "-", "-", note]),
       ],
     ),
     `Accounting: in every cell and block applied + skipped = published; ${skipped} batches were skipped in all ${cells.length} cells.`,

@@ -159,7 +159,15 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
         ending.signal,
       );
     const nodeOf = (block: number, of: RunRecordEntry = record): string => of.actors[`block-${block}`] ?? "";
-    const pidOf = (node: string): number => fleetOfOurs.nodes.find(({ name }) => name === node)?.pid ?? 0;
+    const pidOf = (node: string): number => {
+      const pid = fleetOfOurs.nodes.find(({ name }) => name === node)?.pid;
+      if (pid !== undefined) return pid;
+      throw new KnowledgeNetError("KN_UNAVAILABLE", {
+        attempt: `break ${node}`,
+        rule: "its process must be there",
+        value: "between two lives",
+      });
+    };
 
     const throttle = async (): Promise<void> => {
       if (options.throttle === undefined) return;
