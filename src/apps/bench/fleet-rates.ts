@@ -54,6 +54,8 @@ const SETTINGS: readonly {
 ];
 /** Not measured: backends warm up, queues fill. */
 const WARM_UP_STEPS = 15;
+/** Over a slow link: until the first returned gradients are used, a block that does not wait has only forwards to do. */
+const WARM_UP_STEPS_DELAYED = 80;
 const MEASURED_STEPS = 40;
 /** Of `locked` over a slow link: each takes a second. */
 const MEASURED_LOCKED_STEPS = 12;
@@ -93,7 +95,9 @@ async function measureSource(
   delayMs: number,
 ): Promise<number> {
   const isSlow = source === "locked" && delayMs > 0;
-  const [warmUp, measured] = isSlow ? [3, MEASURED_LOCKED_STEPS] : [WARM_UP_STEPS, MEASURED_STEPS];
+  const [warmUp, measured] = isSlow
+    ? [3, MEASURED_LOCKED_STEPS]
+    : [delayMs > 0 ? WARM_UP_STEPS_DELAYED : WARM_UP_STEPS, MEASURED_STEPS];
   const run = await scene.run(scene.parse([...set, `gradients.source=${source}`]));
   await run.reach(warmUp);
   const startedMs = scene.clock.now();
