@@ -37,7 +37,7 @@ import { createFrameReceiver, createFrameSender, MAX_FRAME_BYTES, RESEND_AFTER_M
 import { blockActor, gradientActor } from "../../spec/index.ts";
 import { createAwaitedGradient } from "./awaited-gradient.ts";
 import { blockMachine } from "./block-machine.ts";
-import type { BatchMail, BlockMail, GiveUpMail, GradientMail } from "./block-mail.ts";
+import { type BatchMail, type BlockMail, type GiveUpMail, type GradientMail, passedOn } from "./block-mail.ts";
 import type { BlockActorDeps, BlockActorOptions } from "./block-options.ts";
 import { createEvaluationTally } from "./evaluation-tally.ts";
 import { createStepAccount, parseCounts, type StepAccount } from "./step-account.ts";
@@ -394,9 +394,4 @@ function acknowledging(outbox: Outbox): (event: Event) => void {
   return ({ fact }) => {
     if (fact.kind === "Progress") outbox.acknowledge(fact.consumed);
   };
-}
-
-/** A gradient computed from anything but the true one is bootstrapped (Jaderberg et al. 2016, section 2.1). */
-function passedOn(origin: Gradient["origin"] | undefined): Gradient["origin"] {
-  return origin === "true" ? "true" : "bootstrapped";
 }

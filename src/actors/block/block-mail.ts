@@ -23,3 +23,8 @@ export interface GiveUpMail {
 }
 
 export type BlockMail = BatchMail | GradientMail | GiveUpMail;
+
+/** A gradient computed from anything but the true one is bootstrapped (Jaderberg et al. 2016, section 2.1). */
+export function passedOn(origin: Gradient["origin"] | undefined): Gradient["origin"] {
+  return origin === "true" ? "true" : "bootstrapped";
+}
