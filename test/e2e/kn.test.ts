@@ -152,3 +152,14 @@ describe("kn refuses bad input", () => {
     });
   }
 });
+
+describe("kn complete", () => {
+  it("prints a script for the shell, and completes commands", async () => {
+    await using folder = await temporaryFolder();
+    const script = await kn(["complete", "bash"], folder.path).ended;
+    expect(script).toMatchObject({ code: 0, stderr: "" });
+    expect(script.stdout).toContain("# bash completion for kn");
+    const words = await kn(["complete", "--", "sta"], folder.path).ended;
+    expect(words.stdout).toContain("status\t");
+  });
+});
