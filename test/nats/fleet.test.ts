@@ -133,4 +133,22 @@ describeWithNats("a fleet", () => {
     },
     LONG_MS,
   );
+
+  it(
+    "of our own: `--nodes spawn:2` starts everything, ends everything, and leaves a run that can be evaluated",
+    async () => {
+      await using folder = await temporaryFolder();
+      const small = ["data.limit=1280", "training.batchSize=64", "codecs.activation=f32"].flatMap((each) => [
+        "--set",
+        each,
+      ]);
+      const ended = await kn(["run", EXAMPLE, ...small, "--nodes", "spawn:2", "--json"], folder.path).ended;
+      expect(ended).toMatchObject({ code: 0, stderr: "" });
+      const results = JSON.parse(ended.stdout) as { run: string; accuracy: number };
+      expect(results).toMatchObject({ outcome: "completed", steps: 20, epochs: 1 });
+      const evaluated = await kn(["evaluate", results.run, "--json"], folder.path).ended;
+      expect(JSON.parse(evaluated.stdout)).toMatchObject({ accuracy: results.accuracy, step: 20 });
+    },
+    LONG_MS,
+  );
 });

@@ -14,8 +14,23 @@ export function describeKv(factory: StoreFactory): void {
   it("put sets a value that get gives back with its revision", () =>
     withKv(factory, async (kv) => {
       const revision = await kv.put("a.b", bytes("one"));
-      expect(await kv.get("a.b")).toEqual({ key: "a.b", value: bytes("one"), revision });
+      const writtenMs = expect.any(Number) as number;
+      expect(await kv.get("a.b")).toEqual({ key: "a.b", value: bytes("one"), revision, writtenMs });
       expect((await kv.get("a.b"))?.value.constructor).toBe(Uint8Array);
+    }));
+
+  it("tells when a value was written, later for a later one, and the same to get and watch", () =>
+    withKv(factory, async (kv) => {
+      await kv.put("a", bytes("one"));
+      const first = await kv.get("a");
+      await kv.put("a", bytes("two"));
+      const second = await kv.get("a");
+      expect(first?.writtenMs).toBeGreaterThanOrEqual(Date.UTC(2000, 0));
+      expect(second?.writtenMs).toBeGreaterThanOrEqual(first?.writtenMs ?? Infinity);
+      for await (const change of kv.watch("a")) {
+        expect(change).toMatchObject({ kind: "put", entry: { writtenMs: second?.writtenMs } });
+        break;
+      }
     }));
 
   it("put takes an empty value and one of 512 KiB, and refuses a larger one with KN_OVERLOADED", () =>
@@ -226,7 +241,8 @@ export function describeKv(factory: StoreFactory): void {
       await kv.delete("b");
       await harness.reopen();
       const again = await harness.store.kv("records");
-      expect(await again.get("a")).toEqual({ key: "a", value: bytes("one"), revision });
+      const writtenMs = expect.any(Number) as number;
+      expect(await again.get("a")).toEqual({ key: "a", value: bytes("one"), revision, writtenMs });
       expect(await again.keys()).toEqual(["a"]);
       expect(await again.put("c", bytes("three"))).toBeGreaterThan(revision + 2);
     }));
