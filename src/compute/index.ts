@@ -20,6 +20,9 @@ export { GRADIENT_SOURCE_TRAITS, type GradientSourceTraits } from "./gradient-so
 export type { LearningRateOptions } from "./optimizer/index.ts";
 export type { BlockUnitOptions, UpdateOutcome } from "./slice/block-unit.ts";
 export type { SliceDescription } from "./slice/describe-model.ts";
+export type { SectionObjective, SectionUnitOptions } from "./sections/section-unit.ts";
+export { type StitchedSection, stitchSections } from "./sections/stitch.ts";
+export type { TeacherUnitOptions } from "./sections/teacher-unit.ts";
 export { deriveSeed } from "./slice/seed.ts";
 export type { NamedTensorData, TensorData } from "./tensor-data.ts";
 export { type ComputeWorker, createComputeWorker } from "./worker/compute-worker.ts";
@@ -28,5 +31,9 @@ export {
   type GradientModelHandle,
   openBlock,
   openGradientModel,
+  openSection,
+  openTeacher,
+  type SectionHandle,
+  type TeacherHandle,
   type UnitHandle,
 } from "./worker/handles.ts";

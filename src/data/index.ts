@@ -1,4 +1,7 @@
-/** Data sets behind one port, and the order in which an epoch visits their samples. */
-export { createSplit, type Dataset, type Split } from "./dataset.ts";
+/** Data sets behind one port, the order in which an epoch visits their samples, and as which view it shows them. */
+export { augment, type AugmentationOptions, viewOf } from "./augmentation.ts";
+export { loadCifar10, readCifar10 } from "./cifar10.ts";
+export { createDataset, createSplit, type Dataset, type LoadDatasetOptions, type Split } from "./dataset.ts";
 export { epochOrder } from "./epoch-order.ts";
-export { loadMnist, type LoadMnistOptions } from "./mnist.ts";
+export { loadMnist } from "./mnist.ts";
+export { splitmix32 } from "./splitmix.ts";

@@ -1,7 +1,7 @@
 /** MNIST from its four original IDX files, each checked by its SHA-256. */
 import { createHash } from "node:crypto";
 import { KnowledgeNetError } from "../errors/index.ts";
-import { createSplit, type Dataset } from "./dataset.ts";
+import { createDataset, type Dataset, type LoadDatasetOptions } from "./dataset.ts";
 import { readIdx } from "./idx.ts";
 
 const FILES = {
@@ -20,17 +20,9 @@ const SHA256: Readonly<Record<Part, string>> = {
   testLabels: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 };
 
-export interface LoadMnistOptions {
-  /** Folder that holds the four files. */
-  readonly directory: string;
-  /** Use only the first n training samples. */
-  readonly limit?: number;
-  /** Reads a file of the folder; undefined when it is absent. */
-  readonly readFile: (directory: string, name: string) => Promise<Uint8Array | undefined>;
-}
-
 /** @throws KnowledgeNetError KN_CONFIG when a file is absent, truncated, of another kind, or not the original. */
-export async function loadMnist({ directory, limit, readFile }: LoadMnistOptions): Promise<Dataset> {
+export async function loadMnist(options: LoadDatasetOptions): Promise<Dataset> {
+  const { directory, readFile } = options;
   const load = async (part: Part, rank: number): Promise<{ values: Uint8Array; shape: readonly number[] }> => {
     const name = FILES[part];
     const bytes = await readFile(directory, name);
@@ -61,18 +53,15 @@ export async function loadMnist({ directory, limit, readFile }: LoadMnistOptions
     await load("testSamples", 3),
     await load("testLabels", 1),
   ];
-  const sampleShape = [...trainSamples.shape.slice(1), 1]; // [28, 28] -> [28, 28, 1]
-  return {
-    name: "mnist",
-    sampleShape,
-    classes: 10,
-    train: createSplit({
-      samples: trainSamples.values,
-      labels: trainLabels.values,
-      sampleShape,
-      ...(limit === undefined ? {} : { limit }),
-    }),
-    test: createSplit({ samples: testSamples.values, labels: testLabels.values, sampleShape }),
-    fingerprint: `mnist sha256:${SHA256.trainSamples.slice(0, 12)}`,
-  };
+  return createDataset(
+    {
+      name: "mnist",
+      sampleShape: [...trainSamples.shape.slice(1), 1], // [28, 28] -> [28, 28, 1]
+      classes: 10,
+      training: { samples: trainSamples.values, labels: trainLabels.values },
+      testing: { samples: testSamples.values, labels: testLabels.values },
+      fingerprint: `mnist sha256:${SHA256.trainSamples.slice(0, 12)}`,
+    },
+    options,
+  );
 }

@@ -26,6 +26,7 @@ export type {
   Progress,
   SourceSwitched,
   StateEntered,
+  TeacherChanged,
 } from "./control/facts.ts";
 export { errorOf, type Failure, failureOf } from "./control/failure.ts";
 export type { Chunk } from "./frame/chunk.ts";
@@ -35,13 +36,16 @@ export {
   type DecodeLimits,
   decodeFrame,
   encodeActivation,
+  encodeActivationOfRows,
   encodeGradient,
   type Frame,
   type Gradient,
   type GradientOrigin,
+  type Lesson,
   type Phase,
 } from "./frame/frame.ts";
 export * from "./subjects/index.ts";
+export { type EncodedRows, encodedRowBytes, encodeRows, type RowCodec } from "./tensor/encoded-rows.ts";
 export { encodedTensorBytes, type TensorCodec } from "./tensor/tensor-codec.ts";
 export type { DType, TensorView } from "./tensor/tensor-view.ts";
 export type { Header } from "./wire/header.ts";

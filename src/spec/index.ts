@@ -5,22 +5,38 @@
  * const spec = parseSpec(readFileSync("run.yaml", "utf8"), { file: "run.yaml", set: ["training.epochs=3"] });
  * boundariesOf(spec).map((boundary) => boundary.source); // ["synthetic", "synthetic", "synthetic"]
  */
+export {
+  BASELINE,
+  type DistillationSpec,
+  distillationSpecSchema,
+  type FinetunePhaseSpec,
+  type HintSpec,
+  type LogitsSpec,
+  ownShareAt,
+  type PhaseName,
+  phasesOf,
+  type SectionsPhaseSpec,
+  STUDENT,
+  studentActor,
+  teacherActor,
+  type TeacherSpec,
+} from "./distillation-spec.ts";
+export { adapterLayers, foldTarget } from "./adapters.ts";
 export { LAYER_TYPES, type LayerSpec, type LayerType, layersOfBlocks, type ModelSpec } from "./model-spec.ts";
-export { parseSpec, type ParseSpecOptions, type RunSpec } from "./parse-spec.ts";
+export type { CodecName, OptimizerSpec } from "./run-parts.ts";
+export { parseSpec, type ParseSpecOptions, parseTrainingSpec, type RunSpec } from "./parse-spec.ts";
 export {
   type AutoSpec,
   type AuxiliarySpec,
   blockActor,
   boundariesOf,
   type BoundarySpec,
-  type CodecName,
   type DelayedSpec,
   gradientActor,
   GRADIENT_SOURCES,
   type GradientModelSpec,
   type GradientSourceKind,
   type MixedSpec,
-  type OptimizerSpec,
   type TrainingSpec,
   trainingSpecSchema,
 } from "./training-spec.ts";

@@ -5,11 +5,12 @@ import { closest, distance } from "fastest-levenshtein";
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { KnowledgeNetError } from "../errors/index.ts";
+import { type DistillationSpec, distillationSpecSchema } from "./distillation-spec.ts";
 import { type TrainingSpec, trainingSpecSchema } from "./training-spec.ts";
 
 /** Every kind of run there is, by the spec's `kind`. */
-const SCHEMAS = { training: trainingSpecSchema } as const;
-export type RunSpec = TrainingSpec;
+const SCHEMAS = { training: trainingSpecSchema, distillation: distillationSpecSchema } as const;
+export type RunSpec = TrainingSpec | DistillationSpec;
 
 export interface ParseSpecOptions {
   /** Name of the file, for errors. */
@@ -41,7 +42,7 @@ export function parseSpec(text: string, options: ParseSpecOptions): RunSpec {
   const unknown = issue.code === "unrecognized_keys" ? issue.keys[0] : undefined;
   const place = `${options.file}:${positionOf(document, lines, unknown === undefined ? path : [...path, unknown])}`;
   if (unknown !== undefined) {
-    const remedy = suggestion(unknown, knownKeys(SCHEMAS.training, path, value));
+    const remedy = suggestion(unknown, knownKeys(SCHEMAS[kind.success ? kind.data.kind : "training"], path, value));
     throw refusal(options.file, place, `a key must be known here`, unknown, remedy);
   }
   const current: unknown = document.getIn(path);
@@ -53,6 +54,13 @@ export function parseSpec(text: string, options: ParseSpecOptions): RunSpec {
     shown,
     "correct it and try again",
   );
+}
+
+/** As `parseSpec`, and refuses what is not a training run. */
+export function parseTrainingSpec(text: string, options: ParseSpecOptions): TrainingSpec {
+  const spec = parseSpec(text, options);
+  if (spec.kind === "training") return spec;
+  throw refusal(options.file, "kind", "it must be a training run", spec.kind, "use another spec");
 }
 
 function refusal(

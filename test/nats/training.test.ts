@@ -48,12 +48,12 @@ describeWithNats("training over NATS", () => {
       for (const block of BLOCKS) {
         const activation = stats.get(block)?.endpoints.find(({ name }) => name === "activation");
         expect(record.progress[block]).toMatchObject({
-          consumed: training.run.plan.totalItems,
+          consumed: training.run.plan.lastSequence,
           applied: STEPS,
           drops: {},
         });
-        expect(activation?.num_requests).toBe(training.run.plan.totalItems);
-        expect(activation?.data.consumed).toBe(training.run.plan.totalItems);
+        expect(activation?.num_requests).toBe(training.run.plan.lastSequence);
+        expect(activation?.data.consumed).toBe(training.run.plan.lastSequence);
       }
       expect(record.evaluations.map(({ samples }) => samples)).toEqual([500, 500, 10_000]);
     });
@@ -75,7 +75,7 @@ describeWithNats("training over NATS", () => {
       expect(outcome).toBe("completed");
       expect(bus.stats.reconnects).toBeGreaterThanOrEqual(1);
       for (const block of BLOCKS) {
-        expect(record.progress[block]).toMatchObject({ consumed: training.run.plan.totalItems, applied: STEPS });
+        expect(record.progress[block]).toMatchObject({ consumed: training.run.plan.lastSequence, applied: STEPS });
       }
     });
   }

@@ -5,7 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { expect, it } from "vitest";
-import { CHECKPOINT_BUCKETS } from "../../src/apps/run/compose-actors.ts";
+import { CHECKPOINT_BUCKETS } from "../../src/apps/run/run-plan.ts";
 import { openDataset } from "../../src/apps/run/open-dataset.ts";
 import { selectBackend } from "../../src/compute/backend/index.ts";
 import { createBlockModel } from "../../src/compute/slice/block-model.ts";

@@ -1,6 +1,6 @@
 /** A real training run for a test: real MNIST, real actors and compute, on the bus and in the folder that are given. */
 import { readFile } from "node:fs/promises";
-import { createTrainingRun, type TrainingRun } from "../../src/apps/run/training-run.ts";
+import { createPhaseRun, type PhaseRun } from "../../src/apps/run/phase-run.ts";
 import { openDataset } from "../../src/apps/run/open-dataset.ts";
 import { describeSlices } from "../../src/apps/run/describe-slices.ts";
 import type { BackendPreference } from "../../src/compute/index.ts";
@@ -9,7 +9,7 @@ import { systemClock } from "../../src/runtime/clock/index.ts";
 import { fileStore, type Store } from "../../src/runtime/store/index.ts";
 import type { Manifest } from "../../src/runtime/checkpoint/index.ts";
 import { silentLogger } from "../../src/runtime/telemetry/index.ts";
-import { parseSpec, type RunSpec } from "../../src/spec/index.ts";
+import { parseTrainingSpec, type TrainingSpec } from "../../src/spec/index.ts";
 
 export interface TestTrainingOptions {
   readonly name: string;
@@ -23,22 +23,24 @@ export interface TestTrainingOptions {
 }
 
 export interface TestTraining extends AsyncDisposable {
-  readonly run: TrainingRun;
-  readonly spec: RunSpec;
+  readonly run: PhaseRun;
+  readonly spec: TrainingSpec;
   readonly store: Store;
 }
 
 export async function testTraining(options: TestTrainingOptions): Promise<TestTraining> {
   const file = new URL(`../../examples/${options.example}.yaml`, import.meta.url);
-  const spec = parseSpec(await readFile(file, "utf8"), { file: file.pathname, set: options.set ?? [] });
+  const spec = parseTrainingSpec(await readFile(file, "utf8"), { file: file.pathname, set: options.set ?? [] });
   const clock = systemClock();
   const dataset = await openDataset({ data: spec.data, env: process.env });
   const store = await fileStore({ directory: options.folder, clock });
-  const run = createTrainingRun(
+  const run = createPhaseRun(
     {
       name: options.name,
       spec,
-      slices: await describeSlices(spec),
+      ...(await describeSlices(spec)),
+      phase: "training",
+      timeline: (options.from?.timeline ?? 0) + 1,
       backend: options.backend ?? "auto",
       softwareVersion: "0.0.0",
       ...(options.from === undefined ? {} : { from: options.from }),

@@ -33,14 +33,21 @@ import {
   type PerformOutcome,
   type SequenceGate,
 } from "../../runtime/actor/index.ts";
-import { createFrameReceiver, createFrameSender, MAX_FRAME_BYTES, RESEND_AFTER_MS } from "../link/index.ts";
+import {
+  createEvaluationTally,
+  createFrameReceiver,
+  createFrameSender,
+  createStepAccount,
+  MAX_FRAME_BYTES,
+  parseCounts,
+  RESEND_AFTER_MS,
+  type StepAccount,
+} from "../link/index.ts";
 import { blockActor, gradientActor } from "../../spec/index.ts";
 import { createAwaitedGradient } from "./awaited-gradient.ts";
 import { blockMachine } from "./block-machine.ts";
 import { type BatchMail, type BlockMail, type GiveUpMail, type GradientMail, passedOn } from "./block-mail.ts";
 import type { BlockActorDeps, BlockActorOptions } from "./block-options.ts";
-import { createEvaluationTally } from "./evaluation-tally.ts";
-import { createStepAccount, parseCounts, type StepAccount } from "./step-account.ts";
 
 /** Activations under way to a block that is slower, where the old may be left out: one at work and one waiting. */
 const DROPPING_IN_FLIGHT = 2;

@@ -22,8 +22,14 @@ import { coordinatorMachine, type RunOutcome } from "./coordinator-machine.ts";
 
 export interface CoordinatorOptions extends ActorOptions {
   readonly feeder: string;
-  readonly blocks: readonly string[];
-  readonly gradientModels: readonly string[];
+  /** Actors that learn from the batches, first to last. */
+  readonly learners: readonly string[];
+  /** Actors beside them that have a state to save too: gradient models. */
+  readonly companions: readonly string[];
+  /** Actors without a state: teacher sections. */
+  readonly others: readonly string[];
+  /** Phase of the run, noted with its checkpoints. */
+  readonly phase: string;
   /** How long the actors may take to answer for the first time, ms. */
   readonly readyDeadlineMs: number;
   /** How long a stop waits for what is under way, ms. */
@@ -46,6 +52,9 @@ export interface EvaluationRecord {
   readonly accuracy: number;
   /** Mean over the samples, nats. */
   readonly loss: number;
+  /** Share of the samples of which student and teacher say the same, where there is a teacher; and the teacher's accuracy. */
+  readonly agreement?: number | undefined;
+  readonly teacherAccuracy?: number | undefined;
   /** When its newest batch was heard of, ms since 1970. */
   readonly atMs: number;
 }
@@ -59,10 +68,19 @@ export interface SwitchRecord {
   readonly reason: string;
 }
 
+/** Sections went over to another version of their teacher. */
+export interface TeacherRecord {
+  readonly actor: string;
+  readonly step: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What the run has shown so far. */
 export interface RunRecord {
   readonly evaluations: readonly EvaluationRecord[];
   readonly switches: readonly SwitchRecord[];
+  readonly teachers: readonly TeacherRecord[];
   /** Last progress of each actor, by id. */
   readonly progress: Readonly<Record<string, Progress>>;
   /** Epochs finished. */
@@ -95,12 +113,13 @@ const SETTLE_EVERY_MS = 100;
 const SETTLE_ATTEMPTS = 20;
 
 export function createCoordinator(options: CoordinatorOptions, deps: CoordinatorDeps): Coordinator {
-  const { run, id, fence, feeder, blocks, gradientModels, timeline } = options;
+  const { run, id, fence, feeder, learners, companions, timeline } = options;
   const { bus, clock, log, checkpoints } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
-  const stateful = [...blocks, ...gradientModels];
+  const stateful = [...learners, ...companions];
   const evaluations = new Map((options.record?.evaluations ?? []).map((record) => [record.evaluation, record]));
   const switches: SwitchRecord[] = [...(options.record?.switches ?? [])];
+  const teachers: TeacherRecord[] = [...(options.record?.teachers ?? [])];
   const progress: Record<string, Progress> = { ...options.record?.progress };
   /** Digests of what actors have saved on their own, by generation, until all have. */
   const collected = new Map<number, Map<string, { readonly digest: string; readonly sequence: number }>>();
@@ -122,6 +141,8 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
       samples: fact.samples,
       accuracy: fact.correct / fact.samples,
       loss: fact.lossSum / fact.samples,
+      ...(fact.agreeing === undefined ? {} : { agreement: fact.agreeing / fact.samples }),
+      ...(fact.teacherCorrect === undefined ? {} : { teacherAccuracy: fact.teacherCorrect / fact.samples }),
       atMs:
         evaluations.get(fact.evaluation)?.samples === fact.samples
           ? (evaluations.get(fact.evaluation)?.atMs ?? 0)
@@ -133,7 +154,7 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
     switch (fact.kind) {
       case "Progress":
         progress[header.sender] = fact;
-        if (header.sender === blocks[0]) published = Math.max(published, header.step);
+        if (header.sender === learners[0]) published = Math.max(published, header.step);
         return;
       case "EvaluationMeasured":
         measure(fact, header.step);
@@ -162,6 +183,9 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
         switches.push({ actor: header.sender, step: header.step, from, to, reason });
         return;
       }
+      case "TeacherChanged":
+        teachers.push({ actor: header.sender, step: header.step, from: fact.from, to: fact.to });
+        return;
       case "Failure":
         // What a supervisor here decides on is for watchers; what none can mend ends the run.
         if (fact.directive === "escalate") host.send({ type: "ActorFailed", error: errorOf(fact) });
@@ -170,7 +194,15 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
   };
 
   const commit = async (of: number, sequence: number, digests: Readonly<Record<string, string>>): Promise<void> => {
-    await checkpoints.commit({ timeline, generation: of, sequence, step: of, epoch: epochs, actors: digests });
+    await checkpoints.commit({
+      timeline,
+      generation: of,
+      sequence,
+      step: of,
+      epoch: epochs,
+      phase: options.phase,
+      actors: digests,
+    });
     generation = of;
     step = of;
     for (const older of collected.keys()) if (older <= of) collected.delete(older);
@@ -181,7 +213,7 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
     if (of <= generation || !stateful.includes(actor) || host.state === "saving") return;
     const known = collected.get(of) ?? new Map<string, typeof saved>();
     collected.set(of, known.set(actor, saved));
-    const [first = ""] = blocks;
+    const [first = ""] = learners;
     if (known.size < stateful.length) return;
     const digests = Object.fromEntries([...known].map(([name, { digest }]) => [name, digest]));
     commit(of, known.get(first)?.sequence ?? 0, digests).catch((error: unknown) => {
@@ -202,15 +234,15 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
   /** Closes the account of a run that is over: what has not been answered by now will not be, and its actors end. */
   const settle = async (signal: AbortSignal): Promise<void> => {
     for (let attempt = 1; attempt <= SETTLE_ATTEMPTS; attempt += 1) {
-      if (blocks.every((block) => (progress[block]?.pending ?? 0) === 0)) return;
+      if (learners.every((learner) => (progress[learner]?.pending ?? 0) === 0)) return;
       await clock.sleep(SETTLE_EVERY_MS, signal);
-      await Promise.all(blocks.map((block) => report(block, signal)));
+      await Promise.all(learners.map((learner) => report(learner, signal)));
     }
-    for (const block of blocks) {
-      const known = progress[block];
+    for (const learner of learners) {
+      const known = progress[learner];
       if (known === undefined || known.pending === 0) continue;
       const unanswered = (known.skipped.unanswered ?? 0) + known.pending;
-      progress[block] = { ...known, pending: 0, skipped: { ...known.skipped, unanswered } };
+      progress[learner] = { ...known, pending: 0, skipped: { ...known.skipped, unanswered } };
     }
   };
 
@@ -236,7 +268,7 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
   const machine = coordinatorMachine.provide({
     actors: {
       awaitActors: fromPromise(async ({ signal }) => {
-        await Promise.all([feeder, ...stateful].map((actor) => report(actor, signal)));
+        await Promise.all([feeder, ...stateful, ...options.others].map((actor) => report(actor, signal)));
       }),
       startFeeding: fromPromise(async ({ signal }) => {
         await persist(feeder, { kind: "StartFeeding" }, signal);
@@ -279,6 +311,7 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
       return {
         evaluations: ordered,
         switches: [...switches],
+        teachers: [...teachers],
         progress: { ...progress },
         epochs,
         step,

@@ -1,14 +1,21 @@
 /**
- * The feeder: publishes batches to the first block, as many as the slowest block's credit allows (`overload: drop`: the
- * first block's; evaluation always the slowest's), and keeps what is not consumed to send it again. Holds still at the
- * end of each epoch until it is told to go on, so that checkpoints of all actors belong together.
+ * The feeder: publishes batches to those that learn, blocks or sections, as many as the slowest one's credit allows
+ * (`overload: drop`: the first one's; evaluation always the slowest's), and keeps what is not consumed to send it again.
+ * Holds still at the end of each epoch until it is told to go on, so that checkpoints of all actors belong together.
  *
- * It has no state of its own: where it stands is what the first block has consumed, which it asks for when it starts.
+ * It has no state of its own: where it stands is what the learners have consumed, which it asks them for when it starts.
  */
 import { fromPromise } from "xstate";
 import type { TimerHandle } from "../../runtime/clock/index.ts";
-import type { Dataset } from "../../data/index.ts";
-import { encodeActivation, type Event, type Plane, type Progress, runSubject } from "../../messages/index.ts";
+import { augment, type AugmentationOptions, type Dataset } from "../../data/index.ts";
+import {
+  encodeActivation,
+  type Event,
+  type Lesson,
+  type Plane,
+  type Progress,
+  runSubject,
+} from "../../messages/index.ts";
 import {
   type Actor,
   createControlChannel,
@@ -25,32 +32,45 @@ import { feederMachine, type FeederMarkKind } from "./feeder-machine.ts";
 import type { FeedingPlan } from "./feeding-plan.ts";
 
 export interface FeederActorOptions extends ActorOptions {
-  /** Blocks of the run, whose progress is the credit. */
-  readonly blocks: readonly string[];
-  /** Batches between the feeder and the slowest block. */
+  /** Actors that learn, whose progress is the credit: blocks from the first to the last, or sections. */
+  readonly learners: readonly string[];
+  /**
+   * `first`: the first learner passes on what the others need, and a batch is kept until it has it. `all`: each of them
+   * depends on the batch itself, and it is kept until all are done with it.
+   */
+  readonly keepsUntil: "first" | "all";
+  /** Batches between the feeder and the slowest learner. */
   readonly window: number;
-  /** Training batches go at the first block's pace; slower ones leave out the old for the new. */
+  /** Training batches go at the first learner's pace; slower ones leave out the old for the new. */
   readonly isDropping: boolean;
-  /** How long the blocks may take to say where they stand, ms. */
+  /** How long the learners may take to say where they stand, ms. */
   readonly readyDeadlineMs: number;
+  /** How views are made, and the seed that they come from. */
+  readonly augmentation: AugmentationOptions | undefined;
+  readonly seed: number;
+  /** Of a distillation run: batches say which samples they hold and who teaches. */
+  readonly isDistilling: boolean;
 }
 
 export interface FeederActorDeps extends ActorDeps {
   readonly dataset: Dataset;
   readonly plan: FeedingPlan;
+  /** Newest version of the teacher; asked when it starts. @default there is none: 0 */
+  readonly newestTeacher?: () => Promise<number>;
 }
 
 export function createFeederActor(options: FeederActorOptions, deps: FeederActorDeps): Actor {
-  const { run, id, fence, blocks, window, isDropping } = options;
+  const { run, id, fence, learners, window, isDropping, augmentation, seed } = options;
   const { bus, clock, log, dataset, plan } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const sent = createCounters<Plane>();
   const outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send: createFrameSender({ bus, log }) });
-  const consumed = new Map(blocks.map((block) => [block, 0]));
-  const [firstBlock = ""] = blocks;
+  const consumed = new Map(learners.map((learner) => [learner, 0]));
+  const [firstLearner = ""] = learners;
   let published = 0;
   let step = 0;
   let epochs = 0;
+  let teacher = 0;
   /** The mark that the feeder holds still at, once it is reached. */
   let announced: FeederMarkKind | undefined;
   let repeating: TimerHandle | undefined;
@@ -59,10 +79,12 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   let forgetReconnect: () => void = () => undefined;
 
   const slowest = (): number => Math.min(...consumed.values());
+  /** Up to where batches need not be kept. */
+  const received = (): number => (options.keepsUntil === "all" ? slowest() : (consumed.get(firstLearner) ?? 0));
   /** How far the next item may be ahead of `credit`. */
   const credit = (): number =>
-    isDropping && published < plan.totalItems && plan.itemAt(published + 1).phase === "train"
-      ? (consumed.get(firstBlock) ?? 0)
+    isDropping && published < plan.lastSequence && plan.itemAt(published + 1).phase === "train"
+      ? (consumed.get(firstLearner) ?? 0)
       : slowest();
   const isDrained = (): boolean => slowest() >= published;
 
@@ -82,14 +104,24 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
 
   const publishNext = (): void => {
     const item = plan.itemAt(published + 1);
-    const split = item.phase === "train" ? dataset.train : dataset.test;
+    const split = item.phase === "evaluate" ? dataset.validation : dataset.train;
     const { samples, labels } = split.batch(item.indices);
+    const ids = Array.from(item.indices, (index) => split.idOf(index));
+    const tensor = augmentation === undefined ? samples : augment(samples, ids, item.view, seed, augmentation);
+    const lesson: Lesson = { samples: ids, view: item.view, seed, teacher };
     published = item.sequence;
     step = item.step;
-    // Without its fence: a batch depends on its sequence alone, whoever sends it, and block 0 takes each once and in order.
+    // Without its fence: a batch depends on its sequence alone, whoever sends it, and a learner takes each once and in order.
     const header = { run, sender: id, sequence: item.sequence, step, version: 0, fence: 0 };
     const frame = encodeActivation(
-      { header, phase: item.phase, tensor: samples, labels, evaluation: item.evaluation },
+      {
+        header,
+        phase: item.phase,
+        tensor,
+        labels,
+        evaluation: item.evaluation,
+        ...(options.isDistilling ? { lesson } : {}),
+      },
       "raw",
     );
     if (item.phase === "train") sent.count("batch", frame.byteLength);
@@ -98,14 +130,9 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
 
   const publish = (): void => {
     while (published - credit() < window) {
-      const isEpochPublished =
-        published > 0 && published % plan.itemsPerEpoch === 0 && published / plan.itemsPerEpoch > epochs;
-      if (isEpochPublished) {
-        host.send({ type: "EpochPublished", isLast: published >= plan.totalItems, isDrained: isDrained() });
-        return;
-      }
-      if (published >= plan.totalItems) {
-        host.send({ type: "EpochPublished", isLast: true, isDrained: isDrained() });
+      const isOver = published >= plan.lastSequence;
+      if (isOver || (plan.endsEpoch(published) && plan.epochsAt(published) > epochs)) {
+        host.send({ type: "EpochPublished", isLast: isOver, isDrained: isDrained() });
         return;
       }
       publishNext();
@@ -114,12 +141,13 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
 
   const onProgress = ({ header, fact }: Event): void => {
     const known = consumed.get(header.sender);
-    if (header.sender === firstBlock && fact.kind === "StateEntered" && fact.state === "running") outbox.resend();
+    const isWaitedFor = options.keepsUntil === "all" ? known !== undefined : header.sender === firstLearner;
+    if (isWaitedFor && fact.kind === "StateEntered" && fact.state === "running") outbox.resend();
     if (fact.kind !== "Progress" || known === undefined || fact.consumed <= known) return;
     const before = Math.max(slowest(), credit());
     const wasDrained = isDrained();
     consumed.set(header.sender, fact.consumed);
-    if (header.sender === firstBlock) outbox.acknowledge(fact.consumed);
+    outbox.acknowledge(received());
     if (Math.max(slowest(), credit()) > before || isDrained() !== wasDrained)
       host.send({ type: "Credit", isDrained: isDrained() });
   };
@@ -133,6 +161,9 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       case "PauseFeeding":
         host.send({ type: "Pause" });
         return { kind: "Done" };
+      case "UseTeacher":
+        teacher = Math.max(teacher, command.version);
+        return { kind: "Done" };
       case "ReportState":
         return { kind: "ActorState", state: host.state, progress: progress() };
       case "StopActor":
@@ -144,19 +175,20 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   });
 
   const open = async (signal: AbortSignal): Promise<void> => {
-    for (const block of blocks) subscriptions.push(channel.watch(block, onProgress));
+    for (const learner of learners) subscriptions.push(channel.watch(learner, onProgress));
     const deadlineMs = clock.now() + options.readyDeadlineMs;
     await Promise.all(
-      blocks.map(async (block) => {
-        const state = await orderPatiently(channel, block, { kind: "ReportState" }, { clock, deadlineMs, signal });
+      learners.map(async (learner) => {
+        const state = await orderPatiently(channel, learner, { kind: "ReportState" }, { clock, deadlineMs, signal });
         if (state.kind === "ActorState")
-          consumed.set(block, Math.max(consumed.get(block) ?? 0, state.progress.consumed));
+          consumed.set(learner, Math.max(consumed.get(learner) ?? 0, state.progress.consumed));
       }),
     );
-    published = consumed.get(firstBlock) ?? 0;
-    step = published === 0 ? 0 : plan.itemAt(published).step;
+    teacher = Math.max(teacher, (await deps.newestTeacher?.()) ?? 0);
+    published = Math.max(received(), plan.firstSequence - 1);
+    step = published < plan.firstSequence ? 0 : plan.itemAt(published).step;
     // At the end of an epoch it says so once more: its predecessor may not have been heard.
-    epochs = Math.max(0, Math.ceil(published / plan.itemsPerEpoch) - 1);
+    epochs = plan.epochsAt(published) - (plan.endsEpoch(published) ? 1 : 0);
     service = await bus.service({
       name: "kn-feeder",
       version: options.softwareVersion,
@@ -219,7 +251,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
         });
       },
       announce: (_, mark) => {
-        if (mark !== "paused") epochs = Math.floor(published / plan.itemsPerEpoch);
+        if (mark !== "paused") epochs = plan.epochsAt(published);
         announced = mark;
         announce();
       },

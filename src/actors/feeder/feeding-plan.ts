@@ -2,8 +2,9 @@
  * What the feeder publishes, as a pure function of the sequence number: training batches epoch by epoch, evaluations
  * in between and at the end of each epoch. So a position is all that a resumed run needs.
  */
+import { type AugmentationOptions, epochOrder, viewOf } from "../../data/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
-import { epochOrder } from "../../data/index.ts";
+import type { Phase } from "../../messages/index.ts";
 
 export interface FeedingPlanOptions {
   readonly trainingSamples: number;
@@ -16,10 +17,16 @@ export interface FeedingPlanOptions {
   /** Samples of an evaluation within an epoch: the first ones of the test set. */
   readonly evaluationSamples: number;
   readonly evaluationBatchSize: number;
+  /** Shows another view of the samples in each epoch. @default as they are */
+  readonly augmentation?: AugmentationOptions;
+  /** Batches for batch norm's statistics before the first step. @default 0 */
+  readonly recalibrateBatches?: number;
+  /** Sequence after which it begins: where a phase before has ended. @default 0 */
+  readonly startAfter?: number;
 }
 
 export interface FeedItem {
-  readonly phase: "train" | "evaluate";
+  readonly phase: Phase;
   readonly sequence: number;
   /** Epoch, counted from 0. */
   readonly epoch: number;
@@ -27,24 +34,30 @@ export interface FeedItem {
   readonly step: number;
   /** Evaluation, counted from 1; 0 in training. */
   readonly evaluation: number;
-  /** Samples of the training or the test split. */
+  /** Samples of the training or, in evaluation, of the validation split. */
   readonly indices: ArrayLike<number>;
+  /** As which view they are shown; 0: as they are. */
+  readonly view: number;
 }
 
 export interface FeedingPlan {
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
-  readonly itemsPerEpoch: number;
-  readonly totalItems: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
   /** Samples of evaluation `evaluation`, counted from 1. */
   samplesOfEvaluation(evaluation: number): number;
-  /** @throws RangeError outside 1 to totalItems. */
+  /** Epochs that are over when everything up to `sequence` is. */
+  epochsAt(sequence: number): number;
+  /** Whether an epoch ends with `sequence`. */
+  endsEpoch(sequence: number): boolean;
+  /** @throws RangeError outside firstSequence to lastSequence. */
   itemAt(sequence: number): FeedItem;
 }
 
 /** A stretch of an epoch: training steps, or the batches of one evaluation. */
 interface Stretch {
-  readonly phase: FeedItem["phase"];
+  readonly phase: "train" | "evaluate";
   /** Position of its first item within the epoch. */
   readonly from: number;
   readonly items: number;
@@ -58,6 +71,7 @@ interface Stretch {
 /** @throws KnowledgeNetError KN_CONFIG when there are fewer training samples than one batch holds. */
 export function createFeedingPlan(options: FeedingPlanOptions): FeedingPlan {
   const { trainingSamples, testSamples, batchSize, epochs, seed, evaluateEverySteps, evaluationBatchSize } = options;
+  const { augmentation, recalibrateBatches = 0, startAfter = 0 } = options;
   // The last, smaller batch is left out: batch norm's statistics and the rate's schedule assume equal ones.
   const stepsPerEpoch = Math.floor(trainingSamples / batchSize);
   if (stepsPerEpoch === 0) {
@@ -69,13 +83,7 @@ export function createFeedingPlan(options: FeedingPlanOptions): FeedingPlan {
   }
   const partial = Math.min(options.evaluationSamples, testSamples);
   const stretches: Stretch[] = [];
-  const add = (
-    phase: FeedItem["phase"],
-    items: number,
-    stepsBefore: number,
-    evaluations: number,
-    samples = 0,
-  ): void => {
+  const add = (phase: Stretch["phase"], items: number, stepsBefore: number, evaluations: number, samples = 0): void => {
     const previous = stretches.at(-1);
     stretches.push({
       phase,
@@ -97,34 +105,50 @@ export function createFeedingPlan(options: FeedingPlanOptions): FeedingPlan {
   }
   const evaluationsPerEpoch = evaluations;
   const itemsPerEpoch = stretches.reduce((sum, { items }) => sum + items, 0);
-  const totalItems = itemsPerEpoch * epochs;
+  /** Sequence after which the first epoch begins. */
+  const before = startAfter + recalibrateBatches;
+  const firstSequence = startAfter + 1;
+  const lastSequence = before + itemsPerEpoch * epochs;
   let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
+
+  /** Batch `position` of an epoch, counted from 0. */
+  const batchOf = (epoch: number, position: number): Pick<FeedItem, "indices" | "view"> => {
+    if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(trainingSamples, seed, epoch) };
+    return {
+      indices: order.indices.subarray(position * batchSize, (position + 1) * batchSize),
+      view: augmentation === undefined ? 0 : viewOf(epoch, augmentation),
+    };
+  };
 
   return {
     stepsPerEpoch,
     totalSteps: stepsPerEpoch * epochs,
-    itemsPerEpoch,
-    totalItems,
+    firstSequence,
+    lastSequence,
     samplesOfEvaluation(evaluation) {
       return evaluation % evaluationsPerEpoch === 0 ? testSamples : partial;
     },
+    epochsAt: (sequence) => Math.max(0, Math.floor((sequence - before) / itemsPerEpoch)),
+    endsEpoch: (sequence) => sequence > before && (sequence - before) % itemsPerEpoch === 0,
     itemAt(sequence) {
-      if (sequence < 1 || sequence > totalItems)
-        throw new RangeError(`sequence ${sequence} is outside 1 to ${totalItems}`);
-      const epoch = Math.floor((sequence - 1) / itemsPerEpoch);
-      const position = (sequence - 1) % itemsPerEpoch;
+      if (sequence < firstSequence || sequence > lastSequence)
+        throw new RangeError(`sequence ${sequence} is outside ${firstSequence} to ${lastSequence}`);
+      if (sequence <= before) {
+        const position = (sequence - firstSequence) % stepsPerEpoch;
+        return { phase: "recalibrate", sequence, epoch: 0, step: 0, evaluation: 0, ...batchOf(0, position) };
+      }
+      const epoch = Math.floor((sequence - before - 1) / itemsPerEpoch);
+      const position = (sequence - before - 1) % itemsPerEpoch;
       const stretch = stretches.findLast(({ from }) => from <= position) as Stretch;
       const offset = position - stretch.from;
       if (stretch.phase === "train") {
-        if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(trainingSamples, seed, epoch) };
-        const first = (stretch.stepsBefore + offset) * batchSize;
         return {
           phase: "train",
           sequence,
           epoch,
           step: epoch * stepsPerEpoch + stretch.stepsBefore + offset + 1,
           evaluation: 0,
-          indices: order.indices.subarray(first, first + batchSize),
+          ...batchOf(epoch, stretch.stepsBefore + offset),
         };
       }
       const first = offset * evaluationBatchSize;
@@ -136,6 +160,7 @@ export function createFeedingPlan(options: FeedingPlanOptions): FeedingPlan {
         step: epoch * stepsPerEpoch + stretch.stepsBefore,
         evaluation: epoch * evaluationsPerEpoch + stretch.evaluations,
         indices: Array.from({ length: size }, (_, row) => first + row),
+        view: 0,
       };
     },
   };

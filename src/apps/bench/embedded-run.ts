@@ -9,10 +9,10 @@ import { type Bus, memoryBus } from "../../runtime/bus/index.ts";
 import { systemClock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import { silentLogger } from "../../runtime/telemetry/index.ts";
-import { parseSpec, type TrainingSpec } from "../../spec/index.ts";
+import { parseTrainingSpec, type TrainingSpec } from "../../spec/index.ts";
 import { describeSlices } from "../run/describe-slices.ts";
 import { openDataset } from "../run/open-dataset.ts";
-import { createTrainingRun, type TrainingRun, type TrainingRunEnd } from "../run/training-run.ts";
+import { createPhaseRun, type PhaseRun, type PhaseRunEnd } from "../run/phase-run.ts";
 
 export const EMBEDDED_RUN = "bench";
 
@@ -21,7 +21,7 @@ export interface EmbeddedRun {
   readonly dataset: Dataset;
   readonly slices: readonly SliceDescription[];
   readonly bus: Bus;
-  readonly run: TrainingRun;
+  readonly run: PhaseRun;
 }
 
 /** Rejects with what the run failed with. @param watch called before the run begins */
@@ -29,20 +29,28 @@ export async function runEmbedded(
   text: string,
   set: readonly string[],
   watch: (opened: EmbeddedRun) => void = () => undefined,
-): Promise<EmbeddedRun & { readonly end: TrainingRunEnd }> {
-  const spec = parseSpec(text, { file: "spec", set });
+): Promise<EmbeddedRun & { readonly end: PhaseRunEnd }> {
+  const spec = parseTrainingSpec(text, { file: "spec", set });
   const clock = systemClock();
   const folder = await mkdtemp(join(tmpdir(), "knowledgenet-bench-"));
   try {
     const dataset = await openDataset({ data: spec.data, env: process.env });
-    const slices = await describeSlices(spec);
+    const described = await describeSlices(spec);
     const bus = memoryBus();
     await using store = await fileStore({ directory: folder, clock });
-    const run = createTrainingRun(
-      { name: EMBEDDED_RUN, spec, slices, backend: "auto", softwareVersion: "0.0.0" },
+    const run = createPhaseRun(
+      {
+        name: EMBEDDED_RUN,
+        spec,
+        ...described,
+        phase: "training",
+        timeline: 1,
+        backend: "auto",
+        softwareVersion: "0.0.0",
+      },
       { bus, store, clock, log: silentLogger, dataset },
     );
-    const opened = { spec, dataset, slices, bus, run };
+    const opened = { spec, dataset, slices: described.slices, bus, run };
     watch(opened);
     await run.start();
     const end = await run.ended;

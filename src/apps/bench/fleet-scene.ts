@@ -3,14 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import type { SliceDescription } from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Event } from "../../messages/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
 import { type Clock, systemClock } from "../../runtime/clock/index.ts";
 import { silentLogger } from "../../runtime/telemetry/index.ts";
-import { boundariesOf, gradientActor, blockActor, parseSpec, type TrainingSpec } from "../../spec/index.ts";
+import { boundariesOf, gradientActor, blockActor, parseTrainingSpec, type TrainingSpec } from "../../spec/index.ts";
 import { connectFleet } from "../fleet/connect-fleet.ts";
 import { launchRun } from "../fleet/launch.ts";
 import type { RunRecordEntry } from "../fleet/records.ts";
@@ -19,7 +18,7 @@ import { createCpuLimit, type CpuLimit } from "../limit-cpu.ts";
 import { startLocalNatsServer } from "../local-nats-server.ts";
 import { type Delay, type Link, startLocalToxiproxy } from "../local-toxiproxy.ts";
 import { locateTool } from "../provision/index.ts";
-import { planOf } from "../run/compose-actors.ts";
+import { planOf, type RunSlices, TRAINING } from "../run/run-plan.ts";
 import { describeSlices } from "../run/describe-slices.ts";
 import { openDataset } from "../run/open-dataset.ts";
 
@@ -106,9 +105,9 @@ export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOpt
     if (clock.now() > deadlineMs) throw new Error("the nodes did not join");
     await clock.sleep(LOOK_EVERY_MS);
   }
-  const parse = (set: readonly string[]): TrainingSpec => parseSpec(text, { file: "spec", set });
+  const parse = (set: readonly string[]): TrainingSpec => parseTrainingSpec(text, { file: "spec", set });
   const dataset = await openDataset({ data: parse([]).data, env: process.env });
-  const slices = new Map<string, SliceDescription[]>();
+  const slices = new Map<string, RunSlices>();
   let runs = 0;
 
   return {
@@ -131,12 +130,8 @@ export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOpt
           step = Math.max(step, event.header.step);
         onEvent?.(event);
       });
-      const { totalSteps } = planOf(spec, dataset);
-      const record = await launchRun(
-        { run, spec, slices: cut, totalSteps, dataset: dataset.fingerprint },
-        fleet,
-        clock,
-      );
+      const { totalSteps } = planOf(spec, dataset, TRAINING);
+      const record = await launchRun({ run, spec, ...cut, dataset }, fleet, clock);
       return {
         record,
         async reach(wanted) {

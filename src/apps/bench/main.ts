@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
 import { Command } from "commander";
 import { isKnowledgeNetError } from "../../errors/index.ts";
-import { parseSpec } from "../../spec/index.ts";
+import { parseTrainingSpec } from "../../spec/index.ts";
 import { describeSlices } from "../run/describe-slices.ts";
 import { bytes } from "../cli/results-table.ts";
 import { startLocalNatsServer } from "../local-nats-server.ts";
@@ -60,8 +60,8 @@ function describeMachine() {
 }
 
 async function measureSteps(text: string, write: (line: string) => void): Promise<StepTimes[]> {
-  const spec = parseSpec(text, { file: SPEC });
-  const slices = await describeSlices(spec);
+  const spec = parseTrainingSpec(text, { file: SPEC });
+  const { slices } = await describeSlices(spec);
   const dataset = await openDataset({ data: spec.data, env: process.env });
   const steps: StepTimes[] = [];
   for (const backend of ["native", "wasm"] as const) {
@@ -77,8 +77,8 @@ async function measureSteps(text: string, write: (line: string) => void): Promis
 }
 
 async function measureCodecTimes(text: string, write: (line: string) => void): Promise<unknown> {
-  const spec = parseSpec(text, { file: SPEC });
-  const slices = await describeSlices(spec);
+  const spec = parseTrainingSpec(text, { file: SPEC });
+  const { slices } = await describeSlices(spec);
   const shapes = slices.slice(0, -1).map(({ outputShape }) => [spec.training.batchSize, ...outputShape]);
   const codecs = measureCodecs(shapes, now);
   const table = plainTable(["boundary", "codec", "bytes", "encode ms", "decode ms"]);

@@ -1,17 +1,22 @@
 /** `--dry-run`: what a spec would run, without running it. */
 import Table from "cli-table3";
 import { encodedTensorBytes, type TensorCodec } from "../../messages/index.ts";
-import { boundariesOf, type TrainingSpec } from "../../spec/index.ts";
+import { boundariesOf, type RunSpec } from "../../spec/index.ts";
 import { describeSlices } from "../run/describe-slices.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { bytes } from "./results-table.ts";
+import { showComparison } from "./section-comparison.ts";
 import type { Terminal } from "./terminal.ts";
 
 const CODECS = ["raw", "bf16", "int8-channel", "int8-block"] as const satisfies readonly TensorCodec[];
 
 /** @returns the exit code. */
-export async function dryRun(spec: TrainingSpec, isJson: boolean, terminal: Terminal): Promise<number> {
-  const slices = await describeSlices(spec);
+export async function dryRun(spec: RunSpec, isJson: boolean, terminal: Terminal): Promise<number> {
+  const { slices, teacherSlices } = await describeSlices(spec);
+  if (spec.kind === "distillation") {
+    showComparison({ teacher: teacherSlices, student: slices }, isJson, terminal);
+    return EXIT_OK;
+  }
   const boundaries = boundariesOf(spec).map((boundary) => {
     const shape = slices[boundary.index]?.outputShape ?? [];
     const batch = [spec.training.batchSize, ...shape];

@@ -4,21 +4,23 @@ import { join } from "node:path";
 import type { BackendInfo } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
-import { openCheckpoints } from "../../runtime/checkpoint/index.ts";
+import { openCheckpoints, openReleases } from "../../runtime/checkpoint/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { connectFleet, type ConnectedFleet } from "../fleet/connect-fleet.ts";
 import { awaitOutcome, launchRun, relaunchRun, stopRun } from "../fleet/launch.ts";
-import type { RunRecordEntry, RunStatus } from "../fleet/records.ts";
-import { bucketsOf } from "../fleet/run-host.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { phaseOf, type RunRecordEntry, type RunStatus } from "../fleet/records.ts";
+import type { Clock } from "../../runtime/clock/index.ts";
+import { bucketsOf, teacherBucketsOf } from "../fleet/run-host.ts";
 import { type SpawnedFleet, spawnFleet } from "../fleet/spawned-fleet.ts";
-import { actorsOf, CHECKPOINT_BUCKETS, planOf } from "../run/compose-actors.ts";
+import { actorsOf, CHECKPOINT_BUCKETS, TEACHER_BUCKETS } from "../run/run-plan.ts";
 import { prepareRun } from "../run/prepare-run.ts";
-import { resultsOf } from "../run/results.ts";
-import { type RunFolder, writeJson } from "../run/run-folder.ts";
+import type { RunFolder } from "../run/run-folder.ts";
 import { createRunMonitor } from "../run/run-monitor.ts";
-import { chooseView, drawUntil, type ExecuteDeps, type ExecuteOptions, report } from "./execute-run.ts";
+import { chooseView, counted, drawUntil, type ExecuteDeps, type ExecuteOptions } from "./execute-run.ts";
 import { EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, exitCodeOf } from "./exit-codes.ts";
+import { keepResults, type PhaseEnd, reportFolder } from "./keep-results.ts";
 import { openRunLog } from "./run-log.ts";
 
 export interface FleetRunOptions extends ExecuteOptions {
@@ -43,7 +45,8 @@ export async function executeFleetRun(
   const { spec, name } = folder;
   await using runLog = openRunLog(folder.logPath, name);
   const { log } = runLog;
-  const { dataset, slices } = await prepareRun({ spec, data: options.data, env });
+  const prepared = await prepareRun({ spec, data: options.data, env });
+  const { dataset } = prepared;
   const spawned = parseSpawned(options.nodes);
   if (spawned !== undefined && options.detach) throw needsFleet();
   await using fleetOfOurs =
@@ -67,31 +70,40 @@ export async function executeFleetRun(
   const { bus, fleet } = connected;
   if (fleetOfOurs !== undefined) await awaitNodes(connected, fleetOfOurs, deps);
 
-  const plan = planOf(spec, dataset);
+  if (!isResumed && spec.kind === "distillation") await shareTeacher(folder, fleet, clock);
   const record = isResumed
-    ? await relaunchRun(name, fleet, terminal.note)
-    : await launchRun(
-        { run: name, spec, slices, totalSteps: plan.totalSteps, dataset: dataset.fingerprint },
-        fleet,
-        clock,
-      );
+    ? await relaunchRun(name, dataset, fleet, terminal.note)
+    : await launchRun({ run: name, spec, ...prepared }, fleet, clock);
+  const { learners } = actorsOf(spec, record.phase);
+  const { totalSteps } = phaseOf(record);
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };
   say(`run ${name} in ${folder.path}`);
   say(
-    `${slices.length} blocks on ${placesOf(record)}, ${plan.totalSteps} steps, bus ${bus.description}${record.from === undefined ? "" : `, from step ${record.from.generation}`}`,
+    `${counted(learners)} on ${placesOf(record)}, ${totalSteps} steps, bus ${bus.description}${record.from === undefined ? "" : `, from step ${record.from.generation}`}`,
   );
   if (options.detach) {
     say(`it goes on by itself; look at it with: kn status ${name} --follow --bus ${options.bus}`);
     return EXIT_OK;
   }
 
-  const monitor = createRunMonitor(actorsOf(spec).blocks.at(-1) ?? "");
+  let monitor = createRunMonitor(learners.at(-1) ?? "");
   const watching = createControlChannel({ run: name, actor: "view" }, { bus, log }).watch("*", (event) => {
     monitor.observe(event, clock.now());
   });
-  const view = chooseView(options, deps, plan.totalSteps, slices.length);
+  let view = chooseView(options, deps, totalSteps, learners);
+  let shown = record.phase;
+  const showPhase = (phase: RunRecordEntry["phase"]): void => {
+    if (phase === shown) return;
+    shown = phase;
+    view.finish(monitor.figures());
+    const next = phaseOf({ ...record, phase });
+    const { learners: learning } = actorsOf(spec, phase);
+    say(`${phase}: ${counted(learning)}, ${next.totalSteps} steps`);
+    monitor = createRunMonitor(learning.at(-1) ?? "");
+    view = chooseView(options, deps, next.totalSteps, learning);
+  };
   const leaving = new AbortController();
   let signalled: number | undefined;
   const forget = terminal.onSignal((signal) => {
@@ -113,12 +125,21 @@ export async function executeFleetRun(
     view.update(monitor.figures());
   });
   try {
-    const status = await awaitOutcome(record, { fleet, clock }, () => undefined, leaving.signal);
+    const status = await awaitOutcome(
+      record,
+      { fleet, clock },
+      ({ phase }) => {
+        showPhase(phase);
+      },
+      leaving.signal,
+    );
     ticking.abort();
     await drawing;
     view.finish(monitor.figures());
-    const results = await keepResults(folder, record, status, { connected, dataset, spec, slices, log, deps });
-    report(results, folder, options, terminal);
+    const ends = await endsOf(record, status, connected);
+    await keepResults(ends, folder, { ...prepared, run: name, bus: bus.description });
+    await fetchCheckpoint(folder, connected, log, deps);
+    await reportFolder(folder, status.outcome === "stopped" ? status.record.step : undefined, options, terminal);
     if (status.outcome === "failed") throw new Error(status.error ?? "the run failed");
     return status.outcome === "stopped" ? (signalled ?? EXIT_OK) : EXIT_OK;
   } catch (error) {
@@ -135,65 +156,70 @@ export async function executeFleetRun(
   }
 }
 
-interface KeepContext {
-  readonly connected: ConnectedFleet;
-  readonly dataset: Parameters<typeof resultsOf>[1]["dataset"];
-  readonly spec: RunFolder["spec"];
-  readonly slices: Parameters<typeof resultsOf>[1]["slices"];
-  readonly log: Logger;
-  readonly deps: ExecuteDeps;
-}
-
-/** Writes the results, and brings the newest checkpoint into the run's folder, where `kn evaluate` finds it. */
-async function keepResults(
-  folder: RunFolder,
-  run: RunRecordEntry,
-  status: RunStatus,
-  { connected, dataset, spec, slices, log, deps }: KeepContext,
-) {
-  const { fleet, bus } = connected;
-  const { record } = status;
+/** How each phase of the run has ended. */
+async function endsOf(run: RunRecordEntry, status: RunStatus, { fleet }: ConnectedFleet): Promise<PhaseEnd[]> {
   const nodes = await fleet.nodes.all().catch(() => []);
-  const backends = actorsOf(spec).blocks.map((block): BackendInfo => {
-    const node = nodes.find(({ name }) => name === run.actors[block]);
-    return { name: node?.backend ?? "unknown", version: node?.backendVersion ?? "" } as unknown as BackendInfo;
-  });
-  const results = resultsOf(
-    {
+  const { actors } = (await fleet.runs.get(run.run).catch(() => undefined))?.value ?? run;
+  const backendsIn = (phase: RunStatus["phase"]): BackendInfo[] =>
+    actorsOf(run.spec, phase).learners.map((learner) => {
+      const node = nodes.find(({ name }) => name === actors[learner]);
+      return { name: node?.backend ?? "unknown", version: node?.backendVersion ?? "" } as unknown as BackendInfo;
+    });
+  const before = status.done.map(
+    ({ phase, seconds, record }): PhaseEnd => ({
+      phase,
+      stepsBefore: 0,
+      startedMs: 0,
+      end: { outcome: "completed", record, seconds, backends: backendsIn(phase) },
+    }),
+  );
+  const last: PhaseEnd = {
+    phase: status.phase,
+    stepsBefore: status.phase === run.phase ? (run.from?.generation ?? 0) : 0,
+    startedMs: Date.parse(status.startedAt),
+    end: {
       outcome: status.outcome ?? "failed",
-      record,
-      backends,
+      record: status.record,
       seconds: status.seconds,
+      backends: backendsIn(status.phase),
       ...(status.error === undefined ? {} : { error: new Error(status.error) }),
     },
-    {
-      run: folder.name,
-      spec,
-      slices,
-      dataset,
-      bus: bus.description,
-      stepsBefore: run.from?.generation ?? 0,
-      startedMs: Date.parse(status.startedAt),
-    },
-  );
-  await writeJson(folder.resultsPath, results);
+  };
+  return [...before, last];
+}
+
+/** Brings the newest checkpoint into the run's folder, where `kn evaluate` finds it. */
+async function fetchCheckpoint(
+  folder: RunFolder,
+  { fleet }: ConnectedFleet,
+  log: Logger,
+  { clock, terminal }: ExecuteDeps,
+): Promise<void> {
   try {
     await mkdir(folder.path, { recursive: true });
-    await using local = await fileStore({ directory: folder.storePath, clock: deps.clock });
+    await using local = await fileStore({ directory: folder.storePath, clock });
     const target = await openCheckpoints(local, CHECKPOINT_BUCKETS);
     const source = await openCheckpoints(fleet.store, bucketsOf(folder.name));
     const [manifest] = await source.manifests();
-    if (manifest !== undefined) {
-      for (const actor of Object.keys(manifest.actors)) {
-        await target.save(actor, manifest, await source.load(actor, manifest));
-      }
-      await target.commit(manifest);
+    if (manifest === undefined) return;
+    for (const actor of Object.keys(manifest.actors)) {
+      await target.save(actor, manifest, await source.load(actor, manifest));
     }
+    await target.commit(manifest);
   } catch (error) {
     log.warn({ err: error }, "checkpoint not copied into the run's folder");
-    deps.terminal.note(`the checkpoint stays in the fleet: ${error instanceof Error ? error.message : String(error)}`);
+    terminal.note(`the checkpoint stays in the fleet: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return results;
+}
+
+/** Brings the run's teacher to where all nodes find it. */
+async function shareTeacher(folder: RunFolder, fleet: Fleet, clock: Clock): Promise<void> {
+  await using local = await fileStore({ directory: folder.storePath, clock });
+  const source = await openReleases(local, TEACHER_BUCKETS);
+  const release = await source.newest();
+  if (release === undefined) return;
+  const parts = await Promise.all(release.digests.map((_, part) => source.load(release, part)));
+  await (await openReleases(fleet.store, teacherBucketsOf(folder.name))).publish(parts);
 }
 
 /** "node-1, node-2". */

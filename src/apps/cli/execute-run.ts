@@ -8,14 +8,14 @@ import { fileStore } from "../../runtime/store/index.ts";
 import type { RunSpec } from "../../spec/index.ts";
 import { openBus } from "../run/open-bus.ts";
 import { prepareRun } from "../run/prepare-run.ts";
-import { resultsOf, type RunResults } from "../run/results.ts";
-import { type RunFolder, writeJson } from "../run/run-folder.ts";
+import { openKnowledgeCache } from "../run/knowledge-cache.ts";
+import { createPhaseRun, type PhaseRun } from "../run/phase-run.ts";
+import type { RunFolder } from "../run/run-folder.ts";
 import { createRunMonitor } from "../run/run-monitor.ts";
-import { CHECKPOINT_BUCKETS } from "../run/compose-actors.ts";
-import { createTrainingRun } from "../run/training-run.ts";
+import { actorsOf, CHECKPOINT_BUCKETS, type PhaseStart, startAfter } from "../run/run-plan.ts";
+import { keepResults, type PhaseEnd, reportFolder } from "./keep-results.ts";
 import { EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, exitCodeOf } from "./exit-codes.ts";
 import { openRunLog } from "./run-log.ts";
-import { resultsTable } from "./results-table.ts";
 import { lineView, liveView, type RunView, silentView } from "./run-view.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -47,10 +47,10 @@ export function nameRun(spec: RunSpec, clock: Clock): string {
   return `${spec.name.slice(0, 40)}-${stamp}-${randomBytes(2).toString("hex")}`;
 }
 
-/** Runs `folder`'s spec, from `from` on when it is given. @returns the exit code. */
+/** Runs `folder`'s spec, phase after phase, from `newest` on when it is given. @returns the exit code. */
 export async function executeRun(
   folder: RunFolder,
-  from: Manifest | undefined,
+  newest: Manifest | undefined,
   options: ExecuteOptions,
   deps: ExecuteDeps,
 ): Promise<number> {
@@ -58,36 +58,21 @@ export async function executeRun(
   const { spec, name } = folder;
   await using runLog = openRunLog(folder.logPath, name);
   const { log } = runLog;
-  const { dataset, slices } = await prepareRun({ spec, data: options.data, env });
+  const prepared = await prepareRun({ spec, data: options.data, env });
+  const { dataset } = prepared;
   await using store = await fileStore({ directory: folder.storePath, clock });
   await using opened = await openBus({ bus: options.bus, name: `kn ${name}`, env, log });
+  await using cache = openKnowledgeCache(spec, { env, clock, log });
   const { bus } = opened;
-
-  const run = createTrainingRun(
-    {
-      name,
-      spec,
-      slices,
-      backend: options.backend,
-      softwareVersion: deps.softwareVersion,
-      ...(from === undefined ? {} : { from }),
-    },
-    { bus, store, clock, log, dataset },
-  );
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };
   say(`run ${name} in ${folder.path}`);
-  say(
-    `${slices.length} blocks, ${run.plan.totalSteps} steps, bus ${bus.description}${from === undefined ? "" : `, from step ${from.step}`}`,
-  );
 
-  const monitor = createRunMonitor(run.lastBlock);
-  const watching = createControlChannel({ run: name, actor: "view" }, { bus, log }).watch("*", (event) => {
-    monitor.observe(event, clock.now());
-  });
   const silent = silentView(terminal);
+  const ends: PhaseEnd[] = [];
   let view: RunView = silent;
+  let run: PhaseRun | undefined;
   let signalled: number | undefined;
   let signalledMs = 0;
   const forget = terminal.onSignal((signal) => {
@@ -98,59 +83,99 @@ export async function executeRun(
     signalledMs = clock.now();
     signalled = signal === "SIGINT" ? EXIT_SIGINT : EXIT_SIGTERM;
     view.note(`${signal}: saving a checkpoint, then ending; once more ends at once`);
-    run.requestStop();
+    run?.requestStop();
   });
 
-  try {
-    await run.start();
-    view = chooseView(options, deps, run.plan.totalSteps, slices.length);
+  /** @returns how the phase ended; everything of it is closed. */
+  const runPhase = async ({ phase, timeline, from }: PhaseStart): Promise<PhaseEnd> => {
+    run = createPhaseRun(
+      {
+        ...prepared,
+        name,
+        spec,
+        phase,
+        timeline,
+        from,
+        backend: options.backend,
+        softwareVersion: deps.softwareVersion,
+      },
+      { bus, store, clock, log, dataset, cache },
+    );
+    const { plan, lastLearner } = run;
+    const { learners } = actorsOf(spec, phase);
+    const stepsBefore = from?.phase === phase ? from.step : 0;
+    const ofPhase = phase === "training" ? "" : `${phase}: `;
+    say(
+      `${ofPhase}${counted(learners)}, ${plan.totalSteps} steps, bus ${bus.description}${stepsBefore === 0 ? "" : `, from step ${stepsBefore}`}`,
+    );
+    const monitor = createRunMonitor(lastLearner);
+    const watching = createControlChannel({ run: name, actor: "view" }, { bus, log }).watch("*", (event) => {
+      monitor.observe(event, clock.now());
+    });
     const ticking = new AbortController();
-    const drawing = drawUntil(ticking.signal, clock, () => {
-      view.update(monitor.figures());
-    });
-    const end = await run.ended;
-    ticking.abort();
-    await drawing;
-    view.finish(monitor.figures());
-    view = silent;
-    const results = resultsOf(end, {
-      run: name,
-      spec,
-      slices,
-      dataset,
-      bus: bus.description,
-      stepsBefore: from?.step ?? 0,
-      startedMs: clock.wallTimeMs() - 1000 * end.seconds,
-    });
-    await writeJson(folder.resultsPath, results);
-    report(results, folder, options, terminal);
-    if (end.outcome === "failed") throw end.error ?? new Error("the run failed");
-    return end.outcome === "stopped" ? (signalled ?? EXIT_OK) : EXIT_OK;
+    let drawing: Promise<void> = Promise.resolve();
+    try {
+      if (signalled !== undefined) run.requestStop();
+      await run.start();
+      view = chooseView(options, deps, plan.totalSteps, learners);
+      drawing = drawUntil(ticking.signal, clock, () => {
+        view.update(monitor.figures());
+      });
+      const end = await run.ended;
+      return { phase, stepsBefore, end, startedMs: clock.wallTimeMs() - 1000 * end.seconds };
+    } finally {
+      ticking.abort();
+      await drawing;
+      view.finish(monitor.figures());
+      view = silent;
+      watching.unsubscribe();
+    }
+  };
+
+  try {
+    const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
+    let start = startAfter(spec, dataset, newest);
+    while (start !== undefined) {
+      const ended = await runPhase(start);
+      ends.push(ended);
+      await keepResults(ends, folder, { ...prepared, run: name, bus: bus.description });
+      if (ended.end.outcome !== "completed") break;
+      const [saved] = await checkpoints.manifests();
+      start = startAfter(spec, dataset, saved);
+    }
+    const end = ends.at(-1)?.end;
+    await reportFolder(folder, end?.outcome === "stopped" ? end.record.step : undefined, options, terminal);
+    if (end?.outcome === "failed") throw end.error ?? new Error("the run failed");
+    return end?.outcome === "stopped" ? (signalled ?? EXIT_OK) : EXIT_OK;
   } catch (error) {
-    view.finish(monitor.figures());
     log.error({ err: error }, "run failed");
     terminal.note(error instanceof Error ? error.message : String(error));
-    const [newest] = await (await openCheckpoints(store, CHECKPOINT_BUCKETS)).manifests().catch(() => []);
+    const [saved] = await (await openCheckpoints(store, CHECKPOINT_BUCKETS)).manifests().catch(() => []);
     terminal.note(
-      newest === undefined
+      saved === undefined
         ? "no checkpoint was written"
-        : `saved up to step ${newest.step}; go on with: kn resume ${name}`,
+        : `saved up to step ${saved.step}; go on with: kn resume ${name}`,
     );
     return exitCodeOf(error);
   } finally {
     forget();
-    watching.unsubscribe();
   }
+}
+
+/** "4 blocks", "5 sections", "the whole student". */
+export function counted(learners: readonly string[]): string {
+  if (learners[0]?.startsWith("block-") === true) return `${learners.length} blocks`;
+  return learners.length === 1 ? "the whole student" : `${learners.length} sections`;
 }
 
 export function chooseView(
   { json }: ExecuteOptions,
   { terminal, clock }: ExecuteDeps,
   totalSteps: number,
-  blocks: number,
+  learners: readonly string[],
 ): RunView {
   if (json) return silentView(terminal);
-  const options = { totalSteps, blocks, write: terminal.write, note: terminal.note };
+  const options = { totalSteps, learners, write: terminal.write, note: terminal.note };
   return terminal.isInteractive ? liveView(options) : lineView(options, LINE_EVERY_MS, () => clock.now());
 }
 
@@ -159,16 +184,4 @@ export async function drawUntil(signal: AbortSignal, clock: Clock, draw: () => v
     draw();
     await clock.sleep(VIEW_EVERY_MS, signal).catch(() => undefined);
   }
-}
-
-export function report(results: RunResults, folder: RunFolder, { json }: ExecuteOptions, terminal: Terminal): void {
-  if (json) {
-    terminal.write(JSON.stringify({ ...results, folder: folder.path }, undefined, 2));
-    return;
-  }
-  terminal.write(resultsTable(results));
-  terminal.write(`results ${folder.resultsPath}`);
-  terminal.write(`checkpoint ${folder.storePath}`);
-  if (results.outcome === "stopped")
-    terminal.write(`stopped at step ${results.steps}; go on with: kn resume ${folder.name}`);
 }

@@ -15,7 +15,8 @@ export interface RunView {
 
 export interface RunViewOptions {
   readonly totalSteps: number;
-  readonly blocks: number;
+  /** Actors that have a line. */
+  readonly learners: readonly string[];
   /** A line for stdout. */
   readonly write: (line: string) => void;
   /** A line for stderr. */
@@ -27,12 +28,16 @@ export function silentView({ note }: Pick<RunViewOptions, "note">): RunView {
 }
 
 /** One line when something was measured, and one every few seconds. */
-export function lineView({ totalSteps, write, note }: RunViewOptions, everyMs: number, now: () => number): RunView {
+export function lineView(
+  { totalSteps, learners, write, note }: RunViewOptions,
+  everyMs: number,
+  now: () => number,
+): RunView {
   let lastMs = Number.NEGATIVE_INFINITY;
   let shownEvaluation = "";
   const line = (figures: MonitorFigures): void => {
-    const blocks = blockFigures(figures)
-      .map((block) => `${block.id} ${rate(block)}${qualityOf(figures, block)}`)
+    const blocks = learnerFigures(figures, learners)
+      .map((learner) => `${learner.id} ${rate(learner)}${qualityOf(figures, learner)}`)
       .join(" | ");
     write(
       `step ${figures.step}/${totalSteps} | loss ${lossOf(figures)} | ${figures.stepsPerSecond.toFixed(1)} steps/s | ${blocks}`,
@@ -50,7 +55,7 @@ export function lineView({ totalSteps, write, note }: RunViewOptions, everyMs: n
       ) {
         shownEvaluation = key;
         write(
-          `step ${evaluation.step}/${totalSteps} | test accuracy ${percent(evaluation)} (${evaluation.samples} images)`,
+          `step ${evaluation.step}/${totalSteps} | accuracy ${percent(evaluation)} (${evaluation.samples} images)${agreementOf(evaluation)}`,
         );
       }
       if (now() - lastMs < everyMs) return;
@@ -67,8 +72,8 @@ function isComplete({ evaluation, step }: MonitorFigures): boolean {
   return evaluation !== undefined && step > evaluation.step;
 }
 
-/** One bar, then a line per block. */
-export function liveView({ totalSteps, blocks }: RunViewOptions): RunView {
+/** One bar, then a line per learner. */
+export function liveView({ totalSteps, learners }: RunViewOptions): RunView {
   const bars = new cliProgress.MultiBar({
     clearOnComplete: false,
     hideCursor: true,
@@ -81,29 +86,33 @@ export function liveView({ totalSteps, blocks }: RunViewOptions): RunView {
     totalSteps,
     0,
     {},
-    { format: "{bar} {percentage}% | step {value}/{total} | {duration_formatted} | accuracy {accuracy} | loss {loss}" },
+    {
+      format:
+        "{bar} {percentage}% | step {value}/{total} | {duration_formatted} | accuracy {accuracy} | loss {loss}{lessons}",
+    },
   );
   const heading = bars.create(1, 0, {}, { format: "{text}" });
   heading.update(0, {
-    text: row("block", "state", "steps/s", "compute", "staleness", "quality of M (cosine)", "drops"),
+    text: isSections(learners)
+      ? row("section", "state", "steps/s", "compute", "hint loss", "teacher: computed/kept", "drops")
+      : row("block", "state", "steps/s", "compute", "staleness", "quality of M (cosine)", "drops"),
   });
-  const lines = Array.from({ length: blocks }, () => bars.create(1, 0, { text: "" }, { format: "{text}" }));
+  const lines = learners.map(() => bars.create(1, 0, { text: "" }, { format: "{text}" }));
   const draw = (figures: MonitorFigures): void => {
     main.update(Math.min(figures.step, totalSteps), {
       accuracy: figures.evaluation === undefined ? "-" : percent(figures.evaluation),
       loss: lossOf(figures),
+      lessons: figures.evaluation === undefined ? "" : agreementOf(figures.evaluation),
     });
-    blockFigures(figures).forEach((block, index) => {
-      const model = modelOf(figures, block);
+    learnerFigures(figures, learners).forEach((learner, index) => {
       lines[index]?.update(0, {
         text: row(
-          block.id,
-          block.state,
-          rate(block),
-          `${block.computeMs.toFixed(0)} ms`,
-          model === undefined ? "0 steps" : `${model.stalenessSteps} steps`,
-          model?.quality === undefined ? "-" : `${gauge(model.quality.cosine)} ${model.quality.cosine.toFixed(2)}`,
-          dropsOf(block),
+          learner.id,
+          learner.state,
+          rate(learner),
+          `${learner.computeMs.toFixed(0)} ms`,
+          ...learningOf(figures, learner),
+          dropsOf(learner),
         ),
       });
     });
@@ -126,8 +135,37 @@ function row(...cells: readonly [string, string, string, string, string, string,
   return cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(" ");
 }
 
-function blockFigures({ actors }: MonitorFigures): ActorFigures[] {
-  return actors.filter(({ id }) => id.startsWith("block-"));
+function learnerFigures({ actors }: MonitorFigures, learners: readonly string[]): ActorFigures[] {
+  return actors.filter(({ id }) => learners.includes(id));
+}
+
+function isSections([first = ""]: readonly string[]): boolean {
+  return first.startsWith("student");
+}
+
+/** Of a block how old and how good its gradients are; of a section how far it is from its teacher, and what that cost. */
+function learningOf(figures: MonitorFigures, learner: ActorFigures): [string, string] {
+  if (isSections([learner.id])) {
+    const teacher = figures.actors.find(({ id }) => id === learner.id.replace("student-", "teacher-"));
+    const { hits = 0, misses = 0 } = teacher?.cache ?? {};
+    const answered = hits + misses === 0 ? "-" : `${misses} / ${hits}`;
+    return [learner.hintLoss === undefined ? "-" : learner.hintLoss.toFixed(4), answered];
+  }
+  const model = modelOf(figures, learner);
+  return [
+    model === undefined ? "0 steps" : `${model.stalenessSteps} steps`,
+    model?.quality === undefined ? "-" : `${gauge(model.quality.cosine)} ${model.quality.cosine.toFixed(2)}`,
+  ];
+}
+
+function agreementOf({
+  agreeing,
+  samples,
+}: {
+  readonly agreeing?: number | undefined;
+  readonly samples: number;
+}): string {
+  return agreeing === undefined ? "" : ` | agrees with the teacher ${percent({ correct: agreeing, samples })}`;
 }
 
 /** The gradient model at a block's output. */
@@ -136,6 +174,7 @@ function modelOf({ actors }: MonitorFigures, block: ActorFigures): ActorFigures 
 }
 
 function qualityOf(figures: MonitorFigures, block: ActorFigures): string {
+  if (block.hintLoss !== undefined) return ` hint ${block.hintLoss.toFixed(3)}`;
   const model = modelOf(figures, block);
   return model?.quality === undefined ? "" : ` stale ${model.stalenessSteps} M ${model.quality.cosine.toFixed(2)}`;
 }

@@ -1,27 +1,30 @@
 /** What one asks of a fleet: begin a run, go on with one, stop one, wait for its end. */
-import type { SliceDescription } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
+import type { Dataset } from "../../data/index.ts";
 import { openCheckpoints } from "../../runtime/checkpoint/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
-import type { TrainingSpec } from "../../spec/index.ts";
+import type { RunSpec } from "../../spec/index.ts";
 import { chooseGeneration } from "../run/choose-generation.ts";
+import { epochsOf, phasesOfRun, planOf, type RunSlices, startAfter } from "../run/run-plan.ts";
 import type { Fleet } from "./fleet.ts";
 import { placeActors } from "./placement.ts";
-import { type RunRecordEntry, type RunStatus, WIRE_VERSION } from "./records.ts";
+import { type PhaseEntry, type RunRecordEntry, type RunStatus, WIRE_VERSION } from "./records.ts";
 import { bucketsOf } from "./run-host.ts";
 
-export interface LaunchOptions {
+export interface LaunchOptions extends RunSlices {
   readonly run: string;
-  readonly spec: TrainingSpec;
-  readonly slices: readonly SliceDescription[];
-  readonly totalSteps: number;
-  /** Fingerprint of the data. */
-  readonly dataset: string;
+  readonly spec: RunSpec;
+  readonly dataset: Dataset;
 }
 
 /** Rejects with KN_CONFIG when the actors cannot be placed or a run of that name is there. */
 export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clock): Promise<RunRecordEntry> {
-  const { run, spec, slices } = options;
+  const { run, spec, slices, teacherSlices, dataset } = options;
+  const phases = phasesOfRun(spec).map((phase): PhaseEntry => {
+    const plan = planOf(spec, dataset, phase);
+    return { phase, epochs: epochsOf(plan), totalSteps: plan.totalSteps, startAfter: plan.firstSequence - 1 };
+  });
+  const phase = phases[0]?.phase ?? "training";
   const record: RunRecordEntry = {
     format: 1,
     run,
@@ -29,10 +32,12 @@ export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clo
     desired: "running",
     spec,
     slices: structuredClone(slices) as RunRecordEntry["slices"],
-    totalSteps: options.totalSteps,
-    dataset: options.dataset,
+    teacherSlices: structuredClone(teacherSlices) as RunRecordEntry["teacherSlices"],
+    phases,
+    phase,
+    dataset: dataset.fingerprint,
     timeline: 1,
-    actors: placeActors({ spec, slices, nodes: await fleet.nodes.all() }),
+    actors: placeActors({ spec, phase, slices, teacherSlices, nodes: await fleet.nodes.all() }),
     createdAt: new Date(clock.wallTimeMs()).toISOString(),
   };
   if ((await fleet.runs.get(run)) !== undefined) {
@@ -50,6 +55,7 @@ export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clo
 /** Goes on from the newest whole checkpoint, on the nodes that are there now. Rejects with KN_CONFIG while it runs. */
 export async function relaunchRun(
   run: string,
+  dataset: Dataset,
   fleet: Fleet,
   onDamaged: (line: string) => void,
 ): Promise<RunRecordEntry> {
@@ -66,13 +72,24 @@ export async function relaunchRun(
   const from = await chooseGeneration(checkpoints, ({ generation }) => {
     onDamaged(`checkpoint ${generation} is damaged; trying the one before`);
   });
-  const actors = placeActors({ spec: record.spec, slices: record.slices, nodes: await fleet.nodes.all() });
+  const start = startAfter(record.spec, dataset, from);
+  if (start === undefined) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `go on with ${run}`,
+      rule: "it must not be complete",
+      value: `${from?.epoch} epochs, ${from?.step} steps`,
+      remedy: `measure it: kn evaluate ${run}`,
+    });
+  }
+  const { phase } = start;
+  const actors = placeActors({ ...record, phase, nodes: await fleet.nodes.all() });
   return fleet.runs.change(run, ({ from: _before, ...value }) => ({
     ...value,
     desired: "running",
+    phase,
     timeline: value.timeline + 1,
     actors,
-    ...(from === undefined ? {} : { from: { timeline: from.timeline, generation: from.generation } }),
+    ...(start.from === undefined ? {} : { from: { timeline: start.from.timeline, generation: start.from.generation } }),
   }));
 }
 
@@ -99,7 +116,7 @@ export async function runRecordOf(run: string, fleet: Fleet): Promise<RunRecordE
 /** Between two looks at the status, ms: the store may be away for a while, which a watch would not survive. */
 const LOOK_EVERY_MS = 500;
 
-/** Resolves with the status that has an outcome of this timeline. Rejects with `signal.reason` on abort. */
+/** Resolves with the status that has an outcome, of this timeline or of a phase after it. Rejects with `signal.reason` on abort. */
 export async function awaitOutcome(
   { run, timeline }: Pick<RunRecordEntry, "run" | "timeline">,
   { fleet, clock }: { readonly fleet: Fleet; readonly clock: Clock },
@@ -109,7 +126,7 @@ export async function awaitOutcome(
   for (;;) {
     const found = await fleet.status.get(run).catch(() => undefined);
     const status = found?.value;
-    if (status?.timeline === timeline) {
+    if (status !== undefined && status.timeline >= timeline) {
       onStatus(status);
       if (status.outcome !== undefined) return status;
     }

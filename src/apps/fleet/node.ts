@@ -8,7 +8,8 @@ import type { Bus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Store } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import type { TrainingSpec } from "../../spec/index.ts";
+import type { RecordCache } from "../../runtime/cache/index.ts";
+import type { RunSpec } from "../../spec/index.ts";
 import type { Fleet } from "./fleet.ts";
 import { announceNode, type Presence } from "./presence.ts";
 import type { NodeRecord, RunRecordEntry } from "./records.ts";
@@ -27,7 +28,9 @@ export interface NodeDeps {
   readonly log: Logger;
   /** Blobs in this node's folder and in the shared store. */
   readonly store: Store;
-  readonly openDataset: (spec: TrainingSpec) => Promise<Dataset>;
+  readonly openDataset: (spec: RunSpec) => Promise<Dataset>;
+  /** Where teacher sections keep what they have said; undefined: nowhere. */
+  readonly openCache: (spec: RunSpec) => RecordCache | undefined;
   /** Told what changes here, for whoever looks. */
   readonly onChange?: (line: string) => void;
 }

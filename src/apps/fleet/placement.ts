@@ -1,15 +1,15 @@
 /**
- * Which node hosts which actor: what the spec says first, then the dearest block to the fastest node. Pure.
+ * Which node hosts which actor: what the spec says first, then the dearest block or section to the fastest node. Pure.
  */
 import type { SliceDescription } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
-import { blockActor, gradientActor, type TrainingSpec } from "../../spec/index.ts";
-import { actorsOf, COORDINATOR, FEEDER } from "../run/compose-actors.ts";
+import { blockActor, gradientActor, type RunSpec } from "../../spec/index.ts";
+import { actorsOf, COORDINATOR, FEEDER, type RunPhase, type RunSlices } from "../run/run-plan.ts";
 import { type NodeRecord, WIRE_VERSION } from "./records.ts";
 
-export interface PlacementOptions {
-  readonly spec: TrainingSpec;
-  readonly slices: readonly SliceDescription[];
+export interface PlacementOptions extends RunSlices {
+  readonly spec: RunSpec;
+  readonly phase: RunPhase;
   /** Nodes that are there. */
   readonly nodes: readonly NodeRecord[];
 }
@@ -19,7 +19,7 @@ export interface PlacementOptions {
  * @throws KnowledgeNetError KN_CONFIG when there is no node, the spec names one that is absent or a label that nobody has,
  * or a node speaks another version.
  */
-export function placeActors({ spec, slices, nodes }: PlacementOptions): Record<string, string> {
+export function placeActors({ spec, phase, slices, teacherSlices, nodes }: PlacementOptions): Record<string, string> {
   const able = nodes.filter(({ wireVersion }) => wireVersion === WIRE_VERSION);
   const [first] = able;
   if (first === undefined) {
@@ -31,26 +31,30 @@ export function placeActors({ spec, slices, nodes }: PlacementOptions): Record<s
     );
   }
 
-  const { blocks, gradientModels } = actorsOf(spec);
+  const { learners, companions, others } = actorsOf(spec, phase);
   const placed: Record<string, string> = {};
   for (const [actor, selector] of Object.entries(spec.placement)) {
-    const isUsed = [...blocks, ...gradientModels, FEEDER, COORDINATOR].includes(actor);
+    const isUsed = [...learners, ...companions, ...others, FEEDER, COORDINATOR].includes(actor);
     if (isUsed) placed[actor] = chooseBySelector(selector, actor, able, nodes, placed);
   }
 
-  // The dearest block to the node that will be done with it first, given what it has already.
+  // The dearest to the node that will be done with it first, given what it has already.
   const load = new Map(able.map(({ name }) => [name, 0]));
   const costOf = (actor: string): number => {
-    const index = blocks.indexOf(actor);
-    return index < 0 ? 0 : (slices[index]?.macs ?? 0) + (slices[index]?.parameters ?? 0);
+    const index = learners.indexOf(actor);
+    if (index >= 0) return sum(learners.length === 1 ? slices : slices.slice(index, index + 1));
+    // A teacher's section only goes forward: a third of what learning costs.
+    const [, section] = /^teacher-(\d+)/.exec(actor) ?? [];
+    return section === undefined ? 0 : (teacherSlices[Number(section)]?.macs ?? 0) / 3;
   };
   const speedOf = (name: string): number => Math.max(able.find((node) => node.name === name)?.gflops ?? 0, 1e-3);
   for (const [actor, name] of Object.entries(placed)) load.set(name, (load.get(name) ?? 0) + costOf(actor));
+  const heavy = [...learners, ...others];
   const hosted = (name: string): number =>
-    Object.entries(placed).filter(([actor, at]) => at === name && blocks.includes(actor)).length;
-  for (const actor of [...blocks].sort((a, b) => costOf(b) - costOf(a))) {
+    Object.entries(placed).filter(([actor, at]) => at === name && heavy.includes(actor)).length;
+  for (const actor of [...heavy].sort((a, b) => costOf(b) - costOf(a))) {
     if (placed[actor] !== undefined) continue;
-    // Round robin first: a node for each block as long as there are nodes.
+    // Round robin first: a node for each as long as there are nodes.
     const [best] = [...able].sort(
       (a, b) =>
         hosted(a.name) - hosted(b.name) ||
@@ -62,17 +66,21 @@ export function placeActors({ spec, slices, nodes }: PlacementOptions): Record<s
     placed[actor] = name;
     load.set(name, (load.get(name) ?? 0) + costOf(actor));
   }
-  for (const actor of gradientModels) {
+  for (const actor of companions) {
     placed[actor] ??= placed[actor.replace("gradient-", "block-")] ?? first.name;
   }
-  // Both are light; beside the first block the batches need no way.
-  placed[FEEDER] ??= placed[blockActor(0)] ?? first.name;
-  placed[COORDINATOR] ??= placed[blocks.at(-1) ?? ""] ?? first.name;
+  // Both are light; beside the first learner the batches need no way.
+  placed[FEEDER] ??= placed[learners[0] ?? ""] ?? first.name;
+  placed[COORDINATOR] ??= placed[learners.at(-1) ?? ""] ?? first.name;
   return placed;
 }
 
+function sum(slices: readonly SliceDescription[]): number {
+  return slices.reduce((total, { macs, parameters }) => total + macs + parameters, 0);
+}
+
 /** Whether the spec leaves a choice about this actor's node. */
-export function mayMove(spec: TrainingSpec, actor: string): boolean {
+export function mayMove(spec: RunSpec, actor: string): boolean {
   const selector = spec.placement[actor];
   return selector === undefined || selector.includes("=");
 }

@@ -5,7 +5,8 @@
 import { z } from "zod";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { KeyValue, KvEntry } from "../../runtime/store/index.ts";
-import { trainingSpecSchema } from "../../spec/index.ts";
+import { distillationSpecSchema, trainingSpecSchema } from "../../spec/index.ts";
+import type { RunPhase } from "../run/run-plan.ts";
 
 /** Buckets. Presence and leases expire, the rest stays. */
 export const NODES_BUCKET = "kn-nodes";
@@ -16,7 +17,7 @@ export const LEASES_BUCKET = "kn-leases";
 export const PRESENCE_TTL_MS = 6_000;
 
 /** Generation of subjects and messages, `kn.v1`, and of what may not differ between nodes of one run. */
-export const WIRE_VERSION = 2;
+export const WIRE_VERSION = 3;
 
 const count = z.int().min(0);
 
@@ -48,6 +49,15 @@ const sliceSchema = z.object({
   parameters: count,
   macs: count,
 });
+const phaseNameSchema: z.ZodType<RunPhase> = z.enum(["training", "baseline", "sections", "finetune"]);
+const phaseSchema = z.object({
+  phase: phaseNameSchema,
+  epochs: count,
+  totalSteps: count,
+  /** Sequence after which it begins. */
+  startAfter: count,
+});
+export type PhaseEntry = z.infer<typeof phaseSchema>;
 const savedAtSchema = z.object({ timeline: z.int().min(1), generation: z.int().min(1) });
 
 export const runRecordSchema = z.object({
@@ -56,9 +66,12 @@ export const runRecordSchema = z.object({
   wireVersion: count,
   /** What is wanted. `stopping`: saved first; `ended`: nodes let go of it. */
   desired: z.enum(["running", "stopping", "ended"]),
-  spec: trainingSpecSchema,
+  spec: z.discriminatedUnion("kind", [trainingSpecSchema, distillationSpecSchema]),
   slices: z.array(sliceSchema),
-  totalSteps: count,
+  teacherSlices: z.array(sliceSchema),
+  /** What it goes through, in order, and where it stands. */
+  phases: z.array(phaseSchema).min(1),
+  phase: phaseNameSchema,
   /** Of the data that the feeder must have. */
   dataset: z.string(),
   timeline: z.int().min(1),
@@ -83,11 +96,36 @@ const progressSchema = z.object({
   pending: count,
   sentBytes: z.record(z.string(), count),
   step: count,
+  hintLoss: z.number().optional(),
+  cache: z.record(z.string(), count).optional(),
+});
+const recordSchema = z.object({
+  evaluations: z.array(
+    z.object({
+      evaluation: count,
+      step: count,
+      samples: count,
+      accuracy: z.number(),
+      loss: z.number(),
+      agreement: z.number().optional(),
+      teacherAccuracy: z.number().optional(),
+      atMs: z.number(),
+    }),
+  ),
+  switches: z.array(z.object({ actor: z.string(), step: count, from: z.string(), to: z.string(), reason: z.string() })),
+  teachers: z.array(z.object({ actor: z.string(), step: count, from: count, to: count })),
+  progress: z.record(z.string(), progressSchema),
+  epochs: count,
+  step: count,
+  generation: count,
 });
 const runStatusSchema = z.object({
   format: z.literal(1),
   run: z.string(),
   timeline: z.int().min(1),
+  phase: phaseNameSchema,
+  /** Phases that are behind it. */
+  done: z.array(z.object({ phase: phaseNameSchema, seconds: z.number().min(0), record: recordSchema })),
   /** State of the coordinator's chart. */
   state: z.string(),
   outcome: z.enum(["completed", "stopped", "failed"]).optional(),
@@ -96,25 +134,7 @@ const runStatusSchema = z.object({
   coordinator: z.string(),
   /** Training steps published to the first block. */
   published: count,
-  record: z.object({
-    evaluations: z.array(
-      z.object({
-        evaluation: count,
-        step: count,
-        samples: count,
-        accuracy: z.number(),
-        loss: z.number(),
-        atMs: z.number(),
-      }),
-    ),
-    switches: z.array(
-      z.object({ actor: z.string(), step: count, from: z.string(), to: z.string(), reason: z.string() }),
-    ),
-    progress: z.record(z.string(), progressSchema),
-    epochs: count,
-    step: count,
-    generation: count,
-  }),
+  record: recordSchema,
   /** Since the first batch of this timeline, s. */
   seconds: z.number().min(0),
   startedAt: z.string(),
@@ -184,5 +204,12 @@ export function recordsOf<T>(kv: KeyValue, schema: z.ZodType<T>): Records<T> {
 }
 
 export const nodeRecords = (kv: KeyValue): Records<NodeRecord> => recordsOf(kv, nodeRecordSchema);
+/** The phase that a run is in. */
+export function phaseOf({ phases, phase }: RunRecordEntry): PhaseEntry {
+  const found = phases.find((each) => each.phase === phase);
+  if (found !== undefined) return found;
+  throw new RangeError(`a run has no phase ${phase}`);
+}
+
 export const runRecords = (kv: KeyValue): Records<RunRecordEntry> => recordsOf(kv, runRecordSchema);
 export const statusRecords = (kv: KeyValue): Records<RunStatus> => recordsOf(kv, runStatusSchema);

@@ -5,16 +5,18 @@ import { KnowledgeNetError } from "../../errors/index.ts";
 import { failureOf } from "../../messages/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
-import { type Checkpoints, openCheckpoints } from "../../runtime/checkpoint/index.ts";
+import { type Checkpoints, openCheckpoints, openReleases } from "../../runtime/checkpoint/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Store } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import type { TrainingSpec } from "../../spec/index.ts";
-import { type ActorComposer, actorsOf, createActorComposer, planOf } from "../run/compose-actors.ts";
+import type { RunSpec } from "../../spec/index.ts";
+import type { RecordCache } from "../../runtime/cache/index.ts";
+import { type ActorComposer, createActorComposer } from "../run/compose-actors.ts";
+import { actorsOf, planOf } from "../run/run-plan.ts";
 import { type ActorHost, createActorHost } from "./actor-host.ts";
 import type { Fleet } from "./fleet.ts";
 import { isElsewhere } from "./placement.ts";
-import type { RunRecordEntry } from "./records.ts";
+import { phaseOf, type RunRecordEntry } from "./records.ts";
 
 export interface RunHostOptions {
   readonly node: string;
@@ -30,7 +32,9 @@ export interface RunHostDeps {
   readonly log: Logger;
   /** Blobs here and in the shared store. */
   readonly store: Store;
-  readonly openDataset: (spec: TrainingSpec) => Promise<Dataset>;
+  readonly openDataset: (spec: RunSpec) => Promise<Dataset>;
+  /** Where teacher sections on this node keep what they have said; undefined: nowhere. */
+  readonly openCache: (spec: RunSpec) => RecordCache | undefined;
 }
 
 export interface RunHost {
@@ -50,6 +54,11 @@ export function bucketsOf(run: string): { readonly blobs: string; readonly manif
   return { blobs: `checkpoints-${run}`, manifests: `manifests-${run}` };
 }
 
+/** Where the versions of its teacher are. */
+export function teacherBucketsOf(run: string): { readonly blobs: string; readonly records: string } {
+  return { blobs: `teacher-${run}`, records: `teachers-${run}` };
+}
+
 export function createRunHost(first: RunRecordEntry, options: RunHostOptions, deps: RunHostDeps): RunHost {
   const { run } = first;
   const { node, instance } = options;
@@ -57,12 +66,13 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
   const log = deps.log.child({ run });
   let record = first;
   let composer: ActorComposer | undefined;
+  let cache: RecordCache | undefined;
   /** What lives here, and what it was made by. */
   const hosts = new Map<string, { readonly host: ActorHost; readonly signature: string }>();
   let tail: Promise<void> = Promise.resolve();
 
-  const wanted = ({ spec, actors, desired }: RunRecordEntry): string[] =>
-    desired === "ended" ? [] : actorsOf(spec).all.filter((id) => actors[id] === node);
+  const wanted = ({ spec, phase, actors, desired }: RunRecordEntry): string[] =>
+    desired === "ended" ? [] : actorsOf(spec, phase).all.filter((id) => actors[id] === node);
 
   /** What decides how an actor is made; the same: it stays as it is. */
   const signatureOf = (id: string, of: RunRecordEntry): string =>
@@ -71,7 +81,8 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
   const openDataset = async (): Promise<Dataset> => {
     const dataset = await deps.openDataset(record.spec);
     const [found, expected] = [dataset.fingerprint, record.dataset];
-    if (found === expected && planOf(record.spec, dataset).totalSteps === record.totalSteps) return dataset;
+    if (found === expected && planOf(record.spec, dataset, record.phase).totalSteps === phaseOf(record).totalSteps)
+      return dataset;
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: `feed ${run} from ${node}`,
       rule: `the data must be those that the run was planned with, ${expected}`,
@@ -83,16 +94,26 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
   const open = (): Promise<Checkpoints> => openCheckpoints(store, bucketsOf(run));
 
   const openComposer = async (): Promise<ActorComposer> => {
-    const { spec, slices, totalSteps, timeline, from } = record;
+    const { spec, slices, teacherSlices, phase, timeline, from } = record;
+    const { totalSteps, startAfter } = phaseOf(record);
+    cache ??= deps.openCache(spec);
     return createActorComposer(
-      { run, spec, slices, totalSteps, timeline, from },
+      { run, spec, phase, slices, teacherSlices, totalSteps, startAfter, timeline, from },
       {
         backend: options.backend,
         softwareVersion: options.softwareVersion,
         metadata: { node },
         isElsewhere: (boundary) => isElsewhere(record.actors, boundary),
       },
-      { bus, clock, log, checkpoints: await open(), openDataset },
+      {
+        bus,
+        clock,
+        log,
+        checkpoints: await open(),
+        teachers: await openReleases(store, teacherBucketsOf(run)),
+        cache,
+        openDataset,
+      },
     );
   };
 
@@ -117,6 +138,8 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
     await stop([...hosts.keys()]);
     await composer?.[Symbol.asyncDispose]();
     composer = undefined;
+    await cache?.close();
+    cache = undefined;
   };
 
   const change = async (next: RunRecordEntry): Promise<void> => {

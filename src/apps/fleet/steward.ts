@@ -7,7 +7,7 @@ import { type Lease, tryLease } from "../../runtime/actor/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import { actorsOf, COORDINATOR, FEEDER, READY_DEADLINE_MS } from "../run/compose-actors.ts";
+import { actorsOf, COORDINATOR, FEEDER, READY_DEADLINE_MS, takesOver } from "../run/run-plan.ts";
 import type { Fleet } from "./fleet.ts";
 import { mayMove, placeActors } from "./placement.ts";
 import { PRESENCE_TTL_MS, type RunRecordEntry, type RunStatus } from "./records.ts";
@@ -39,6 +39,11 @@ const MOVE_AFTER_MS = 15_000;
 /** How long a stop waits for the batches under way, ms. */
 const STOP_DEADLINE_MS = 30_000;
 
+/** The phase after the one that a run is in. */
+function phaseBehind({ phases, phase }: RunRecordEntry): RunRecordEntry["phase"] | undefined {
+  return phases[phases.findIndex((each) => each.phase === phase) + 1]?.phase;
+}
+
 export function createSteward(options: StewardOptions, deps: StewardDeps): Steward {
   const { node, instance } = options;
   const { fleet, bus, clock, log, host } = deps;
@@ -68,13 +73,14 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
     const { from } = record;
     const manifest = manifests.find((each) => each.timeline === from?.timeline && each.generation === from.generation);
     const evaluations = status?.value.record.evaluations ?? [];
-    if (manifest === undefined) return { startedAt };
+    if (manifest?.phase !== record.phase) return { startedAt };
     const { epoch, step, generation } = manifest;
     return {
       startedAt,
       record: {
         evaluations: evaluations.filter((each) => each.step <= step),
         switches: [],
+        teachers: [],
         progress: {},
         epochs: epoch,
         step,
@@ -85,7 +91,8 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
 
   const coordinate = async (lease: Lease): Promise<void> => {
     const { record } = host;
-    const { blocks, gradientModels } = actorsOf(record.spec);
+    const { learners, companions, others } = actorsOf(record.spec, record.phase);
+    const done = (await fleet.status.get(run))?.value.done ?? [];
     const soFar = await recordSoFar(record);
     const startedMs = Date.parse(soFar.startedAt);
     const coordinator: Coordinator = createCoordinator(
@@ -96,8 +103,10 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
         softwareVersion: options.softwareVersion,
         metadata: { spec: record.spec.name, node },
         feeder: FEEDER,
-        blocks,
-        gradientModels,
+        learners,
+        companions,
+        others,
+        phase: record.phase,
         readyDeadlineMs: READY_DEADLINE_MS,
         stopDeadlineMs: STOP_DEADLINE_MS,
         timeline: record.timeline,
@@ -112,6 +121,8 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
         format: 1,
         run,
         timeline: record.timeline,
+        phase: record.phase,
+        done: done.filter(({ phase }) => phase !== record.phase),
         state: coordinator.state,
         ...(end?.outcome === undefined ? {} : { outcome: end.outcome }),
         ...(end?.error === undefined ? {} : { error: end.error.message }),
@@ -143,7 +154,19 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
     }
     if (!isOver) coordinator.abandon();
     const end = await over;
-    if (end.outcome !== "abandoned") {
+    const next = end.outcome === "completed" ? phaseBehind(record) : undefined;
+    if (next !== undefined) {
+      const behind = statusNow();
+      const finished = { phase: record.phase, seconds: behind.seconds, record: behind.record };
+      await persist("write what the phase has come to", () =>
+        fleet.status.put(run, { ...behind, done: [...behind.done, finished] }),
+      );
+      await persist("begin the next phase", () => beginPhase(record, next, coordinator.record.generation));
+      // This one is over, whatever the watch still shows.
+      while (!stopping.signal.aborted && host.record.timeline === record.timeline) {
+        await clock.sleep(TICK_MS, stopping.signal).catch(() => undefined);
+      }
+    } else if (end.outcome !== "abandoned") {
       await persist("write the outcome", () =>
         fleet.status.put(run, statusNow({ ...end, outcome: end.outcome as RunStatus["outcome"] })),
       );
@@ -155,6 +178,26 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
     }
     await lease.release();
     await lost;
+  };
+
+  /** Gives the run to the actors of its next phase, where they are best placed now. */
+  const beginPhase = async (
+    record: RunRecordEntry,
+    phase: RunRecordEntry["phase"],
+    generation: number,
+  ): Promise<void> => {
+    const actors = placeActors({ ...record, phase, nodes: await fleet.nodes.all() });
+    await fleet.runs.change(run, ({ from: _before, ...value }) =>
+      value.timeline !== record.timeline
+        ? undefined
+        : {
+            ...value,
+            phase,
+            timeline: value.timeline + 1,
+            actors,
+            ...(takesOver(phase, record.phase) ? { from: { timeline: record.timeline, generation } } : {}),
+          },
+    );
   };
 
   /** Gives the actors of nodes that have been gone for long to nodes that are there, where the spec allows. */
@@ -176,7 +219,7 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
       ...record.spec,
       placement: { ...record.spec.placement, ...Object.fromEntries(staying.filter(([, name]) => names.has(name))) },
     };
-    const placed = placeActors({ spec, slices: record.slices, nodes });
+    const placed = placeActors({ ...record, spec, nodes });
     const moves = Object.fromEntries(stranded.map(([actor]) => [actor, placed[actor] ?? node]));
     await fleet.runs.change(run, (value) => ({ ...value, actors: { ...value.actors, ...moves } }));
     log.warn({ run, dead, moves }, "actors moved from nodes that are gone");

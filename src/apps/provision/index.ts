@@ -7,6 +7,7 @@
  * const server = locateTool("nats-server", process.env);
  * for (const finding of await inspect()) console.log(finding.title, finding.state, finding.remedy);
  */
+export { cacheRoot } from "./cache-layout.ts";
 export { type Finding, inspect, type InspectOptions } from "./inspect.ts";
 export { locateTool } from "./locate-tool.ts";
 export type { ToolName } from "./pins.ts";

@@ -10,7 +10,7 @@ import { KnowledgeNetError } from "../../errors/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
 import { type Clock, systemClock } from "../../runtime/clock/index.ts";
 import { silentLogger } from "../../runtime/telemetry/index.ts";
-import { parseSpec } from "../../spec/index.ts";
+import { parseTrainingSpec } from "../../spec/index.ts";
 import { createCpuLimit } from "../limit-cpu.ts";
 import { connectFleet } from "../fleet/connect-fleet.ts";
 import { awaitOutcome, launchRun } from "../fleet/launch.ts";
@@ -19,7 +19,7 @@ import { type SpawnedFleet, spawnFleet } from "../fleet/spawned-fleet.ts";
 import { type LocalNatsServer, startLocalNatsServer } from "../local-nats-server.ts";
 import { type Delay, type Link, startLocalToxiproxy } from "../local-toxiproxy.ts";
 import { locateTool } from "../provision/index.ts";
-import { actorsOf, planOf } from "../run/compose-actors.ts";
+import { actorsOf, planOf, TRAINING } from "../run/run-plan.ts";
 import { describeSlices } from "../run/describe-slices.ts";
 import { openDataset } from "../run/open-dataset.ts";
 import { createAudit } from "./audit.ts";
@@ -91,10 +91,10 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
   const clock = systemClock();
   const { folder, delay } = options;
   await mkdir(folder, { recursive: true });
-  const spec = parseSpec(await readFile(options.spec, "utf8"), { file: options.spec, set: options.set });
+  const spec = parseTrainingSpec(await readFile(options.spec, "utf8"), { file: options.spec, set: options.set });
   const dataset = await openDataset({ data: spec.data, env: process.env });
-  const slices = await describeSlices(spec);
-  const plan = planOf(spec, dataset);
+  const described = await describeSlices(spec);
+  const plan = planOf(spec, dataset, TRAINING);
 
   let server: LocalNatsServer = await startServer(folder, "jetstream", -1);
   const { port, url } = server;
@@ -123,11 +123,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
       JOIN_DEADLINE_MS,
       async () => (await fleet.nodes.all()).length === NODES,
     );
-    const record = await launchRun(
-      { run: "trouble", spec, slices, totalSteps: plan.totalSteps, dataset: dataset.fingerprint },
-      fleet,
-      clock,
-    );
+    const record = await launchRun({ run: "trouble", spec, ...described, dataset }, fleet, clock);
 
     const startedMs = clock.now();
     const events: string[] = [];
@@ -136,7 +132,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
       events.push(line);
       options.onEvent?.(line);
     };
-    const { blocks } = actorsOf(spec);
+    const { learners: blocks } = actorsOf(spec, TRAINING);
     const lastBlock = blocks.at(-1) ?? "";
     const audit = createAudit();
     let step = 0;
@@ -222,7 +218,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
     });
     watching.unsubscribe();
 
-    const whole = status.record.evaluations.filter(({ samples }) => samples === dataset.test.count).at(-1);
+    const whole = status.record.evaluations.filter(({ samples }) => samples === dataset.validation.count).at(-1);
     return {
       outcome: status.outcome,
       accuracy: whole?.accuracy ?? 0,

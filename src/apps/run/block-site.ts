@@ -1,14 +1,10 @@
 /**
- * The place where one block computes: a worker thread that holds the block and, beside it, its gradient model. A thread
- * that has died is started anew for the next one who asks.
+ * The place where one block computes: a worker thread that holds the block and, beside it, its gradient model.
  */
 import {
-  type BackendInfo,
   type BackendPreference,
   type BlockHandle,
   type BlockUnitOptions,
-  type ComputeWorker,
-  createComputeWorker,
   deriveSeed,
   GRADIENT_SOURCE_TRAITS,
   type GradientModelHandle,
@@ -17,6 +13,7 @@ import {
   openGradientModel,
   type SliceDescription,
 } from "../../compute/index.ts";
+import { type ComputeSite, createComputeSite } from "./compute-site.ts";
 import { type BoundarySpec, boundariesOf, layersOfBlocks, type TrainingSpec } from "../../spec/index.ts";
 
 export interface BlockSiteOptions {
@@ -30,14 +27,10 @@ export interface BlockSiteOptions {
   readonly isGradientModelElsewhere: boolean;
 }
 
-export interface BlockSite extends AsyncDisposable {
-  readonly backend: BackendInfo | undefined;
+export interface BlockSite extends ComputeSite {
   openBlock(): Promise<BlockHandle>;
   /** The gradient model of the boundary after this block. */
   openGradientModel(): Promise<GradientModelHandle>;
-  /** Tensors alive in its worker. */
-  countTensors(): Promise<number>;
-  close(): Promise<void>;
 }
 
 export function createBlockSite(options: BlockSiteOptions): BlockSite {
@@ -49,19 +42,7 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
   const previous: BoundarySpec | undefined = boundariesOf(spec)[index - 1];
   const blockName = `block-${index}`;
   const gradientName = `gradient-${index}`;
-  let starting: Promise<ComputeWorker> | undefined;
-  let backend: BackendInfo | undefined;
-
-  const worker = (): Promise<ComputeWorker> => {
-    starting ??= createComputeWorker({ backend: options.backend }).then((started) => {
-      backend = started.backend;
-      void started.closed.then(() => {
-        starting = undefined;
-      });
-      return started;
-    });
-    return starting;
-  };
+  const site = createComputeSite(options.backend);
 
   const rate = (learningRate: number): LearningRateOptions => ({
     peak: learningRate,
@@ -75,7 +56,7 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
     const m = boundary.gradientModel;
     const updates = Math.ceil(totalSteps / m.learnEvery);
     const handle = await openGradientModel(
-      await worker(),
+      await site.worker(),
       gradientName,
       {
         boundaryShape: slice.outputShape,
@@ -90,15 +71,11 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
     return { ...handle, dispose: () => Promise.resolve() };
   };
 
-  const close = async (): Promise<void> => {
-    const started = await starting?.catch(() => undefined);
-    await started?.close();
-  };
-
   return {
     get backend() {
-      return backend;
+      return site.backend;
     },
+    worker: site.worker,
     async openBlock() {
       const source = boundary?.source ?? "task-loss";
       const unit: BlockUnitOptions = {
@@ -117,13 +94,11 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
       };
       const hasModelHere =
         source !== "task-loss" && GRADIENT_SOURCE_TRAITS[source].hasGradientModel && !options.isGradientModelElsewhere;
-      return openBlock(await worker(), blockName, unit, hasModelHere ? gradientName : undefined);
+      return openBlock(await site.worker(), blockName, unit, hasModelHere ? gradientName : undefined);
     },
     openGradientModel: gradientModel,
-    async countTensors() {
-      return starting === undefined ? 0 : (await (await starting).call("memory", {})).result.tensors;
-    },
-    close,
-    [Symbol.asyncDispose]: close,
+    countTensors: site.countTensors,
+    close: site.close,
+    [Symbol.asyncDispose]: site.close,
   };
 }

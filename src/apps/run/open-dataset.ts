@@ -2,23 +2,32 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { type Dataset, loadMnist } from "../../data/index.ts";
+import { type Dataset, type LoadDatasetOptions, loadCifar10, loadMnist } from "../../data/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
-import type { TrainingSpec } from "../../spec/index.ts";
+import type { RunSpec } from "../../spec/index.ts";
 
 export interface OpenDatasetOptions {
-  readonly data: TrainingSpec["data"];
+  readonly data: RunSpec["data"];
   /** Folder from `--data`, which goes before the spec's, which goes before KN_DATA. */
   readonly directory?: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
+const LOADERS = { mnist: loadMnist, "cifar-10": loadCifar10 } as const satisfies Record<
+  RunSpec["data"]["dataset"],
+  (options: LoadDatasetOptions) => Promise<Dataset>
+>;
+
 /** Rejects with KN_CONFIG when the data are absent or not what they should be. */
 export async function openDataset({ data, directory, env }: OpenDatasetOptions): Promise<Dataset> {
-  const folder = directory ?? data.directory ?? env.KN_DATA ?? packagedMnist();
-  return loadMnist({
-    directory: folder,
-    ...(data.limit === undefined ? {} : { limit: data.limit }),
+  const { dataset, limit, holdout } = data;
+  const labelled = "labelled" in data ? data.labelled : undefined;
+  const usual = dataset === "mnist" ? packagedMnist() : "data/cifar-10-batches-bin";
+  return LOADERS[dataset]({
+    directory: directory ?? data.directory ?? env.KN_DATA ?? usual,
+    holdout,
+    ...(limit === undefined ? {} : { limit }),
+    ...(labelled === undefined ? {} : { labelled }),
     readFile: async (from, name) => {
       try {
         return await readFile(join(from, name));

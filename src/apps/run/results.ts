@@ -3,12 +3,12 @@ import type { RunRecord } from "../../actors/coordinator/index.ts";
 import type { SliceDescription } from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { boundariesOf, type TrainingSpec } from "../../spec/index.ts";
-import type { TrainingRunEnd } from "./training-run.ts";
+import type { PhaseRunEnd } from "./phase-run.ts";
 
 export interface RunResults {
   readonly run: string;
   readonly outcome: string;
-  /** Share of the test set, 0 to 1; null before the first whole evaluation. */
+  /** Share of the validation set (the test set where none is held out), 0 to 1; null before the first whole evaluation. */
   readonly accuracy: number | null;
   readonly epochs: number;
   readonly steps: number;
@@ -76,10 +76,10 @@ export interface ResultsContext {
   readonly startedMs: number;
 }
 
-export function resultsOf(end: TrainingRunEnd, context: ResultsContext): RunResults {
+export function resultsOf(end: PhaseRunEnd, context: ResultsContext): RunResults {
   const { spec, slices, dataset } = context;
   const { record } = end;
-  const whole = record.evaluations.filter(({ samples }) => samples === dataset.test.count).at(-1);
+  const whole = record.evaluations.filter(({ samples }) => samples === dataset.validation.count).at(-1);
   const backendName = (index: number): string => {
     const backend = end.backends[index] ?? end.backends[0];
     return backend === undefined ? "unknown" : backend.name;

@@ -18,6 +18,10 @@ export interface ActorFigures {
   readonly skipped: Readonly<Record<string, number>>;
   /** Training batches whose gradient is on its way. */
   readonly pending: number;
+  /** Against the teacher, of a student's section. */
+  readonly hintLoss: number | undefined;
+  /** Of a teacher's section: hits, misses, refused, saved_macs. */
+  readonly cache: Readonly<Record<string, number>> | undefined;
   /** Sent for training over the last seconds, by plane. */
   readonly bytesPerSecond: Readonly<Record<string, number>>;
 }
@@ -30,7 +34,7 @@ export interface MonitorEvent {
 }
 
 export interface MonitorFigures {
-  /** Newest training step that the last block has finished. */
+  /** Newest training step that the last learner has finished. */
   readonly step: number;
   readonly stepsPerSecond: number;
   readonly actors: readonly ActorFigures[];
@@ -61,7 +65,7 @@ interface Tracked {
   }[];
 }
 
-export function createRunMonitor(lastBlock: string): RunMonitor {
+export function createRunMonitor(lastLearner: string): RunMonitor {
   const actors = new Map<string, Tracked>();
   let step = 0;
   let evaluation: MonitorFigures["evaluation"];
@@ -84,6 +88,8 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
         drops: {},
         skipped: {},
         pending: 0,
+        hintLoss: undefined,
+        cache: undefined,
         bytesPerSecond: {},
       },
       history: [],
@@ -105,7 +111,7 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
           tracked.figures = { ...tracked.figures, state: fact.state };
           return;
         case "Progress": {
-          if (header.sender === lastBlock) step = Math.max(step, header.step);
+          if (header.sender === lastLearner) step = Math.max(step, header.step);
           const { history } = tracked;
           history.push({ atMs: nowMs, applied: fact.applied, sentBytes: fact.sentBytes });
           while ((history[0]?.atMs ?? nowMs) < nowMs - RATE_WINDOW_MS) history.shift();
@@ -125,6 +131,8 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
             drops: fact.drops,
             skipped: fact.skipped,
             pending: fact.pending,
+            hintLoss: fact.hintLoss ?? tracked.figures.hintLoss,
+            cache: fact.cache ?? tracked.figures.cache,
             bytesPerSecond:
               first === undefined || seconds === 0
                 ? {}
@@ -150,6 +158,9 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
         case "SourceSwitched":
           happened(`${fact.from} -> ${fact.to}: ${fact.reason}`);
           return;
+        case "TeacherChanged":
+          happened(`learns from version ${fact.to} of the teacher, no longer ${fact.from}`);
+          return;
         case "FeederMark":
           happened(`${fact.mark}, epoch ${fact.epoch}`);
           return;
@@ -159,7 +170,7 @@ export function createRunMonitor(lastBlock: string): RunMonitor {
       const list = [...actors.values()].map(({ figures }) => figures).sort((a, b) => a.id.localeCompare(b.id));
       return {
         step,
-        stepsPerSecond: actors.get(lastBlock)?.figures.updatesPerSecond ?? 0,
+        stepsPerSecond: actors.get(lastLearner)?.figures.updatesPerSecond ?? 0,
         actors: list,
         evaluation,
         events: [...events],

@@ -31,6 +31,11 @@ export interface Slice {
   readonly version: number;
   /** Inference forward, moving statistics of batch norm. The result is the caller's. */
   infer(inputs: readonly tf.Tensor[]): tf.Tensor;
+  /**
+   * Training forward that only moves batch norm's statistics: to the mean over the batches so far, this one being batch
+   * `n`, counted from 1.
+   */
+  recalibrate(n: number, inputs: readonly tf.Tensor[]): void;
   /** Training forward without a backward to come: batch statistics, the step's dropout. The result is the caller's. */
   forward(inputs: readonly tf.Tensor[], step: number): tf.Tensor;
   /** Training forward for `step`, to be followed by `update` or `pullBack`. Takes over `inputs`. */
@@ -127,6 +132,18 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
       return optimizer.updates;
     },
     infer: (inputs) => tf.tidy(() => apply(inputs, false)),
+    recalibrate(n, inputs) {
+      const norms = model.layers.filter(isBatchNorm);
+      const before = norms.map(({ momentum }) => momentum);
+      for (const norm of norms) norm.momentum = (n - 1) / n;
+      try {
+        tf.dispose(apply(inputs, true));
+      } finally {
+        norms.forEach((norm, index) => {
+          norm.momentum = before[index] ?? norm.momentum;
+        });
+      }
+    },
     forward(inputs, step) {
       for (const dropout of dropouts) dropout.step = step;
       return tf.tidy(() => apply(inputs, true));
@@ -169,21 +186,9 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
       return { version: optimizer.updates, tensors };
     },
     restore({ version, tensors }) {
-      const read = (name: string, like: tf.Tensor): tf.Tensor => {
-        const saved = tensors[name];
-        if (saved === undefined || !tf.util.arraysEqual([...saved.shape], like.shape)) {
-          throw new KnowledgeNetError("KN_CHECKPOINT", {
-            attempt: `restore ${name}`,
-            rule: `the checkpoint must hold it with shape [${like.shape.join(", ")}]`,
-            value: saved === undefined ? "absent" : `[${saved.shape.join(", ")}]`,
-            remedy: "resume with the spec that the checkpoint was written under",
-          });
-        }
-        return toTensor(saved);
-      };
       tf.tidy(() => {
-        for (const weight of model.weights) weight.write(read(`weights/${weight.originalName}`, weight.read()));
-        optimizer.restore(version, (key, like) => read(`optimizer/${key}`, like), trainable);
+        restoreWeights(model, tensors);
+        optimizer.restore(version, (key, like) => readSaved(tensors, `optimizer/${key}`, like.shape), trainable);
       });
     },
     dispose() {
@@ -191,6 +196,33 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
       model.dispose();
     },
   };
+}
+
+/** @throws KnowledgeNetError KN_CHECKPOINT when a weight is missing or of another shape. */
+export function restoreWeights(model: tf.LayersModel, tensors: NamedTensorData): void {
+  tf.tidy(() => {
+    for (const weight of model.weights) {
+      weight.write(readSaved(tensors, `weights/${weight.originalName}`, weight.shape as number[]));
+    }
+  });
+}
+
+function readSaved(tensors: NamedTensorData, name: string, shape: readonly number[]): tf.Tensor {
+  const saved = tensors[name];
+  if (saved === undefined || !tf.util.arraysEqual([...saved.shape], [...shape])) {
+    throw new KnowledgeNetError("KN_CHECKPOINT", {
+      attempt: `restore ${name}`,
+      rule: `the checkpoint must hold it with shape [${shape.join(", ")}]`,
+      value: saved === undefined ? "absent" : `[${saved.shape.join(", ")}]`,
+      remedy: "resume with the spec that the checkpoint was written under",
+    });
+  }
+  return toTensor(saved);
+}
+
+/** tfjs's own class is not exported; its name is. */
+function isBatchNorm(layer: tf.layers.Layer): layer is tf.layers.Layer & { momentum: number } {
+  return layer.getClassName() === "BatchNormalization";
 }
 
 /**

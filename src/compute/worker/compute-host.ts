@@ -24,13 +24,22 @@ import { type LearningRateOptions, learningRateAt } from "../optimizer/index.ts"
 import { describeModel, type SliceDescription } from "../slice/describe-model.ts";
 import type { SliceSnapshot } from "../slice/slice.ts";
 import { toData, toTensor } from "../slice/tensors.ts";
+import {
+  createSectionUnit,
+  type SectionEvaluateOutcome,
+  type SectionTrainOutcome,
+  type SectionTrainRequest,
+  type SectionUnit,
+  type SectionUnitOptions,
+} from "../sections/section-unit.ts";
+import { createTeacherUnit, type TeacherUnit, type TeacherUnitOptions } from "../sections/teacher-unit.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import type { ModelSpec } from "../../spec/index.ts";
 import type { TensorData } from "../tensor-data.ts";
 
 export interface OpenedUnit {
   readonly parameters: number;
-  /** Of one sample; of a block only. */
+  /** Of one sample; not of a gradient model. */
   readonly outputShape?: readonly number[];
 }
 
@@ -50,6 +59,21 @@ export interface ComputeCalls {
     options: GradientModelOptions;
     learningRate: LearningRateOptions;
   }): OpenedUnit;
+  openSection(call: { unit: string; options: SectionUnitOptions }): OpenedUnit;
+  openTeacher(call: { unit: string; options: TeacherUnitOptions }): OpenedUnit;
+  trainSection(
+    call: { unit: string; request: SectionTrainRequest; wantsOutput: boolean },
+    emit: Emit,
+  ): SectionTrainOutcome;
+  evaluateSection(call: {
+    unit: string;
+    input: TensorData;
+    labels: TensorData;
+    hint?: TensorData;
+  }): SectionEvaluateOutcome;
+  recalibrate(call: { unit: string; n: number; input: TensorData }): void;
+  /** [batch, ...input] -> [batch, ...output] of a teacher's section. */
+  teach(call: { unit: string; input: TensorData }): TensorData;
   train(call: { unit: string; request: TrainRequest }, emit: Emit): UpdateOutcome;
   receive(call: { unit: string; step: number; gradient: TensorData; origin: GradientOrigin }): UpdateOutcome;
   evaluate(call: { unit: string; input: TensorData; labels: TensorData }): EvaluateOutcome;
@@ -73,7 +97,11 @@ interface GradientModelUnit {
   updates: number;
 }
 
-type Unit = { readonly kind: "block"; readonly block: BlockUnit } | GradientModelUnit;
+type Unit =
+  | { readonly kind: "block"; readonly block: BlockUnit }
+  | { readonly kind: "section"; readonly section: SectionUnit }
+  | { readonly kind: "teacher"; readonly teacher: TeacherUnit }
+  | GradientModelUnit;
 
 export function createComputeHost(): ComputeCalls {
   const units = new Map<string, Unit>();
@@ -87,15 +115,20 @@ export function createComputeHost(): ComputeCalls {
       value: unit?.kind ?? "absent",
     });
   };
-  const snapshottable = (name: string): BlockUnit | GradientModel => {
+  /** What has a state that can be saved. */
+  const snapshottable = (name: string): BlockUnit | GradientModel | SectionUnit => {
     const unit = units.get(name);
-    if (unit === undefined) return find(name, "block").block;
-    return unit.kind === "block" ? unit.block : unit.model;
+    if (unit?.kind === "gradient-model") return unit.model;
+    return unit?.kind === "section" ? unit.section : find(name, "block").block;
+  };
+  const disposable = (name: string): { dispose(): void } => {
+    const unit = units.get(name);
+    return unit?.kind === "teacher" ? unit.teacher : snapshottable(name);
   };
 
   /** A unit that is opened again takes the place of the one before, whoever still speaks to it by name. */
   const replace = (name: string, unit: Unit): void => {
-    if (units.has(name)) snapshottable(name).dispose();
+    if (units.has(name)) disposable(name).dispose();
     units.set(name, unit);
   };
 
@@ -114,6 +147,23 @@ export function createComputeHost(): ComputeCalls {
       replace(unit, { kind: "gradient-model", model, learningRate, updates: 0 });
       return { parameters: model.parameters };
     },
+    openSection({ unit, options }) {
+      const section = createSectionUnit(options);
+      replace(unit, { kind: "section", section });
+      return { parameters: section.parameters, outputShape: section.outputShape };
+    },
+    openTeacher({ unit, options }) {
+      const teacher = createTeacherUnit(options);
+      replace(unit, { kind: "teacher", teacher });
+      return { parameters: teacher.parameters, outputShape: teacher.outputShape };
+    },
+    trainSection: ({ unit, request, wantsOutput }, emit) =>
+      find(unit, "section").section.train(request, wantsOutput ? emit : undefined),
+    evaluateSection: ({ unit, input, labels, hint }) => find(unit, "section").section.evaluate(input, labels, hint),
+    recalibrate({ unit, n, input }) {
+      find(unit, "section").section.recalibrate(n, input);
+    },
+    teach: ({ unit, input }) => find(unit, "teacher").teacher.infer(input),
     train: ({ unit, request }, emit) => find(unit, "block").block.train(request, emit),
     receive: ({ unit, step, gradient, origin }) => find(unit, "block").block.receive(step, gradient, origin),
     evaluate: ({ unit, input, labels }) => find(unit, "block").block.evaluate(input, labels),
@@ -153,7 +203,7 @@ export function createComputeHost(): ComputeCalls {
       if (restored?.kind === "gradient-model") restored.updates = snapshot.version;
     },
     disposeUnit({ unit }) {
-      snapshottable(unit).dispose();
+      disposable(unit).dispose();
       units.delete(unit);
     },
     describeModel: ({ model }) => describeModel(model),

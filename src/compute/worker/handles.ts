@@ -3,6 +3,13 @@ import type { LearningRateOptions } from "../optimizer/index.ts";
 import type { GradientModelOptions } from "../gradient-sources/gradient-model.ts";
 import type { AutoChoice, GradientOrigin, PredictionQuality } from "../gradient-sources/index.ts";
 import type { BlockUnitOptions, EvaluateOutcome, TrainRequest, UpdateOutcome } from "../slice/block-unit.ts";
+import type {
+  SectionEvaluateOutcome,
+  SectionTrainOutcome,
+  SectionTrainRequest,
+  SectionUnitOptions,
+} from "../sections/section-unit.ts";
+import type { TeacherUnitOptions } from "../sections/teacher-unit.ts";
 import type { SliceSnapshot } from "../slice/slice.ts";
 import type { TensorData } from "../tensor-data.ts";
 import type { Emit } from "./compute-host.ts";
@@ -31,6 +38,21 @@ export interface BlockHandle extends UnitHandle {
 export interface GradientModelHandle extends UnitHandle {
   predict(step: number, activation: TensorData, labels: TensorData): Promise<Timed<TensorData>>;
   learn(step: number, gradient: TensorData): Promise<Timed<PredictionQuality | undefined>>;
+}
+
+/** Tensors given to a handle are moved and lost to the caller, but the labels. */
+export interface SectionHandle extends UnitHandle {
+  readonly outputShape: readonly number[];
+  /** @param onOutput wanted by the student's next section; undefined: it is not brought over. */
+  train(request: SectionTrainRequest, onOutput: Emit | undefined): Promise<Timed<SectionTrainOutcome>>;
+  evaluate(input: TensorData, labels: TensorData, hint?: TensorData): Promise<Timed<SectionEvaluateOutcome>>;
+  recalibrate(n: number, input: TensorData): Promise<void>;
+}
+
+/** A teacher's section has no state of its own: its weights came with its options. */
+export interface TeacherHandle extends Pick<UnitHandle, "parameters" | "dispose"> {
+  readonly outputShape: readonly number[];
+  infer(input: TensorData): Promise<Timed<TensorData>>;
 }
 
 function unitHandle(worker: ComputeWorker, unit: string, parameters: number): UnitHandle {
@@ -83,5 +105,47 @@ export async function openGradientModel(
     predict: (step, activation, labels) =>
       worker.call("predict", { unit, step, activation, labels }, { transfer: [activation] }),
     learn: (step, gradient) => worker.call("learn", { unit, step, gradient }, { transfer: [gradient] }),
+  };
+}
+
+export async function openSection(
+  worker: ComputeWorker,
+  unit: string,
+  options: SectionUnitOptions,
+): Promise<SectionHandle> {
+  const { result } = await worker.call("openSection", { unit, options });
+  return {
+    ...unitHandle(worker, unit, result.parameters),
+    outputShape: result.outputShape ?? [],
+    train: (request, onOutput) => {
+      const { input, ownInput, hint } = request;
+      const transfer = [input, ownInput, hint].filter((tensor) => tensor !== undefined);
+      const call = { unit, request, wantsOutput: onOutput !== undefined };
+      return worker.call("trainSection", call, { transfer, ...(onOutput === undefined ? {} : { onEmit: onOutput }) });
+    },
+    evaluate: (input, labels, hint) =>
+      worker.call(
+        "evaluateSection",
+        { unit, input, labels, ...(hint === undefined ? {} : { hint }) },
+        { transfer: hint === undefined ? [input] : [input, hint] },
+      ),
+    async recalibrate(n, input) {
+      await worker.call("recalibrate", { unit, n, input }, { transfer: [input] });
+    },
+  };
+}
+
+export async function openTeacher(
+  worker: ComputeWorker,
+  unit: string,
+  options: TeacherUnitOptions,
+): Promise<TeacherHandle> {
+  const { result } = await worker.call("openTeacher", { unit, options });
+  const { parameters, dispose } = unitHandle(worker, unit, result.parameters);
+  return {
+    parameters,
+    outputShape: result.outputShape ?? [],
+    dispose,
+    infer: (input) => worker.call("teach", { unit, input }, { transfer: [input] }),
   };
 }

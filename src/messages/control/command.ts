@@ -26,7 +26,9 @@ export type Command =
   /** `generation` counts from 1, the same for all actors of the run. */
   | { readonly kind: "SaveCheckpoint"; readonly generation: number }
   | { readonly kind: "StopActor" }
-  | { readonly kind: "ReportState" };
+  | { readonly kind: "ReportState" }
+  /** `version` counts from 1. */
+  | { readonly kind: "UseTeacher"; readonly version: number };
 
 /** Where an actor stands. */
 export interface ActorState {
@@ -44,7 +46,7 @@ export type CommandReply = { readonly kind: "Done" } | CheckpointSaved | Failure
 const COMMAND = { attempt: "decode a command", maxBytes: MAX_CONTROL_BYTES };
 const REPLY = { attempt: "decode the answer to a command", maxBytes: MAX_CONTROL_BYTES };
 
-/** @throws RangeError on a generation below 1. */
+/** @throws RangeError on a generation or version below 1. */
 export function encodeCommand(command: Command): Uint8Array {
   return wire.Command.encode(writeCommand(command)).finish();
 }
@@ -78,6 +80,9 @@ function writeCommand(command: Command): CommandFields {
       return { stopActor: {} };
     case "ReportState":
       return { reportState: {} };
+    case "UseTeacher":
+      if (command.version < 1) throw new RangeError(`Cannot use teacher ${command.version}: they count from 1`);
+      return { useTeacher: { version: writeCount("version", command.version) } };
   }
 }
 
@@ -86,6 +91,11 @@ function readCommand(fields: CommandFields): Command {
   if (fields.pauseFeeding) return { kind: "PauseFeeding" };
   if (fields.stopActor) return { kind: "StopActor" };
   if (fields.reportState) return { kind: "ReportState" };
+  if (fields.useTeacher) {
+    const version = readCount(COMMAND.attempt, "version", fields.useTeacher.version);
+    if (version < 1) throw refusal(COMMAND.attempt, "version must count from 1", version);
+    return { kind: "UseTeacher", version };
+  }
   if (!fields.saveCheckpoint) throw refusal(COMMAND.attempt, "it must have a known order", "none");
   const generation = readCount(COMMAND.attempt, "generation", fields.saveCheckpoint.generation);
   if (generation < 1) throw refusal(COMMAND.attempt, "generation must count from 1", generation);

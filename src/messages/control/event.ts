@@ -14,14 +14,17 @@ import {
   readProgress,
   readSourceSwitched,
   readStateEntered,
+  readTeacherChanged,
   type SourceSwitched,
   type StateEntered,
+  type TeacherChanged,
   writeCheckpointSaved,
   writeEvaluation,
   writeFeederMark,
   writeProgress,
   writeSourceSwitched,
   writeStateName,
+  writeTeacherChanged,
 } from "./facts.ts";
 import { type Failure, readFailure, writeFailure } from "./failure.ts";
 
@@ -33,7 +36,8 @@ export type Fact =
   | Failure
   | CheckpointSaved
   | FeederMark
-  | SourceSwitched;
+  | SourceSwitched
+  | TeacherChanged;
 
 export interface Event {
   /** Sender, sequence and step at that moment. */
@@ -75,11 +79,14 @@ function writeFact(fact: Fact): EventFields {
       return { feederMark: writeFeederMark(fact) };
     case "SourceSwitched":
       return { sourceSwitched: writeSourceSwitched(fact) };
+    case "TeacherChanged":
+      return { teacherChanged: writeTeacherChanged(fact) };
   }
 }
 
 function readFact(fields: EventFields): Fact {
-  const { progress, evaluationMeasured, stateEntered, failure, checkpointSaved, feederMark, sourceSwitched } = fields;
+  const { progress, evaluationMeasured, stateEntered, failure, checkpointSaved, feederMark } = fields;
+  const { sourceSwitched, teacherChanged } = fields;
   if (progress) return readProgress(ATTEMPT, progress);
   if (evaluationMeasured) return readEvaluation(ATTEMPT, evaluationMeasured);
   if (stateEntered) return readStateEntered(ATTEMPT, stateEntered);
@@ -87,5 +94,6 @@ function readFact(fields: EventFields): Fact {
   if (checkpointSaved) return readCheckpointSaved(ATTEMPT, checkpointSaved);
   if (feederMark) return readFeederMark(ATTEMPT, feederMark);
   if (sourceSwitched) return readSourceSwitched(ATTEMPT, sourceSwitched);
+  if (teacherChanged) return readTeacherChanged(ATTEMPT, teacherChanged);
   throw refusal(ATTEMPT, "it must have a known fact", "none");
 }

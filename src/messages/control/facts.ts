@@ -7,6 +7,7 @@ import {
   type ProgressFields,
   type SourceSwitchedFields,
   type StateEnteredFields,
+  type TeacherChangedFields,
   wire,
 } from "../generated/knowledgenet.ts";
 import { isSubjectToken } from "../subjects/token.ts";
@@ -48,6 +49,10 @@ export interface Progress {
   readonly sentBytes: Readonly<Record<string, number>>;
   /** Training step of the newest batch taken, at which these counts stand. */
   readonly step: number;
+  /** Of the batch just trained, per sample; from a student's section only. */
+  readonly hintLoss?: number | undefined;
+  /** hits, misses, refused: samples; saved_macs. From a teacher's section only. */
+  readonly cache?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Another batch of an evaluation was seen; cumulative. */
@@ -58,6 +63,10 @@ export interface EvaluationMeasured {
   readonly samples: number;
   /** Sum of the samples' losses, nats. */
   readonly lossSum: number;
+  /** Samples of which student and teacher say the same, where there is a teacher. */
+  readonly agreeing?: number | undefined;
+  /** Samples that the teacher gets right. */
+  readonly teacherCorrect?: number | undefined;
 }
 
 /** An actor entered a state of its chart. */
@@ -81,6 +90,13 @@ export interface SourceSwitched {
   readonly from: string;
   readonly to: string;
   readonly reason: string;
+}
+
+/** A student's section learns from another version of the teacher now. */
+export interface TeacherChanged {
+  readonly kind: "TeacherChanged";
+  readonly from: number;
+  readonly to: number;
 }
 
 const MARKS = {
@@ -110,7 +126,8 @@ const MAX_NAME = 256;
 const DIGEST = /^[0-9a-f]{64}$/;
 
 export function writeProgress(progress: Progress): ProgressFields {
-  const { consumed, applied, loss, stalenessSteps, quality, computeMs, receivedBytes, pending } = progress;
+  const { consumed, applied, loss, stalenessSteps, quality, computeMs, receivedBytes, pending, hintLoss, cache } =
+    progress;
   return {
     consumed: writeCount("consumed", consumed),
     applied: writeCount("applied", applied),
@@ -124,11 +141,14 @@ export function writeProgress(progress: Progress): ProgressFields {
     pending: writeCount("pending", pending),
     sentBytes: writeCounts("sentBytes", progress.sentBytes),
     step: writeCount("step", progress.step),
+    ...(hintLoss === undefined ? {} : { hintLoss: writeNumber("hintLoss", hintLoss, 0) }),
+    ...(cache === undefined ? {} : { cache: writeCounts("cache", cache) }),
   };
 }
 
 export function readProgress(attempt: string, fields: ProgressFields): Progress {
-  const { loss, quality } = fields;
+  const { loss, quality, hintLoss } = fields;
+  const cache = readCounts(attempt, "cache", fields.cache);
   return {
     kind: "Progress",
     consumed: readCount(attempt, "consumed", fields.consumed),
@@ -151,6 +171,8 @@ export function readProgress(attempt: string, fields: ProgressFields): Progress 
     pending: readCount(attempt, "pending", fields.pending),
     sentBytes: readCounts(attempt, "sent_bytes", fields.sentBytes),
     step: readCount(attempt, "step", fields.step),
+    ...(hintLoss === null || hintLoss === undefined ? {} : { hintLoss: readNumber(attempt, "hint_loss", hintLoss, 0) }),
+    ...(Object.keys(cache).length === 0 ? {} : { cache }),
   };
 }
 
@@ -178,31 +200,52 @@ function readCounts(
   );
 }
 
-export function writeEvaluation({
-  evaluation,
-  correct,
-  samples,
-  lossSum,
-}: EvaluationMeasured): EvaluationMeasuredFields {
-  if (correct > samples) throw new RangeError(`Cannot send ${correct} correct of ${samples}`);
+export function writeEvaluation(measured: EvaluationMeasured): EvaluationMeasuredFields {
+  const { evaluation, samples, lossSum, agreeing, teacherCorrect } = measured;
+  const part = (name: string, count: number): number => {
+    if (count > samples) throw new RangeError(`Cannot send ${count} ${name} of ${samples}`);
+    return writeCount(name, count);
+  };
   return {
     evaluation: writeCount("evaluation", evaluation),
-    correct: writeCount("correct", correct),
+    correct: part("correct", measured.correct),
     samples: writeCount("samples", samples),
     lossSum: writeNumber("lossSum", lossSum),
+    ...(agreeing === undefined ? {} : { agreeing: part("agreeing", agreeing) }),
+    ...(teacherCorrect === undefined ? {} : { teacherCorrect: part("teacherCorrect", teacherCorrect) }),
   };
 }
 
 export function readEvaluation(attempt: string, fields: EvaluationMeasuredFields): EvaluationMeasured {
-  const correct = readCount(attempt, "correct", fields.correct);
+  const { agreeing, teacherCorrect } = fields;
   const samples = readCount(attempt, "samples", fields.samples);
-  if (correct > samples) throw refusal(attempt, "correct must not exceed samples", `${correct} of ${samples}`);
+  const part = (name: string, value: number | null | undefined): number => {
+    const count = readCount(attempt, name, value);
+    if (count > samples) throw refusal(attempt, `${name} must not exceed samples`, `${count} of ${samples}`);
+    return count;
+  };
   return {
     kind: "EvaluationMeasured",
     evaluation: readCount(attempt, "evaluation", fields.evaluation),
-    correct,
+    correct: part("correct", fields.correct),
     samples,
     lossSum: readNumber(attempt, "loss_sum", fields.lossSum),
+    ...(agreeing === null || agreeing === undefined ? {} : { agreeing: part("agreeing", agreeing) }),
+    ...(teacherCorrect === null || teacherCorrect === undefined
+      ? {}
+      : { teacherCorrect: part("teacher_correct", teacherCorrect) }),
+  };
+}
+
+export function writeTeacherChanged({ from, to }: TeacherChanged): TeacherChangedFields {
+  return { from: writeCount("from", from), to: writeCount("to", to) };
+}
+
+export function readTeacherChanged(attempt: string, fields: TeacherChangedFields): TeacherChanged {
+  return {
+    kind: "TeacherChanged",
+    from: readCount(attempt, "from", fields.from),
+    to: readCount(attempt, "to", fields.to),
   };
 }
 

@@ -3,8 +3,8 @@
  * tensor, the content, the frame); here the sizes come first, then one buffer, and the codec writes straight into it.
  */
 import { wire } from "../generated/knowledgenet.ts";
-import { prepareTensor, type TensorCodec } from "../tensor/tensor-codec.ts";
-import { bytesOf, type TensorView } from "../tensor/tensor-view.ts";
+import type { PreparedTensor } from "../tensor/tensor-codec.ts";
+import { bytesOf } from "../tensor/tensor-view.ts";
 import { fieldSize, writePrefix } from "../wire/length-prefix.ts";
 
 // Field numbers in schemas/knowledgenet/v1; the tests decode these bytes by the schemas themselves.
@@ -18,16 +18,16 @@ export interface FrameContent {
   readonly rest: Uint8Array;
   /** Number of the tensor in the content. */
   readonly tensorField: number;
-  readonly tensor: TensorView;
+  readonly tensor: PreparedTensor;
 }
 
 /**
  * @returns a whole Frame, owned by the caller. It lies in its buffer so that the data is aligned: a receiver in the
  * same process reads it without a copy.
- * @throws KnowledgeNetError KN_NUMERIC; TypeError, RangeError as `prepareTensor`.
+ * @throws KnowledgeNetError KN_NUMERIC.
  */
-export function writeFrame({ contentField, rest, tensorField, tensor }: FrameContent, codec: TensorCodec): Uint8Array {
-  const { fields, dataBytes, scaleCount, fill } = prepareTensor(tensor, codec);
+export function writeFrame({ contentField, rest, tensorField, tensor }: FrameContent): Uint8Array {
+  const { fields, dataBytes, scaleCount, fill } = tensor;
   const head = wire.Tensor.encode(fields).finish();
   const scales = new Float32Array(scaleCount);
   const scalesSize = scaleCount === 0 ? 0 : fieldSize(scales.byteLength);

@@ -3,8 +3,21 @@
  * refuse; the decoder takes any bytes and gives a valid message or an error, in time and memory bounded by `DecodeLimits`.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
-import { type ActivationFields, type FrameFields, type GradientFields, wire } from "../generated/knowledgenet.ts";
-import { readTensor, type TensorCodec, type TensorLimits } from "../tensor/tensor-codec.ts";
+import {
+  type ActivationFields,
+  type FrameFields,
+  type GradientFields,
+  type LessonFields,
+  wire,
+} from "../generated/knowledgenet.ts";
+import { type EncodedRows, prepareRows } from "../tensor/encoded-rows.ts";
+import {
+  type PreparedTensor,
+  prepareTensor,
+  readTensor,
+  type TensorCodec,
+  type TensorLimits,
+} from "../tensor/tensor-codec.ts";
 import { bytesOf, type TensorView } from "../tensor/tensor-view.ts";
 import { decodeWire } from "../wire/bounded-reader.ts";
 import { readCount, readWord } from "../wire/fields.ts";
@@ -13,18 +26,31 @@ import { refusal } from "../wire/refusal.ts";
 import { type Chunk, readChunk } from "./chunk.ts";
 import { writeFrame } from "./frame-writer.ts";
 
-const PHASES = { train: wire.Phase.PHASE_TRAIN, evaluate: wire.Phase.PHASE_EVALUATE } as const;
+const PHASES = {
+  train: wire.Phase.PHASE_TRAIN,
+  evaluate: wire.Phase.PHASE_EVALUATE,
+  recalibrate: wire.Phase.PHASE_RECALIBRATE,
+} as const;
 const ORIGINS = {
   true: wire.GradientOrigin.GRADIENT_ORIGIN_TRUE,
   bootstrapped: wire.GradientOrigin.GRADIENT_ORIGIN_BOOTSTRAPPED,
   synthetic: wire.GradientOrigin.GRADIENT_ORIGIN_SYNTHETIC,
 } as const;
 
-/** What a receiver does with a batch: forward, backward and update; or forward only. */
+/** What a receiver does with a batch: forward, backward and update; or forward only; or forward for batch norm's statistics. */
 export type Phase = keyof typeof PHASES;
 
 /** Where a gradient comes from: the loss; a block that was itself fed a prediction; a gradient model. */
 export type GradientOrigin = keyof typeof ORIGINS;
+
+/** Which samples a batch holds, as which view, and who teaches it; every field as in training.proto. */
+export interface Lesson {
+  /** [batch] */
+  readonly samples: readonly number[];
+  readonly view: number;
+  readonly seed: number;
+  readonly teacher: number;
+}
 
 /** A batch at a boundary, with its labels. */
 export interface Activation {
@@ -32,10 +58,12 @@ export interface Activation {
   readonly phase: Phase;
   /** [batch, ...boundary shape]. */
   readonly tensor: TensorView;
-  /** [batch] i32, 0 or more. */
+  /** [batch] i32, 0 or more; -1: unlabelled, with a lesson only. */
   readonly labels: TensorView;
   /** Which evaluation, counted from 1; 0 in training. */
   readonly evaluation: number;
+  /** Of a distillation run. */
+  readonly lesson?: Lesson;
 }
 
 /** The gradient of the summed loss by the activation at a boundary, per sample. */
@@ -64,14 +92,31 @@ const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
 const ATTEMPT = "decode a frame";
 
+/** Label of a sample that has none. */
+const UNLABELLED = -1;
+
 /**
  * @param codec of the tensor; labels are always raw.
  * @throws KnowledgeNetError KN_NUMERIC on a value that is not finite or too large for the codec; TypeError, RangeError
  * on what is no activation: the sender has a bug.
  */
 export function encodeActivation(activation: Activation, codec: TensorCodec): Uint8Array {
-  const { header, phase, tensor, labels, evaluation } = activation;
-  const [batch] = tensor.shape;
+  return encodePrepared(activation, activation.tensor.shape[0], prepareTensor(activation.tensor, codec));
+}
+
+/**
+ * An activation whose tensor is encoded already, sample by sample (tensor/encoded-rows.ts).
+ * @throws TypeError, RangeError as `encodeActivation`.
+ */
+export function encodeActivationOfRows(activation: Omit<Activation, "tensor">, rows: EncodedRows): Uint8Array {
+  return encodePrepared(activation, rows.count, prepareRows(rows));
+}
+
+function encodePrepared(
+  { header, phase, labels, evaluation, lesson }: Omit<Activation, "tensor">,
+  batch: number | undefined,
+  tensor: PreparedTensor,
+): Uint8Array {
   if (
     labels.dtype !== "i32" ||
     labels.shape.length !== 1 ||
@@ -82,8 +127,11 @@ export function encodeActivation(activation: Activation, codec: TensorCodec): Ui
       `Cannot encode an activation as its labels must be i32 [${batch ?? "batch"}]: [${labels.shape.join(", ")}]`,
     );
   }
-  if ((phase === "train") !== (evaluation === 0)) {
+  if ((phase === "evaluate") !== evaluation > 0) {
     throw new RangeError(`Cannot encode an activation to ${phase} with evaluation ${evaluation}`);
+  }
+  if (lesson !== undefined && lesson.samples.length !== batch) {
+    throw new RangeError(`Cannot encode an activation of ${batch} samples with ${lesson.samples.length} ids`);
   }
   const rest = wire.Activation.encode({
     header: writeHeader(header),
@@ -95,15 +143,16 @@ export function encodeActivation(activation: Activation, codec: TensorCodec): Ui
       data: bytesOf(labels.values),
     },
     evaluation: writeCount("evaluation", evaluation),
+    ...(lesson === undefined ? {} : { lesson: writeLesson(lesson) }),
   }).finish();
-  return writeFrame({ contentField: 1, rest, tensorField: 3, tensor }, codec);
+  return writeFrame({ contentField: 1, rest, tensorField: 3, tensor });
 }
 
 /** @throws as `encodeActivation`. */
 export function encodeGradient({ header, origin, tensor }: Gradient, codec: TensorCodec): Uint8Array {
   if (tensor.dtype !== "f32") throw new TypeError(`Cannot encode a gradient of ${tensor.dtype}: it must be f32`);
   const rest = wire.Gradient.encode({ header: writeHeader(header), origin: ORIGINS[origin] }).finish();
-  return writeFrame({ contentField: 2, rest, tensorField: 3, tensor }, codec);
+  return writeFrame({ contentField: 2, rest, tensorField: 3, tensor: prepareTensor(tensor, codec) });
 }
 
 /**
@@ -127,14 +176,16 @@ function readActivation(fields: ActivationFields, limits: DecodeLimits): Activat
   const header = readFreshHeader(fields, limits);
   const phase = readWord(ATTEMPT, "phase", fields.phase, PHASES);
   const evaluation = readCount(ATTEMPT, "evaluation", fields.evaluation);
-  if ((phase === "train") !== (evaluation === 0)) {
-    throw refusal(ATTEMPT, "evaluation must be 0 in training and 1 or more in evaluation", evaluation);
+  if ((phase === "evaluate") !== evaluation > 0) {
+    throw refusal(ATTEMPT, "evaluation must be 1 or more in evaluation and 0 otherwise", evaluation);
   }
+  const lesson = readLesson(fields.lesson);
+  const least = lesson === undefined ? 0 : UNLABELLED;
   const labels = readTensor(ATTEMPT, fields.labels, limits);
-  if (labels.dtype !== "i32" || labels.shape.length !== 1 || labels.values.some((label) => label < 0)) {
+  if (labels.dtype !== "i32" || labels.shape.length !== 1 || labels.values.some((label) => label < least)) {
     throw refusal(
       ATTEMPT,
-      "labels must be i32 [batch], each 0 or more",
+      `labels must be i32 [batch], each ${least} or more`,
       `${labels.dtype} [${labels.shape.join(", ")}]`,
     );
   }
@@ -146,7 +197,33 @@ function readActivation(fields: ActivationFields, limits: DecodeLimits): Activat
       `[${tensor.shape.join(", ")}] and [${labels.shape.join(", ")}]`,
     );
   }
-  return { header, phase, tensor, labels, evaluation };
+  if (lesson !== undefined && lesson.samples.length !== labels.shape[0]) {
+    throw refusal(ATTEMPT, `there must be an id for each of ${labels.shape[0]} samples`, lesson.samples.length);
+  }
+  return { header, phase, tensor, labels, evaluation, ...(lesson === undefined ? {} : { lesson }) };
+}
+
+function readLesson(fields: LessonFields | null | undefined): Lesson | undefined {
+  if (fields === null || fields === undefined) return undefined;
+  return {
+    samples: fields.samples ?? [],
+    view: readCount(ATTEMPT, "view", fields.view),
+    seed: readCount(ATTEMPT, "seed", fields.seed),
+    teacher: readCount(ATTEMPT, "teacher", fields.teacher),
+  };
+}
+
+/** @throws RangeError on what no receiver would take. */
+function writeLesson({ samples, view, seed, teacher }: Lesson): LessonFields {
+  if (!samples.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 32)) {
+    throw new RangeError("Cannot encode a lesson: every id must be an integer from 0 to 2^32 - 1");
+  }
+  return {
+    samples,
+    view: writeCount("view", view),
+    seed: writeCount("seed", seed),
+    teacher: writeCount("teacher", teacher),
+  };
 }
 
 function readGradient(fields: GradientFields, limits: DecodeLimits): Gradient {

@@ -363,6 +363,88 @@ const knowledgenet = $root.knowledgenet = (() => {
             return StopActor;
         })();
 
+        v1.UseTeacher = (function() {
+
+            const UseTeacher = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            UseTeacher.prototype.version = null;
+
+            UseTeacher.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.version != null && $Object.hasOwnProperty.call(message, "version") && (typeof message.version === "object" ? message.version.low || message.version.high : message.version !== 0))
+                    writer.uint32(8).uint64(message.version);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            UseTeacher.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.UseTeacher();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.version = value;
+                            else
+                                delete message.version;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return UseTeacher;
+        })();
+
         v1.Command = (function() {
 
             const Command = function (properties) {
@@ -377,11 +459,12 @@ const knowledgenet = $root.knowledgenet = (() => {
             Command.prototype.saveCheckpoint = null;
             Command.prototype.stopActor = null;
             Command.prototype.reportState = null;
+            Command.prototype.useTeacher = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Command.prototype, "order", {
-                get: $util.oneOfGetter($oneOfFields = ["startFeeding", "pauseFeeding", "saveCheckpoint", "stopActor", "reportState"]),
+                get: $util.oneOfGetter($oneOfFields = ["startFeeding", "pauseFeeding", "saveCheckpoint", "stopActor", "reportState", "useTeacher"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -402,6 +485,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.StopActor.encode(message.stopActor, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.reportState != null && $Object.hasOwnProperty.call(message, "reportState"))
                     $root.knowledgenet.v1.ReportState.encode(message.reportState, writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.useTeacher != null && $Object.hasOwnProperty.call(message, "useTeacher"))
+                    $root.knowledgenet.v1.UseTeacher.encode(message.useTeacher, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -468,6 +553,13 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 break;
                             message.reportState = $root.knowledgenet.v1.ReportState.decode(reader, reader.size(), $undefined, _depth + 1, message.reportState);
                             message.order = "reportState";
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            message.useTeacher = $root.knowledgenet.v1.UseTeacher.decode(reader, reader.size(), $undefined, _depth + 1, message.useTeacher);
+                            message.order = "useTeacher";
                             continue;
                         }
                     }
@@ -885,6 +977,7 @@ const knowledgenet = $root.knowledgenet = (() => {
                 this.drops = {};
                 this.skipped = {};
                 this.sentBytes = {};
+                this.cache = {};
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -903,12 +996,20 @@ const knowledgenet = $root.knowledgenet = (() => {
             Progress.prototype.pending = null;
             Progress.prototype.sentBytes = $util.emptyObject;
             Progress.prototype.step = null;
+            Progress.prototype.hintLoss = null;
+            Progress.prototype.cache = $util.emptyObject;
 
             let $oneOfFields;
 
             // Virtual OneOf for proto3 optional field
             $Object.defineProperty(Progress.prototype, "_loss", {
                 get: $util.oneOfGetter($oneOfFields = ["loss"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(Progress.prototype, "_hintLoss", {
+                get: $util.oneOfGetter($oneOfFields = ["hintLoss"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -946,6 +1047,11 @@ const knowledgenet = $root.knowledgenet = (() => {
                         writer.uint32(90).fork().uint32(10).string(keys[i]).uint32(16).uint64(message.sentBytes[keys[i]]).ldelim();
                 if (message.step != null && $Object.hasOwnProperty.call(message, "step") && (typeof message.step === "object" ? message.step.low || message.step.high : message.step !== 0))
                     writer.uint32(96).uint64(message.step);
+                if (message.hintLoss != null && $Object.hasOwnProperty.call(message, "hintLoss"))
+                    writer.uint32(105).double(message.hintLoss);
+                if (message.cache != null && $Object.hasOwnProperty.call(message, "cache"))
+                    for (let keys = $Object.keys(message.cache), i = 0; i < keys.length; ++i)
+                        writer.uint32(114).fork().uint32(10).string(keys[i]).uint32(16).uint64(message.cache[keys[i]]).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1163,6 +1269,49 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 delete message.step;
                             continue;
                         }
+                    case 13: {
+                            if (wireType !== 1)
+                                break;
+                            message.hintLoss = reader.double();
+                            message._hintLoss = "hintLoss";
+                            continue;
+                        }
+                    case 14: {
+                            if (wireType !== 2)
+                                break;
+                            if (message.cache === $util.emptyObject)
+                                message.cache = {};
+                            let end2 = reader.size() + reader.pos;
+                            if (end2 > reader.len)
+                                throw $RangeError("index out of range");
+                            reader.len = end2;
+                            key = "";
+                            value = 0;
+                            while (reader.pos < end2) {
+                                let tag2 = reader.tag();
+                                wireType = tag2 & 7;
+                                switch (tag2 >>>= 3) {
+                                case 1:
+                                    if (wireType !== 2)
+                                        break;
+                                    key = reader.stringVerify();
+                                    continue;
+                                case 2:
+                                    if (wireType !== 0)
+                                        break;
+                                    value = reader.uint64();
+                                    continue;
+                                }
+                                reader.skipType(wireType, _depth, tag2);
+                            }
+                            if (reader.pos !== end2)
+                                throw $RangeError("index out of range");
+                            reader.len = end;
+                            if (key === "__proto__")
+                                $util.makeProp(message.cache, key);
+                            message.cache[key] = value;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1196,6 +1345,22 @@ const knowledgenet = $root.knowledgenet = (() => {
             EvaluationMeasured.prototype.correct = null;
             EvaluationMeasured.prototype.samples = null;
             EvaluationMeasured.prototype.lossSum = null;
+            EvaluationMeasured.prototype.agreeing = null;
+            EvaluationMeasured.prototype.teacherCorrect = null;
+
+            let $oneOfFields;
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(EvaluationMeasured.prototype, "_agreeing", {
+                get: $util.oneOfGetter($oneOfFields = ["agreeing"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
+
+            // Virtual OneOf for proto3 optional field
+            $Object.defineProperty(EvaluationMeasured.prototype, "_teacherCorrect", {
+                get: $util.oneOfGetter($oneOfFields = ["teacherCorrect"]),
+                set: $util.oneOfSetter($oneOfFields)
+            });
 
             EvaluationMeasured.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1212,6 +1377,10 @@ const knowledgenet = $root.knowledgenet = (() => {
                     writer.uint32(24).uint64(message.samples);
                 if (message.lossSum != null && $Object.hasOwnProperty.call(message, "lossSum") && !$Object.is(message.lossSum, 0))
                     writer.uint32(33).double(message.lossSum);
+                if (message.agreeing != null && $Object.hasOwnProperty.call(message, "agreeing"))
+                    writer.uint32(40).uint64(message.agreeing);
+                if (message.teacherCorrect != null && $Object.hasOwnProperty.call(message, "teacherCorrect"))
+                    writer.uint32(48).uint64(message.teacherCorrect);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1279,6 +1448,20 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 message.lossSum = value;
                             else
                                 delete message.lossSum;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            message.agreeing = reader.uint64();
+                            message._agreeing = "agreeing";
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            message.teacherCorrect = reader.uint64();
+                            message._teacherCorrect = "teacherCorrect";
                             continue;
                         }
                     }
@@ -1701,6 +1884,100 @@ const knowledgenet = $root.knowledgenet = (() => {
             return SourceSwitched;
         })();
 
+        v1.TeacherChanged = (function() {
+
+            const TeacherChanged = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            TeacherChanged.prototype.from = null;
+            TeacherChanged.prototype.to = null;
+
+            TeacherChanged.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.from != null && $Object.hasOwnProperty.call(message, "from") && (typeof message.from === "object" ? message.from.low || message.from.high : message.from !== 0))
+                    writer.uint32(8).uint64(message.from);
+                if (message.to != null && $Object.hasOwnProperty.call(message, "to") && (typeof message.to === "object" ? message.to.low || message.to.high : message.to !== 0))
+                    writer.uint32(16).uint64(message.to);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            TeacherChanged.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.TeacherChanged();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.from = value;
+                            else
+                                delete message.from;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.to = value;
+                            else
+                                delete message.to;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return TeacherChanged;
+        })();
+
         v1.FeederMark = (function() {
 
             const FeederMark = function (properties) {
@@ -1834,11 +2111,12 @@ const knowledgenet = $root.knowledgenet = (() => {
             Event.prototype.checkpointSaved = null;
             Event.prototype.feederMark = null;
             Event.prototype.sourceSwitched = null;
+            Event.prototype.teacherChanged = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Event.prototype, "fact", {
-                get: $util.oneOfGetter($oneOfFields = ["progress", "evaluationMeasured", "stateEntered", "failure", "checkpointSaved", "feederMark", "sourceSwitched"]),
+                get: $util.oneOfGetter($oneOfFields = ["progress", "evaluationMeasured", "stateEntered", "failure", "checkpointSaved", "feederMark", "sourceSwitched", "teacherChanged"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1865,6 +2143,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.FeederMark.encode(message.feederMark, writer.uint32(58).fork(), _depth + 1).ldelim();
                 if (message.sourceSwitched != null && $Object.hasOwnProperty.call(message, "sourceSwitched"))
                     $root.knowledgenet.v1.SourceSwitched.encode(message.sourceSwitched, writer.uint32(66).fork(), _depth + 1).ldelim();
+                if (message.teacherChanged != null && $Object.hasOwnProperty.call(message, "teacherChanged"))
+                    $root.knowledgenet.v1.TeacherChanged.encode(message.teacherChanged, writer.uint32(74).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1951,6 +2231,13 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 break;
                             message.sourceSwitched = $root.knowledgenet.v1.SourceSwitched.decode(reader, reader.size(), $undefined, _depth + 1, message.sourceSwitched);
                             message.fact = "sourceSwitched";
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            message.teacherChanged = $root.knowledgenet.v1.TeacherChanged.decode(reader, reader.size(), $undefined, _depth + 1, message.teacherChanged);
+                            message.fact = "teacherChanged";
                             continue;
                         }
                     }
@@ -2120,7 +2407,132 @@ const knowledgenet = $root.knowledgenet = (() => {
             values[valuesById[0] = "PHASE_UNSPECIFIED"] = 0;
             values[valuesById[1] = "PHASE_TRAIN"] = 1;
             values[valuesById[2] = "PHASE_EVALUATE"] = 2;
+            values[valuesById[3] = "PHASE_RECALIBRATE"] = 3;
             return values;
+        })();
+
+        v1.Lesson = (function() {
+
+            const Lesson = function (properties) {
+                this.samples = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Lesson.prototype.samples = $util.emptyArray;
+            Lesson.prototype.view = null;
+            Lesson.prototype.seed = null;
+            Lesson.prototype.teacher = null;
+
+            Lesson.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.samples != null && message.samples.length)
+                    writer.uint32(10).uint32s(message.samples);
+                if (message.view != null && $Object.hasOwnProperty.call(message, "view") && message.view !== 0)
+                    writer.uint32(16).uint32(message.view);
+                if (message.seed != null && $Object.hasOwnProperty.call(message, "seed") && (typeof message.seed === "object" ? message.seed.low || message.seed.high : message.seed !== 0))
+                    writer.uint32(24).uint64(message.seed);
+                if (message.teacher != null && $Object.hasOwnProperty.call(message, "teacher") && (typeof message.teacher === "object" ? message.teacher.low || message.teacher.high : message.teacher !== 0))
+                    writer.uint32(32).uint64(message.teacher);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Lesson.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.Lesson();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType === 2) {
+                                if (!(message.samples && message.samples.length))
+                                    message.samples = [];
+                                reader.uint32s(message.samples);
+                                continue;
+                            }
+                            if (wireType !== 0)
+                                break;
+                            if (!(message.samples && message.samples.length))
+                                message.samples = [];
+                            message.samples.push(reader.uint32());
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.view = value;
+                            else
+                                delete message.view;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.seed = value;
+                            else
+                                delete message.seed;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.teacher = value;
+                            else
+                                delete message.teacher;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Lesson;
         })();
 
         v1.Activation = (function() {
@@ -2137,6 +2549,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             Activation.prototype.tensor = null;
             Activation.prototype.labels = null;
             Activation.prototype.evaluation = null;
+            Activation.prototype.lesson = null;
 
             Activation.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2155,6 +2568,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.Tensor.encode(message.labels, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.evaluation != null && $Object.hasOwnProperty.call(message, "evaluation") && (typeof message.evaluation === "object" ? message.evaluation.low || message.evaluation.high : message.evaluation !== 0))
                     writer.uint32(40).uint64(message.evaluation);
+                if (message.lesson != null && $Object.hasOwnProperty.call(message, "lesson"))
+                    $root.knowledgenet.v1.Lesson.encode(message.lesson, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2222,6 +2637,12 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 message.evaluation = value;
                             else
                                 delete message.evaluation;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            message.lesson = $root.knowledgenet.v1.Lesson.decode(reader, reader.size(), $undefined, _depth + 1, message.lesson);
                             continue;
                         }
                     }
@@ -2792,13 +3213,18 @@ export interface ReportStateFields {}
 
 export interface StopActorFields {}
 
+export interface UseTeacherFields {
+  readonly version?: number | null;
+}
+
 export interface CommandFields {
   readonly startFeeding?: StartFeedingFields | null;
   readonly pauseFeeding?: PauseFeedingFields | null;
   readonly saveCheckpoint?: SaveCheckpointFields | null;
   readonly stopActor?: StopActorFields | null;
   readonly reportState?: ReportStateFields | null;
-  readonly order?: "startFeeding" | "pauseFeeding" | "saveCheckpoint" | "stopActor" | "reportState" | undefined;
+  readonly useTeacher?: UseTeacherFields | null;
+  readonly order?: "startFeeding" | "pauseFeeding" | "saveCheckpoint" | "stopActor" | "reportState" | "useTeacher" | undefined;
 }
 
 export interface CommandReplyFields {
@@ -2836,6 +3262,8 @@ export interface ProgressFields {
   readonly pending?: number | null;
   readonly sentBytes?: Readonly<Record<string, number>> | null;
   readonly step?: number | null;
+  readonly hintLoss?: number | null;
+  readonly cache?: Readonly<Record<string, number>> | null;
 }
 
 export interface EvaluationMeasuredFields {
@@ -2843,6 +3271,8 @@ export interface EvaluationMeasuredFields {
   readonly correct?: number | null;
   readonly samples?: number | null;
   readonly lossSum?: number | null;
+  readonly agreeing?: number | null;
+  readonly teacherCorrect?: number | null;
 }
 
 export interface StateEnteredFields {
@@ -2867,6 +3297,11 @@ export interface SourceSwitchedFields {
   readonly reason?: string | null;
 }
 
+export interface TeacherChangedFields {
+  readonly from?: number | null;
+  readonly to?: number | null;
+}
+
 export interface FeederMarkFields {
   readonly kind?: number | null;
   readonly epoch?: number | null;
@@ -2882,7 +3317,8 @@ export interface EventFields {
   readonly checkpointSaved?: CheckpointSavedFields | null;
   readonly feederMark?: FeederMarkFields | null;
   readonly sourceSwitched?: SourceSwitchedFields | null;
-  readonly fact?: "progress" | "evaluationMeasured" | "stateEntered" | "failure" | "checkpointSaved" | "feederMark" | "sourceSwitched" | undefined;
+  readonly teacherChanged?: TeacherChangedFields | null;
+  readonly fact?: "progress" | "evaluationMeasured" | "stateEntered" | "failure" | "checkpointSaved" | "feederMark" | "sourceSwitched" | "teacherChanged" | undefined;
 }
 
 export interface HeaderFields {
@@ -2894,12 +3330,20 @@ export interface HeaderFields {
   readonly fence?: number | null;
 }
 
+export interface LessonFields {
+  readonly samples?: readonly number[] | null;
+  readonly view?: number | null;
+  readonly seed?: number | null;
+  readonly teacher?: number | null;
+}
+
 export interface ActivationFields {
   readonly header?: HeaderFields | null;
   readonly phase?: number | null;
   readonly tensor?: TensorFields | null;
   readonly labels?: TensorFields | null;
   readonly evaluation?: number | null;
+  readonly lesson?: LessonFields | null;
 }
 
 export interface GradientFields {
@@ -2939,6 +3383,7 @@ export const wire: {
   readonly SaveCheckpoint: WireCodec<SaveCheckpointFields>;
   readonly ReportState: WireCodec<ReportStateFields>;
   readonly StopActor: WireCodec<StopActorFields>;
+  readonly UseTeacher: WireCodec<UseTeacherFields>;
   readonly Command: WireCodec<CommandFields>;
   readonly CommandReply: WireCodec<CommandReplyFields>;
   readonly ActorState: WireCodec<ActorStateFields>;
@@ -2950,10 +3395,12 @@ export const wire: {
   readonly Failure: WireCodec<FailureFields>;
   readonly CheckpointSaved: WireCodec<CheckpointSavedFields>;
   readonly SourceSwitched: WireCodec<SourceSwitchedFields>;
+  readonly TeacherChanged: WireCodec<TeacherChangedFields>;
   readonly FeederMark: WireCodec<FeederMarkFields> & { readonly Kind: { readonly KIND_UNSPECIFIED: 0; readonly KIND_EVALUATION_PUBLISHED: 1; readonly KIND_EPOCH_ENDED: 2; readonly KIND_PAUSED: 3; readonly KIND_FINISHED: 4 } };
   readonly Event: WireCodec<EventFields>;
   readonly Header: WireCodec<HeaderFields>;
-  readonly Phase: { readonly PHASE_UNSPECIFIED: 0; readonly PHASE_TRAIN: 1; readonly PHASE_EVALUATE: 2 };
+  readonly Phase: { readonly PHASE_UNSPECIFIED: 0; readonly PHASE_TRAIN: 1; readonly PHASE_EVALUATE: 2; readonly PHASE_RECALIBRATE: 3 };
+  readonly Lesson: WireCodec<LessonFields>;
   readonly Activation: WireCodec<ActivationFields>;
   readonly GradientOrigin: { readonly GRADIENT_ORIGIN_UNSPECIFIED: 0; readonly GRADIENT_ORIGIN_TRUE: 1; readonly GRADIENT_ORIGIN_BOOTSTRAPPED: 2; readonly GRADIENT_ORIGIN_SYNTHETIC: 3 };
   readonly Gradient: WireCodec<GradientFields>;

@@ -27,9 +27,10 @@ import {
 
 /**
  * How values travel: `raw` as they are; `bf16` in 2 bytes; `int8-channel` and `int8-block` in 1 byte and a shared scale
- * per index of the last axis, or per `BLOCK_ELEMENTS`. Receivers train on what they decoded.
+ * per index of the last axis, per `BLOCK_ELEMENTS`, or (`int8-sample`) per index of the first axis, so that what a sample
+ * becomes does not depend on its batch. Receivers train on what they decoded.
  */
-export type TensorCodec = "raw" | "bf16" | "int8-channel" | "int8-block";
+export type TensorCodec = "raw" | "bf16" | "int8-channel" | "int8-block" | "int8-sample";
 
 /** Elements that share a scale under `int8-block`: 0.1 % of overhead, and outliers spoil only their own block. */
 export const BLOCK_ELEMENTS = 4096;
@@ -41,6 +42,17 @@ const CODECS = {
   "int8-channel": wire.Codec.CODEC_INT8_CHANNEL,
   "int8-block": wire.Codec.CODEC_INT8_BLOCK,
 } as const;
+
+/** Elements that share a scale, of the codecs that have blocks; 0 of the others. */
+function blockOf(codec: TensorCodec, shape: readonly number[]): number {
+  if (codec === "int8-block") return BLOCK_ELEMENTS;
+  return codec === "int8-sample" ? (countElements(shape.slice(1)) ?? 1) : 0;
+}
+
+/** The codec's name on the wire: there, a block is a block. */
+export function wireCodecOf(codec: TensorCodec): (typeof CODECS)[keyof typeof CODECS] {
+  return CODECS[codec === "int8-sample" ? "int8-block" : codec];
+}
 
 /** What a payload is made of, in bytes. */
 interface PayloadLayout {
@@ -93,11 +105,12 @@ export function prepareTensor(tensor: TensorView, codec: TensorCodec): PreparedT
   if (countElements(shape) !== values.length) {
     throw new RangeError(`Cannot encode a tensor of shape [${shape.join(", ")}] with ${values.length} values`);
   }
+  const block = blockOf(codec, shape);
   const fields = {
     dtype: DTYPES[dtype],
     shape,
-    codec: CODECS[codec],
-    ...(codec === "int8-block" ? { blockElements: BLOCK_ELEMENTS } : {}),
+    codec: wireCodecOf(codec),
+    ...(block === 0 ? {} : { blockElements: block }),
   };
   return {
     fields,
@@ -178,7 +191,7 @@ function layoutOf(shape: readonly number[], dtype: DType, codec: TensorCodec): P
   }
   if (codec !== "raw" && dtype !== "f32")
     throw new TypeError(`Cannot encode ${dtype} as ${codec}: it carries f32 only`);
-  return layoutFor(elements, shape, dtype, codec, BLOCK_ELEMENTS);
+  return layoutFor(elements, shape, dtype, codec, blockOf(codec, shape));
 }
 
 function layoutFor(
@@ -196,6 +209,7 @@ function layoutFor(
     case "int8-channel":
       return { dataBytes: elements, scaleCount: shape.at(-1) ?? 1 };
     case "int8-block":
+    case "int8-sample":
       return { dataBytes: elements, scaleCount: Math.ceil(elements / block) };
   }
 }
@@ -233,6 +247,7 @@ function fillFloats(
     case "int8-channel":
       return encodeInt8Channel(values, shape.at(-1) ?? 1, target, scales);
     case "int8-block":
-      return encodeInt8Block(values, BLOCK_ELEMENTS, target, scales);
+    case "int8-sample":
+      return encodeInt8Block(values, blockOf(codec, shape), target, scales);
   }
 }

@@ -118,7 +118,8 @@ export async function orderPatiently(
 ): Promise<CommandReply> {
   for (;;) {
     try {
-      return await channel.order(actor, command, { signal });
+      // A signal of its own for each request: many of them at once are no leak, which Node would warn of.
+      return await channel.order(actor, command, { signal: AbortSignal.any([signal]) });
     } catch (error) {
       signal.throwIfAborted();
       if (!isKnowledgeNetError(error, "KN_UNAVAILABLE") || clock.now() >= deadlineMs) throw error;

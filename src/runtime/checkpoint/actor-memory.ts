@@ -2,7 +2,7 @@
  * What one actor remembers across its own restarts: it comes back from the newest state that it saved itself in this
  * timeline, the others having gone on meanwhile; when it has none yet, from the generation that the timeline began with.
  */
-import { isKnowledgeNetError } from "../../errors/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
 import type { BlobInfo } from "../store/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -20,7 +20,21 @@ export interface ActorMemoryOptions {
   readonly timeline: number;
   /** What the timeline began with; undefined: nothing. */
   readonly from: SavedAt | undefined;
+  /** Makes the actor's first state where `from` does not hold one by its name. @default the one that `from` holds */
+  readonly begin?: () => Promise<SafetensorsContent | undefined>;
 }
+
+/** Of an actor that has no state: it begins anew each time, and is never asked to save. */
+export const NO_MEMORY: ActorMemory = {
+  restore: () => Promise.resolve(undefined),
+  save: (generation) =>
+    Promise.reject(
+      new KnowledgeNetError("KN_INVARIANT", {
+        attempt: `save generation ${generation}`,
+        rule: "only an actor that has a state is saved",
+      }),
+    ),
+};
 
 export interface ActorMemoryDeps {
   readonly checkpoints: Checkpoints;
@@ -28,7 +42,7 @@ export interface ActorMemoryDeps {
 }
 
 export function createActorMemory(options: ActorMemoryOptions, { checkpoints, log }: ActorMemoryDeps): ActorMemory {
-  const { actor, timeline, from } = options;
+  const { actor, timeline, from, begin } = options;
   return {
     async restore() {
       for (const at of await checkpoints.saved(actor)) {
@@ -40,6 +54,7 @@ export function createActorMemory(options: ActorMemoryOptions, { checkpoints, lo
           log.warn({ actor, ...at, err: error }, "saved state is damaged; trying the one before");
         }
       }
+      if (begin !== undefined) return begin();
       return from === undefined ? undefined : checkpoints.load(actor, from);
     },
     save: (generation, content) => checkpoints.save(actor, { timeline, generation }, content),

@@ -20,6 +20,8 @@ const manifestSchema = z.object({
   sequence: z.int().min(0),
   step: z.int().min(0),
   epoch: z.int().min(0),
+  /** Phase of the run that they are of. */
+  phase: z.string().default("training"),
   /** SHA-256 of each actor's blob. */
   actors: z.record(z.string(), z.string()),
 });

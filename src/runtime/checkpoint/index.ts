@@ -1,5 +1,5 @@
 /** Durable states of a run's actors, and which of them belong together. */
-export { type ActorMemory, type ActorMemoryOptions, createActorMemory } from "./actor-memory.ts";
+export { type ActorMemory, type ActorMemoryOptions, createActorMemory, NO_MEMORY } from "./actor-memory.ts";
 export {
   type CheckpointBuckets,
   type Checkpoints,
@@ -7,3 +7,4 @@ export {
   openCheckpoints,
   type SavedAt,
 } from "./checkpoints.ts";
+export { openReleases, type Release, type ReleaseBuckets, type Releases } from "./releases.ts";

@@ -95,6 +95,7 @@ describe("encodeActivation", () => {
   it.each([
     ["too few labels", { labels: labels(3) }],
     ["an evaluation in training", { evaluation: 1 }],
+    ["an evaluation in recalibration", { phase: 3, evaluation: 1 }],
     ["no evaluation in evaluation", { phase: "evaluate" as const }],
     ["a negative step", { header: { ...header, step: -1 } }],
     ["a step with a fraction", { header: { ...header, step: 1.5 } }],
@@ -264,8 +265,9 @@ describe("decodeFrame", () => {
 
   it.each([
     ["no phase", { phase: 0 }],
-    ["an unknown phase", { phase: 3 }],
+    ["an unknown phase", { phase: 4 }],
     ["an evaluation in training", { evaluation: 1 }],
+    ["an evaluation in recalibration", { phase: 3, evaluation: 1 }],
     ["no evaluation in evaluation", { phase: 2 }],
   ])("refuses %s", (_, others) => {
     expect(() => decodeFrame(frameOf(f32, undefined, others))).toThrow(decodeError);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { boundariesOf, layersOfBlocks, parseSpec, type RunSpec } from "../../../src/spec/index.ts";
+import { boundariesOf, layersOfBlocks, parseTrainingSpec, type TrainingSpec } from "../../../src/spec/index.ts";
 
-function specWith(cuts: string, gradients = ""): RunSpec {
+function specWith(cuts: string, gradients = ""): TrainingSpec {
   const text = `kind: training
 name: tiny
 data: { dataset: mnist }
@@ -14,7 +14,7 @@ model:
     - { name: c, type: dense, units: 2 }
   cuts: ${cuts}
 ${gradients}`;
-  return parseSpec(text, { file: "run.yaml" });
+  return parseTrainingSpec(text, { file: "run.yaml" });
 }
 
 const ADAM = { kind: "adam", learningRate: 1e-3 };

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
-import { parseSpec, type RunSpec } from "../../../src/spec/index.ts";
+import { parseSpec, parseTrainingSpec, type TrainingSpec } from "../../../src/spec/index.ts";
 
 const MINIMAL = `kind: training
 name: tiny
@@ -18,13 +18,13 @@ model:
   cuts: [hidden]
 `;
 
-function parse(text: string, ...set: string[]): RunSpec {
-  return parseSpec(text, { file: "run.yaml", set });
+function parse(text: string, ...set: string[]): TrainingSpec {
+  return parseTrainingSpec(text, { file: "run.yaml", set });
 }
 
 /** The error that `parse` throws. */
 function refusalOf(text: string, ...set: string[]): KnowledgeNetError {
-  let spec: RunSpec;
+  let spec: TrainingSpec;
   try {
     spec = parse(text, ...set);
   } catch (error) {

@@ -7,6 +7,7 @@ import { fileStore, mirroredStore } from "../../../runtime/store/index.ts";
 import { connectFleet } from "../../fleet/connect-fleet.ts";
 import { describeNode } from "../../fleet/describe-node.ts";
 import { createNode } from "../../fleet/node.ts";
+import { openKnowledgeCache } from "../../run/knowledge-cache.ts";
 import { openDataset } from "../../run/open-dataset.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK, exitCodeOf } from "../exit-codes.ts";
@@ -63,6 +64,7 @@ async function runNode(
       store: mirroredStore({ local, shared: fleet.store, log }),
       openDataset: (spec) =>
         openDataset({ data: spec.data, env, ...(options.data === undefined ? {} : { directory: options.data }) }),
+      openCache: (spec) => openKnowledgeCache(spec, { env, clock, log }),
       onChange: terminal.write,
     },
   );

@@ -4,7 +4,8 @@ import { openCheckpoints } from "../../../runtime/checkpoint/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
 import { chooseGeneration } from "../../run/choose-generation.ts";
 import { openRunFolder, type RunFolder } from "../../run/run-folder.ts";
-import { CHECKPOINT_BUCKETS } from "../../run/compose-actors.ts";
+import { openDataset } from "../../run/open-dataset.ts";
+import { CHECKPOINT_BUCKETS, startAfter } from "../../run/run-plan.ts";
 import { executeFleetRun, type FleetRunOptions } from "../execute-fleet-run.ts";
 import { type ExecuteDeps, type ExecuteOptions, executeRun } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
@@ -25,7 +26,7 @@ export function registerResume(program: Command, deps: ExecuteDeps, exit: (code:
 }
 
 async function resume(folder: RunFolder, options: ExecuteOptions, deps: ExecuteDeps): Promise<number> {
-  const { terminal, clock } = deps;
+  const { terminal, clock, env } = deps;
   const from = await (async () => {
     await using store = await fileStore({ directory: folder.storePath, clock });
     return await chooseGeneration(await openCheckpoints(store, CHECKPOINT_BUCKETS), (manifest, error) => {
@@ -34,7 +35,9 @@ async function resume(folder: RunFolder, options: ExecuteOptions, deps: ExecuteD
       );
     });
   })();
-  if (from !== undefined && from.epoch >= folder.spec.training.epochs) {
+  const directory = options.data === undefined ? {} : { directory: options.data };
+  const dataset = await openDataset({ data: folder.spec.data, env, ...directory });
+  if (from !== undefined && startAfter(folder.spec, dataset, from) === undefined) {
     terminal.note(
       `${folder.name} is complete: ${from.epoch} epochs, ${from.step} steps; measure it with: kn evaluate ${folder.name}`,
     );

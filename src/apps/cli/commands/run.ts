@@ -2,7 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { KnowledgeNetError } from "../../../errors/index.ts";
-import { parseSpec, type RunSpec } from "../../../spec/index.ts";
+import { fileStore } from "../../../runtime/store/index.ts";
+import { type DistillationSpec, parseSpec, type RunSpec } from "../../../spec/index.ts";
+import { findTeacher, publishTeacher, withTeacher } from "../../run/find-teacher.ts";
+import { prepareRun } from "../../run/prepare-run.ts";
 import { createRunFolder, DEFAULT_RUNS_FOLDER } from "../../run/run-folder.ts";
 import { dryRun } from "../dry-run.ts";
 import { executeFleetRun } from "../execute-fleet-run.ts";
@@ -15,6 +18,7 @@ export interface RunCommandOptions {
   readonly detach: boolean;
   readonly runs: string;
   readonly set: readonly string[];
+  readonly teacher?: string;
   readonly data?: string;
   readonly json: boolean;
   readonly dryRun: boolean;
@@ -43,6 +47,7 @@ export function withExecuteOptions(command: Command): Command {
 export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   withExecuteOptions(program.command("run").argument("<spec>", "run spec, a YAML file").description("run a spec"))
     .option("--set <path=value...>", "override a value of the spec, e.g. training.epochs=3", [])
+    .option("--teacher <run or file>", "of a distillation run: a finished run, or a model.json")
     .option("--dry-run", "print blocks, boundaries and bytes per step, and run nothing", false)
     .action(async (file: string, options: RunCommandOptions) => {
       exit(await runSpecFile(file, options, deps));
@@ -50,12 +55,30 @@ export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: nu
 }
 
 export async function runSpecFile(file: string, options: RunCommandOptions, deps: ExecuteDeps): Promise<number> {
-  const spec = await readSpec(file, options.set);
+  const read = await readSpec(file, teacherSettings(options));
+  const teacher = read.kind === "distillation" ? await teacherOf(read, options, deps) : undefined;
+  const spec = read.kind === "distillation" && teacher !== undefined ? withTeacher(read, teacher) : read;
   if (options.dryRun) return dryRun(spec, options.json, deps.terminal);
+  // Before anything is made: what cannot be run leaves nothing behind.
+  await prepareRun({ spec, data: options.data, env: deps.env });
   const folder = await createRunFolder(options.runs, nameRun(spec, deps.clock), spec);
+  if (teacher !== undefined) {
+    await using store = await fileStore({ directory: folder.storePath, clock: deps.clock });
+    await publishTeacher(store, teacher);
+  }
   return options.nodes === "here"
     ? executeRun(folder, undefined, options, deps)
     : executeFleetRun(folder, false, options, deps);
+}
+
+/** What the spec is told beside its text. */
+function teacherSettings({ teacher, set }: RunCommandOptions): string[] {
+  if (teacher === undefined) return [...set];
+  return [`teacher.${teacher.endsWith(".json") ? "file" : "run"}=${JSON.stringify(teacher)}`, ...set];
+}
+
+function teacherOf(spec: DistillationSpec, { runs }: RunCommandOptions, { terminal, clock }: ExecuteDeps) {
+  return findTeacher({ teacher: spec.teacher, runs, onDamaged: terminal.note }, clock);
 }
 
 async function readSpec(file: string, set: readonly string[]): Promise<RunSpec> {

@@ -6,7 +6,8 @@ import { connectFleet } from "../../fleet/connect-fleet.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import { awaitOutcome, runRecordOf } from "../../fleet/launch.ts";
 import type { RunRecordEntry, RunStatus } from "../../fleet/records.ts";
-import { actorsOf } from "../../run/compose-actors.ts";
+import { actorsOf } from "../../run/run-plan.ts";
+import { phaseOf } from "../../fleet/records.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { withFleetOptions } from "./fleet-options.ts";
@@ -98,9 +99,9 @@ export interface StatusSummary {
 
 export function summarise(record: RunRecordEntry, status: RunStatus | undefined): StatusSummary {
   const progress = status?.record.progress ?? {};
-  const { blocks, gradientModels } = actorsOf(record.spec);
+  const { learners, companions } = actorsOf(record.spec, record.phase);
   const evaluation = status?.record.evaluations.at(-1);
-  const last = progress[blocks.at(-1) ?? ""];
+  const last = progress[learners.at(-1) ?? ""];
   return {
     run: record.run,
     desired: record.desired,
@@ -108,19 +109,19 @@ export function summarise(record: RunRecordEntry, status: RunStatus | undefined)
     outcome: status?.outcome ?? null,
     error: status?.error ?? null,
     step: status?.published ?? 0,
-    totalSteps: record.totalSteps,
+    totalSteps: phaseOf(record).totalSteps,
     epochs: status?.record.epochs ?? 0,
     checkpoint: status?.record.generation ?? 0,
     accuracy: evaluation?.accuracy ?? null,
     loss: last?.loss ?? null,
     seconds: status?.seconds ?? 0,
-    blocks: blocks.map((actor) => {
+    blocks: learners.map((actor) => {
       const { applied = 0, skipped = {}, pending = 0, step = 0 } = progress[actor] ?? {};
       const total = applied + pending + Object.values(skipped).reduce((sum, count) => sum + count, 0);
       const node = record.actors[actor] ?? "-";
       return { actor, node, published: step, applied, skipped, pending, isBalanced: total === step };
     }),
-    gradientModels: gradientModels.map((actor) => ({
+    gradientModels: companions.map((actor) => ({
       actor,
       node: record.actors[actor] ?? "-",
       cosine: progress[actor]?.quality?.cosine ?? null,

@@ -5,10 +5,10 @@ import { createControlChannel } from "../../../runtime/actor/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { connectFleet } from "../../fleet/connect-fleet.ts";
 import { awaitOutcome, runRecordOf } from "../../fleet/launch.ts";
-import type { NodeRecord, RunRecordEntry, RunStatus } from "../../fleet/records.ts";
-import { actorsOf } from "../../run/compose-actors.ts";
+import { type NodeRecord, phaseOf, type RunRecordEntry, type RunStatus } from "../../fleet/records.ts";
+import { actorsOf } from "../../run/run-plan.ts";
 import { type ActorFigures, createRunMonitor, type MonitorFigures } from "../../run/run-monitor.ts";
-import { boundariesOf } from "../../../spec/index.ts";
+import { boundariesOf, STUDENT, studentActor, teacherActor, type TrainingSpec } from "../../../spec/index.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { bytes } from "../results-table.ts";
@@ -38,7 +38,7 @@ async function watch(
   await using connected = await connectFleet({ address: options.bus, name: "kn watch" }, { log: silentLogger });
   const { bus, fleet } = connected;
   const record = await runRecordOf(run, fleet);
-  const monitor = createRunMonitor(actorsOf(record.spec).blocks.at(-1) ?? "");
+  const monitor = createRunMonitor(actorsOf(record.spec, record.phase).learners.at(-1) ?? "");
   const watching = createControlChannel({ run, actor: "watch" }, { bus, log: silentLogger }).watch("*", (event) => {
     monitor.observe(event, clock.now());
   });
@@ -103,7 +103,7 @@ export function pictureOf({ record, status, nodes, figures }: Picture): string {
   const loss = figures.actors.find((actor) => actor.loss !== undefined)?.loss;
   const heading = [
     `${record.run} | ${status?.outcome ?? status?.state ?? record.desired}`,
-    `step ${Math.max(figures.step, status?.published ?? 0)}/${record.totalSteps}`,
+    `step ${Math.max(figures.step, status?.published ?? 0)}/${phaseOf(record).totalSteps}`,
     `${figures.stepsPerSecond.toFixed(1)} steps/s`,
     `accuracy ${accuracy === undefined ? "-" : `${(100 * accuracy).toFixed(2)} %`}`,
     `loss ${loss?.toFixed(4) ?? "-"}`,
@@ -112,8 +112,8 @@ export function pictureOf({ record, status, nodes, figures }: Picture): string {
   return [
     heading,
     nodeTable(record, nodes),
-    blockTable(record, figures),
-    boundaryTable(record, figures),
+    learnerTable(record, figures),
+    ...(record.spec.kind === "training" ? [boundaryTable(record.spec, figures)] : [lessonTable(record, figures)]),
     ...eventLines(figures),
   ].join("\n");
 }
@@ -136,9 +136,9 @@ function nodeTable({ actors }: RunRecordEntry, nodes: readonly NodeRecord[]): st
   return table.toString();
 }
 
-function blockTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): string {
+function learnerTable({ spec, phase }: RunRecordEntry, { actors }: MonitorFigures): string {
   const table = plainTable([
-    "block",
+    spec.kind === "training" ? "block" : "section",
     "state",
     "steps/s",
     "compute",
@@ -148,7 +148,7 @@ function blockTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): strin
     "staleness",
     "drops",
   ]);
-  for (const id of actorsOf(spec).blocks) {
+  for (const id of actorsOf(spec, phase).learners) {
     const figures = actors.find((each) => each.id === id);
     if (figures === undefined) {
       table.push([id, "not heard of", "-", "-", "-", "-", "-", "-", "-"]);
@@ -169,7 +169,7 @@ function blockTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): strin
   return table.toString();
 }
 
-function boundaryTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): string {
+function boundaryTable(spec: TrainingSpec, { actors }: MonitorFigures): string {
   const table = plainTable([
     "boundary",
     "source",
@@ -191,6 +191,29 @@ function boundaryTable({ spec }: RunRecordEntry, { actors }: MonitorFigures): st
       rate(`gradient-${index}`, "syn"),
       model?.quality === undefined ? "-" : model.quality.cosine.toFixed(2),
       model === undefined ? "-" : `${model.stalenessSteps} steps`,
+    ]);
+  }
+  return table.toString();
+}
+
+/** Between teacher and student, section by section. */
+function lessonTable({ spec, phase }: RunRecordEntry, { actors }: MonitorFigures): string {
+  const table = plainTable(["section", "hint loss", "hints/s", "passed on/s", "teacher: computed", "kept", "refused"]);
+  const find = (id: string): ActorFigures | undefined => actors.find((each) => each.id === id);
+  const sections = spec.kind === "training" ? 0 : spec.student.model.cuts.length + 1;
+  const whole = actorsOf(spec, phase).learners.length === 1;
+  for (let index = 0; index < sections; index += 1) {
+    const student = find(whole ? (index === sections - 1 ? STUDENT : "") : studentActor(index));
+    const teacher = find(teacherActor(index));
+    const { hits = 0, misses = 0, refused = 0 } = teacher?.cache ?? {};
+    table.push([
+      String(index),
+      student?.hintLoss?.toFixed(4) ?? "-",
+      bytes(Math.round(teacher?.bytesPerSecond.hint ?? 0)),
+      bytes(Math.round(student?.bytesPerSecond.act ?? 0)),
+      String(misses),
+      String(hits),
+      String(refused),
     ]);
   }
   return table.toString();

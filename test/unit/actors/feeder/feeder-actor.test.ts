@@ -38,7 +38,18 @@ async function feeding({ consumed = [0, 0], ...changes }: FeedingOptions = {}) {
     evaluationBatchSize: 8,
   });
   const actor = createFeederActor(
-    { ...scene.options("feeder"), blocks: BLOCKS, window: 2, isDropping: false, readyDeadlineMs: 60_000, ...changes },
+    {
+      ...scene.options("feeder"),
+      learners: BLOCKS,
+      keepsUntil: "first",
+      window: 2,
+      isDropping: false,
+      readyDeadlineMs: 60_000,
+      augmentation: undefined,
+      seed: 1,
+      isDistilling: false,
+      ...changes,
+    },
     { ...scene.deps, dataset: fakeDataset(SAMPLES), plan },
   );
   await actor.start();
@@ -103,7 +114,16 @@ describe("createFeederActor", () => {
       evaluationSamples: SAMPLES,
       evaluationBatchSize: 8,
     });
-    const options = { blocks: ["block-0"], window: 2, isDropping: false, readyDeadlineMs: 1_000 };
+    const options = {
+      learners: ["block-0"],
+      keepsUntil: "first",
+      window: 2,
+      isDropping: false,
+      readyDeadlineMs: 1_000,
+      augmentation: undefined,
+      seed: 1,
+      isDistilling: false,
+    } as const;
     const create = () =>
       createFeederActor(
         { ...scene.options("feeder"), ...options },

@@ -16,7 +16,7 @@ const anyOptions = fc.record({
 });
 
 function itemsOf(plan: FeedingPlan): Item[] {
-  return Array.from({ length: plan.totalItems }, (_, index) => {
+  return Array.from({ length: plan.lastSequence }, (_, index) => {
     const item = plan.itemAt(index + 1);
     return { ...item, indices: Array.from(item.indices) };
   });
@@ -55,7 +55,7 @@ describe("createFeedingPlan", () => {
           expect(indices).toEqual(Array.from({ length: plan.samplesOfEvaluation(evaluation) }, (_, index) => index));
         }
         for (let epoch = 1; epoch <= options.epochs; epoch += 1) {
-          const last = plan.itemAt(epoch * plan.itemsPerEpoch);
+          const last = plan.itemAt((epoch * plan.lastSequence) / options.epochs);
           expect(last.phase).toBe("evaluate");
           expect(plan.samplesOfEvaluation(last.evaluation)).toBe(options.testSamples);
         }
@@ -69,7 +69,7 @@ describe("createFeedingPlan", () => {
         const inOrder = itemsOf(createFeedingPlan(options));
         const plan = createFeedingPlan(options);
         for (const jump of jumps) {
-          const sequence = (jump % plan.totalItems) + 1;
+          const sequence = (jump % plan.lastSequence) + 1;
           const item = plan.itemAt(sequence);
           expect({ ...item, indices: Array.from(item.indices) }).toEqual(inOrder[sequence - 1]);
         }
@@ -91,6 +91,6 @@ describe("createFeedingPlan", () => {
     );
     const plan = createFeedingPlan({ ...options, batchSize: 5 });
     expect(() => plan.itemAt(0)).toThrow(RangeError);
-    expect(() => plan.itemAt(plan.totalItems + 1)).toThrow(RangeError);
+    expect(() => plan.itemAt(plan.lastSequence + 1)).toThrow(RangeError);
   });
 });

@@ -91,7 +91,17 @@ async function pipeline({ isLocked, epochs, evaluateEverySteps, saveEverySteps, 
   });
   for (const supervisor of supervisors) await supervisor.start();
   const feeder = createFeederActor(
-    { ...common("feeder", 1), blocks: BLOCKS, window: WINDOW, isDropping: false, readyDeadlineMs: 60_000 },
+    {
+      ...common("feeder", 1),
+      learners: BLOCKS,
+      keepsUntil: "first",
+      window: WINDOW,
+      isDropping: false,
+      readyDeadlineMs: 60_000,
+      augmentation: undefined,
+      seed: 1,
+      isDistilling: false,
+    },
     { ...deps, dataset: fakeDataset(SAMPLES), plan },
   );
   await feeder.start();
@@ -99,8 +109,10 @@ async function pipeline({ isLocked, epochs, evaluateEverySteps, saveEverySteps, 
     {
       ...common("coordinator", 1),
       feeder: "feeder",
-      blocks: BLOCKS,
-      gradientModels: [],
+      learners: BLOCKS,
+      companions: [],
+      others: [],
+      phase: "training",
       readyDeadlineMs: 60_000,
       stopDeadlineMs: 4_000,
       timeline: TIMELINE,
@@ -183,7 +195,7 @@ for (const isLocked of [false, true]) {
     for (const { samples, accuracy } of record.evaluations) expect(accuracy).toBe(1 - Math.ceil(samples / 8) / samples);
     for (const block of BLOCKS) {
       expect(record.progress[block]).toMatchObject({
-        consumed: plan.totalItems,
+        consumed: plan.lastSequence,
         applied: plan.totalSteps,
         step: plan.totalSteps,
         skipped: {},
@@ -215,7 +227,7 @@ for (const isLocked of [false, true]) {
     expect(last?.trained).toEqual([...stepsFrom(1, 6), ...stepsFrom(rejoinedAt, plan.totalSteps)]);
     const { progress } = coordinator.record;
     expect(progress["block-1"]).toMatchObject({
-      consumed: plan.totalItems,
+      consumed: plan.lastSequence,
       skipped: { restarted: rejoinedAt - 1 },
       step: plan.totalSteps,
     });
@@ -239,6 +251,10 @@ for (const isLocked of [false, true]) {
       step: plan.totalSteps,
     });
     const { committed } = test.checkpoints;
-    expect(committed[0]).toMatchObject({ timeline: TIMELINE, generation: plan.totalSteps, sequence: plan.totalItems });
+    expect(committed[0]).toMatchObject({
+      timeline: TIMELINE,
+      generation: plan.totalSteps,
+      sequence: plan.lastSequence,
+    });
   });
 }

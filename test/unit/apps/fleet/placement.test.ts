@@ -37,7 +37,7 @@ function node(name: string, changes: Partial<NodeRecord> = {}): NodeRecord {
 }
 
 const place = (nodes: readonly NodeRecord[], ...set: string[]) =>
-  placeActors({ spec: specWith(...set), slices: SLICES, nodes });
+  placeActors({ spec: specWith(...set), phase: "training", slices: SLICES, teacherSlices: [], nodes });
 
 describe("placeActors", () => {
   it("gives each block a node of its own, the dearest the fastest, its gradient model and the feeder beside it", () => {

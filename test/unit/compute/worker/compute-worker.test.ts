@@ -12,7 +12,7 @@ import {
   openGradientModel,
   type TensorData,
 } from "../../../../src/compute/index.ts";
-import { layersOfBlocks, parseSpec } from "../../../../src/spec/index.ts";
+import { layersOfBlocks, parseTrainingSpec } from "../../../../src/spec/index.ts";
 import { BLOCK_DEFAULTS, CONV_LAYERS, HEAD_LAYERS, labelData } from "../reference.ts";
 
 const BATCH = 4;
@@ -214,7 +214,7 @@ async function openFourLayerNet(worker: ComputeWorker): Promise<{ step(step: num
   const file = new URL("../../../../examples/mnist-synthetic.yaml", import.meta.url);
   // Narrower, for speed: the same tensors come and go.
   const set = ["model.layers.1.filters=4", "model.layers.6.units=16", "model.layers.9.units=16"];
-  const spec = parseSpec(readFileSync(file, "utf8"), { file: file.pathname, set });
+  const spec = parseTrainingSpec(readFileSync(file, "utf8"), { file: file.pathname, set });
   const slices = (await worker.call("describeModel", { model: spec.model })).result;
   const last = slices.length - 1;
   const units: { readonly model: GradientModelHandle | undefined; readonly block: BlockHandle }[] = [];

@@ -22,7 +22,15 @@ async function saveGeneration(checkpoints: Checkpoints, generation: number, time
     });
     digests[actor] = info.digest;
   }
-  await checkpoints.commit({ timeline, generation, sequence: generation, step: generation, epoch: 0, actors: digests });
+  await checkpoints.commit({
+    timeline,
+    generation,
+    sequence: generation,
+    step: generation,
+    epoch: 0,
+    phase: "training",
+    actors: digests,
+  });
 }
 
 async function scene(folder: string) {

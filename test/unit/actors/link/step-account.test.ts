@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createStepAccount } from "../../../../src/actors/block/step-account.ts";
+import { createStepAccount } from "../../../../src/actors/link/step-account.ts";
 
 describe("createStepAccount", () => {
   it("takes steps one by one without a skip, evaluations between them", () => {

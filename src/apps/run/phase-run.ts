@@ -1,6 +1,6 @@
 /**
- * A training run in this process: composes bus, store, compute and actors from a spec, and waits for the end. The only
- * place where the parts of a run meet.
+ * One phase of a run in this process (a training run has one, a distillation run up to three): composes bus, store,
+ * compute and actors from a spec, and waits for the end. The only place where the parts of a run meet.
  */
 import {
   type Coordinator,
@@ -9,47 +9,54 @@ import {
   type RunRecord,
 } from "../../actors/coordinator/index.ts";
 import type { FeedingPlan } from "../../actors/feeder/index.ts";
-import type { BackendInfo, BackendPreference, SliceDescription } from "../../compute/index.ts";
+import type { BackendInfo, BackendPreference } from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { failureOf } from "../../messages/index.ts";
 import { createControlChannel, createSupervisor, type Supervisor } from "../../runtime/actor/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
-import { type Checkpoints, type Manifest, openCheckpoints } from "../../runtime/checkpoint/index.ts";
+import { type Checkpoints, type Manifest, openCheckpoints, openReleases } from "../../runtime/checkpoint/index.ts";
+import type { RecordCache } from "../../runtime/cache/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Store } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import type { TrainingSpec } from "../../spec/index.ts";
+import type { RunSpec } from "../../spec/index.ts";
+import { type ActorComposer, createActorComposer } from "./compose-actors.ts";
 import {
-  type ActorComposer,
   actorsOf,
   CHECKPOINT_BUCKETS,
   COORDINATOR,
-  createActorComposer,
   FEEDER,
   planOf,
   READY_DEADLINE_MS,
-} from "./compose-actors.ts";
+  type RunPhase,
+  type RunSlices,
+  TEACHER_BUCKETS,
+} from "./run-plan.ts";
 
-export interface TrainingRunOptions {
+export interface PhaseRunOptions extends RunSlices {
   /** Name of the run: a subject token. */
   readonly name: string;
-  readonly spec: TrainingSpec;
-  readonly slices: readonly SliceDescription[];
+  readonly spec: RunSpec;
+  readonly phase: RunPhase;
   readonly backend: BackendPreference;
-  /** Generation to go on from; undefined for a fresh start. */
-  readonly from?: Manifest;
+  /** Generation to go on from, of this phase or, at its beginning, of the one before; undefined for a fresh start. */
+  readonly from?: Manifest | undefined;
+  /** Timeline of its checkpoints. */
+  readonly timeline: number;
   readonly softwareVersion: string;
 }
 
-export interface TrainingRunDeps {
+export interface PhaseRunDeps {
   readonly bus: Bus;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
   readonly dataset: Dataset;
+  /** Where teacher sections keep what they have said. @default nowhere */
+  readonly cache?: RecordCache | undefined;
 }
 
-export interface TrainingRunEnd {
+export interface PhaseRunEnd {
   readonly outcome: RunOutcome;
   readonly error?: Error;
   readonly record: RunRecord;
@@ -59,15 +66,16 @@ export interface TrainingRunEnd {
   readonly seconds: number;
 }
 
-export interface TrainingRun {
+export interface PhaseRun {
   readonly plan: FeedingPlan;
   /** Ids of all actors. */
   readonly actors: readonly string[];
-  readonly lastBlock: string;
+  /** Whose progress is the run's. */
+  readonly lastLearner: string;
   /** Opens everything and begins. Rejects with what kept an actor from starting; everything is closed then. */
   start(): Promise<void>;
   /** Resolves when the run has ended and everything is closed. */
-  readonly ended: Promise<TrainingRunEnd>;
+  readonly ended: Promise<PhaseRunEnd>;
   /** Tensors alive in all compute workers. */
   countTensors(): Promise<number>;
   /** Checkpoints what is under way and ends. */
@@ -77,27 +85,27 @@ export interface TrainingRun {
 /** How long a stop waits for the batches under way, ms; a stop has to end within five seconds. */
 const STOP_DEADLINE_MS = 4_000;
 
-/** The record that a run begins with: what its checkpoint says. */
-export function recordFrom(manifest: Manifest): RunRecord {
+/** The record that a phase begins with: what its checkpoint says; nothing, where that is of the phase before. */
+export function recordFrom(manifest: Manifest | undefined, phase: RunPhase): RunRecord | undefined {
+  if (manifest?.phase !== phase) return undefined;
   const { epoch, step, generation } = manifest;
-  return { evaluations: [], switches: [], progress: {}, epochs: epoch, step, generation };
+  return { evaluations: [], switches: [], teachers: [], progress: {}, epochs: epoch, step, generation };
 }
 
-export function createTrainingRun(options: TrainingRunOptions, deps: TrainingRunDeps): TrainingRun {
-  const { name: run, spec, slices, from } = options;
+export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): PhaseRun {
+  const { name: run, spec, phase, slices, teacherSlices, from, timeline } = options;
   const { bus, store, clock, log, dataset } = deps;
-  const plan = planOf(spec, dataset);
-  const { blocks, gradientModels, all } = actorsOf(spec);
-  const lastBlock = blocks.at(-1) ?? "";
-  const timeline = (from?.timeline ?? 0) + 1;
+  const plan = planOf(spec, dataset, phase);
+  const { learners, companions, others, all } = actorsOf(spec, phase);
+  const lastLearner = learners.at(-1) ?? "";
   const channel = createControlChannel({ run, actor: "supervisor" }, { bus, log });
   const supervisors: Supervisor[] = [];
   let composer: ActorComposer | undefined;
   let coordinator: Coordinator | undefined;
   let isStopRequested = false;
   let startedMs = 0;
-  let finish: (end: TrainingRunEnd) => void = () => undefined;
-  const ended = new Promise<TrainingRunEnd>((resolve) => {
+  let finish: (end: PhaseRunEnd) => void = () => undefined;
+  const ended = new Promise<PhaseRunEnd>((resolve) => {
     finish = resolve;
   });
 
@@ -123,16 +131,35 @@ export function createTrainingRun(options: TrainingRunOptions, deps: TrainingRun
 
   const compose = async (checkpoints: Checkpoints): Promise<void> => {
     composer = createActorComposer(
-      { run, spec, slices, totalSteps: plan.totalSteps, timeline, from },
+      {
+        run,
+        spec,
+        phase,
+        slices,
+        teacherSlices,
+        totalSteps: plan.totalSteps,
+        startAfter: plan.firstSequence - 1,
+        timeline,
+        from,
+      },
       {
         backend: options.backend,
         softwareVersion: options.softwareVersion,
         metadata: {},
         isElsewhere: () => false,
       },
-      { bus, clock, log, checkpoints, openDataset: () => Promise.resolve(dataset) },
+      {
+        bus,
+        clock,
+        log,
+        checkpoints,
+        teachers: await openReleases(store, TEACHER_BUCKETS),
+        cache: deps.cache,
+        openDataset: () => Promise.resolve(dataset),
+      },
     );
     for (const id of all) await supervise(composer, id);
+    const record = recordFrom(from, phase);
     coordinator = createCoordinator(
       {
         run,
@@ -141,12 +168,14 @@ export function createTrainingRun(options: TrainingRunOptions, deps: TrainingRun
         softwareVersion: options.softwareVersion,
         metadata: { spec: spec.name },
         feeder: FEEDER,
-        blocks,
-        gradientModels,
+        learners,
+        companions,
+        others,
+        phase,
         readyDeadlineMs: READY_DEADLINE_MS,
         stopDeadlineMs: STOP_DEADLINE_MS,
         timeline,
-        ...(from === undefined ? {} : { record: recordFrom(from) }),
+        ...(record === undefined ? {} : { record }),
       },
       { bus, clock, checkpoints, log: log.child({ actor: COORDINATOR }) },
     );
@@ -160,7 +189,7 @@ export function createTrainingRun(options: TrainingRunOptions, deps: TrainingRun
   return {
     plan,
     actors: [COORDINATOR, ...all],
-    lastBlock,
+    lastLearner,
     ended,
     async start() {
       try {

@@ -1,5 +1,5 @@
 /**
- * Accounts for every training batch of one block: applied, skipped by cause, or pending. Each count is taken where it
+ * Accounts for every training batch of one block or section: applied, skipped by cause, or pending. Each count is taken where it
  * happens, so that `applied + skipped + pending = step` is a check and not a definition.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";

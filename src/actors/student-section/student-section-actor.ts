@@ -1,0 +1,361 @@
+/**
+ * A section of a student, or the whole student: learns a lesson as soon as its parts are there, passes its own output on to
+ * the student's next section, and sends nothing back. Effects only; when it does what is student-section-machine.ts.
+ *
+ * Exactly once on a lossy bus: lessons are learnt in the order of sequences, each once. The feeder repeats a batch until
+ * every section has consumed it, the teacher answers it again, and the student's own outputs stay in an outbox until the
+ * next section has consumed them.
+ */
+import type { SectionHandle, TensorData } from "../../compute/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
+import {
+  type Activation,
+  encodeActivation,
+  type Event,
+  type Header,
+  type Plane,
+  type Progress,
+  runSubject,
+  type TensorCodec,
+} from "../../messages/index.ts";
+import {
+  type Actor,
+  type Counters,
+  createCounters,
+  createDropCounters,
+  createMailActor,
+  createOutbox,
+  type GapCause,
+  type PerformOutcome,
+} from "../../runtime/actor/index.ts";
+import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
+import { ownShareAt, type SectionsPhaseSpec } from "../../spec/index.ts";
+import {
+  type ActorDeps,
+  type ActorOptions,
+  createEvaluationTally,
+  createFrameReceiver,
+  createFrameSender,
+  createStepAccount,
+  MAX_FRAME_BYTES,
+  parseCounts,
+  RESEND_AFTER_MS,
+  type StepAccount,
+} from "../link/index.ts";
+import { createLessonDesk, type LessonDesk, type PartName, type WholeLesson } from "./lesson-desk.ts";
+import { studentSectionMachine } from "./student-section-machine.ts";
+
+export interface StudentSectionActorOptions extends ActorOptions {
+  /** Sections of the student that it holds: one, or with the first and the last all of them. */
+  readonly first: number;
+  readonly last: number;
+  /** Sections of the student. */
+  readonly sections: number;
+  /** Whether there is a teacher. */
+  readonly isTaught: boolean;
+  /** How the share of its own input moves over the phase. */
+  readonly ownInput: SectionsPhaseSpec["ownInput"];
+  /** Training steps of the phase, and the sequence after which it begins. */
+  readonly totalSteps: number;
+  readonly startAfter: number;
+  readonly activationCodec: TensorCodec;
+  /** Batches between the feeder and the slowest section. */
+  readonly window: number;
+  /** Training steps between two checkpoints. */
+  readonly saveEverySteps: number;
+  readonly feeder: string;
+  /** Actor of the student's next section; undefined: there is none. */
+  readonly next: string | undefined;
+}
+
+export interface StudentSectionActorDeps extends ActorDeps {
+  readonly memory: ActorMemory;
+  /** Opens the mathematics; called once at the start. */
+  readonly openUnit: () => Promise<SectionHandle>;
+}
+
+interface LessonMail {
+  readonly kind: "lesson";
+  readonly lesson: WholeLesson;
+  /** Why lessons before it were passed over. */
+  readonly gap: GapCause | undefined;
+}
+
+export function createStudentSectionActor(options: StudentSectionActorOptions, deps: StudentSectionActorDeps): Actor {
+  const { run, id, fence, first, last, sections, isTaught, ownInput, totalSteps } = options;
+  const { bus, clock, log } = deps;
+  const isLast = last === sections - 1;
+  const drops = createDropCounters();
+  let sent: Counters<Plane> = createCounters();
+  const outputs = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send: createFrameSender({ bus, log }) });
+  const evaluations = createEvaluationTally();
+  let account: StepAccount = createStepAccount();
+  let unit: SectionHandle | undefined;
+  let desk: LessonDesk;
+  let consumed = options.startAfter;
+  let version = 0;
+  let recalibrated = 0;
+  let teacher = 0;
+  let inHand = 0;
+  let savedAt = 0;
+  let askedMs = -Infinity;
+  let isSkipping = false;
+  let figures: { loss?: number; hintLoss?: number; computeMs: number; receivedBytes: number } = {
+    computeMs: 0,
+    receivedBytes: 0,
+  };
+
+  const opened = (): SectionHandle => {
+    if (unit !== undefined) return unit;
+    throw new KnowledgeNetError("KN_INVARIANT", { attempt: `use ${id}`, rule: "its unit must be open" });
+  };
+
+  const ownShare = (step: number): number => (first === 0 ? 0 : ownShareAt(step, totalSteps, ownInput));
+
+  const needs = ({ phase, header }: Activation): PartName[] => {
+    if (phase === "recalibrate") return ["input"];
+    if (phase === "train") {
+      return [
+        "input",
+        ...(isTaught ? (["hint"] as const) : []),
+        ...(ownShare(header.step) > 0 ? (["own"] as const) : []),
+      ];
+    }
+    return [first === 0 ? "input" : "own", ...(isTaught && isLast ? (["hint"] as const) : [])];
+  };
+  const createDesk = (start: number): LessonDesk => createLessonDesk(start, { needs, depth: 2 * options.window });
+  desk = createDesk(0);
+
+  const progress = (): Progress => ({
+    kind: "Progress",
+    consumed,
+    applied: version,
+    stalenessSteps: 0,
+    computeMs: figures.computeMs,
+    receivedBytes: figures.receivedBytes,
+    drops: drops.snapshot(),
+    skipped: account.skipped.snapshot(),
+    pending: inHand,
+    sentBytes: sent.snapshot(),
+    step: account.step,
+    ...(figures.loss === undefined ? {} : { loss: figures.loss }),
+    ...(figures.hintLoss === undefined ? {} : { hintLoss: figures.hintLoss }),
+  });
+
+  return createMailActor<LessonMail>(
+    {
+      ...options,
+      kind: "kn-student",
+      description: first === last ? `section ${first} of ${sections} of the student` : "the whole student",
+      mailboxDepth: 2 * options.window,
+    },
+    { ...deps, drops },
+    ({ mailbox, channel, saveSoon }) => {
+      const emitProgress = (): void => {
+        channel.emit(progress(), { sequence: consumed, step: account.step, version });
+      };
+
+      const serve = (): void => {
+        for (let lesson = desk.take(); lesson !== undefined; lesson = desk.take()) {
+          mailbox.put({ kind: "lesson", lesson, gap: isSkipping ? "restarted" : undefined });
+          isSkipping = false;
+        }
+      };
+
+      /** What was consumed in a former life does not come again: the feeder knows how far that was. */
+      const locate = async (): Promise<void> => {
+        askedMs = clock.now();
+        try {
+          const state = await channel.order(options.feeder, { kind: "ReportState" });
+          if (state.kind !== "ActorState" || state.progress.consumed < desk.next) return;
+          isSkipping = true;
+          desk.skipTo(state.progress.consumed + 1);
+          serve();
+        } catch (error) {
+          // It is not there yet: then it begins where its sections say they are.
+          log.debug({ actor: id, err: error }, "feeder not asked");
+        }
+      };
+
+      const onPart =
+        (name: PartName) =>
+        (part: Activation, receivedBytes: number): void => {
+          const arrival = desk.add(name, part, receivedBytes);
+          if (arrival === "kept") {
+            serve();
+            // Later ones come and the next does not: it may be one that was consumed before a restart.
+            if (desk.newest > desk.next && clock.now() - askedMs > RESEND_AFTER_MS) void locate();
+            return;
+          }
+          if (arrival !== "unexpected") drops.count(arrival);
+          if (arrival === "duplicate" && name === "input") {
+            // Somebody has not heard of our progress, or the next section not of our output.
+            outputs.resend(part.header.sequence);
+            emitProgress();
+          }
+        };
+
+      const consume = (sequence: number): void => {
+        consumed = sequence;
+        emitProgress();
+        const generation = Math.floor(account.step / options.saveEverySteps) * options.saveEverySteps;
+        if (generation <= savedAt) return;
+        savedAt = generation;
+        saveSoon(generation);
+      };
+
+      const pass = (part: Activation, output: TensorData, ofVersion: number): void => {
+        const header: Header = { ...part.header, sender: id, version: ofVersion, fence };
+        const frame = encodeActivation({ ...part, header, tensor: output }, options.activationCodec);
+        if (part.phase === "train") sent.count("act", frame.byteLength);
+        outputs.post(part.header.sequence, runSubject(run, "act", last), frame);
+      };
+
+      const noticeTeacher = (part: Activation): void => {
+        const taughtBy = part.lesson?.teacher ?? 0;
+        if (taughtBy === teacher || !isTaught) return;
+        const at = { sequence: part.header.sequence, step: part.header.step, version };
+        if (teacher > 0) channel.emit({ kind: "TeacherChanged", from: teacher, to: taughtBy }, at);
+        teacher = taughtBy;
+      };
+
+      const train = async (input: Activation, { parts, receivedBytes }: WholeLesson): Promise<void> => {
+        const { header: of, tensor, labels } = input;
+        const { hint, own } = parts;
+        inHand = 1;
+        const wantsOutput = options.next !== undefined && ownShareAt(of.step, totalSteps, ownInput) > 0;
+        const { result, computeMs } = await opened().train(
+          {
+            step: of.step,
+            input: tensor,
+            labels,
+            ownShare: own === undefined ? 0 : ownShare(of.step),
+            ...(own === undefined ? {} : { ownInput: own.tensor }),
+            ...(hint === undefined ? {} : { hint: hint.tensor }),
+          },
+          wantsOutput
+            ? (output, atVersion) => {
+                pass(input, output, atVersion);
+              }
+            : undefined,
+        );
+        account.apply(of.step);
+        inHand = 0;
+        version = result.version;
+        noticeTeacher(hint ?? input);
+        figures = {
+          loss: result.loss,
+          computeMs,
+          receivedBytes,
+          ...(result.hintLoss === undefined ? {} : { hintLoss: result.hintLoss }),
+        };
+      };
+
+      const evaluate = async (input: Activation, { parts }: WholeLesson): Promise<void> => {
+        const { header: of, tensor, labels, evaluation } = input;
+        const { result, computeMs } = await opened().evaluate(tensor, labels, parts.hint?.tensor);
+        figures = { ...figures, computeMs };
+        if (result.output !== undefined) {
+          pass(input, result.output, version);
+          return;
+        }
+        const { agreeing, teacherCorrect } = result;
+        const measured = evaluations.add({
+          evaluation,
+          correct: result.correct ?? 0,
+          samples: labels.shape[0] ?? 0,
+          lossSum: result.lossSum ?? 0,
+          ...(agreeing === undefined ? {} : { agreeing }),
+          ...(teacherCorrect === undefined ? {} : { teacherCorrect }),
+        });
+        channel.emit(measured, { sequence: of.sequence, step: of.step, version });
+      };
+
+      const learn = async ({ lesson, gap }: LessonMail): Promise<PerformOutcome> => {
+        const input = lesson.parts.input ?? lesson.parts.own;
+        if (input === undefined) throw new TypeError(`lesson ${lesson.sequence} has nothing to begin with`);
+        const { phase, header: of } = input;
+        account.take(of.step, phase === "train", gap);
+        try {
+          if (phase === "train") await train(input, lesson);
+          else if (phase === "evaluate") await evaluate(input, lesson);
+          else await opened().recalibrate((recalibrated += 1), input.tensor);
+        } catch (error) {
+          if (isKnowledgeNetError(error, "KN_NUMERIC")) drops.count("non-finite");
+          else if (inHand > 0) account.skipped.count("refused");
+          inHand = 0;
+          throw error;
+        }
+        consume(lesson.sequence);
+        return { isAwaiting: false };
+      };
+
+      /** Forgets what the next section has consumed. */
+      const onNextEvent = ({ fact }: Event): void => {
+        if (fact.kind === "StateEntered" && fact.state === "running") outputs.resend();
+        if (fact.kind === "Progress") outputs.acknowledge(fact.consumed);
+      };
+
+      const endpoint = (name: PartName, subject: string) => ({
+        name,
+        subject,
+        handler: createFrameReceiver(
+          { run, maxFrameBytes: MAX_FRAME_BYTES },
+          { drops, log, onActivation: onPart(name) },
+        ),
+      });
+      return {
+        machine: studentSectionMachine,
+        endpoints: [
+          endpoint("input", first === 0 ? runSubject(run, "batch", "0") : runSubject(run, "hint", first - 1)),
+          ...(isTaught ? [endpoint("hint", runSubject(run, "hint", last))] : []),
+          ...(first === 0 ? [] : [endpoint("own", runSubject(run, "act", first - 1))]),
+        ],
+        watches: options.next === undefined ? [] : [{ actor: options.next, listener: onNextEvent }],
+        async open(saved) {
+          unit = await deps.openUnit();
+          if (saved !== undefined) {
+            const { metadata, tensors } = saved;
+            version = Number(metadata.version);
+            consumed = Number(metadata.consumed);
+            recalibrated = Number(metadata.recalibrated ?? 0);
+            teacher = Number(metadata.teacher ?? 0);
+            account = createStepAccount(metadata);
+            sent = createCounters(parseCounts(metadata.sentBytes));
+            savedAt = account.step;
+            await unit.restore({ version, tensors });
+          }
+          desk = createDesk(consumed);
+          await locate();
+        },
+        perform: learn,
+        async snapshot() {
+          const { tensors } = await opened().snapshot();
+          return {
+            metadata: {
+              actor: id,
+              version: String(version),
+              consumed: String(consumed),
+              recalibrated: String(recalibrated),
+              teacher: String(teacher),
+              sentBytes: JSON.stringify(sent.snapshot()),
+              ...account.save(),
+            },
+            tensors,
+          };
+        },
+        isAwaiting: () => false,
+        async close() {
+          outputs.close();
+          await unit?.dispose();
+        },
+        progress,
+        evaluation: () => evaluations.current,
+        onReconnected() {
+          outputs.resend();
+          emitProgress();
+        },
+      };
+    },
+  );
+}

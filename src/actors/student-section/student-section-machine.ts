@@ -1,0 +1,9 @@
+/**
+ * The lifecycle of a student's section: the mail machine (src/runtime/actor/mail-machine.ts has the chart). A lesson
+ * becomes mail when it is whole, so it never waits for an answer.
+ */
+import { mailMachine } from "../../runtime/actor/index.ts";
+
+const MAIL = ["save", "lesson"] as const;
+
+export const studentSectionMachine = mailMachine({ id: "student-section", idleMail: MAIL, awaitingMail: MAIL });

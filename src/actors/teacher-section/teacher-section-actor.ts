@@ -1,0 +1,224 @@
+/**
+ * One section of a teacher: hears batches (the first section) or the hints of the section before, and publishes its own
+ * output on `hint.<index>`. What it said before of the same samples in the same view is kept, and said again without being
+ * computed; a kept row is the bytes that were sent, so it is bit-equal to a fresh one.
+ *
+ * It has no state and repeats nothing by itself: a batch whose lessons are not learnt comes again from the feeder, and is
+ * answered again. So copies of a section may share the batches, each going to one of them (`queue`).
+ */
+import type { TeacherHandle, TensorData } from "../../compute/index.ts";
+import {
+  type Activation,
+  encodeActivationOfRows,
+  encodedRowBytes,
+  encodeRows,
+  type Lesson,
+  type Plane,
+  type Progress,
+  type RowCodec,
+  runSubject,
+} from "../../messages/index.ts";
+import {
+  type Actor,
+  createCounters,
+  createDropCounters,
+  createMailActor,
+  type PerformOutcome,
+} from "../../runtime/actor/index.ts";
+import type { Shelf } from "../../runtime/cache/index.ts";
+import { NO_MEMORY } from "../../runtime/checkpoint/index.ts";
+import {
+  type ActorDeps,
+  type ActorOptions,
+  createFrameReceiver,
+  createFrameSender,
+  MAX_FRAME_BYTES,
+} from "../link/index.ts";
+import { teacherSectionMachine } from "./teacher-section-machine.ts";
+
+export interface TeacherSectionActorOptions extends ActorOptions {
+  /** Position in the teacher, 0 for the first. */
+  readonly index: number;
+  /** Sections of the teacher. */
+  readonly sections: number;
+  /** Shape of one sample of its output. */
+  readonly outputShape: readonly number[];
+  readonly codec: RowCodec;
+  /** Lessons under way at most: the depth of the mailbox. */
+  readonly window: number;
+  /** Multiply-accumulates of one sample's forward through this section. */
+  readonly macs: number;
+  /** Each batch goes to one member of this group; undefined: it is the only one. */
+  readonly queue: string | undefined;
+}
+
+export interface TeacherSectionActorDeps extends ActorDeps {
+  /** Opens this section of that version of the teacher. Rejects with KN_CHECKPOINT when there is none. */
+  readonly openUnit: (version: number) => Promise<TeacherHandle>;
+  /** Where its rows of such lessons are kept; undefined: nowhere. */
+  readonly openShelf: (lesson: Lesson) => Promise<Shelf | undefined>;
+}
+
+interface LessonMail {
+  readonly kind: "lesson";
+  readonly activation: Activation;
+  readonly lesson: Lesson;
+  readonly receivedBytes: number;
+}
+
+/** What became of samples, and multiply-accumulates that need not be done. */
+type CacheFigure = "hits" | "misses" | "refused" | "saved_macs";
+
+export function createTeacherSectionActor(options: TeacherSectionActorOptions, deps: TeacherSectionActorDeps): Actor {
+  const { run, id, fence, index, sections, codec, outputShape, macs } = options;
+  const { bus, log } = deps;
+  const drops = createDropCounters();
+  const sent = createCounters<Plane>();
+  const cache = createCounters<CacheFigure>();
+  const send = createFrameSender({ bus, log });
+  const rowBytes = encodedRowBytes(outputShape, codec);
+  const inputSubject = index === 0 ? runSubject(run, "batch", "0") : runSubject(run, "hint", index - 1);
+  const outputSubject = runSubject(run, "hint", index);
+  /** Sequences that wait or are at work: a repeat of one of them is no news. */
+  const underWay = new Set<number>();
+  let opened: { readonly version: number; readonly unit: TeacherHandle } | undefined;
+  let consumed = 0;
+  let step = 0;
+  let answered = 0;
+  let last = { computeMs: 0, receivedBytes: 0 };
+
+  /** Most batches are of the version that is open; the newest one takes its place. */
+  const unitOf = async (version: number): Promise<TeacherHandle> => {
+    if (opened?.version === version) return opened.unit;
+    const unit = await deps.openUnit(version);
+    await opened?.unit.dispose();
+    opened = { version, unit };
+    return unit;
+  };
+
+  const progress = (): Progress => ({
+    kind: "Progress",
+    consumed,
+    applied: 0,
+    stalenessSteps: 0,
+    computeMs: last.computeMs,
+    receivedBytes: last.receivedBytes,
+    drops: drops.snapshot(),
+    skipped: {},
+    pending: 0,
+    sentBytes: sent.snapshot(),
+    step,
+    cache: cache.snapshot(),
+  });
+
+  return createMailActor<LessonMail>(
+    {
+      ...options,
+      kind: "kn-teacher",
+      description: `section ${index} of ${sections} of the teacher`,
+      mailboxDepth: 2 * options.window,
+    },
+    { ...deps, memory: NO_MEMORY, drops },
+    ({ mailbox, channel }) => {
+      const onActivation = (activation: Activation, receivedBytes: number): void => {
+        const { lesson, phase, header } = activation;
+        // What nobody is taught by: batches for batch norm's statistics.
+        if (lesson === undefined || lesson.teacher === 0 || phase === "recalibrate") return;
+        if (underWay.has(header.sequence)) drops.count("duplicate");
+        else if (mailbox.put({ kind: "lesson", activation, lesson, receivedBytes })) underWay.add(header.sequence);
+        else drops.count("overflow");
+      };
+
+      /** Computes the rows that are not there yet. */
+      const compute = async (
+        { activation, lesson }: LessonMail,
+        isFound: readonly boolean[],
+        rows: Uint8Array,
+      ): Promise<void> => {
+        const absent = isFound.flatMap((found, row) => (found ? [] : [row]));
+        const unit = await unitOf(lesson.teacher);
+        const { result, computeMs } = await unit.infer(rowsOf(activation.tensor, absent));
+        last = { ...last, computeMs };
+        const { bytes } = encodeRows(result, codec);
+        absent.forEach((row, position) => {
+          rows.set(bytes.subarray(position * rowBytes, (position + 1) * rowBytes), row * rowBytes);
+        });
+      };
+
+      const answer = async (mail: LessonMail): Promise<PerformOutcome> => {
+        const { activation, lesson, receivedBytes } = mail;
+        const { header: of } = activation;
+        try {
+          last = { computeMs: 0, receivedBytes };
+          const { samples } = lesson;
+          const rows = new Uint8Array(samples.length * rowBytes);
+          const shelf = await deps.openShelf(lesson);
+          const isFound = (await shelf?.read(samples, rows)) ?? samples.map(() => false);
+          const hits = isFound.filter(Boolean).length;
+          if (hits < samples.length) {
+            await compute(mail, isFound, rows);
+            const refused = await shelf?.write(
+              samples,
+              rows,
+              isFound.map((found) => !found),
+            );
+            cache.count("misses", samples.length - hits);
+            if (refused !== undefined && refused > 0) cache.count("refused", refused);
+          }
+          if (hits > 0) {
+            cache.count("hits", hits);
+            cache.count("saved_macs", hits * macs);
+          }
+          const { tensor: _input, ...rest } = activation;
+          const header = { ...of, sender: id, version: lesson.teacher, fence };
+          const encoded = { codec, sampleShape: outputShape, count: samples.length, rowBytes, bytes: rows };
+          const frame = encodeActivationOfRows({ ...rest, header }, encoded);
+          if (activation.phase === "train") sent.count("hint", frame.byteLength);
+          send(outputSubject, frame);
+        } finally {
+          underWay.delete(of.sequence);
+        }
+        answered += 1;
+        consumed = Math.max(consumed, of.sequence);
+        step = Math.max(step, of.step);
+        channel.emit(progress(), { sequence: of.sequence, step: of.step, version: lesson.teacher });
+        return { isAwaiting: false };
+      };
+
+      const receive = createFrameReceiver({ run, maxFrameBytes: MAX_FRAME_BYTES }, { drops, log, onActivation });
+      return {
+        machine: teacherSectionMachine,
+        endpoints: [
+          {
+            name: "lesson",
+            subject: inputSubject,
+            handler: receive,
+            ...(options.queue === undefined ? {} : { queue: options.queue }),
+          },
+        ],
+        watches: [],
+        open: () => Promise.resolve(),
+        perform: answer,
+        snapshot: () => Promise.resolve({ metadata: { answered: String(answered) }, tensors: {} }),
+        isAwaiting: () => false,
+        async close() {
+          await opened?.unit.dispose();
+        },
+        progress,
+        onReconnected: () => undefined, // the feeder repeats what was not learnt
+      };
+    },
+  );
+}
+
+/** Some rows of a batch, in a buffer of their own; all of them: the batch itself. */
+function rowsOf(batch: TensorData, rows: readonly number[]): TensorData {
+  const [count = 0, ...sampleShape] = batch.shape;
+  if (rows.length === count) return batch;
+  const length = batch.values.length / count;
+  const values = batch.values.slice(0, rows.length * length);
+  rows.forEach((row, position) => {
+    values.set(batch.values.subarray(row * length, (row + 1) * length), position * length);
+  });
+  return { ...batch, shape: [rows.length, ...sampleShape], values } as TensorData;
+}
