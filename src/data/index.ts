@@ -1,4 +1,5 @@
 /** Data sets behind one port, the order in which an epoch visits their samples, and as which view it shows them. */
+export { CLASS_NAMES } from "./class-names.ts";
 export { augment, type AugmentationOptions, viewOf } from "./augmentation.ts";
 export { loadCifar10, readCifar10 } from "./cifar10.ts";
 export { createDataset, createSplit, type Dataset, type LoadDatasetOptions, type Split } from "./dataset.ts";

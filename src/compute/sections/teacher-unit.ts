@@ -18,6 +18,8 @@ export interface TeacherUnit {
   readonly outputShape: readonly number[];
   /** [batch, ...input] -> [batch, ...output] */
   infer(input: TensorData): TensorData;
+  /** [height, width, channels] u8 of any size, brought to the input's -> probability of each class. */
+  classify(image: TensorData): number[];
   dispose(): void;
 }
 
@@ -40,6 +42,19 @@ export function createTeacherUnit({ inputShape, layers, weights }: TeacherUnitOp
         return toData(output, "a teacher's output");
       } finally {
         tf.dispose([samples, output]);
+      }
+    },
+    classify(image) {
+      const probabilities = tf.tidy(() => {
+        const [height = 1, width = 1] = inputShape;
+        const pixels = toTensor(image) as tf.Tensor3D;
+        const fitted = tf.image.resizeBilinear(pixels, [height, width]).expandDims(0);
+        return tf.softmax(model.apply(fitted, { training: false }) as tf.Tensor2D);
+      });
+      try {
+        return Array.from(probabilities.dataSync());
+      } finally {
+        probabilities.dispose();
       }
     },
     dispose() {

@@ -74,6 +74,8 @@ export interface ComputeCalls {
   recalibrate(call: { unit: string; n: number; input: TensorData }): void;
   /** [batch, ...input] -> [batch, ...output] of a teacher's section. */
   teach(call: { unit: string; input: TensorData }): TensorData;
+  /** An image of any size -> probability of each class. */
+  classify(call: { unit: string; image: TensorData }): number[];
   train(call: { unit: string; request: TrainRequest }, emit: Emit): UpdateOutcome;
   receive(call: { unit: string; step: number; gradient: TensorData; origin: GradientOrigin }): UpdateOutcome;
   evaluate(call: { unit: string; input: TensorData; labels: TensorData }): EvaluateOutcome;
@@ -164,6 +166,7 @@ export function createComputeHost(): ComputeCalls {
       find(unit, "section").section.recalibrate(n, input);
     },
     teach: ({ unit, input }) => find(unit, "teacher").teacher.infer(input),
+    classify: ({ unit, image }) => find(unit, "teacher").teacher.classify(image),
     train: ({ unit, request }, emit) => find(unit, "block").block.train(request, emit),
     receive: ({ unit, step, gradient, origin }) => find(unit, "block").block.receive(step, gradient, origin),
     evaluate: ({ unit, input, labels }) => find(unit, "block").block.evaluate(input, labels),

@@ -53,6 +53,8 @@ export interface SectionHandle extends UnitHandle {
 export interface TeacherHandle extends Pick<UnitHandle, "parameters" | "dispose"> {
   readonly outputShape: readonly number[];
   infer(input: TensorData): Promise<Timed<TensorData>>;
+  /** [height, width, channels] u8 of any size -> probability of each class. */
+  classify(image: TensorData): Promise<number[]>;
 }
 
 function unitHandle(worker: ComputeWorker, unit: string, parameters: number): UnitHandle {
@@ -147,5 +149,6 @@ export async function openTeacher(
     outputShape: result.outputShape ?? [],
     dispose,
     infer: (input) => worker.call("teach", { unit, input }, { transfer: [input] }),
+    classify: async (image) => (await worker.call("classify", { unit, image })).result,
   };
 }

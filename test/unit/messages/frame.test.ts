@@ -95,7 +95,7 @@ describe("encodeActivation", () => {
   it.each([
     ["too few labels", { labels: labels(3) }],
     ["an evaluation in training", { evaluation: 1 }],
-    ["an evaluation in recalibration", { phase: 3, evaluation: 1 }],
+    ["an evaluation in recalibration", { phase: "recalibrate" as const, evaluation: 1 }],
     ["no evaluation in evaluation", { phase: "evaluate" as const }],
     ["a negative step", { header: { ...header, step: -1 } }],
     ["a step with a fraction", { header: { ...header, step: 1.5 } }],

@@ -1,0 +1,36 @@
+/** `kn export RUN`: writes the network of a run, or the student that it distils, for others to load. */
+import { type Command, Option } from "commander";
+import { CLASS_NAMES } from "../../../data/index.ts";
+import { EXPORT_FORMATS, type ExportFormat, exportModel } from "../../run/export-model.ts";
+import { trainedModel } from "../../run/find-teacher.ts";
+import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../run/run-folder.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+
+interface ExportCommandOptions {
+  readonly format: ExportFormat;
+  readonly output: string;
+  readonly runs: string;
+}
+
+export function registerExport(program: Command, { terminal, clock }: ExecuteDeps, exit: (code: number) => void): void {
+  program
+    .command("export")
+    .argument("<run>", "name or path of a run")
+    .description("write a run's network, or the student that it distils, for tfjs or Keras")
+    .addOption(new Option("--format <name>").choices([...EXPORT_FORMATS]).default("tfjs"))
+    .requiredOption("-o, --output <folder>", "where to write it")
+    .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .action(async (run: string, options: ExportCommandOptions) => {
+      const { spec, name } = await openRunFolder(options.runs, run);
+      const found = await trainedModel(run, options.runs, clock, terminal.note);
+      const files = await exportModel(found, {
+        name,
+        format: options.format,
+        directory: options.output,
+        classNames: CLASS_NAMES[spec.data.dataset],
+      });
+      for (const file of files) terminal.write(file);
+      exit(EXIT_OK);
+    });
+}

@@ -1,0 +1,84 @@
+/** `kn import MODEL.JSON`: shows where a network can be cut, and what its sections would be. */
+import Table from "cli-table3";
+import type { Command } from "commander";
+import { encodedTensorBytes } from "../../../messages/index.ts";
+import { measureLayers, measureSections, type ModelSpec } from "../../../spec/index.ts";
+import { KnowledgeNetError } from "../../../errors/index.ts";
+import { importModelFile } from "../../run/import-model.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+import { bytes } from "../results-table.ts";
+
+interface ImportOptions {
+  readonly cuts?: string;
+  readonly json: boolean;
+}
+
+export function registerImport(program: Command, { terminal }: ExecuteDeps, exit: (code: number) => void): void {
+  program
+    .command("import")
+    .argument("<model.json>", "a network saved by tfjs, or converted from Keras")
+    .description("read a network and show where it can be cut into sections")
+    .option("--cuts <layers>", "names of the layers after which to cut it, with commas between")
+    .option("--json", "print one JSON document and nothing else on stdout", false)
+    .action(async (file: string, options: ImportOptions) => {
+      const { model } = await importModelFile(file);
+      const cuts = checkCuts(model, file, options.cuts);
+      if (options.json) terminal.write(JSON.stringify(describe({ ...model, cuts }), undefined, 2));
+      else terminal.write(tableOf({ ...model, cuts }));
+      exit(EXIT_OK);
+    });
+}
+
+function checkCuts({ layers }: ModelSpec, file: string, cuts: string | undefined): string[] {
+  const chosen = cuts === undefined ? [] : cuts.split(",").map((name) => name.trim());
+  const names = layers.map(({ name }) => name);
+  const positions = chosen.map((name) => names.indexOf(name));
+  const refuse = (rule: string, value: string): KnowledgeNetError =>
+    new KnowledgeNetError("KN_CONFIG", { attempt: `cut ${file}`, rule, value, remedy: "correct --cuts" });
+  const unknown = chosen.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw refuse(`a cut must name a layer (${names.join(", ")})`, unknown);
+  if (positions.some((position, index) => position <= (positions[index - 1] ?? -1))) {
+    throw refuse("cuts must follow the order of the layers", chosen.join(", "));
+  }
+  if (positions.includes(names.length - 1)) {
+    throw refuse("nothing would be left after the last layer", names.at(-1) ?? "");
+  }
+  return chosen;
+}
+
+function describe(model: ModelSpec) {
+  return {
+    input: model.input,
+    classes: model.classes,
+    layers: measureLayers(model).map((layer, index, { length }) => ({
+      ...layer,
+      canBeCut: index < length - 1,
+      isCut: model.cuts.includes(layer.name),
+      hintBytes: encodedTensorBytes(layer.outputShape, "f32", "bf16"),
+    })),
+    sections: measureSections(model),
+  };
+}
+
+function tableOf(model: ModelSpec): string {
+  const table = new Table({
+    head: ["section", "layer", "type", "output", "parameters", "MACs", "a cut here sends per sample"],
+    style: { head: [], border: [], compact: true },
+  });
+  let section = 0;
+  for (const layer of describe(model).layers) {
+    table.push([
+      String(section),
+      layer.name,
+      layer.type,
+      `[${layer.outputShape.join(", ")}]`,
+      String(layer.parameters),
+      String(layer.macs),
+      layer.canBeCut ? `${bytes(layer.hintBytes)}${layer.isCut ? "  <- cut" : ""}` : "-",
+    ]);
+    if (layer.isCut) section += 1;
+  }
+  const cut = model.cuts.length === 0 ? "\ncut it with --cuts <layer>,<layer>; best behind an activation or a pool" : "";
+  return `${table.toString()}${cut}`;
+}
