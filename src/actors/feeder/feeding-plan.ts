@@ -19,6 +19,8 @@ export interface FeedingPlanOptions {
   readonly evaluationBatchSize: number;
   /** Shows another view of the samples in each epoch. @default as they are */
   readonly augmentation?: AugmentationOptions;
+  /** Passes over the samples in each epoch: few samples are not measured and saved after every few steps. @default 1 */
+  readonly passesPerEpoch?: number;
   /** Batches for batch norm's statistics before the first step. @default 0 */
   readonly recalibrateBatches?: number;
   /** Sequence after which it begins: where a phase before has ended. @default 0 */
@@ -71,9 +73,10 @@ interface Stretch {
 /** @throws KnowledgeNetError KN_CONFIG when there are fewer training samples than one batch holds. */
 export function createFeedingPlan(options: FeedingPlanOptions): FeedingPlan {
   const { trainingSamples, testSamples, batchSize, epochs, seed, evaluateEverySteps, evaluationBatchSize } = options;
-  const { augmentation, recalibrateBatches = 0, startAfter = 0 } = options;
+  const { augmentation, recalibrateBatches = 0, startAfter = 0, passesPerEpoch = 1 } = options;
   // The last, smaller batch is left out: batch norm's statistics and the rate's schedule assume equal ones.
-  const stepsPerEpoch = Math.floor(trainingSamples / batchSize);
+  const stepsPerPass = Math.floor(trainingSamples / batchSize);
+  const stepsPerEpoch = stepsPerPass * passesPerEpoch;
   if (stepsPerEpoch === 0) {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: "plan the batches",
@@ -109,14 +112,16 @@ export function createFeedingPlan(options: FeedingPlanOptions): FeedingPlan {
   const before = startAfter + recalibrateBatches;
   const firstSequence = startAfter + 1;
   const lastSequence = before + itemsPerEpoch * epochs;
-  let order: { readonly epoch: number; readonly indices: Uint32Array } | undefined;
+  let order: { readonly pass: number; readonly indices: Uint32Array } | undefined;
 
   /** Batch `position` of an epoch, counted from 0. */
   const batchOf = (epoch: number, position: number): Pick<FeedItem, "indices" | "view"> => {
-    if (order?.epoch !== epoch) order = { epoch, indices: epochOrder(trainingSamples, seed, epoch) };
+    const pass = epoch * passesPerEpoch + Math.floor(position / stepsPerPass);
+    if (order?.pass !== pass) order = { pass, indices: epochOrder(trainingSamples, seed, pass) };
+    const first = (position % stepsPerPass) * batchSize;
     return {
-      indices: order.indices.subarray(position * batchSize, (position + 1) * batchSize),
-      view: augmentation === undefined ? 0 : viewOf(epoch, augmentation),
+      indices: order.indices.subarray(first, first + batchSize),
+      view: augmentation === undefined ? 0 : viewOf(pass, augmentation),
     };
   };
 

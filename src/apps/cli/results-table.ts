@@ -6,7 +6,7 @@ export function resultsTable(results: RunResults): string {
   const summary = new Table({ style: { head: [], border: [] } });
   const accuracy = results.accuracy === null ? "not measured" : `${(100 * results.accuracy).toFixed(2)} %`;
   summary.push(
-    { "test accuracy": accuracy },
+    { accuracy },
     { "wall time": `${results.seconds.toFixed(1)} s` },
     { speed: `${results.stepsPerSecond.toFixed(2)} steps/s, ${results.steps} steps, ${results.epochs} epochs` },
     { backend: results.backend },

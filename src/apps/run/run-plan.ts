@@ -153,11 +153,14 @@ function planOfDistillation(spec: DistillationSpec, dataset: Dataset, phase: Run
   const { count } = dataset.train;
   if (phase === "baseline") {
     // Alone it has only what is labelled, and sees that more often: as many steps as the others.
-    const epochs = spec.sections.epochs + spec.finetune.epochs;
     const trainingSamples = Math.min(count, spec.data.labelled ?? count);
-    const steps = epochs * Math.floor(count / spec.batchSize);
-    const stepsPerEpoch = Math.max(1, Math.floor(trainingSamples / spec.batchSize));
-    return createFeedingPlan({ ...shared, trainingSamples, epochs: Math.max(1, Math.round(steps / stepsPerEpoch)) });
+    const [all, own] = [count, trainingSamples].map((samples) => Math.floor(samples / spec.batchSize));
+    return createFeedingPlan({
+      ...shared,
+      trainingSamples,
+      epochs: spec.sections.epochs + spec.finetune.epochs,
+      passesPerEpoch: Math.max(1, Math.round((all ?? 1) / Math.max(1, own ?? 1))),
+    });
   }
   if (phase === "sections") {
     return createFeedingPlan({ ...shared, trainingSamples: count, epochs: spec.sections.epochs });

@@ -18,7 +18,7 @@ import {
   type TensorCodec,
   type TensorLimits,
 } from "../tensor/tensor-codec.ts";
-import { bytesOf, type TensorView } from "../tensor/tensor-view.ts";
+import { alignedBytes, bytesOf, type TensorView } from "../tensor/tensor-view.ts";
 import { decodeWire } from "../wire/bounded-reader.ts";
 import { readCount, readWord } from "../wire/fields.ts";
 import { type Header, readHeader, writeCount, writeHeader } from "../wire/header.ts";
@@ -206,11 +206,17 @@ function readActivation(fields: ActivationFields, limits: DecodeLimits): Activat
 function readLesson(fields: LessonFields | null | undefined): Lesson | undefined {
   if (fields === null || fields === undefined) return undefined;
   return {
-    samples: fields.samples ?? [],
+    samples: readIds(fields.samples ?? new Uint8Array(0)),
     view: readCount(ATTEMPT, "view", fields.view),
     seed: readCount(ATTEMPT, "seed", fields.seed),
     teacher: readCount(ATTEMPT, "teacher", fields.teacher),
   };
+}
+
+function readIds(bytes: Uint8Array): number[] {
+  if (bytes.byteLength % 4 !== 0) throw refusal(ATTEMPT, "ids must take 4 bytes each", `${bytes.byteLength} bytes`);
+  const { buffer, byteOffset, byteLength } = alignedBytes(bytes);
+  return Array.from(new Uint32Array(buffer, byteOffset, byteLength / 4));
 }
 
 /** @throws RangeError on what no receiver would take. */
@@ -219,7 +225,7 @@ function writeLesson({ samples, view, seed, teacher }: Lesson): LessonFields {
     throw new RangeError("Cannot encode a lesson: every id must be an integer from 0 to 2^32 - 1");
   }
   return {
-    samples,
+    samples: bytesOf(Uint32Array.from(samples)),
     view: writeCount("view", view),
     seed: writeCount("seed", seed),
     teacher: writeCount("teacher", teacher),

@@ -2414,14 +2414,13 @@ const knowledgenet = $root.knowledgenet = (() => {
         v1.Lesson = (function() {
 
             const Lesson = function (properties) {
-                this.samples = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
                             this[keys[i]] = properties[keys[i]];
             };
 
-            Lesson.prototype.samples = $util.emptyArray;
+            Lesson.prototype.samples = null;
             Lesson.prototype.view = null;
             Lesson.prototype.seed = null;
             Lesson.prototype.teacher = null;
@@ -2433,8 +2432,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     _depth = 0;
                 if (_depth > $util.recursionLimit)
                     throw $Error("max depth exceeded");
-                if (message.samples != null && message.samples.length)
-                    writer.uint32(10).uint32s(message.samples);
+                if (message.samples != null && $Object.hasOwnProperty.call(message, "samples") && message.samples.length)
+                    writer.uint32(10).bytes(message.samples);
                 if (message.view != null && $Object.hasOwnProperty.call(message, "view") && message.view !== 0)
                     writer.uint32(16).uint32(message.view);
                 if (message.seed != null && $Object.hasOwnProperty.call(message, "seed") && (typeof message.seed === "object" ? message.seed.low || message.seed.high : message.seed !== 0))
@@ -2475,17 +2474,12 @@ const knowledgenet = $root.knowledgenet = (() => {
                     let wireType = tag & 7;
                     switch (tag >>>= 3) {
                     case 1: {
-                            if (wireType === 2) {
-                                if (!(message.samples && message.samples.length))
-                                    message.samples = [];
-                                reader.uint32s(message.samples);
-                                continue;
-                            }
-                            if (wireType !== 0)
+                            if (wireType !== 2)
                                 break;
-                            if (!(message.samples && message.samples.length))
-                                message.samples = [];
-                            message.samples.push(reader.uint32());
+                            if ((value = reader.bytes()).length)
+                                message.samples = value;
+                            else
+                                delete message.samples;
                             continue;
                         }
                     case 2: {
@@ -3331,7 +3325,7 @@ export interface HeaderFields {
 }
 
 export interface LessonFields {
-  readonly samples?: readonly number[] | null;
+  readonly samples?: Uint8Array | null;
   readonly view?: number | null;
   readonly seed?: number | null;
   readonly teacher?: number | null;
