@@ -77,7 +77,9 @@ export function readTopology(topology: unknown, file: string): ReadTopology {
   const refuse = (rule: string, value: string, remedy: string): KnowledgeNetError =>
     new KnowledgeNetError("KN_CONFIG", { attempt: `import ${file}`, rule, value, remedy });
   const outer = z.looseObject({ model_config: z.unknown() }).safeParse(topology);
-  const parsed = topologySchema.safeParse(outer.success && outer.data.model_config ? outer.data.model_config : topology);
+  const parsed = topologySchema.safeParse(
+    outer.success && outer.data.model_config ? outer.data.model_config : topology,
+  );
   if (!parsed.success) {
     throw refuse(
       "it must hold the topology of a Sequential or Functional model",
@@ -99,14 +101,18 @@ export function readTopology(topology: unknown, file: string): ReadTopology {
       throw refuse("the layers must be a chain", `${name} takes ${inbound.join(", ")}`, "only such models can be cut");
     }
     before = name;
-    const shape = (layer.config.batch_input_shape ?? layer.config.batch_shape) as unknown;
+    const shape = (layer.config.batch_input_shape ?? layer.config.batch_shape);
     if (input === undefined && Array.isArray(shape)) input = z.array(z.int().positive()).parse(shape.slice(1));
     if (layer.class_name === "InputLayer") continue;
     for (const [option, harmless] of Object.entries(FIXED)) {
       if (option === "scale" && layer.class_name === "Rescaling") continue;
       const value = layer.config[option];
       if (!harmless.includes(Array.isArray(value) ? JSON.stringify(value) : value)) {
-        throw refuse(`${option} of layer ${name} (${layer.class_name}) is not supported`, JSON.stringify(value), "use another model");
+        throw refuse(
+          `${option} of layer ${name} (${layer.class_name}) is not supported`,
+          JSON.stringify(value),
+          "use another model",
+        );
       }
     }
     const safe = name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, 56);
@@ -150,24 +156,26 @@ function layersFrom(
   const layer = layerSpecSchema.safeParse({ type, name: safe, ...options });
   if (!layer.success) {
     const issue = layer.error.issues[0];
-    throw refuse(`layer ${name}: ${issue?.path.join(".")} ${issue?.message}`, JSON.stringify(options), "correct the file");
+    throw refuse(
+      `layer ${name}: ${issue?.path.join(".")} ${issue?.message}`,
+      JSON.stringify(options),
+      "correct the file",
+    );
   }
   const inline = typeof config.activation === "string" ? config.activation : "linear";
   return [layer.data, ...activationLayers(inline, `${safe}_active`, name, isLast, refuse)];
 }
 
 /** Softmax is left out at the end: a network of ours ends with its logits. */
-function activationLayers(
-  activation: string,
-  name: string,
-  of: string,
-  isLast: boolean,
-  refuse: Refuse,
-): LayerSpec[] {
+function activationLayers(activation: string, name: string, of: string, isLast: boolean, refuse: Refuse): LayerSpec[] {
   if (activation === "linear" || (activation === "softmax" && isLast)) return [];
   if (activation === "relu") return [{ type: "re_lu", name }];
   if (activation === "relu6") return [{ type: "re_lu", name, maxValue: 6 }];
-  throw refuse(`the activation of layer ${of} must be relu, relu6, or softmax at the end`, activation, "use another model");
+  throw refuse(
+    `the activation of layer ${of} must be relu, relu6, or softmax at the end`,
+    activation,
+    "use another model",
+  );
 }
 
 /** Layers that a layer of a Functional model takes, by name; none in a Sequential one. */

@@ -137,7 +137,11 @@ function hasWidth({ type }: LayerSpec): boolean {
   return type === "conv2d" || type === "dense";
 }
 
-function shrink(block: readonly LayerSpec[], { share, dropped, boundaryShare }: Shrinking, isLast: boolean): LayerSpec[] {
+function shrink(
+  block: readonly LayerSpec[],
+  { share, dropped, boundaryShare }: Shrinking,
+  isLast: boolean,
+): LayerSpec[] {
   const inside = insideOf(block);
   const gone = new Set(inside.slice(inside.length - dropped));
   const boundary = block.findLast(hasWidth);

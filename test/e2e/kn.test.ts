@@ -54,7 +54,7 @@ describe("kn run", () => {
       child.stdout?.on("data", (chunk: Buffer) => {
         stdout += chunk.toString();
       });
-      await waitFor(() => stdout.includes("test accuracy"), "the first evaluation", 50_000);
+      await waitFor(() => stdout.includes("| accuracy"), "the first evaluation", 50_000);
       child.kill(signal);
       const stopped = await ended;
       expect(stopped.code).toBe(exitCode);

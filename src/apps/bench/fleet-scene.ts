@@ -18,7 +18,7 @@ import { createCpuLimit, type CpuLimit } from "../limit-cpu.ts";
 import { startLocalNatsServer } from "../local-nats-server.ts";
 import { type Delay, type Link, startLocalToxiproxy } from "../local-toxiproxy.ts";
 import { locateTool } from "../provision/index.ts";
-import { planOf, type RunSlices, TRAINING } from "../run/run-plan.ts";
+import type { RunSlices } from "../run/run-plan.ts";
 import { describeSlices } from "../run/describe-slices.ts";
 import { openDataset } from "../run/open-dataset.ts";
 
@@ -130,7 +130,6 @@ export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOpt
           step = Math.max(step, event.header.step);
         onEvent?.(event);
       });
-      const { totalSteps } = planOf(spec, dataset, TRAINING);
       const record = await launchRun({ run, spec, ...cut, dataset }, fleet, clock);
       return {
         record,

@@ -8,7 +8,8 @@ export function specYaml(spec: unknown, comment: string): string {
     Map(_, map, path) {
       // An entry of a list, or what holds nothing but words and numbers.
       const isEntry = isSeq(path.at(-1));
-      if (isEntry || (path.length > 2 && map.items.every(({ value }) => isScalar(value) || isFlatList(value)))) map.flow = true;
+      if (isEntry || (path.length > 2 && map.items.every(({ value }) => isScalar(value) || isFlatList(value))))
+        map.flow = true;
     },
     Seq(_, list) {
       if (isFlatList(list)) list.flow = true;

@@ -65,7 +65,11 @@ function modelFrom({ input, layers }: ReadTopology, file: string): ModelSpec {
   return { input: [...input], classes: last.units, layers: [...layers], cuts: [] };
 }
 
-async function readWeights(file: string, { weightsManifest }: ModelFile, topology: ReadTopology): Promise<NamedTensorData> {
+async function readWeights(
+  file: string,
+  { weightsManifest }: ModelFile,
+  topology: ReadTopology,
+): Promise<NamedTensorData> {
   if (weightsManifest === undefined) {
     throw refusal(
       file,
@@ -119,6 +123,11 @@ async function checkWeights(file: string, { input, layers }: ModelSpec, tensors:
   }
 }
 
-function refusal(file: string, rule: string, value: string, remedy = "correct the file, or save it again"): KnowledgeNetError {
+function refusal(
+  file: string,
+  rule: string,
+  value: string,
+  remedy = "correct the file, or save it again",
+): KnowledgeNetError {
   return new KnowledgeNetError("KN_CONFIG", { attempt: `import ${file}`, rule, value, remedy });
 }

@@ -73,12 +73,16 @@ describe("augment", () => {
   it("keeps the channels of a pixel together", () => {
     const values = Uint8Array.from({ length: 2 * 2 * 3 }, (_, index) => index + 1);
     const seen = augment({ dtype: "u8", shape: [1, 2, 2, 3], values }, [0], 1, 1, { flip: true, shift: 0, views: 1 });
-    const pixels = Array.from({ length: 4 }, (_, pixel) => Array.from(seen.values.slice(pixel * 3, pixel * 3 + 3)).join());
+    const pixels = Array.from({ length: 4 }, (_, pixel) =>
+      Array.from(seen.values.slice(pixel * 3, pixel * 3 + 3)).join(),
+    );
     expect(pixels.sort()).toEqual(["1,2,3", "10,11,12", "4,5,6", "7,8,9"]);
   });
 
   it("refuses what is no batch of images with RangeError", () => {
-    expect(() => augment({ dtype: "u8", shape: [1, 4], values: new Uint8Array(4) }, [0], 1, 1, OPTIONS)).toThrow(RangeError);
+    expect(() => augment({ dtype: "u8", shape: [1, 4], values: new Uint8Array(4) }, [0], 1, 1, OPTIONS)).toThrow(
+      RangeError,
+    );
     expect(() => augment(image(2), [0], 1, 1, OPTIONS)).toThrow(RangeError);
   });
 });

@@ -37,11 +37,15 @@ describe("loadCifar10", () => {
   it("refuses a folder without its files with KN_CONFIG that names file, place, digest and remedy", async () => {
     const loading = load(() => undefined);
     await expect(loading).rejects.toMatchObject({ code: "KN_CONFIG" });
-    await expect(loading).rejects.toThrow(/data_batch_1\.bin.*SHA-256 cee916563c9f80d8.*into somewhere.*--data or KN_DATA/);
+    await expect(loading).rejects.toThrow(
+      /data_batch_1\.bin.*SHA-256 cee916563c9f80d8.*into somewhere.*--data or KN_DATA/,
+    );
   });
 
   it("refuses a truncated file with KN_CONFIG", async () => {
-    await expect(load(() => records(3).slice(0, -1))).rejects.toThrow(/KN_CONFIG.*whole records of 3073 bytes.*9218 bytes/);
+    await expect(load(() => records(3).slice(0, -1))).rejects.toThrow(
+      /KN_CONFIG.*whole records of 3073 bytes.*9218 bytes/,
+    );
     await expect(load(() => records(3))).rejects.toThrow(/KN_CONFIG.*10000 or more/);
   });
 
@@ -53,7 +57,10 @@ describe("loadCifar10", () => {
 });
 
 describe("createDataset", () => {
-  const training = { samples: Uint8Array.from({ length: 10 }, (_, index) => index), labels: new Uint8Array(10).fill(3) };
+  const training = {
+    samples: Uint8Array.from({ length: 10 }, (_, index) => index),
+    labels: new Uint8Array(10).fill(3),
+  };
   const testing = { samples: Uint8Array.of(100, 101), labels: Uint8Array.of(1, 2) };
   const create = (options: Parameters<typeof createDataset>[1]) =>
     createDataset({ name: "d", sampleShape: [1], classes: 10, training, testing, fingerprint: "f" }, options);

@@ -79,6 +79,7 @@ function tableOf(model: ModelSpec): string {
     ]);
     if (layer.isCut) section += 1;
   }
-  const cut = model.cuts.length === 0 ? "\ncut it with --cuts <layer>,<layer>; best behind an activation or a pool" : "";
+  const cut =
+    model.cuts.length === 0 ? "\ncut it with --cuts <layer>,<layer>; best behind an activation or a pool" : "";
   return `${table.toString()}${cut}`;
 }

@@ -88,7 +88,12 @@ function verdict({ saved, meetsTarget }: StudentPlan, { compress, compressMacs }
 }
 
 /** A spec that runs as it is. */
-function specText(student: ModelSpec, cuts: readonly string[], teacher: TrainingSpec | undefined, file: string): string {
+function specText(
+  student: ModelSpec,
+  cuts: readonly string[],
+  teacher: TrainingSpec | undefined,
+  file: string,
+): string {
   const optimizer: DistillationSpec["finetune"]["optimizer"] = {
     kind: "sgd",
     learningRate: 0.1,

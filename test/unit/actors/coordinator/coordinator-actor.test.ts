@@ -89,7 +89,16 @@ describe("createCoordinator", () => {
     await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
     expect(test.saves()).toEqual([[9], [9], [9]]);
     expect(test.scene.checkpoints.committed).toEqual([
-      { format: 2, phase: "training", timeline: TIMELINE, generation: 9, sequence: 12, step: 9, epoch: 1, actors: digests(9) },
+      {
+        format: 2,
+        phase: "training",
+        timeline: TIMELINE,
+        generation: 9,
+        sequence: 12,
+        step: 9,
+        epoch: 1,
+        actors: digests(9),
+      },
     ]);
     expect(test.fed()).toEqual(["StartFeeding", "StartFeeding"]);
     expect(test.coordinator.record).toMatchObject({ epochs: 1, step: 9, generation: 9 });
@@ -153,7 +162,16 @@ describe("createCoordinator: checkpoints that actors save by themselves", () => 
     expect(test.scene.checkpoints.committed).toEqual([]);
     await test.saved("gradient-0", 100, 0);
     expect(test.scene.checkpoints.committed).toEqual([
-      { format: 2, phase: "training", timeline: TIMELINE, generation: 100, sequence: 104, step: 100, epoch: 0, actors: digests(100) },
+      {
+        format: 2,
+        phase: "training",
+        timeline: TIMELINE,
+        generation: 100,
+        sequence: 104,
+        step: 100,
+        epoch: 0,
+        actors: digests(100),
+      },
     ]);
     expect(test.coordinator.record).toMatchObject({ generation: 100, step: 100 });
     expect(test.saves()).toEqual([[], [], []]);

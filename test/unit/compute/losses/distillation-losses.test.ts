@@ -61,7 +61,10 @@ describe("hintLoss", () => {
       tf.tidy(() => {
         const measured = hintLoss(tf.tensor(own, shape), tf.tensor(own, shape), spec);
         expect(measured.lossSum).toBeCloseTo(0, 6);
-        expectClose(measured.gradient.dataSync(), own.map(() => 0));
+        expectClose(
+          measured.gradient.dataSync(),
+          own.map(() => 0),
+        );
       });
     }
   });
@@ -131,7 +134,13 @@ describe("logitsLoss", () => {
       const label = reference.labels[row] ?? 0;
       const exponents = of(reference.other).map((value) => Math.exp(value / temperature));
       const doubt = 1 - (exponents[label] ?? 0) / exponents.reduce((sum, value) => sum + value, 0);
-      const single = { ...reference, own: of(reference.own), other: of(reference.other), shape: [1, 5], labels: [label] };
+      const single = {
+        ...reference,
+        own: of(reference.own),
+        other: of(reference.other),
+        shape: [1, 5],
+        labels: [label],
+      };
       tf.tidy(() => {
         const { lossSum } = measure("decoupled", { ...single, nonTarget: doubt });
         expect(lossSum).toBeCloseTo(measure("plain", single).lossSum, 3);
