@@ -101,7 +101,7 @@ export function readTopology(topology: unknown, file: string): ReadTopology {
       throw refuse("the layers must be a chain", `${name} takes ${inbound.join(", ")}`, "only such models can be cut");
     }
     before = name;
-    const shape = (layer.config.batch_input_shape ?? layer.config.batch_shape);
+    const shape = layer.config.batch_input_shape ?? layer.config.batch_shape;
     if (input === undefined && Array.isArray(shape)) input = z.array(z.int().positive()).parse(shape.slice(1));
     if (layer.class_name === "InputLayer") continue;
     for (const [option, harmless] of Object.entries(FIXED)) {

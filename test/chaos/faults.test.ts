@@ -1,10 +1,10 @@
 /**
  * Training in four real processes over a real nats-server while things break. What must hold is checked at every event of
- * the run (src/apps/reproduce/audit.ts): no batch applied twice, each one accounted for, one incarnation at a time.
+ * the run (src/apps/reproduce/trouble/audit.ts): no batch applied twice, each one accounted for, one incarnation at a time.
  */
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { runTrouble, type TroubleOptions, type TroubleResult } from "../../src/apps/reproduce/trouble.ts";
+import { runTrouble, type TroubleOptions, type TroubleResult } from "../../src/apps/reproduce/trouble/trouble.ts";
 import { describeWithNats } from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 

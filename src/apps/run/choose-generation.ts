@@ -3,14 +3,16 @@ import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Checkpoints, Manifest } from "../../runtime/checkpoint/index.ts";
 
 /**
+ * @param phase of which phase of the run; omitted: whichever came last.
  * @param onDamaged told of each generation that is passed over.
  * @returns undefined when the run has no checkpoint at all. Rejects with KN_CHECKPOINT when all of them are damaged.
  */
 export async function chooseGeneration(
   checkpoints: Checkpoints,
   onDamaged: (manifest: Manifest, error: unknown) => void,
+  phase?: string,
 ): Promise<Manifest | undefined> {
-  const manifests = await checkpoints.manifests();
+  const manifests = (await checkpoints.manifests()).filter((each) => phase === undefined || each.phase === phase);
   let damage: unknown;
   for (const manifest of manifests) {
     try {

@@ -1,10 +1,16 @@
 /** From what a spec calls its teacher to layers and weights: a run's last checkpoint, or a model file. */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { NamedTensorData } from "../../compute/index.ts";
-import { openCheckpoints, openReleases, type Release } from "../../runtime/checkpoint/index.ts";
+import { type Manifest, openCheckpoints, openReleases, type Release } from "../../runtime/checkpoint/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore, type Store } from "../../runtime/store/index.ts";
-import { type DistillationSpec, layersOfBlocks, type ModelSpec, type TeacherSpec } from "../../spec/index.ts";
+import {
+  type DistillationSpec,
+  layersOfBlocks,
+  type ModelSpec,
+  type PhaseName,
+  type TeacherSpec,
+} from "../../spec/index.ts";
 import { chooseGeneration } from "./choose-generation.ts";
 import { modelOf } from "./describe-slices.ts";
 import { importModelFile } from "./import-model.ts";
@@ -41,24 +47,34 @@ export async function findTeacher({ teacher, runs, onDamaged }: FindTeacherOptio
   return cuts === undefined ? found : { ...found, model: { ...found.model, cuts } };
 }
 
-/** The network of a run, with the weights of its newest whole checkpoint: of the student, where it distils one. */
+/**
+ * The network of a run, with the weights of its newest whole checkpoint: of the student, where it distils one.
+ * @param phase of a distillation run: what this phase ended with; omitted: the last.
+ */
 export async function trainedModel(
   name: string,
   runs: string,
   clock: Clock,
   onDamaged: (line: string) => void,
+  phase?: PhaseName,
 ): Promise<FoundModel> {
   const folder = await openRunFolder(runs, name);
   await using store = await fileStore({ directory: folder.storePath, clock });
   const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
-  const manifest = await chooseGeneration(checkpoints, ({ generation }) => {
+  const onDamage = ({ generation }: Manifest): void => {
     onDamaged(`checkpoint ${generation} of ${folder.name} is damaged; trying the one before`);
-  });
-  if (manifest === undefined || manifest.phase === "baseline" || manifest.phase === "sections") {
+  };
+  const manifest = await chooseGeneration(checkpoints, onDamage, phase);
+  // A comparison is taken only by its name; sections are not one network yet.
+  const isWhole = manifest?.phase === phase || (manifest?.phase !== "baseline" && manifest?.phase !== "sections");
+  if (manifest === undefined || !isWhole) {
     throw new KnowledgeNetError("KN_CHECKPOINT", {
       attempt: `take the network of ${folder.name}`,
       rule: "it must have a checkpoint of a whole network",
-      value: manifest === undefined ? "none" : `it stands in the phase ${manifest.phase}`,
+      value:
+        manifest === undefined
+          ? `none${phase === undefined ? "" : ` of the phase ${phase}`}`
+          : `it stands in the phase ${manifest.phase}`,
       remedy: `go on with it: kn resume ${folder.name}`,
     });
   }

@@ -33,7 +33,7 @@ export interface SavedAt {
   readonly generation: number;
 }
 
-/** Generations kept: the newest and one to fall back to. */
+/** Generations kept of each phase of the run: the newest and one to fall back to. */
 const KEPT_GENERATIONS = 2;
 /** States of one actor kept besides those, while no manifest names them yet. */
 const KEPT_STATES = 3;
@@ -48,7 +48,7 @@ export interface Checkpoints {
   load(actor: string, at: SavedAt): Promise<SafetensorsContent>;
   /** What this actor has saved, newest first. */
   saved(actor: string): Promise<SavedAt[]>;
-  /** Declares a generation complete, then forgets manifests that are too old. */
+  /** Declares a generation complete, then forgets manifests of its phase that are too old. */
   commit(manifest: Omit<Manifest, "format">): Promise<void>;
   /** Complete generations, newest first. A record that does not parse is left out. */
   manifests(): Promise<Manifest[]>;
@@ -83,7 +83,7 @@ export async function openCheckpoints(store: Store, buckets: CheckpointBuckets):
   };
 
   const prune = async (actor: string): Promise<void> => {
-    const named = (await manifests()).slice(0, KEPT_GENERATIONS);
+    const named = (await manifests()).filter(isKept);
     const isNamed = (at: SavedAt): boolean => named.some((manifest) => newestFirst(manifest, at) === 0);
     for (const at of (await saved(actor)).slice(KEPT_STATES)) {
       if (!isNamed(at)) await blobs.delete(blobName(actor, at));
@@ -110,10 +110,16 @@ export async function openCheckpoints(store: Store, buckets: CheckpointBuckets):
     async commit(manifest) {
       const record = new TextEncoder().encode(JSON.stringify({ format: 2, ...manifest }));
       await records.put(manifestKey(manifest), record);
-      for (const old of (await manifests()).slice(KEPT_GENERATIONS)) await records.delete(manifestKey(old));
+      const all = await manifests();
+      for (const old of all.filter((each, index) => !isKept(each, index, all))) await records.delete(manifestKey(old));
     },
     manifests,
   };
+}
+
+/** Of `all`, newest first: what a phase ended with outlives the phases after it. */
+function isKept({ phase }: Manifest, index: number, all: readonly Manifest[]): boolean {
+  return all.slice(0, index).filter((newer) => newer.phase === phase).length < KEPT_GENERATIONS;
 }
 
 const BLOB_NAME = /^([A-Za-z0-9_-]+)\.(\d+)-(\d+)$/;

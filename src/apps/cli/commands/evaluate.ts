@@ -13,6 +13,7 @@ interface EvaluateOptions {
   readonly runs: string;
   readonly backend: BackendPreference;
   readonly split: "test" | "validation" | "train";
+  readonly phase?: "baseline" | "finetune";
   readonly data?: string;
   readonly json: boolean;
 }
@@ -28,6 +29,12 @@ export function registerEvaluate(program: Command, deps: ExecuteDeps, exit: (cod
         .choices(["test", "validation", "train"])
         .default("test"),
     )
+    .addOption(
+      new Option("--phase <name>", "of a distillation run: `baseline` is the student alone").choices([
+        "baseline",
+        "finetune",
+      ]),
+    )
     .option("--data <folder>", "folder of the data set's files")
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
     .option("--json", "print one JSON document and nothing else on stdout", false)
@@ -42,7 +49,7 @@ async function evaluate(name: string, options: EvaluateOptions, deps: ExecuteDep
   const directory = options.data === undefined ? {} : { directory: options.data };
   const dataset = await openDataset({ data: spec.data, env, ...directory });
   checkDataset(spec, dataset);
-  const found = await trainedModel(name, options.runs, clock, terminal.note);
+  const found = await trainedModel(name, options.runs, clock, terminal.note, options.phase);
   const split = dataset[options.split];
   const { correct, lossSum, backend } = await measure(found, split, spec.evaluation.batchSize, options.backend);
   const { step } = found;

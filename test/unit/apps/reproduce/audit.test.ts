@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createAudit } from "../../../../src/apps/reproduce/audit.ts";
+import { createAudit } from "../../../../src/apps/reproduce/trouble/audit.ts";
 import type { Event, Progress } from "../../../../src/messages/index.ts";
 
 function progress(fence: number, changes: Partial<Progress>): Event {

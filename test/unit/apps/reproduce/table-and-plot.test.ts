@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type Cell, cellName, readCells, writeCell } from "../../../../src/apps/reproduce/cell.ts";
-import { plotAccuracy } from "../../../../src/apps/reproduce/plot.ts";
-import { markdownTable } from "../../../../src/apps/reproduce/table.ts";
+import { type Cell, cellName, mnistCellFiles } from "../../../../src/apps/reproduce/mnist/mnist-cell.ts";
+import { plotAccuracy } from "../../../../src/apps/reproduce/mnist/plot.ts";
+import { markdownTable } from "../../../../src/apps/reproduce/mnist/table.ts";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
@@ -85,15 +85,15 @@ describe("plotAccuracy", () => {
   });
 });
 
-describe("readCells", () => {
-  it("reads what writeCell wrote, and names a file that is damaged", async () => {
+describe("mnistCellFiles", () => {
+  it("reads what it wrote, and names a file that is damaged", async () => {
     await using folder = await temporaryFolder();
-    for (const each of CELLS) await writeCell(folder.path, each);
-    expect(await readCells(folder.path)).toEqual(CELLS);
+    for (const each of CELLS) await mnistCellFiles(folder.path).write(each);
+    expect(await mnistCellFiles(folder.path).all()).toEqual(CELLS);
     const name = cellName(CELLS[0] as Cell);
-    expect(name).toBe("mnist-plain-locked-seed1-epochs2.json");
-    await writeFile(join(folder.path, name), '{"format": 1, "accuracy": 2}');
-    await expect(readCells(folder.path)).rejects.toMatchObject({
+    expect(name).toBe("mnist-plain-locked-seed1-epochs2");
+    await writeFile(join(folder.path, `${name}.json`), '{"format": 1, "accuracy": 2}');
+    await expect(mnistCellFiles(folder.path).all()).rejects.toMatchObject({
       code: "KN_CONFIG",
       message: expect.stringContaining(name) as string,
     });

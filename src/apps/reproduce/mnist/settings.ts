@@ -2,8 +2,8 @@
  * The paper's table on MNIST: four blocks in four processes over NATS, each gradient source, some seeds.
  * The recipe (recipes of the literature, measured): Adam with a cosine to zero over the run, batch norm before each ReLU.
  */
-import { GRADIENT_SOURCES } from "../../spec/index.ts";
-import type { CellKey } from "./cell.ts";
+import { GRADIENT_SOURCES } from "../../../spec/index.ts";
+import type { CellKey } from "./mnist-cell.ts";
 
 export const MNIST_SPEC = "examples/mnist-synthetic.yaml";
 

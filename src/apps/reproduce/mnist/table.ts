@@ -1,5 +1,6 @@
 /** Finished cells as a Markdown table: a row per setting and source, what is missing shown as missing. Pure. */
-import type { Cell, CellKey } from "./cell.ts";
+import { machinesOf, mean, minutes, percent, points, rowsOf, spreadOf } from "../markdown.ts";
+import type { Cell, CellKey } from "./mnist-cell.ts";
 
 export interface TableOptions {
   readonly title: string;
@@ -46,7 +47,7 @@ export function markdownTable(options: TableOptions): string {
               : "-",
             mean(done.map(({ stepsPerSecond }) => stepsPerSecond)).toFixed(1),
             `${(mean(done.map(({ bytesPerStep }) => bytesPerStep)) / 2 ** 20).toFixed(2)} MiB`,
-            `${(mean(done.map(({ seconds }) => seconds)) / 60).toFixed(1)} min`,
+            minutes(mean(done.map(({ seconds }) => seconds))),
           ]),
     ];
   });
@@ -86,7 +87,7 @@ export function markdownTable(options: TableOptions): string {
         String(cell.seed),
         String(cell.epochs),
         percent(cell.accuracy),
-        `${(cell.seconds / 60).toFixed(1)} min`,
+        minutes(cell.seconds),
         cell.finishedAt.slice(0, 16).replace("T", " "),
         `\`${cell.command}\``,
       ]),
@@ -111,39 +112,4 @@ function groupsOf(wanted: readonly CellKey[]): Group[] {
     groups.set(name, group);
   }
   return [...groups.values()];
-}
-
-function machinesOf(cells: readonly Cell[]): string {
-  const lines = new Set(
-    cells.map(({ machine, versions }) => {
-      const parts = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-      return `Machine: ${machine.cpus} cores (${machine.model}), ${machine.memoryGiB} GiB; ${parts.join(", ")}.`;
-    }),
-  );
-  return [...lines].join("\n");
-}
-
-function rowsOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
-export function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Lowest to highest, and the standard deviation of the sample. */
-function spreadOf(values: readonly number[]): string {
-  if (values.length < 2) return "-";
-  const centre = mean(values);
-  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (values.length - 1));
-  return `${percent(Math.min(...values))} to ${percent(Math.max(...values))}, sd ${(100 * deviation).toFixed(2)}`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(2)} %`;
-}
-
-function points(difference: number): string {
-  return `${difference >= 0 ? "+" : ""}${(100 * difference).toFixed(2)}`;
 }

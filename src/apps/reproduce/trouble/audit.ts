@@ -2,7 +2,7 @@
  * Watches a run from outside and checks at every event what must hold whatever breaks: of each block, one incarnation at a
  * time, no batch applied twice, every batch accounted for.
  */
-import type { Event } from "../../messages/index.ts";
+import type { Event } from "../../../messages/index.ts";
 
 export interface Audit {
   /** Takes an event in the order of arrival. */
