@@ -152,10 +152,18 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       host.send({ type: "Credit", isDrained: isDrained() });
   };
 
+  const findTeacher = async (): Promise<void> => {
+    teacher = Math.max(teacher, (await deps.newestTeacher?.()) ?? 0);
+  };
+
   const commands = channel.commands(async (command) => {
     switch (command.kind) {
       case "StartFeeding":
         if (host.state === "holding") announced = undefined;
+        // A run in one process is told nothing: it finds a new version between two epochs.
+        await findTeacher().catch((error: unknown) => {
+          log.warn({ err: error }, "no look at the newest teacher");
+        });
         host.send({ type: "Start" });
         return { kind: "Done" };
       case "PauseFeeding":
@@ -184,7 +192,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
           consumed.set(learner, Math.max(consumed.get(learner) ?? 0, state.progress.consumed));
       }),
     );
-    teacher = Math.max(teacher, (await deps.newestTeacher?.()) ?? 0);
+    await findTeacher();
     published = Math.max(received(), plan.firstSequence - 1);
     step = published < plan.firstSequence ? 0 : plan.itemAt(published).step;
     // At the end of an epoch it says so once more: its predecessor may not have been heard.

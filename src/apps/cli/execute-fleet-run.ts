@@ -14,6 +14,7 @@ import { phaseOf, type RunRecordEntry, type RunStatus } from "../fleet/records.t
 import type { Clock } from "../../runtime/clock/index.ts";
 import { bucketsOf, teacherBucketsOf } from "../fleet/run-host.ts";
 import { type SpawnedFleet, spawnFleet } from "../fleet/spawned-fleet.ts";
+import { checkReplicas } from "../run/check-replicas.ts";
 import { actorsOf, CHECKPOINT_BUCKETS, TEACHER_BUCKETS } from "../run/run-plan.ts";
 import { prepareRun } from "../run/prepare-run.ts";
 import type { RunFolder } from "../run/run-folder.ts";
@@ -68,6 +69,7 @@ export async function executeFleetRun(
     { log },
   );
   const { bus, fleet } = connected;
+  checkReplicas(spec, prepared.teacherSlices, bus);
   if (fleetOfOurs !== undefined) await awaitNodes(connected, fleetOfOurs, deps);
 
   if (!isResumed && spec.kind === "distillation") await shareTeacher(folder, fleet, clock);
@@ -188,7 +190,7 @@ async function endsOf(run: RunRecordEntry, status: RunStatus, { fleet }: Connect
   return [...before, last];
 }
 
-/** Brings the newest checkpoint into the run's folder, where `kn evaluate` finds it. */
+/** Brings the newest checkpoint of every phase into the run's folder, where `kn evaluate` finds it. */
 async function fetchCheckpoint(
   folder: RunFolder,
   { fleet }: ConnectedFleet,
@@ -200,12 +202,13 @@ async function fetchCheckpoint(
     await using local = await fileStore({ directory: folder.storePath, clock });
     const target = await openCheckpoints(local, CHECKPOINT_BUCKETS);
     const source = await openCheckpoints(fleet.store, bucketsOf(folder.name));
-    const [manifest] = await source.manifests();
-    if (manifest === undefined) return;
-    for (const actor of Object.keys(manifest.actors)) {
-      await target.save(actor, manifest, await source.load(actor, manifest));
+    const newest = new Map((await source.manifests()).reverse().map((manifest) => [manifest.phase, manifest]));
+    for (const manifest of newest.values()) {
+      for (const actor of Object.keys(manifest.actors)) {
+        await target.save(actor, manifest, await source.load(actor, manifest));
+      }
+      await target.commit(manifest);
     }
-    await target.commit(manifest);
   } catch (error) {
     log.warn({ err: error }, "checkpoint not copied into the run's folder");
     terminal.note(`the checkpoint stays in the fleet: ${error instanceof Error ? error.message : String(error)}`);

@@ -6,6 +6,7 @@ import { type Manifest, openCheckpoints } from "../../runtime/checkpoint/index.t
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import type { RunSpec } from "../../spec/index.ts";
+import { checkReplicas } from "../run/check-replicas.ts";
 import { openBus } from "../run/open-bus.ts";
 import { prepareRun } from "../run/prepare-run.ts";
 import { openKnowledgeCache } from "../run/knowledge-cache.ts";
@@ -64,6 +65,7 @@ export async function executeRun(
   await using opened = await openBus({ bus: options.bus, name: `kn ${name}`, env, log });
   await using cache = openKnowledgeCache(spec, { env, clock, log });
   const { bus } = opened;
+  checkReplicas(spec, prepared.teacherSlices, bus);
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };

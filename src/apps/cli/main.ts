@@ -17,6 +17,7 @@ import { registerRun } from "./commands/run.ts";
 import { registerRuns } from "./commands/runs.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerStop } from "./commands/stop.ts";
+import { registerTeach } from "./commands/teach.ts";
 import { registerWatch } from "./commands/watch.ts";
 import type { ExecuteDeps } from "./execute-run.ts";
 import { EXIT_CONFIG, EXIT_OK, exitCodeOf } from "./exit-codes.ts";
@@ -49,6 +50,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   registerNodes(program, deps, exit);
   registerStatus(program, deps, exit);
   registerStop(program, deps, exit);
+  registerTeach(program, deps, exit);
   registerWatch(program, deps, exit);
   registerDoctor(program, deps, exit);
   // `kn complete bash` (zsh, fish, powershell) prints the script to source.

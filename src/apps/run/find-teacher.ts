@@ -1,7 +1,7 @@
 /** From what a spec calls its teacher to layers and weights: a run's last checkpoint, or a model file. */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { NamedTensorData } from "../../compute/index.ts";
-import { type Manifest, openCheckpoints, openReleases, type Release } from "../../runtime/checkpoint/index.ts";
+import { type Manifest, openCheckpoints, openReleases, type Release, type ReleaseBuckets } from "../../runtime/checkpoint/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore, type Store } from "../../runtime/store/index.ts";
 import {
@@ -15,7 +15,7 @@ import { chooseGeneration } from "./choose-generation.ts";
 import { modelOf } from "./describe-slices.ts";
 import { importModelFile } from "./import-model.ts";
 import { openRunFolder } from "./run-folder.ts";
-import { CHECKPOINT_BUCKETS, TEACHER_BUCKETS } from "./run-plan.ts";
+import { CHECKPOINT_BUCKETS } from "./run-plan.ts";
 
 export interface FoundModel {
   readonly model: ModelSpec;
@@ -96,8 +96,9 @@ const AVERAGE = "average/";
 export async function publishTeacher(
   store: Store,
   { model, tensors }: Pick<FoundModel, "model" | "tensors">,
+  buckets: ReleaseBuckets,
 ): Promise<Release> {
-  const releases = await openReleases(store, TEACHER_BUCKETS);
+  const releases = await openReleases(store, buckets);
   const parts = layersOfBlocks(model).map((layers) => {
     const names = new Set(layers.map(({ name }) => name));
     return Object.fromEntries(Object.entries(tensors).filter(([key]) => names.has(key.split("/")[1] ?? "")));

@@ -2,6 +2,7 @@
  * Numbered releases of a set of weights in parts: what a run's teacher is, and which is the newest. A release is there
  * whole or not at all; its parts are blobs, told by their digests.
  */
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
@@ -54,19 +55,22 @@ export async function openReleases(store: Store, buckets: ReleaseBuckets): Promi
 
   return {
     async publish(parts) {
+      const digests: string[] = [];
+      // The same weights give the same bytes, and so the same digest, wherever they come from.
+      for (const tensors of parts) {
+        const bytes = encodeSafetensors({ metadata: {}, tensors });
+        const digest = createHash("sha256").update(bytes).digest("hex");
+        await blobs.put(blobName(digest), bytes);
+        digests.push(digest);
+      }
       for (;;) {
         const release = ((await numbers())[0] ?? 0) + 1;
-        const digests: string[] = [];
-        // The same weights give the same bytes, and so the same digest, wherever they come from.
-        for (const [part, tensors] of parts.entries()) {
-          digests.push((await blobs.put(blobName(release, part), encodeSafetensors({ metadata: {}, tensors }))).digest);
-        }
         const record: Release = { format: 1, release, digests };
         try {
           await records.create(`${RECORD}.${release}`, new TextEncoder().encode(JSON.stringify(record)));
           return record;
         } catch (error) {
-          // Somebody else took the number: the blobs are theirs now, ours get the next one.
+          // Somebody else took the number: ours gets the next one.
           if (!(error instanceof KnowledgeNetError) || error.code !== "KN_FENCED") throw error;
         }
       }
@@ -81,10 +85,9 @@ export async function openReleases(store: Store, buckets: ReleaseBuckets): Promi
       throw missing(release, "absent");
     },
     async load({ release, digests }, part) {
-      const name = blobName(release, part);
-      const [info, bytes] = [await blobs.info(name), await blobs.get(name)];
+      const digest = digests[part];
+      const bytes = digest === undefined ? undefined : await blobs.get(blobName(digest));
       if (bytes === undefined) throw missing(release, `part ${part} is absent`);
-      if (info?.digest !== digests[part]) throw missing(release, `part ${part} has the digest ${info?.digest}`);
       return decodeSafetensors(bytes).tensors;
     },
   };
@@ -92,6 +95,7 @@ export async function openReleases(store: Store, buckets: ReleaseBuckets): Promi
 
 const RECORD = "release";
 
-function blobName(release: number, part: number): string {
-  return `teacher-${part}.${release}`;
+/** Named by what is in it: two who publish at once cannot take each other's place. */
+function blobName(digest: string): string {
+  return `teacher.${digest}`;
 }

@@ -6,6 +6,7 @@ import { fileStore } from "../../../runtime/store/index.ts";
 import { type DistillationSpec, parseSpec, type RunSpec } from "../../../spec/index.ts";
 import { findTeacher, publishTeacher, withTeacher } from "../../run/find-teacher.ts";
 import { prepareRun } from "../../run/prepare-run.ts";
+import { TEACHER_BUCKETS } from "../../run/run-plan.ts";
 import { createRunFolder, DEFAULT_RUNS_FOLDER } from "../../run/run-folder.ts";
 import { dryRun } from "../dry-run.ts";
 import { executeFleetRun } from "../execute-fleet-run.ts";
@@ -64,7 +65,7 @@ export async function runSpecFile(file: string, options: RunCommandOptions, deps
   const folder = await createRunFolder(options.runs, nameRun(spec, deps.clock), spec);
   if (teacher !== undefined) {
     await using store = await fileStore({ directory: folder.storePath, clock: deps.clock });
-    await publishTeacher(store, teacher);
+    await publishTeacher(store, teacher, TEACHER_BUCKETS);
   }
   return options.nodes === "here"
     ? executeRun(folder, undefined, options, deps)

@@ -1,0 +1,49 @@
+/** `kn teach RUN --teacher T`: a new version of the teacher for a run that distils one. */
+import type { Command } from "commander";
+import { silentLogger } from "../../../runtime/telemetry/index.ts";
+import { connectFleet } from "../../fleet/connect-fleet.ts";
+import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../run/run-folder.ts";
+import { teachFleetRun, teachRunFolder } from "../../run/teach-run.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+import { withFleetOptions } from "./fleet-options.ts";
+
+interface TeachCommandOptions {
+  readonly teacher: string;
+  readonly runs: string;
+  readonly here: boolean;
+  readonly bus: string;
+  readonly json: boolean;
+}
+
+export function registerTeach(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
+  withFleetOptions(
+    program
+      .command("teach")
+      .argument("<run>", "name of a distillation run")
+      .description("give a run a new version of its teacher: the same layers with other weights")
+      .requiredOption("--teacher <run or file>", "a finished run, or a model.json"),
+    deps,
+  )
+    .option("--here", "the run is one of this machine that is not going on now, not one of a fleet", false)
+    .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .option("--json", "print one JSON document", false)
+    .action(async (run: string, options: TeachCommandOptions) => {
+      const { terminal, clock } = deps;
+      const teach = { ...options, onDamaged: terminal.note };
+      let release: number;
+      if (options.here) {
+        ({ release } = await teachRunFolder(await openRunFolder(options.runs, run), teach, clock));
+      } else {
+        await using connected = await connectFleet({ address: options.bus, name: "kn teach" }, { log: silentLogger });
+        ({ release } = await teachFleetRun(run, teach, connected, clock));
+      }
+      const since = options.here ? `when it goes on: kn resume ${run}` : "from the next batch on";
+      terminal.write(
+        options.json
+          ? JSON.stringify({ run, teacher: release }, undefined, 2)
+          : `${run} is taught by version ${release} of its teacher ${since}`,
+      );
+      exit(EXIT_OK);
+    });
+}
