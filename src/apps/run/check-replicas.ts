@@ -26,7 +26,8 @@ export function checkReplicas(
       attempt: `share the lessons of teacher section ${index} among ${spec.teacher.replicas} copies`,
       rule: `a lesson must be one message of at most ${maxPayloadBytes} bytes`,
       value: `${bytes} bytes`,
-      remedy: "smaller batches (batchSize, evaluation.batchSize), codecs.hint: int8-block, or a larger max_payload on the server",
+      remedy:
+        "smaller batches (batchSize, evaluation.batchSize), codecs.hint: int8-block, or a larger max_payload on the server",
     });
   }
 }

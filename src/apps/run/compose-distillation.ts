@@ -61,25 +61,22 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
     if (slice === undefined || own === undefined) throw new RangeError(`the teacher has no section ${index}`);
     const site = siteOf(id);
     const recordBytes = encodedRowBytes(slice.outputShape, codec);
-    const shelves = new Map<string, Promise<Shelf | undefined>>();
+    const keys = new Map<string, Promise<string>>();
     const { log } = depsOf(id);
 
-    /** Of the newest views only: a lesson that comes later opens its shelf again. */
-    const openShelf = (lesson: Lesson): Promise<Shelf | undefined> => {
+    const openShelf = async (lesson: Lesson): Promise<Shelf | undefined> => {
       const { cache } = deps;
-      if (cache === undefined) return Promise.resolve(undefined);
+      if (cache === undefined) return undefined;
       const word = `${lesson.teacher}/${lesson.view}/${lesson.seed}`;
-      let shelf = shelves.get(word);
-      if (shelf === undefined) {
-        shelf = keyOf(index, lesson)
-          .then((key) => cache.shelf({ key, recordBytes }))
-          .catch((error: unknown) => {
-            log.warn({ actor: id, err: error }, "nothing is kept");
-            return undefined;
-          });
-        shelves.set(word, shelf);
+      const key = keys.get(word) ?? keyOf(index, lesson);
+      keys.set(word, key);
+      try {
+        return await cache.shelf({ key: await key, recordBytes });
+      } catch (error) {
+        keys.delete(word);
+        log.warn({ actor: id, err: error }, "nothing is kept");
+        return undefined;
       }
-      return shelf;
     };
 
     return (fence) =>

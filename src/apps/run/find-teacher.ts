@@ -1,7 +1,13 @@
 /** From what a spec calls its teacher to layers and weights: a run's last checkpoint, or a model file. */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { NamedTensorData } from "../../compute/index.ts";
-import { type Manifest, openCheckpoints, openReleases, type Release, type ReleaseBuckets } from "../../runtime/checkpoint/index.ts";
+import {
+  type Manifest,
+  openCheckpoints,
+  openReleases,
+  type Release,
+  type ReleaseBuckets,
+} from "../../runtime/checkpoint/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore, type Store } from "../../runtime/store/index.ts";
 import {

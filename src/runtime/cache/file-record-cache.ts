@@ -81,8 +81,11 @@ export function createFileRecordCache(options: FileRecordCacheOptions, deps: Fil
       .sort((a, b) => a.usedMs - b.usedMs);
     for (const { path, bytes } of idle) {
       if (used + wanted <= budgetBytes) break;
+      const holder = opened.get(path);
       opened.delete(path);
       await rm(path, { force: true });
+      // Its room is free once nobody holds it open; who still has the shelf in hand finds nothing on it.
+      await holder?.then(({ file }) => file.close()).catch(() => undefined);
       used -= bytes;
       log.info({ path, bytes }, "cache: an idle shelf gave way");
     }

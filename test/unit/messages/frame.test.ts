@@ -125,6 +125,7 @@ describe("encodeGradient", () => {
               bf16: peak * 2 ** -8 + 2 ** -134,
               "int8-channel": peak / 253,
               "int8-block": peak / 253,
+              "int8-sample": peak / 253,
             }[codec];
             expect(Math.abs(value - (tensor.values[index] as number))).toBeLessThanOrEqual(
               Math.max(bound, codec === "raw" ? 0 : 2 ** -127),
@@ -148,6 +149,7 @@ describe("encodedTensorBytes", () => {
     ["bf16", "f32", 12],
     ["int8-channel", "f32", 6 + 3 * 4],
     ["int8-block", "f32", 6 + 4],
+    ["int8-sample", "f32", 6 + 2 * 4],
   ] as const)("counts data and scales of %s %s", (codec, dtype, bytes) => {
     expect(encodedTensorBytes([2, 3], dtype, codec)).toBe(bytes);
   });

@@ -20,7 +20,18 @@ import {
   splitFrame,
   type TensorView,
 } from "../../../src/messages/index.ts";
-import { activation, CODECS, commands, facts, floats, gradient, header, labels, replies } from "./samples.ts";
+import {
+  activation,
+  CODECS,
+  commands,
+  facts,
+  floats,
+  gradient,
+  header,
+  labels,
+  lessonActivation,
+  replies,
+} from "./samples.ts";
 
 const LIMITS = { maxBytes: 1 << 20, stepWindow: { newest: 100, span: 1000 } };
 
@@ -32,6 +43,7 @@ const samples: readonly { readonly message: Uint8Array; readonly decode: Decoder
   ...CODECS.flatMap((codec) => [
     { message: encodeActivation(activation(), codec), decode: decodeFrameOf },
     { message: encodeActivation(activation({ phase: "evaluate", evaluation: 1 }), codec), decode: decodeFrameOf },
+    { message: encodeActivation(lessonActivation(), codec), decode: decodeFrameOf },
     { message: encodeGradient(gradient(), codec), decode: decodeFrameOf },
   ]),
   ...splitFrame(encodeActivation(activation({ tensor: floats([4, 60]) }), "raw"), 500).map((message) => ({

@@ -12,7 +12,13 @@ import {
   type TensorView,
 } from "../../../src/messages/index.ts";
 
-export const CODECS = ["raw", "bf16", "int8-channel", "int8-block"] as const satisfies readonly TensorCodec[];
+export const CODECS = [
+  "raw",
+  "bf16",
+  "int8-channel",
+  "int8-block",
+  "int8-sample",
+] as const satisfies readonly TensorCodec[];
 
 export const header: Header = { run: "demo", sender: "block-0", sequence: 7, step: 6, version: 5, fence: 2 };
 
@@ -32,6 +38,16 @@ export function labels(batch: number): TensorView & { readonly dtype: "i32" } {
 
 export function activation(changes: Partial<Activation> = {}): Activation {
   return { header, phase: "train", tensor: floats([4, 3, 5]), labels: labels(4), evaluation: 0, ...changes };
+}
+
+/** Of a distillation run: with the names of its samples, two of them without a label. */
+export function lessonActivation(changes: Partial<Activation> = {}): Activation {
+  const values = Int32Array.of(3, -1, 0, -1);
+  return activation({
+    labels: { dtype: "i32", shape: [4], values },
+    lesson: { samples: [0, 7, 2 ** 32 - 1, 59_999], view: 11, seed: 2 ** 32 - 1, teacher: 3 },
+    ...changes,
+  });
 }
 
 export function gradient(changes: Partial<Gradient> = {}): Gradient {
@@ -75,6 +91,9 @@ export const facts: readonly Event["fact"][] = [
   failure,
   saved,
   { kind: "FeederMark", mark: "evaluation-published", epoch: 1, evaluation: 2 },
+  { ...evaluation, agreeing: 97, teacherCorrect: 99 },
+  { ...progress, hintLoss: 0.125, cache: { hits: 100, misses: 28, saved_macs: 2 ** 40 } },
+  { kind: "TeacherChanged", from: 1, to: 2 },
   { kind: "SourceSwitched", from: "synthetic", to: "auxiliary", reason: "mean cosine 0.12 is below 0.15" },
 ];
 
@@ -84,6 +103,7 @@ export const commands: readonly Command[] = [
   { kind: "SaveCheckpoint", generation: 3 },
   { kind: "StopActor" },
   { kind: "ReportState" },
+  { kind: "UseTeacher", version: 2 },
 ];
 
 export const replies: readonly CommandReply[] = [

@@ -20,7 +20,18 @@ import {
   encodeGradient,
   splitFrame,
 } from "../../../src/messages/index.ts";
-import { activation, CODECS, commands, facts, floats, gradient, header, labels, replies } from "./samples.ts";
+import {
+  activation,
+  CODECS,
+  commands,
+  facts,
+  floats,
+  gradient,
+  header,
+  labels,
+  lessonActivation,
+  replies,
+} from "./samples.ts";
 
 const SCHEMAS = path.resolve(import.meta.dirname, "../../../schemas");
 
@@ -64,6 +75,15 @@ function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64");
 }
 
+/** A block of int8 may be a sample: on the wire it says how long it is. */
+const CODEC_NAMES = {
+  raw: "CODEC_RAW",
+  bf16: "CODEC_BF16",
+  "int8-channel": "CODEC_INT8_CHANNEL",
+  "int8-block": "CODEC_INT8_BLOCK",
+  "int8-sample": "CODEC_INT8_BLOCK",
+} as const satisfies Readonly<Record<(typeof CODECS)[number], string>>;
+
 describe("encodeActivation", () => {
   it.each(CODECS)("writes with %s what the schemas say", (codec) => {
     const tensor = floats([4, 700]);
@@ -72,11 +92,21 @@ describe("encodeActivation", () => {
     expect(content).toMatchObject({
       header,
       phase: "PHASE_TRAIN",
-      tensor: { dtype: "DTYPE_F32", shape: [4, 700], codec: `CODEC_${codec.toUpperCase().replace("-", "_")}` },
+      tensor: { dtype: "DTYPE_F32", shape: [4, 700], codec: CODEC_NAMES[codec] },
       labels: { dtype: "DTYPE_I32", shape: [4], codec: "CODEC_RAW", data: new Uint8Array(labels(4).values.buffer) },
     });
     const { data, scales } = content.tensor;
     expect(data.length + (scales?.length ?? 0)).toBe(encodedTensorBytes([4, 700], "f32", codec));
+  });
+
+  it("writes a lesson as the schemas say, and reads it back", () => {
+    const sent = lessonActivation();
+    const message = encodeActivation(sent, "raw");
+    const { lesson, labels: written } = read("Frame", message).activation as Record<string, Record<string, unknown>>;
+    expect(lesson).toMatchObject({ view: 11, seed: 2 ** 32 - 1, teacher: 3 });
+    expect(lesson?.samples).toEqual(new Uint8Array(Uint32Array.from(sent.lesson?.samples ?? []).buffer));
+    expect(written?.data).toEqual(new Uint8Array(sent.labels.values.buffer as ArrayBuffer));
+    expect(decodeFrame(message)).toMatchObject({ activation: { lesson: sent.lesson, labels: sent.labels } });
   });
 
   it("is as long as the reference makes it: no byte is spent that protobuf does not need", () => {
