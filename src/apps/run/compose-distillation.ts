@@ -95,7 +95,8 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
           ...depsOf(id),
           openUnit: async (version) => {
             const weights = await deps.teachers.load(await deps.teachers.get(version), index);
-            return openTeacher(await site.worker(), id, { inputShape: slice.inputShape, layers: own, weights });
+            // Two versions are open for a moment.
+            return openTeacher(await site.worker(), `${id}.${version}`, { inputShape: slice.inputShape, layers: own, weights });
           },
           openShelf,
         },

@@ -56,7 +56,7 @@ export async function teachFleetRun(
 export async function teachRunFolder(folder: RunFolder, options: TeachOptions, clock: Clock): Promise<Release> {
   const found = await sameTeacher(folder.spec, options, clock);
   await using store = await fileStore({ directory: folder.storePath, clock });
-  return publishTeacher(store, found, TEACHER_BUCKETS);
+  return await publishTeacher(store, found, TEACHER_BUCKETS);
 }
 
 async function sameTeacher(

@@ -27,8 +27,8 @@ export interface MnistOptions {
   readonly sources: readonly string[];
 }
 
-/** Sources that have a gradient model, which alone can be on another node. */
-const WITH_MODEL = ["synthetic", "mixed", "auto"];
+/** Run with the gradient model on another node and codecs on the wire as well: the source that lives by its model alone. */
+const ON_THE_WIRE = ["synthetic"];
 
 /** Every cell wanted, one seed of everything before the next. */
 export function mnistCells({ seeds, epochs, sources }: MnistOptions): (CellKey & { readonly variant: MnistVariant })[] {
@@ -36,7 +36,7 @@ export function mnistCells({ seeds, epochs, sources }: MnistOptions): (CellKey &
   for (let seed = 1; seed <= seeds; seed += 1) {
     for (const variant of ["plain", "wire"] as const) {
       for (const source of sources) {
-        if (variant === "wire" && !WITH_MODEL.includes(source)) continue;
+        if (variant === "wire" && !ON_THE_WIRE.includes(source)) continue;
         cells.push({ experiment: "mnist", variant, source, seed, epochs });
       }
     }
