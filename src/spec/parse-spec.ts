@@ -78,7 +78,7 @@ function refusal(
   });
 }
 
-/** `a.b.2.c=value`: sets what the path names, making maps on the way. */
+/** `a.b.2.c=value`: sets what the path names, making maps on the way; `a.b=` takes it out. */
 function applyOverride(document: Document, assignment: string, file: string): void {
   const equals = assignment.indexOf("=");
   const path = assignment.slice(0, equals).split(".");
@@ -93,7 +93,9 @@ function applyOverride(document: Document, assignment: string, file: string): vo
   }
   const keys = path.map((key) => (/^\d+$/.test(key) ? Number(key) : key));
   try {
-    document.setIn(keys, parseDocument(assignment.slice(equals + 1)).toJS());
+    const value = parseDocument(assignment.slice(equals + 1)).toJS() as unknown;
+    if (value === null) document.deleteIn(keys);
+    else document.setIn(keys, value);
   } catch (error) {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: `apply --set ${assignment}`,

@@ -150,7 +150,9 @@ describe("what is refused before any training", { timeout: 60_000 }, () => {
   it("a student that is larger than its teacher", async () => {
     const text = await readFile(example("mnist-sections"), "utf8");
     await writeFile(join(folder.path, "large.yaml"), text.replace("units: 144", "units: 4000"));
-    expect(await refused("run", "large.yaml", "--teacher", teacher)).toMatch(/KN_CONFIG.*smaller than its teacher.*6336434 and 624154/);
+    expect(await refused("run", "large.yaml", "--teacher", teacher)).toMatch(
+      /KN_CONFIG.*smaller than its teacher.*6336434 and 624154/,
+    );
   });
 
   it("classes that differ", async () => {
@@ -179,7 +181,9 @@ describe("what is refused before any training", { timeout: 60_000 }, () => {
     await cp(join(folder.path, "out"), join(folder.path, "torn"), { recursive: true });
     const weights = await readFile(join(folder.path, "torn/weights.bin"));
     await writeFile(join(folder.path, "torn/weights.bin"), weights.subarray(0, weights.length - 4));
-    expect(await refused(...STUDENT, "--teacher", join(folder.path, "torn/model.json"))).toMatch(/KN_CONFIG.*weight logits\/bias must end before byte/);
+    expect(await refused(...STUDENT, "--teacher", join(folder.path, "torn/model.json"))).toMatch(
+      /KN_CONFIG.*weight logits\/bias must end before byte/,
+    );
   });
 
   it("data that are absent: the file, the place to put it and its SHA-256", async () => {

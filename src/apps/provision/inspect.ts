@@ -34,8 +34,8 @@ export interface InspectOptions {
   readonly root?: string;
 }
 
-/** Node 20.11, as `engines` in package.json asks. */
-const OLDEST_NODE = "20.11.0";
+/** Node 20.15, as `engines` in package.json asks. */
+const OLDEST_NODE = "20.15.0";
 const ASK_TIMEOUT_MS = 10_000;
 
 const MNIST_FILES = [

@@ -96,7 +96,11 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
           openUnit: async (version) => {
             const weights = await deps.teachers.load(await deps.teachers.get(version), index);
             // Two versions are open for a moment.
-            return openTeacher(await site.worker(), `${id}.${version}`, { inputShape: slice.inputShape, layers: own, weights });
+            return openTeacher(await site.worker(), `${id}.${version}`, {
+              inputShape: slice.inputShape,
+              layers: own,
+              weights,
+            });
           },
           openShelf,
         },

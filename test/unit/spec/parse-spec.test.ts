@@ -63,6 +63,12 @@ describe("parseSpec", () => {
     });
   });
 
+  it("an override without a value takes the key out", () => {
+    expect(parse(`${MINIMAL}flow: { window: 9 }\n`)).toMatchObject({ flow: { window: 9 } });
+    expect(parse(`${MINIMAL}flow: { window: 9 }\n`, "flow=")).toMatchObject({ flow: { window: 4 } });
+    expect(parse(MINIMAL, "flow=")).toMatchObject({ flow: { window: 4 } });
+  });
+
   it("takes what it gave out: a spec written as JSON parses to itself", () => {
     const spec = parse(MINIMAL, "gradients.boundaries.hidden.source=locked");
     expect(parse(JSON.stringify(spec))).toEqual(spec);

@@ -47,7 +47,7 @@ export function withExecuteOptions(command: Command): Command {
 
 export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   withExecuteOptions(program.command("run").argument("<spec>", "run spec, a YAML file").description("run a spec"))
-    .option("--set <path=value...>", "override a value of the spec, e.g. training.epochs=3", [])
+    .option("--set <path=value...>", "override a value of the spec, e.g. training.epochs=3; baseline= takes it out", [])
     .option("--teacher <run or file>", "of a distillation run: a finished run, or a model.json")
     .option("--dry-run", "print blocks, boundaries and bytes per step, and run nothing", false)
     .action(async (file: string, options: RunCommandOptions) => {
