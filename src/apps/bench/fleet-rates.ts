@@ -3,7 +3,7 @@
  * `locked` and beside plain training of the uncut net on the same two cores. Ratios of one run.
  */
 import { createComputeWorker, openBlock } from "../../compute/index.ts";
-import { GRADIENT_SOURCES, type GradientSourceKind, type TrainingSpec } from "../../spec/index.ts";
+import { GRADIENT_SOURCES, type GradientSourceKind, parseTrainingSpec, type TrainingSpec } from "../../spec/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { type FleetScene, openFleetScene } from "./fleet-scene.ts";
 
@@ -61,7 +61,11 @@ const MEASURED_STEPS = 40;
 const MEASURED_LOCKED_STEPS = 12;
 
 export async function measureFleetRates({ spec: text, set, delaysMs, write }: FleetRatesOptions): Promise<FleetRates> {
-  await using scene = await openFleetScene({ nodes: NODES, cores: CORES_PER_NODE, spec: text });
+  await using scene = await openFleetScene({
+    nodes: NODES,
+    cores: CORES_PER_NODE,
+    parse: (settings) => parseTrainingSpec(text, { file: "spec", set: settings }),
+  });
   const plainStepsPerSecond = await measurePlain(scene.parse(set), scene.dataset);
   write(`plain, uncut, one process: ${plainStepsPerSecond.toFixed(2)} steps/s`);
   const rates: FleetRate[] = [];
@@ -89,7 +93,7 @@ export async function measureFleetRates({ spec: text, set, delaysMs, write }: Fl
 }
 
 async function measureSource(
-  scene: FleetScene,
+  scene: FleetScene<TrainingSpec>,
   source: GradientSourceKind,
   set: readonly string[],
   delayMs: number,

@@ -1,4 +1,4 @@
-/** Four nodes on this machine that are made alike: a share of a core each, a link with a delay each. For measurements. */
+/** Nodes on this machine that are made alike: a share of a core each, a link with a delay each. For measurements. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,8 @@ import type { Event } from "../../messages/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
 import { type Clock, systemClock } from "../../runtime/clock/index.ts";
 import { silentLogger } from "../../runtime/telemetry/index.ts";
-import { boundariesOf, gradientActor, blockActor, parseTrainingSpec, type TrainingSpec } from "../../spec/index.ts";
+import type { NamedTensorData } from "../../compute/index.ts";
+import type { RunSpec } from "../../spec/index.ts";
 import { connectFleet } from "../fleet/connect-fleet.ts";
 import { launchRun } from "../fleet/launch.ts";
 import type { RunRecordEntry } from "../fleet/records.ts";
@@ -18,33 +19,40 @@ import { createCpuLimit, type CpuLimit } from "../limit-cpu.ts";
 import { startLocalNatsServer } from "../local-nats-server.ts";
 import { type Delay, type Link, startLocalToxiproxy } from "../local-toxiproxy.ts";
 import { locateTool } from "../provision/index.ts";
-import type { RunSlices } from "../run/run-plan.ts";
-import { describeSlices } from "../run/describe-slices.ts";
+import { describeSlices, modelOf } from "../run/describe-slices.ts";
+import { publishTeacher } from "../run/find-teacher.ts";
+import { teacherModelOf } from "../run/match-sections.ts";
+import { teacherBucketsOf } from "../fleet/run-host.ts";
+import { actorsOf, phasesOfRun, type RunSlices, TRAINING } from "../run/run-plan.ts";
 import { openDataset } from "../run/open-dataset.ts";
 
-export interface FleetSceneOptions {
+export interface FleetSceneOptions<Spec extends RunSpec> {
   readonly nodes: number;
   /** Cores of each node; undefined: no limit. */
   readonly cores?: number;
-  /** Text of the spec. */
-  readonly spec: string;
+  /** Reads the spec, with overrides. */
+  readonly parse: (set: readonly string[]) => Spec;
 }
 
 export interface SceneRun {
   readonly record: RunRecordEntry;
-  /** Resolves when the last block has finished training step `step`. */
+  /** Resolves when the last block or section has finished training step `step`. */
   reach(step: number): Promise<void>;
   /** Ends it at once. */
   end(): Promise<void>;
 }
 
-export interface FleetScene extends AsyncDisposable {
+export interface FleetScene<Spec extends RunSpec> extends AsyncDisposable {
   readonly clock: Clock;
   readonly dataset: Dataset;
-  parse(set: readonly string[]): TrainingSpec;
+  parse(set: readonly string[]): Spec;
   delay(delay: Delay): Promise<void>;
-  /** @param onEvent told of every event of the run */
-  run(spec: TrainingSpec, onEvent?: (event: Event) => void): Promise<SceneRun>;
+  /**
+   * Begins the first phase of a run.
+   * @param onEvent told of every event of the run
+   * @param teacher of a distillation run
+   */
+  run(spec: Spec, onEvent?: (event: Event) => void, teacher?: NamedTensorData): Promise<SceneRun>;
   /** Process of the node; 0 while it is not there. */
   pidOf(node: string): number;
 }
@@ -52,7 +60,11 @@ export interface FleetScene extends AsyncDisposable {
 const JOIN_DEADLINE_MS = 60_000;
 const LOOK_EVERY_MS = 50;
 
-export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOptions): Promise<FleetScene> {
+export async function openFleetScene<Spec extends RunSpec>({
+  nodes,
+  cores,
+  parse,
+}: FleetSceneOptions<Spec>): Promise<FleetScene<Spec>> {
   const clock = systemClock();
   const folder = await mkdtemp(join(tmpdir(), "knowledgenet-bench-"));
   const binary = locateTool("nats-server", process.env);
@@ -105,7 +117,6 @@ export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOpt
     if (clock.now() > deadlineMs) throw new Error("the nodes did not join");
     await clock.sleep(LOOK_EVERY_MS);
   }
-  const parse = (set: readonly string[]): TrainingSpec => parseTrainingSpec(text, { file: "spec", set });
   const dataset = await openDataset({ data: parse([]).data, env: process.env });
   const slices = new Map<string, RunSlices>();
   let runs = 0;
@@ -117,17 +128,20 @@ export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOpt
     async delay(delay) {
       for (const link of links.values()) await link.delay(delay);
     },
-    async run(spec, onEvent) {
-      const model = JSON.stringify(spec.model);
+    async run(spec, onEvent, teacher) {
+      const model = JSON.stringify(modelOf(spec));
       const cut = slices.get(model) ?? (await describeSlices(spec));
       slices.set(model, cut);
       runs += 1;
       const run = `bench-${runs}`;
-      const lastBlock = blockActor(boundariesOf(spec).length);
+      const { learners, others, companions } = actorsOf(spec, phasesOfRun(spec)[0] ?? TRAINING);
+      const last = learners.at(-1);
+      if (spec.kind === "distillation" && teacher !== undefined) {
+        await publishTeacher(fleet.store, { model: teacherModelOf(spec), tensors: teacher }, teacherBucketsOf(run));
+      }
       let step = 0;
       const watching = createControlChannel({ run, actor: "bench" }, { bus, log: silentLogger }).watch("*", (event) => {
-        if (event.header.sender === lastBlock && event.fact.kind === "Progress")
-          step = Math.max(step, event.header.step);
+        if (event.header.sender === last && event.fact.kind === "Progress") step = Math.max(step, event.header.step);
         onEvent?.(event);
       });
       const record = await launchRun({ run, spec, ...cut, dataset }, fleet, clock);
@@ -139,7 +153,7 @@ export async function openFleetScene({ nodes, cores, spec: text }: FleetSceneOpt
         async end() {
           watching.unsubscribe();
           await fleet.runs.change(run, (value) => ({ ...value, desired: "ended" }));
-          const actors = [...Object.keys(record.actors), gradientActor(0)].map((actor) => `${run}.${actor}`);
+          const actors = [...Object.keys(record.actors), ...others, ...companions].map((actor) => `${run}.${actor}`);
           // Its leases are given back when its actors have ended: the next run then has the machine for itself.
           while ((await Promise.all(actors.map((key) => fleet.leases.get(key)))).some((each) => each !== undefined)) {
             await clock.sleep(LOOK_EVERY_MS);

@@ -18,16 +18,18 @@ import { measureCodecAccuracy } from "./codec-accuracy.ts";
 import { measureCodecs } from "./codec-times.ts";
 import { measureFleetRates } from "./fleet-rates.ts";
 import { measureRecovery } from "./recovery.ts";
+import { measureSectionRates } from "./section-rates.ts";
 import { soak } from "./soak.ts";
 import { measureStepTimes, type StepTimes } from "./step-times.ts";
 
-const SPEC = fileURLToPath(new URL("../../../examples/mnist-synthetic.yaml", import.meta.url));
+const example = (name: string): string => fileURLToPath(new URL(`../../../examples/${name}.yaml`, import.meta.url));
+const SPEC = example("mnist-synthetic");
 const MEASURED_STEPS = { native: 40, wasm: 15 } as const;
 /** What the server takes in one message when it is not told otherwise: the largest payload has to be cut. */
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 /** What can be measured, in the order of cost. */
-const SECTIONS = ["steps", "codecs", "bus", "recovery", "fleet", "accuracy", "soak"] as const;
+const SECTIONS = ["steps", "codecs", "bus", "recovery", "sections", "fleet", "accuracy", "soak"] as const;
 type Section = (typeof SECTIONS)[number];
 
 const now = (): number => performance.now();
@@ -40,6 +42,12 @@ export async function bench(folder: string, only: readonly Section[], write: (li
     codecs: () => measureCodecTimes(text, write),
     bus: () => busRates(write),
     recovery: () => measureRecovery({ spec: text, set: ["training.epochs=3"], kills: 10, write }),
+    sections: async () =>
+      measureSectionRates({
+        teacher: await readFile(example("mnist-teacher"), "utf8"),
+        spec: await readFile(example("mnist-sections"), "utf8"),
+        write,
+      }),
     fleet: () =>
       measureFleetRates({ spec: text, set: ["flow.window=32", "gradients.retain=64"], delaysMs: [0, 50, 200], write }),
     accuracy: () => measureCodecAccuracy(text, write),

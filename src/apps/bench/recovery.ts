@@ -1,5 +1,6 @@
 /** How long a killed block is away, and what that does to the others: from SIGKILL to its first step afterwards. */
 import process from "node:process";
+import { parseTrainingSpec } from "../../spec/index.ts";
 import { openFleetScene } from "./fleet-scene.ts";
 
 export interface Recovery {
@@ -24,7 +25,10 @@ const VICTIM = "block-1";
 const OBSERVED = "block-0";
 
 export async function measureRecovery({ spec: text, set, kills, write }: RecoveryOptions): Promise<Recovery> {
-  await using scene = await openFleetScene({ nodes: 4, spec: text });
+  await using scene = await openFleetScene({
+    nodes: 4,
+    parse: (settings) => parseTrainingSpec(text, { file: "spec", set: settings }),
+  });
   const { clock } = scene;
   let fence = 0;
   let victimStep = 0;
