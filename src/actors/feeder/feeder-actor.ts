@@ -46,8 +46,7 @@ export interface FeederActorOptions extends ActorOptions {
   /** How long the learners may take to say where they stand, ms. */
   readonly readyDeadlineMs: number;
   /** How views are made, and the seed that they come from. */
-  readonly augmentation: AugmentationOptions | undefined;
-  readonly seed: number;
+  readonly augmentation: (AugmentationOptions & { readonly seed: number }) | undefined;
   /** Of a distillation run: batches say which samples they hold and who teaches. */
   readonly isDistilling: boolean;
 }
@@ -60,7 +59,7 @@ export interface FeederActorDeps extends ActorDeps {
 }
 
 export function createFeederActor(options: FeederActorOptions, deps: FeederActorDeps): Actor {
-  const { run, id, fence, learners, window, isDropping, augmentation, seed } = options;
+  const { run, id, fence, learners, window, isDropping, augmentation } = options;
   const { bus, clock, log, dataset, plan } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const sent = createCounters<Plane>();
@@ -107,6 +106,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     const split = item.phase === "evaluate" ? dataset.validation : dataset.train;
     const { samples, labels } = split.batch(item.indices);
     const ids = Array.from(item.indices, (index) => split.idOf(index));
+    const seed = augmentation?.seed ?? 0;
     const tensor = augmentation === undefined ? samples : augment(samples, ids, item.view, seed, augmentation);
     const lesson: Lesson = { samples: ids, view: item.view, seed, teacher };
     published = item.sequence;

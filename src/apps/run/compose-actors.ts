@@ -63,7 +63,6 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
           isDropping: spec.kind === "training" && spec.flow.overload === "drop",
           readyDeadlineMs: READY_DEADLINE_MS,
           augmentation: spec.data.augmentation,
-          seed: spec.seed,
           isDistilling,
         },
         {

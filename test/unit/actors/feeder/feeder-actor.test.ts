@@ -46,7 +46,6 @@ async function feeding({ consumed = [0, 0], ...changes }: FeedingOptions = {}) {
       isDropping: false,
       readyDeadlineMs: 60_000,
       augmentation: undefined,
-      seed: 1,
       isDistilling: false,
       ...changes,
     },
