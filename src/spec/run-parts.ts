@@ -46,7 +46,11 @@ const augmentationSchema = z.strictObject({
   /** Views of each sample, one an epoch in turn: what a teacher says of a view is kept for the next time. */
   views: positive.max(1024).default(16),
   /** The views are of this seed and not of the run's: another student on the same data sees the same ones. */
-  seed: z.int().min(0).max(2 ** 31 - 1).default(0),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(0),
 });
 
 export const dataKeys = {
