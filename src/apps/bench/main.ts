@@ -14,6 +14,7 @@ import { locateTool } from "../provision/index.ts";
 import { openDataset } from "../run/open-dataset.ts";
 import { writeJson } from "../run/run-folder.ts";
 import { type BusRate, measureBusRates } from "./bus-rates.ts";
+import { measureCacheTimes } from "./cache-times.ts";
 import { measureCodecAccuracy } from "./codec-accuracy.ts";
 import { measureCodecs } from "./codec-times.ts";
 import { measureFleetRates } from "./fleet-rates.ts";
@@ -29,7 +30,7 @@ const MEASURED_STEPS = { native: 40, wasm: 15 } as const;
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 /** What can be measured, in the order of cost. */
-const SECTIONS = ["steps", "codecs", "bus", "recovery", "sections", "fleet", "accuracy", "soak"] as const;
+const SECTIONS = ["steps", "codecs", "bus", "recovery", "cache", "sections", "fleet", "accuracy", "soak"] as const;
 type Section = (typeof SECTIONS)[number];
 
 const now = (): number => performance.now();
@@ -42,6 +43,7 @@ export async function bench(folder: string, only: readonly Section[], write: (li
     codecs: () => measureCodecTimes(text, write),
     bus: () => busRates(write),
     recovery: () => measureRecovery({ spec: text, set: ["training.epochs=3"], kills: 10, write }),
+    cache: () => measureCacheTimes({ teacher: example("mnist-teacher"), spec: example("mnist-sections"), write }),
     sections: async () =>
       measureSectionRates({
         teacher: await readFile(example("mnist-teacher"), "utf8"),

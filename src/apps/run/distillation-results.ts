@@ -2,9 +2,12 @@
 import type { RunRecord } from "../../actors/coordinator/index.ts";
 import type { SliceDescription } from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
-import type { DistillationSpec } from "../../spec/index.ts";
+import { type DistillationSpec, phasesOf } from "../../spec/index.ts";
 import type { PhaseRunEnd } from "./phase-run.ts";
 import { actorsOf, FEEDER, type RunPhase, type RunSlices } from "./run-plan.ts";
+
+/** Outcome of a run with more phases to come: whoever is killed between two of them leaves this behind. */
+const UNFINISHED = "unfinished";
 
 export interface PhaseResult {
   readonly phase: string;
@@ -135,10 +138,11 @@ export function distillationResultsOf(
   const fresh = new Set(phases.map(({ phase }) => phase));
   const all = [...before.filter(({ phase }) => !fresh.has(phase)), ...phases];
   const last = all.at(-1);
+  const isLast = last?.phase === phasesOf(spec).at(-1);
   return {
     run,
     kind: "distillation",
-    outcome: last?.outcome ?? "failed",
+    outcome: isLast || last?.outcome !== "completed" ? (last?.outcome ?? "failed") : UNFINISHED,
     accuracy: last?.accuracy ?? null,
     seconds: round(
       all.reduce((sum, { seconds }) => sum + seconds, 0),
