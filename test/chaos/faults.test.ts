@@ -41,6 +41,21 @@ describeWithNats("training in four processes", () => {
     LONG_MS,
   );
 
+  it(
+    "loses no step when every node is told to leave in turn, and comes back",
+    async () => {
+      // Nothing is saved in between: what a node has when it is back is what it saved when it left.
+      const set = [...SMALL, "checkpoint.everySteps=100000", "training.epochs=2"];
+      const kills = [0, 1, 2, 3].map((block) => ({ block, at: 0.2 + 0.2 * block, signal: "SIGTERM" as const }));
+      const result = await trouble({ set, kills });
+      expectAccounted(result);
+      expect(result.incarnations).toEqual({ "block-0": 2, "block-1": 2, "block-2": 2, "block-3": 2 });
+      // What was under way to a node while it was away is skipped and counted: a window or so at each of four goodbyes.
+      for (const { applied } of result.accounts) expect(applied).toBeGreaterThanOrEqual(result.totalSteps - 4 * 4);
+    },
+    LONG_MS,
+  );
+
   it.each(["locked", "delayed"])(
     "survives the loss of the first and the last block's node with the source %s",
     async (source) => {

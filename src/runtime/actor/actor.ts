@@ -11,7 +11,12 @@ export interface Actor {
   /** Resolves when it is ready for its first message. Rejects with what kept it from starting. */
   start(): Promise<void>;
   /** Finishes the message at hand and ends. Safe to call twice. */
-  stop(): Promise<void>;
+  stop(options?: StopOptions): Promise<void>;
+}
+
+export interface StopOptions {
+  /** Saves its state before it ends, so that its next incarnation goes on from there. @default false */
+  readonly isSaving?: boolean;
 }
 
 /** Makes an actor anew; `attempt` counts from 0, and anything above 0 comes back after a failure. */

@@ -6,7 +6,7 @@
  * await supervisor.start();
  * const failure = await supervisor.ended;
  */
-export type { Actor, ActorFactory } from "./actor.ts";
+export type { Actor, ActorFactory, StopOptions } from "./actor.ts";
 export {
   type ControlChannel,
   createControlChannel,

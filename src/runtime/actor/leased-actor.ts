@@ -16,6 +16,7 @@ export interface LeasedActorOptions {
 export function createLeasedActor({ id, acquire, create }: LeasedActorOptions): Actor {
   const stopping = new AbortController();
   let actor: Actor | undefined;
+  let isLost = false;
   let finish: (outcome: void | Error) => void = () => undefined;
   const ended = new Promise<void | Error>((resolve) => {
     finish = resolve;
@@ -24,6 +25,7 @@ export function createLeasedActor({ id, acquire, create }: LeasedActorOptions): 
   const follow = async (started: Actor, held: Lease): Promise<void> => {
     const lost = held.ended.then(async (error) => {
       if (!(error instanceof Error)) return undefined;
+      isLost = true;
       await started.stop();
       return error;
     });
@@ -58,7 +60,8 @@ export function createLeasedActor({ id, acquire, create }: LeasedActorOptions): 
         finish();
         return;
       }
-      await actor.stop();
+      // Whoever has the lease next goes on from what we leave. One who has lost it must not save: the next may have begun.
+      await actor.stop({ isSaving: !isLost });
       await ended;
     },
   };

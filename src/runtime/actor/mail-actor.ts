@@ -8,7 +8,7 @@ import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
 import type { CommandReply, EvaluationMeasured, Event, Progress } from "../../messages/index.ts";
 import type { Bus, Service, ServiceEndpoint, Subscription } from "../bus/bus.ts";
-import type { ActorMemory } from "../checkpoint/actor-memory.ts";
+import { type ActorMemory, NO_MEMORY } from "../checkpoint/actor-memory.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Actor } from "./actor.ts";
@@ -89,6 +89,7 @@ export function createMailActor<M extends Mail>(
   let service: Service | undefined;
   let forgetReconnect: () => void = () => undefined;
   let current: M | SaveMail | undefined;
+  let isSavingLast = false;
 
   /** The write under way. Training goes on meanwhile: only the snapshot takes its turn between two messages. */
   let writing: Promise<void> | undefined;
@@ -181,12 +182,28 @@ export function createMailActor<M extends Mail>(
     forgetReconnect = bus.on("reconnected", behaviour.onReconnected);
   };
 
+  /** The state that it leaves with, where it is newer than what was saved last. A failure is logged: older ones stay. */
+  const saveLast = async (): Promise<void> => {
+    const { step: generation, consumed: sequence } = behaviour.progress();
+    if (memory === NO_MEMORY || generation === 0 || generation === lastSave?.generation) return;
+    try {
+      await memory.save(generation, await behaviour.snapshot());
+      log.info({ actor: id, generation, sequence }, "saved before leaving");
+    } catch (error) {
+      log.warn(
+        { actor: id, generation, err: error },
+        "leaves without saving; it will go on from what was saved before",
+      );
+    }
+  };
+
   const close = async (): Promise<void> => {
     forgetReconnect();
     for (const subscription of subscriptions) subscription.unsubscribe();
     await service?.stop();
     mailbox.clear();
     await writing;
+    if (isSavingLast) await saveLast();
     await behaviour.close();
   };
 
@@ -237,7 +254,8 @@ export function createMailActor<M extends Mail>(
       await host.waitFor((state) => state.startsWith("running"));
       channel.emit({ kind: "StateEntered", state: "running" });
     },
-    async stop() {
+    async stop({ isSaving = false } = {}) {
+      isSavingLast ||= isSaving;
       host.send({ type: "Stop" });
       await host.ended;
     },

@@ -81,6 +81,8 @@ async function runNode(
   if (options.exitWithStdin) process.stdin.once("end", leave).once("error", leave).resume();
   const outcome = await node.ended;
   forget();
+  // An open pipe keeps a process alive, and the parent waits for us to end.
+  if (options.exitWithStdin) process.stdin.destroy();
   if (outcome instanceof Error) {
     terminal.note(outcome.message);
     return exitCodeOf(outcome);

@@ -24,7 +24,14 @@ import { describeSlices } from "../../run/describe-slices.ts";
 import { openDataset } from "../../run/open-dataset.ts";
 import { createAudit } from "./audit.ts";
 
-/** When in the run something happens: a share of its steps, 0 to 1. */
+interface Kill {
+  readonly block: number;
+  readonly at: number;
+  /** @default "SIGKILL" */
+  readonly signal?: NodeJS.Signals;
+}
+
+/** `at`, `from` and `to` tell when in the run something happens: a share of its steps, 0 to 1. */
 export interface TroubleOptions {
   /** Spec file, and overrides of it. */
   readonly spec: string;
@@ -36,8 +43,8 @@ export interface TroubleOptions {
   readonly delay?: Delay;
   /** The node of this block gets this share of a core between `from` and `to`. */
   readonly throttle?: { readonly block: number; readonly cores: number; readonly from: number; readonly to: number };
-  /** The node of this block gets SIGKILL, and is started again by its keeper. */
-  readonly kills?: readonly { readonly block: number; readonly at: number }[];
+  /** The node of this block gets the signal, and is started again by its keeper. */
+  readonly kills?: readonly Kill[];
   /** The node of this block is suspended, until another has taken its place. */
   readonly pause?: { readonly block: number; readonly at: number };
   /** The server is killed and started again, with its JetStream store or without. */
@@ -175,10 +182,10 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
       await at(to).finally(() => limit.set(availableCores));
       happened(`block-${block} is as fast as before`);
     };
-    const kill = async ({ block, at: share }: { readonly block: number; readonly at: number }): Promise<void> => {
+    const kill = async ({ block, at: share, signal = "SIGKILL" }: Kill): Promise<void> => {
       await at(share);
-      process.kill(pidOf(nodeOf(block)), "SIGKILL");
-      happened(`block-${block} killed`);
+      process.kill(pidOf(nodeOf(block)), signal);
+      happened(`block-${block} gets ${signal}`);
     };
     const pause = async (): Promise<void> => {
       if (options.pause === undefined) return;

@@ -42,8 +42,8 @@ function scene({ startsWith }: { readonly startsWith?: Error } = {}) {
         acting.resolve(startsWith);
         return Promise.reject(startsWith);
       },
-      stop() {
-        diary.push("stop");
+      stop({ isSaving = false } = {}) {
+        diary.push(isSaving ? "save and stop" : "stop");
         acting.resolve();
         return Promise.resolve();
       },
@@ -78,7 +78,7 @@ function scene({ startsWith }: { readonly startsWith?: Error } = {}) {
 }
 
 describe("createLeasedActor", () => {
-  it("waits for its lease, begins with its fence, and gives it back at the end", async () => {
+  it("waits for its lease, begins with its fence, saves, and gives it back at the end", async () => {
     const { actor, diary, grant } = scene();
     const starting = actor.start();
     expect(actor.state).toBe("waiting");
@@ -88,10 +88,10 @@ describe("createLeasedActor", () => {
     expect(actor.state).toBe("running.idle");
     await actor.stop();
     expect(await actor.ended).toBeUndefined();
-    expect(diary).toEqual([`create ${FENCE}`, "start", "stop", "release"]);
+    expect(diary).toEqual([`create ${FENCE}`, "start", "save and stop", "release"]);
   });
 
-  it("stops its actor when the lease is lost, and ends with KN_FENCED", async () => {
+  it("stops its actor when the lease is lost, without saving over whoever has it now, and ends with KN_FENCED", async () => {
     const { actor, diary, grant, lose } = scene();
     grant();
     await actor.start();
@@ -99,6 +99,7 @@ describe("createLeasedActor", () => {
     expect(await actor.ended).toMatchObject({ code: "KN_FENCED" });
     expect(diary).toContain("stop");
     await actor.stop();
+    expect(diary).not.toContain("save and stop");
   });
 
   it("gives the lease back when its actor fails, and ends with what it failed of", async () => {
