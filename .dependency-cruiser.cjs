@@ -42,7 +42,7 @@ module.exports = {
     door("@tensorflow", ["compute"]),
     door("protobufjs", ["messages"]),
     door("xstate", ["actors", "runtime/actor"]),
-    door("(commander|cli-progress|cli-table3|pino)", ["apps"]),
+    door("(commander|cli-progress|cli-table3|pino|prom-client)", ["apps"]),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

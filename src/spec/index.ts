@@ -25,6 +25,7 @@ export { adapterLayers, foldTarget } from "./adapters.ts";
 export { type ReadTopology, readTopology, writeTopology } from "./keras-topology.ts";
 export { type LayerMeasure, measureLayers, measureSections, type SectionMeasure } from "./measure-model.ts";
 export { LAYER_TYPES, type LayerSpec, type LayerType, layersOfBlocks, type ModelSpec } from "./model-spec.ts";
+export { parseYaml, type ParseYamlOptions } from "./parse-yaml.ts";
 export { type PlanOptions, planStudent, type StudentPlan } from "./plan-student.ts";
 export type { CodecName, OptimizerSpec } from "./run-parts.ts";
 export { parseSpec, type ParseSpecOptions, parseTrainingSpec, type RunSpec } from "./parse-spec.ts";

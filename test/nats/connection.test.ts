@@ -92,6 +92,42 @@ describeWithNats("connectNatsBus", () => {
   });
 });
 
+describeWithNats("credentials in files", () => {
+  it("are used, and read anew when the connection comes back", async () => {
+    await using folder = await temporaryFolder();
+    const port = await freePort();
+    const config = join(folder.path, "server.conf");
+    const passwordFile = join(folder.path, "password");
+    const start = async (password: string) => {
+      await writeFile(config, `host: 127.0.0.1\nport: ${port}\nauthorization { user: ann, password: "${password}" }\n`);
+      return spawn(natsServerPath ?? "", ["--config", config], { stdio: "ignore" });
+    };
+    await writeFile(passwordFile, "first\n");
+    let server = await start("first");
+    try {
+      await using bus = await connectNatsBus({
+        servers: `nats://127.0.0.1:${port}`,
+        name: "test",
+        user: "ann",
+        passwordFile,
+        ...FAST,
+      });
+      let isBack = false;
+      bus.on("reconnected", () => {
+        isBack = true;
+      });
+      await writeFile(passwordFile, "second\n");
+      server.kill("SIGKILL");
+      await new Promise((resolve) => server.once("exit", resolve));
+      server = await start("second");
+      await waitFor(() => isBack, "the connection with the new password");
+      await bus.flush();
+    } finally {
+      server.kill("SIGKILL");
+    }
+  });
+});
+
 describeWithNats("NatsBus", () => {
   it("goes on after its server was killed and started again on the same port", async () => {
     await using server = await startTestNats();

@@ -7,16 +7,18 @@ import { createControlChannel } from "../../runtime/actor/index.ts";
 import { openCheckpoints, openReleases } from "../../runtime/checkpoint/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
+import { awaitNodes } from "../fleet/await-nodes.ts";
 import { connectFleet, type ConnectedFleet } from "../fleet/connect-fleet.ts";
-import { awaitOutcome, launchRun, relaunchRun, stopRun } from "../fleet/launch.ts";
+import { awaitOutcome, joinRun, launchRun, relaunchRun, stopRun } from "../fleet/launch.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { phaseOf, type RunRecordEntry, type RunStatus } from "../fleet/records.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { bucketsOf, teacherBucketsOf } from "../fleet/run-host.ts";
-import { type SpawnedFleet, spawnFleet } from "../fleet/spawned-fleet.ts";
+import { spawnFleet } from "../fleet/spawned-fleet.ts";
 import { checkReplicas } from "../run/check-replicas.ts";
 import { actorsOf, CHECKPOINT_BUCKETS, TEACHER_BUCKETS } from "../run/run-plan.ts";
 import { prepareRun } from "../run/prepare-run.ts";
+import { isServerAddress } from "../run/bus-address.ts";
 import type { RunFolder } from "../run/run-folder.ts";
 import { createRunMonitor } from "../run/run-monitor.ts";
 import { chooseView, counted, drawUntil, type ExecuteDeps, type ExecuteOptions } from "./execute-run.ts";
@@ -27,13 +29,16 @@ import { openRunLog } from "./run-log.ts";
 export interface FleetRunOptions extends ExecuteOptions {
   /** "fleet", or "spawn:<n>". */
   readonly nodes: string;
+  /** Of a fleet that runs: waits until so many are there. @default 1 */
+  readonly minNodes?: number;
   /** Begins the run and leaves it to the fleet. */
   readonly detach: boolean;
 }
 
 /** How long spawned nodes may take to join, ms: each loads its backend and measures itself. */
 const JOIN_DEADLINE_MS = 60_000;
-const LOOK_EVERY_MS = 200;
+/** How long nodes of a fleet and their server may take to come, ms: images may have to be pulled. */
+const FLEET_DEADLINE_MS = 600_000;
 
 /** @param isResumed go on with the run of that name. @returns the exit code. */
 export async function executeFleetRun(
@@ -60,27 +65,41 @@ export async function executeFleetRun(
             backend: options.backend,
             env,
             ...(options.data === undefined ? {} : { data: options.data }),
-            ...(/^nats:\/\/./.test(options.bus) ? { address: options.bus } : {}),
+            ...(isServerAddress(options.bus) ? { address: options.bus } : {}),
           },
           { clock },
         );
+  const isWaiting = options.minNodes !== undefined;
   await using connected = await connectFleet(
-    { address: fleetOfOurs?.address ?? options.bus, name: `kn ${name}` },
+    {
+      address: fleetOfOurs?.address ?? options.bus,
+      name: `kn ${name}`,
+      ...(isWaiting ? { connectTimeoutMs: FLEET_DEADLINE_MS } : {}),
+    },
     { log },
   );
   const { bus, fleet } = connected;
   checkReplicas(spec, prepared.teacherSlices, bus);
-  if (fleetOfOurs !== undefined) await awaitNodes(connected, fleetOfOurs, deps);
-
-  if (!isResumed && spec.kind === "distillation") await shareTeacher(folder, fleet, clock);
-  const record = isResumed
-    ? await relaunchRun(name, dataset, fleet, terminal.note)
-    : await launchRun({ run: name, spec, ...prepared }, fleet, clock);
-  const { learners } = actorsOf(spec, record.phase);
-  const { totalSteps } = phaseOf(record);
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };
+  if (fleetOfOurs !== undefined) {
+    const remedy = "what they said is in fleet/<node>.out in the run's folder";
+    const wanted = { names: fleetOfOurs.nodes.map((node) => node.name), deadlineMs: JOIN_DEADLINE_MS, remedy };
+    await awaitNodes(wanted, fleet, clock);
+  }
+  const known = isResumed ? undefined : await joinRun(name, spec, fleet);
+  if (known === undefined && options.minNodes !== undefined) {
+    const remedy = "`kn nodes --bus ...` lists who is there; look at the logs of the others";
+    await awaitNodes({ count: options.minNodes, deadlineMs: FLEET_DEADLINE_MS, remedy, onChange: say }, fleet, clock);
+  }
+
+  if (!isResumed && known === undefined && spec.kind === "distillation") await shareTeacher(folder, fleet, clock);
+  const record = isResumed
+    ? await relaunchRun(name, dataset, fleet, terminal.note)
+    : (known ?? (await launchRun({ run: name, spec, ...prepared }, fleet, clock)));
+  const { learners } = actorsOf(spec, record.phase);
+  const { totalSteps } = phaseOf(record);
   say(`run ${name} in ${folder.path}`);
   say(
     `${counted(learners)} on ${placesOf(record)}, ${totalSteps} steps, bus ${bus.description}${record.from === undefined ? "" : `, from step ${record.from.generation}`}`,
@@ -228,24 +247,6 @@ async function shareTeacher(folder: RunFolder, fleet: Fleet, clock: Clock): Prom
 /** "node-1, node-2". */
 function placesOf({ actors }: RunRecordEntry): string {
   return [...new Set(Object.values(actors))].sort().join(", ");
-}
-
-async function awaitNodes({ fleet }: ConnectedFleet, { nodes }: SpawnedFleet, { clock }: ExecuteDeps): Promise<void> {
-  const deadlineMs = clock.now() + JOIN_DEADLINE_MS;
-  for (;;) {
-    const there = new Set((await fleet.nodes.all()).map(({ name }) => name));
-    const absent = nodes.filter(({ name }) => !there.has(name));
-    if (absent.length === 0) return;
-    if (clock.now() >= deadlineMs) {
-      throw new KnowledgeNetError("KN_UNAVAILABLE", {
-        attempt: "start the nodes",
-        rule: `each must join within ${JOIN_DEADLINE_MS} ms`,
-        value: `${absent.map(({ name }) => name).join(", ")} did not`,
-        remedy: "what they said is in fleet/<node>.out in the run's folder",
-      });
-    }
-    await clock.sleep(LOOK_EVERY_MS);
-  }
 }
 
 /** @returns how many nodes to spawn; undefined for a fleet that runs. */

@@ -6,13 +6,16 @@ export interface RunLog extends AsyncDisposable {
   readonly log: Logger;
 }
 
-export function openRunLog(path: string, run: string): RunLog {
-  const destination = openDestination({ dest: path, mkdir: true, sync: true });
+/** @param path undefined: stdout */
+export function openRunLog(path: string | undefined, run: string): RunLog {
+  const destination = openDestination(
+    path === undefined ? { dest: 1, sync: true } : { dest: path, mkdir: true, sync: true },
+  );
   const log: PinoLogger = pino({ level: "info", base: { run } }, destination);
   return {
     log,
     [Symbol.asyncDispose]() {
-      destination.end();
+      if (path !== undefined) destination.end();
       return Promise.resolve();
     },
   };

@@ -3,6 +3,7 @@ import { KnowledgeNetError } from "../../errors/index.ts";
 import { type Bus, connectNatsBus } from "../../runtime/bus/index.ts";
 import { connectJetStreamStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
+import { type BusAccess, isServerAddress, readBusAddress } from "../run/bus-address.ts";
 import { type Fleet, openFleet } from "./fleet.ts";
 
 export interface ConnectedFleet extends AsyncDisposable {
@@ -11,28 +12,36 @@ export interface ConnectedFleet extends AsyncDisposable {
 }
 
 export interface ConnectFleetOptions {
-  /** `nats://host:port`. */
-  readonly address: string;
+  /** `nats://host:port`, a YAML file with servers and credentials, or what such a file says. */
+  readonly address: string | BusAccess;
   /** Name of the connections, shown by the server. */
   readonly name: string;
   /** How long the first connection may take, a starting server included, ms. @default 10000 */
   readonly connectTimeoutMs?: number;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal;
 }
 
 /** Rejects with KN_CONFIG for an address of another kind, KN_UNAVAILABLE when no server with JetStream answers. */
 export async function connectFleet(
-  { address, name, connectTimeoutMs }: ConnectFleetOptions,
+  { address, name, connectTimeoutMs, signal }: ConnectFleetOptions,
   { log }: { readonly log: Logger },
 ): Promise<ConnectedFleet> {
-  if (!/^(nats|tls|ws|wss):\/\//.test(address)) {
+  const access = typeof address === "string" && isServerAddress(address) ? await readBusAddress(address) : address;
+  if (typeof access === "string") {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: "reach the fleet",
-      rule: "--bus must be the URL of its NATS server, like nats://127.0.0.1:4222",
-      value: address,
+      rule: "--bus must be the URL of its NATS server, like nats://127.0.0.1:4222, or a YAML file with servers",
+      value: access,
       remedy: "name it, or set KN_BUS",
     });
   }
-  const options = { servers: address, name, ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }) };
+  const options = {
+    ...access,
+    name,
+    ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+    ...(signal === undefined ? {} : { signal }),
+  };
   const bus = await connectNatsBus(options, {
     onHandlerError: (error, subject) => {
       log.error({ err: error, subject }, "handler failed");

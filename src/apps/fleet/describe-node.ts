@@ -10,9 +10,9 @@ import { type NodeRecord, WIRE_VERSION } from "./records.ts";
 
 export interface DescribeNodeOptions {
   /** @default the host's name and the process's number */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** `key=value`, several by commas. */
-  readonly labels?: string;
+  readonly labels?: string | undefined;
   readonly backend: BackendPreference;
   readonly softwareVersion: string;
 }
@@ -35,7 +35,8 @@ export async function describeNode(options: DescribeNodeOptions, clock: Clock): 
     backend: worker.backend.name,
     backendVersion: worker.backend.version,
     cores: availableParallelism(),
-    memoryBytes: totalmem(),
+    // A container's limit, where there is one.
+    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
     gflops: Math.round(gflops * 10) / 10,
     softwareVersion: options.softwareVersion,
     wireVersion: WIRE_VERSION,

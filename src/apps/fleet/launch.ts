@@ -1,4 +1,5 @@
 /** What one asks of a fleet: begin a run, go on with one, stop one, wait for its end. */
+import { isDeepStrictEqual } from "node:util";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import { openCheckpoints } from "../../runtime/checkpoint/index.ts";
@@ -50,6 +51,21 @@ export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clo
   }
   await fleet.runs.put(run, record);
   return record;
+}
+
+/**
+ * The fleet's run of that name, going on or ended; undefined: there is none. Rejects with KN_CONFIG when it is of another
+ * spec. What begins a run may thus be told twice: a Kubernetes Job's pod that comes again looks on.
+ */
+export async function joinRun(run: string, spec: RunSpec, fleet: Fleet): Promise<RunRecordEntry | undefined> {
+  const found = (await fleet.runs.get(run))?.value;
+  if (found === undefined || isDeepStrictEqual(found.spec, JSON.parse(JSON.stringify(spec)))) return found;
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: `start ${run}`,
+    rule: "a run of that name must be of the same spec",
+    value: `${found.spec.name}, begun ${found.createdAt}`,
+    remedy: "give it another name by --name",
+  });
 }
 
 /** Goes on from the newest whole checkpoint, on the nodes that are there now. Rejects with KN_CONFIG while it runs. */

@@ -44,6 +44,8 @@ export interface RunHost {
   readonly actors: readonly ActorHost[];
   /** Follows another assignment; calls are taken one after another. */
   follow(record: RunRecordEntry): Promise<void>;
+  /** Tensors alive in its workers here. */
+  countTensors(): Promise<number>;
   /** Opens the run's checkpoints, anew where the store was lost. */
   openCheckpoints(): Promise<Checkpoints>;
   stop(): Promise<void>;
@@ -177,6 +179,7 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
       tail = tail.then(() => change(next));
       return tail;
     },
+    countTensors: () => composer?.countTensors() ?? Promise.resolve(0),
     openCheckpoints: open,
     async stop() {
       tail = tail.then(stopAll);

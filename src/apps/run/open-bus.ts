@@ -7,9 +7,10 @@ import { type Bus, connectNatsBus, memoryBus } from "../../runtime/bus/index.ts"
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { startLocalNatsServer } from "../local-nats-server.ts";
 import { locateTool } from "../provision/index.ts";
+import { isServerAddress, readBusAddress } from "./bus-address.ts";
 
 export interface OpenBusOptions {
-  /** "memory", "nats:" for a server of our own, or a server's URL. */
+  /** "memory", "nats:" for a server of our own, a server's URL, or a file that names one. */
   readonly bus: string;
   /** Name of the connection, shown by the server. */
   readonly name: string;
@@ -52,13 +53,13 @@ export async function openBus({ bus: address, name, env, log }: OpenBusOptions):
       },
     };
   }
-  if (/^(nats|tls|ws|wss):\/\//.test(address)) {
-    const bus = await connectNatsBus({ servers: address, name }, { onHandlerError });
+  if (isServerAddress(address)) {
+    const bus = await connectNatsBus({ ...(await readBusAddress(address)), name }, { onHandlerError });
     return { bus, [Symbol.asyncDispose]: () => bus.close() };
   }
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: "open the bus",
-    rule: "--bus must be `memory`, `nats:` or a URL like nats://127.0.0.1:4222",
+    rule: "--bus must be `memory`, `nats:`, a URL like nats://127.0.0.1:4222, or a YAML file with servers",
     value: address,
   });
 }

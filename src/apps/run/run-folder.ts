@@ -32,12 +32,23 @@ function folderAt(path: string, name: string, spec: RunSpec): RunFolder {
   };
 }
 
-/** Makes the folder. Rejects with KN_UNAVAILABLE when it cannot. */
-export async function createRunFolder(runs: string, name: string, spec: RunSpec): Promise<RunFolder> {
+/**
+ * Makes the folder; one of the same spec may be there already where `mayBeThere`. Rejects with KN_UNAVAILABLE when it
+ * cannot.
+ */
+export async function createRunFolder(
+  runs: string,
+  name: string,
+  spec: RunSpec,
+  { mayBeThere = false }: { readonly mayBeThere?: boolean } = {},
+): Promise<RunFolder> {
   const path = resolve(runs, name);
+  const text = `${JSON.stringify(spec, undefined, 2)}\n`;
+  const there = mayBeThere ? await readFile(join(path, SPEC_FILE), "utf8").catch(() => undefined) : undefined;
+  if (there === text) return folderAt(path, name, spec);
   try {
     await mkdir(path, { recursive: true });
-    await writeFile(join(path, SPEC_FILE), `${JSON.stringify(spec, undefined, 2)}\n`, { flag: "wx" });
+    await writeFile(join(path, SPEC_FILE), text, { flag: "wx" });
   } catch (error) {
     throw new KnowledgeNetError("KN_UNAVAILABLE", {
       attempt: `make the run folder ${path}`,

@@ -177,7 +177,7 @@ export function createMailActor<M extends Mail>(
       description: options.description,
       metadata: { run, actor: id, fence: String(fence), ...options.metadata },
       endpoints: [...behaviour.endpoints, commands],
-      stats: () => ({ state: host.state, ...behaviour.progress() }),
+      stats: () => ({ state: host.state, mailbox: mailbox.size, ...behaviour.progress() }),
     });
     forgetReconnect = bus.on("reconnected", behaviour.onReconnected);
   };

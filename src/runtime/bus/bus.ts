@@ -72,6 +72,13 @@ export interface Service extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** What a service says of itself in `$SRV.STATS`, read without a request. */
+export interface ServiceReport {
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
 /** Readable counters of one bus connection, since its start. */
 export interface BusStats {
   readonly publishedMessages: number;
@@ -92,6 +99,8 @@ export interface Bus extends AsyncDisposable {
   /** Resolves when the bus has ended: with the error that ended it, or with nothing after `drain`/`close`. Never rejects. */
   readonly closed: Promise<void | Error>;
   readonly stats: BusStats;
+  /** Services registered over this bus and not stopped, as they are now. */
+  readonly services: readonly ServiceReport[];
 
   /**
    * Sends without waiting. The bytes are copied before it returns (the caller may reuse the buffer). While the broker is

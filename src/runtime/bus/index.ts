@@ -18,6 +18,7 @@ export type {
   Service,
   ServiceDefinition,
   ServiceEndpoint,
+  ServiceReport,
   SubscribeOptions,
   Subscription,
 } from "./bus.ts";

@@ -6,12 +6,13 @@ import { connect, type ConnectionOptions, type NatsConnection } from "nats";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { type Clock, systemClock } from "../clock/index.ts";
 import { isCredentialError, messageOf } from "./nats-errors.ts";
+import { type Access, authenticate } from "./access.ts";
 import { parseServers } from "./servers.ts";
 
 /** A first attempt is repeated this often while a server starts, ms. */
 const FIRST_CONNECT_RETRY_MS = 200;
 
-export interface NatsOptions {
+export interface NatsOptions extends Access {
   /** URLs `nats://[user:password@|token@]host[:port]` or `tls://...` of one cluster. */
   readonly servers: string | readonly string[];
   /** Name of the connection, shown by the server. */
@@ -40,7 +41,7 @@ export interface NatsLink {
 }
 
 /**
- * Rejects with KN_CONFIG for a malformed URL or refused credentials, KN_UNAVAILABLE when no server answers in time,
+ * Rejects with KN_CONFIG for a malformed URL, an unreadable file or refused credentials, KN_UNAVAILABLE when no server answers in time,
  * `signal.reason` on abort.
  */
 export async function connectNats(options: NatsOptions, { clock = systemClock() }: NatsDeps = {}): Promise<NatsLink> {
@@ -50,7 +51,7 @@ export async function connectNats(options: NatsOptions, { clock = systemClock() 
     servers: hosts,
     name: options.name,
     ...credentials,
-    ...(isTls ? { tls: {} } : {}),
+    ...authenticate(options, isTls),
     maxReconnectAttempts: -1,
     reconnectTimeWait: options.reconnectWaitMs ?? 500,
     reconnectJitter: options.reconnectJitterMs ?? 500,
@@ -104,7 +105,7 @@ function refused(description: string, cause: unknown): KnowledgeNetError {
     attempt: `connect to ${description}`,
     rule: "the server must accept the credentials",
     value: messageOf(cause),
-    remedy: "correct user and password (nats://user:password@host:port) or the token in the URL",
+    remedy: "correct user and password (nats://user:password@host:port, or the files that hold them)",
     cause,
   });
 }

@@ -2,90 +2,88 @@
 import { join } from "node:path";
 import process from "node:process";
 import { type Command, Option } from "commander";
-import type { BackendPreference } from "../../../compute/index.ts";
-import { fileStore, mirroredStore } from "../../../runtime/store/index.ts";
-import { connectFleet } from "../../fleet/connect-fleet.ts";
-import { describeNode } from "../../fleet/describe-node.ts";
-import { createNode } from "../../fleet/node.ts";
-import { openKnowledgeCache } from "../../run/knowledge-cache.ts";
-import { openDataset } from "../../run/open-dataset.ts";
+import { KnowledgeNetError } from "../../../errors/index.ts";
+import { BACKENDS, LOG_PLACES, type NodeConfig, readNodeConfig } from "../../node/node-config.ts";
+import { runNode } from "../../node/run-node.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK, exitCodeOf } from "../exit-codes.ts";
-import { openRunLog } from "../run-log.ts";
-import { withFleetOptions } from "./fleet-options.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+import { openRunLog, type RunLog } from "../run-log.ts";
+import { BUS_HELP, fleetAddress } from "./fleet-options.ts";
 
-interface NodeCommandOptions {
-  readonly bus: string;
-  readonly name?: string;
-  readonly labels?: string;
-  readonly backend: BackendPreference;
-  readonly data?: string;
-  readonly state: string;
+/** What was not given is absent. */
+interface NodeCommandOptions extends Omit<NodeConfig, "bus"> {
+  readonly config?: string;
+  readonly bus?: string;
   readonly exitWithStdin: boolean;
 }
 
 export function registerNode(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
-  withFleetOptions(program.command("node").description("join a fleet and host the actors that it is given"), deps)
+  program
+    .command("node")
+    .description("join a fleet and host the actors that it is given")
+    .option("--bus <address>", BUS_HELP)
+    .option("--config <file>", "node.yaml: the options below and the bus with its credentials; an option here wins")
     .option("--name <name>", "name in the fleet (default: host name and process number)")
     .option("--labels <labels>", "key=value for placement, several by commas: tier=edge,zone=b")
-    .addOption(
-      new Option("--backend <name>", "where the mathematics runs")
-        .choices(["auto", "native", "wasm", "cpu"])
-        .default("auto"),
-    )
+    .addOption(new Option("--backend <name>", "where the mathematics runs (default: auto)").choices(BACKENDS))
     .option("--data <folder>", "folder of the data set's files, where the feeder may come here")
-    .option("--state <folder>", "where checkpoints and the log are kept, a folder per node in it", "nodes")
+    .option("--state <folder>", "where checkpoints and the log are kept, a folder per node in it (default: nodes)")
+    .option(
+      "--http <host:port>",
+      "answer /healthz, /readyz, /startupz and /metrics there; wait for the server for ever",
+    )
+    .addOption(
+      new Option("--log <place>", "a file in the node's folder, or stdout (default: file)").choices(LOG_PLACES),
+    )
     .addOption(
       new Option("--exit-with-stdin", "leave when stdin ends: when the parent is gone").default(false).hideHelp(),
     )
     .action(async (options: NodeCommandOptions) => {
-      exit(await runNode(options, deps));
+      exit(await startNode(options, deps));
     });
 }
 
-async function runNode(
-  options: NodeCommandOptions,
-  { terminal, clock, env, softwareVersion }: ExecuteDeps,
-): Promise<number> {
-  const record = await describeNode({ ...options, softwareVersion }, clock);
-  const folder = join(options.state, record.name);
-  await using nodeLog = openRunLog(join(folder, "node.log"), record.name);
-  const { log } = nodeLog;
-  await using connected = await connectFleet({ address: options.bus, name: `kn node ${record.name}` }, { log });
-  const { bus, fleet } = connected;
-  await using local = await fileStore({ directory: join(folder, "store"), clock });
-  const node = createNode(
-    { record, backend: options.backend },
-    {
-      fleet,
-      bus,
-      clock,
-      log,
-      store: mirroredStore({ local, shared: fleet.store, log }),
-      openDataset: (spec) =>
-        openDataset({ data: spec.data, env, ...(options.data === undefined ? {} : { directory: options.data }) }),
-      openCache: (spec) => openKnowledgeCache(spec, { env, clock, log }),
-      onChange: terminal.write,
-    },
-  );
-  await node.start();
-  terminal.write(
-    `node ${record.name} joined ${bus.description}: ${record.backend} ${record.backendVersion}, ${record.cores} cores, ${record.gflops} GFLOP/s`,
-  );
-  log.info({ node: record }, "joined");
+async function startNode(options: NodeCommandOptions, deps: ExecuteDeps): Promise<number> {
+  const { terminal, clock, env, softwareVersion } = deps;
+  const file = options.config === undefined ? {} : await readNodeConfig(options.config);
+  const given = { ...file, ...options };
+  const { state = "nodes", backend = "auto", bus = fleetAddress(env), log = "file" } = given;
+  const leaving = new AbortController();
   const leave = (): void => {
-    terminal.note(`node ${record.name} leaves`);
-    void node.stop();
+    leaving.abort(new Error("told to leave"));
   };
   const forget = terminal.onSignal(leave);
   if (options.exitWithStdin) process.stdin.once("end", leave).once("error", leave).resume();
-  const outcome = await node.ended;
-  forget();
-  // An open pipe keeps a process alive, and the parent waits for us to end.
-  if (options.exitWithStdin) process.stdin.destroy();
-  if (outcome instanceof Error) {
-    terminal.note(outcome.message);
-    return exitCodeOf(outcome);
+  try {
+    await runNode(
+      { ...given, state, backend, bus },
+      {
+        clock,
+        env,
+        softwareVersion,
+        say: terminal.write,
+        openLog: (name) => openNodeLog(log === "stdout" ? undefined : join(state, name, "node.log"), name),
+      },
+      leaving.signal,
+    );
+  } finally {
+    forget();
+    // An open pipe keeps a process alive, and the parent waits for us to end.
+    if (options.exitWithStdin) process.stdin.destroy();
   }
   return EXIT_OK;
+}
+
+function openNodeLog(path: string | undefined, name: string): RunLog {
+  try {
+    return openRunLog(path, name);
+  } catch (error) {
+    throw new KnowledgeNetError("KN_UNAVAILABLE", {
+      attempt: `write the log of ${name}`,
+      rule: "its folder must be writable and have room",
+      value: error instanceof Error ? error.message : String(error),
+      remedy: "name another folder by --state, or make room; in Kubernetes look at the volume",
+      cause: error,
+    });
+  }
 }

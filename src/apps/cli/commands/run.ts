@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { KnowledgeNetError } from "../../../errors/index.ts";
+import { isRunName } from "../../../messages/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
 import { type DistillationSpec, parseSpec, type RunSpec } from "../../../spec/index.ts";
 import { findTeacher, publishTeacher, withTeacher } from "../../run/find-teacher.ts";
@@ -16,6 +17,8 @@ export interface RunCommandOptions {
   readonly bus: string;
   readonly backend: "auto" | "native" | "wasm" | "cpu";
   readonly nodes: string;
+  readonly minNodes?: number;
+  readonly name?: string;
   readonly detach: boolean;
   readonly runs: string;
   readonly set: readonly string[];
@@ -28,7 +31,11 @@ export interface RunCommandOptions {
 /** Options shared by `run`, `demo` and `resume`. */
 export function withExecuteOptions(command: Command): Command {
   return command
-    .option("--bus <address>", "memory, nats: (a server of our own for this run), or nats://host:port", "memory")
+    .option(
+      "--bus <address>",
+      "memory, nats: (a server of our own for this run), nats://host:port, or a YAML file with servers",
+      "memory",
+    )
     .addOption(
       new Option("--backend <name>", "where the mathematics runs")
         .choices(["auto", "native", "wasm", "cpu"])
@@ -49,6 +56,8 @@ export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: nu
   withExecuteOptions(program.command("run").argument("<spec>", "run spec, a YAML file").description("run a spec"))
     .option("--set <path=value...>", "override a value of the spec, e.g. training.epochs=3; baseline= takes it out", [])
     .option("--teacher <run or file>", "of a distillation run: a finished run, or a model.json")
+    .option("--name <name>", "name of the run (default: by spec and time); a fleet's run of that name is joined")
+    .option("--min-nodes <count>", "with --nodes fleet: wait until so many are there", (text) => parseMinNodes(text))
     .option("--dry-run", "print blocks, boundaries and bytes per step, and run nothing", false)
     .action(async (file: string, options: RunCommandOptions) => {
       exit(await runSpecFile(file, options, deps));
@@ -62,7 +71,12 @@ export async function runSpecFile(file: string, options: RunCommandOptions, deps
   if (options.dryRun) return dryRun(spec, options.json, deps.terminal);
   // Before anything is made: what cannot be run leaves nothing behind.
   await prepareRun({ spec, data: options.data, env: deps.env });
-  const folder = await createRunFolder(options.runs, nameRun(spec, deps.clock), spec);
+  const folder =
+    options.name === undefined
+      ? await createRunFolder(options.runs, nameRun(spec, deps.clock), spec)
+      : await createRunFolder(options.runs, checkRunName(options.name), spec, {
+          mayBeThere: options.nodes === "fleet",
+        });
   if (teacher !== undefined) {
     await using store = await fileStore({ directory: folder.storePath, clock: deps.clock });
     await publishTeacher(store, teacher, TEACHER_BUCKETS);
@@ -70,6 +84,27 @@ export async function runSpecFile(file: string, options: RunCommandOptions, deps
   return options.nodes === "here"
     ? executeRun(folder, undefined, options, deps)
     : executeFleetRun(folder, false, options, deps);
+}
+
+function checkRunName(name: string): string {
+  if (isRunName(name)) return name;
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: "name a run",
+    rule: "--name must be 1 to 64 characters of [A-Za-z0-9_-]",
+    value: name,
+    remedy: "choose another",
+  });
+}
+
+function parseMinNodes(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= 1) return count;
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: "wait for nodes",
+    rule: "--min-nodes must be a number from 1 on",
+    value: text,
+    remedy: "for example --min-nodes 4",
+  });
 }
 
 /** What the spec is told beside its text. */

@@ -4,7 +4,15 @@
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../../errors/index.ts";
 import { type Clock, systemClock } from "../../clock/index.ts";
-import type { Bus, BusHandler, BusMessage, HandlerErrorListener, SubscribeOptions, Subscription } from "../bus.ts";
+import type {
+  Bus,
+  BusHandler,
+  BusMessage,
+  HandlerErrorListener,
+  ServiceDefinition,
+  SubscribeOptions,
+  Subscription,
+} from "../bus.ts";
 import { assertLiteralSubject, assertSubjectPattern } from "../subject-pattern.ts";
 import type { BusLink, LinkMessage } from "./bus-link.ts";
 import { createRequestInbox } from "./request-inbox.ts";
@@ -23,6 +31,7 @@ export interface BusDeps {
 export function createLinkedBus(link: BusLink, deps: BusDeps = {}): Bus {
   const { onHandlerError = rethrow, clock = systemClock() } = deps;
   const subscriptions = new Set<Subscription>();
+  const services = new Set<ServiceDefinition>();
   const running = new Set<Promise<void>>();
   const counters = { publishedMessages: 0, publishedBytes: 0, receivedMessages: 0, receivedBytes: 0 };
   let state: "open" | "draining" | "closed" = "open";
@@ -192,7 +201,18 @@ export function createLinkedBus(link: BusLink, deps: BusDeps = {}): Bus {
       count(answer.data);
       return toBusMessage(answer);
     },
-    service: (definition) => startService(definition, { bus: { subscribe, flush }, clock }),
+    get services() {
+      return [...services].map(({ name, metadata, stats }) => ({ name, metadata, data: stats() }));
+    },
+    async service(definition) {
+      const started = await startService(definition, { bus: { subscribe, flush }, clock });
+      services.add(definition);
+      const stop = async (): Promise<void> => {
+        services.delete(definition);
+        await started.stop();
+      };
+      return { ...started, stop, [Symbol.asyncDispose]: stop };
+    },
     on: (event, listener) => link.on(event, listener),
     flush,
     drain() {

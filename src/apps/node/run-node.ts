@@ -1,0 +1,157 @@
+/** One node process from its configuration to its end: probes first, then the fleet, so that what is in the way can be asked. */
+import { join } from "node:path";
+import type { BackendPreference } from "../../compute/index.ts";
+import { isKnowledgeNetError } from "../../errors/index.ts";
+import type { Clock } from "../../runtime/clock/index.ts";
+import { fileStore, mirroredStore } from "../../runtime/store/index.ts";
+import type { Logger } from "../../runtime/telemetry/index.ts";
+import { connectFleet, type ConnectedFleet } from "../fleet/connect-fleet.ts";
+import { describeNode } from "../fleet/describe-node.ts";
+import { createNode } from "../fleet/node.ts";
+import type { BusAccess } from "../run/bus-address.ts";
+import { openKnowledgeCache } from "../run/knowledge-cache.ts";
+import { openDataset } from "../run/open-dataset.ts";
+import { serveNodeHttp } from "./node-http.ts";
+import { createNodeMetrics } from "./node-metrics.ts";
+
+export interface NodeSettings {
+  readonly bus: string | BusAccess;
+  readonly name?: string | undefined;
+  /** `key=value`, several by commas. */
+  readonly labels?: string | undefined;
+  readonly backend: BackendPreference;
+  readonly data?: string | undefined;
+  readonly state: string;
+  /** host:port of the probes; a node that is looked after by them waits for its server as long as it takes. */
+  readonly http?: string | undefined;
+}
+
+export interface RunNodeDeps {
+  readonly clock: Clock;
+  readonly env: NodeJS.ProcessEnv;
+  readonly softwareVersion: string;
+  readonly openLog: (name: string) => AsyncDisposable & { readonly log: Logger };
+  /** A line for whoever watches. */
+  readonly say: (line: string) => void;
+}
+
+/** How long a probe may take to hear from bus and store, ms. */
+const PROBE_TIMEOUT_MS = 2_000;
+/** Pause before a server that is not as it should be is tried again, ms. */
+const RETRY_MS = 1_000;
+
+/** Resolves when the node has left after `signal`. Rejects with what kept it from being a node. */
+export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal: AbortSignal): Promise<void> {
+  const { clock, env, softwareVersion, say } = deps;
+  const metrics = createNodeMetrics();
+  /** How far it is; what the probes tell. */
+  const stage: { obstacle: string; isComputing: boolean; joined?: ConnectedFleet } = {
+    obstacle: "the fleet is not joined yet",
+    isComputing: false,
+  };
+  await using http =
+    settings.http === undefined
+      ? undefined
+      : await serveNodeHttp(
+          { address: settings.http },
+          {
+            starting: () => (stage.isComputing ? [] : ["the backend is being loaded"]),
+            unready: async () => {
+              if (signal.aborted) return ["the node leaves"];
+              return stage.joined === undefined ? [stage.obstacle] : await probe(stage.joined, clock);
+            },
+            metrics,
+          },
+        );
+  if (http !== undefined) say(`probes and metrics at ${http.address}`);
+
+  const record = await describeNode({ ...settings, softwareVersion }, clock);
+  stage.isComputing = true;
+  const { name } = record;
+  await using opened = deps.openLog(name);
+  const { log } = opened;
+  await using local = await fileStore({ directory: join(settings.state, name, "store"), clock });
+  const found = await reachFleet(settings, name, { log, clock }, signal, (reason) => {
+    if (reason !== stage.obstacle) say(`waiting: ${reason}`);
+    stage.obstacle = reason;
+  });
+  if (found === undefined) return;
+  await using connected = found;
+  const { bus, fleet } = connected;
+  const node = createNode(
+    { record, backend: settings.backend },
+    {
+      fleet,
+      bus,
+      clock,
+      log,
+      store: mirroredStore({ local, shared: fleet.store, log }),
+      openDataset: (spec) =>
+        openDataset({ data: spec.data, env, ...(settings.data === undefined ? {} : { directory: settings.data }) }),
+      openCache: (spec) => openKnowledgeCache(spec, { env, clock, log }),
+      onChange: say,
+    },
+  );
+  await node.start();
+  stage.joined = connected;
+  metrics.observe({ record, bus, runs: () => node.runs });
+  say(
+    `node ${name} joined ${bus.description}: ${record.backend} ${record.backendVersion}, ${record.cores} cores, ${record.gflops} GFLOP/s`,
+  );
+  log.info({ node: record }, "joined");
+  const leave = (): void => {
+    say(`node ${name} leaves`);
+    void node.stop();
+  };
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
+  const outcome = await node.ended;
+  signal.removeEventListener("abort", leave);
+  if (outcome instanceof Error) throw outcome;
+}
+
+/** @returns undefined when `signal` came first */
+async function reachFleet(
+  { bus: address, http }: NodeSettings,
+  name: string,
+  { log, clock }: { readonly log: Logger; readonly clock: Clock },
+  signal: AbortSignal,
+  onObstacle: (reason: string) => void,
+): Promise<ConnectedFleet | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await connectFleet({ address, name: `kn node ${name}`, signal }, { log });
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      // Wrong credentials stay wrong; a server that is away comes back.
+      if (http === undefined || !isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
+      onObstacle(error.message);
+      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
+/** What is in the way of being of use. */
+async function probe({ bus, fleet }: ConnectedFleet, clock: Clock): Promise<string[]> {
+  const reach = async (what: string, work: Promise<unknown>): Promise<string[]> => {
+    const timeout = new AbortController();
+    try {
+      return await Promise.race([
+        work.then(() => []),
+        clock
+          .sleep(PROBE_TIMEOUT_MS, timeout.signal)
+          .then(() => [`${what} does not answer within ${PROBE_TIMEOUT_MS} ms`]),
+      ]);
+    } catch (error) {
+      return [`${what}: ${error instanceof Error ? error.message : String(error)}`];
+    } finally {
+      timeout.abort();
+    }
+  };
+  const reasons = await Promise.all([
+    reach(`the bus at ${bus.description}`, bus.flush()),
+    reach("the fleet's store", fleet.nodes.kv.get("probe")),
+  ]);
+  return reasons.flat();
+}
