@@ -1,13 +1,33 @@
 import { defineConfig } from "vitest/config";
 
+const containers = "test/containers/**/*.test.ts";
+const cluster = "test/k8s/**/*.test.ts";
+
+const shared = {
+  pool: "forks", // tfjs keeps its engine in globals: a process per file keeps backends apart
+  maxWorkers: 2,
+  testTimeout: 120_000,
+  hookTimeout: 60_000,
+  // libtensorflow reads these when it is loaded; the same as in bin/kn.js.
+  env: { TF_CPP_MIN_LOG_LEVEL: "3", TF_ENABLE_ONEDNN_OPTS: "0" },
+} as const;
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    pool: "forks", // tfjs keeps its engine in globals: a process per file keeps backends apart
-    maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
-    // libtensorflow reads these when it is loaded; the same as in bin/kn.js.
-    env: { TF_CPP_MIN_LOG_LEVEL: "3", TF_ENABLE_ONEDNN_OPTS: "0" },
+    projects: [
+      { test: { ...shared, name: "process", include: ["test/**/*.test.ts"], exclude: [containers, cluster] } },
+      {
+        test: {
+          ...shared,
+          name: "containers",
+          include: [containers],
+          maxWorkers: 1, // four nodes train at a time on whatever cores there are
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          globalSetup: "test/support/containers/setup.ts",
+          setupFiles: "test/support/containers/use-engine.ts",
+        },
+      },
+    ],
   },
 });

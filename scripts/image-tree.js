@@ -4,7 +4,8 @@
  * materials. The Containerfile calls it in its build stage; the container suites call it on the host.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -13,7 +14,15 @@ import { ensureBuilt, root } from "./ensure-built.js";
 const NATIVE = "@tensorflow/tfjs-node";
 const OWN = ["bin", "dist", "schemas", "examples", "package.json", "package-lock.json", "LICENSE"];
 /** What Node never loads: types, maps, texts, sources of packages that ship both, and bundles for browsers. */
-const UNUSED = [/\.map$/, /\.ts$/, /\.md$/i, /\.tsbuildinfo$/, /\.(es2017|fesm)(\.min)?\.js$/, /\.min\.js$/, /_test\.js$/];
+const UNUSED = [
+  /\.map$/,
+  /\.ts$/,
+  /\.md$/i,
+  /\.tsbuildinfo$/,
+  /\.(es2017|fesm)(\.min)?\.js$/,
+  /\.min\.js$/,
+  /_test\.js$/,
+];
 /** Debian's tini package, which has a static build. */
 const TINI = "/usr/bin/tini-static";
 
@@ -26,15 +35,24 @@ const tree = resolve(folder);
 const app = join(tree, "app");
 
 ensureBuilt();
-rmSync(tree, { recursive: true, force: true });
 mkdirSync(app, { recursive: true });
-for (const name of OWN) if (existsSync(join(root, name))) cpSync(join(root, name), join(app, name), { recursive: true });
-npm("ci", "--omit=dev", "--ignore-scripts");
-if (kind === "wasm") npm("uninstall", "--no-save", "--omit=dev", "--ignore-scripts", NATIVE);
-else await addLibtensorflow();
+copyOwn();
+// What is installed stays while the lock file and this file are as they were.
+const stamp = `${tree}.stamp`;
+const key = createHash("sha256");
+for (const path of [join(root, "package-lock.json"), import.meta.filename]) key.update(readFileSync(path));
+const digest = key.digest("hex");
+if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== digest) {
+  rmSync(join(app, "node_modules"), { recursive: true, force: true });
+  npm("ci", "--omit=dev", "--ignore-scripts");
+  if (kind === "wasm") npm("uninstall", "--no-save", "--omit=dev", "--ignore-scripts", NATIVE);
+  else await addLibtensorflow();
+  prune(join(app, "node_modules"));
+  writeFileSync(stamp, digest);
+}
 npm("pkg", "delete", "devDependencies", "allowScripts", "scripts");
 writeFileSync(join(app, "sbom.cdx.json"), npm("sbom", "--sbom-format=cyclonedx", "--omit=dev"));
-prune(app);
+prune(join(app, "dist"));
 
 const tini = process.env.KN_TINI ?? TINI;
 if (!existsSync(tini)) {
@@ -44,6 +62,13 @@ if (!existsSync(tini)) {
 mkdirSync(join(tree, "usr", "local", "bin"), { recursive: true });
 cpSync(tini, join(tree, "usr", "local", "bin", "tini"));
 chmodSync(join(tree, "usr", "local", "bin", "tini"), 0o755);
+
+function copyOwn() {
+  for (const name of OWN) {
+    rmSync(join(app, name), { recursive: true, force: true });
+    if (existsSync(join(root, name))) cpSync(join(root, name), join(app, name), { recursive: true });
+  }
+}
 
 function npm(...args) {
   const options = { cwd: app, encoding: "utf8", maxBuffer: 1e9, stdio: ["ignore", "pipe", "inherit"] };
