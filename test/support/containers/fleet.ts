@@ -91,21 +91,24 @@ export interface ContainerFleet extends AsyncDisposable {
   /** By name. */
   readonly nodes: ReadonlyMap<string, StartedTestContainer>;
   readonly connected: ConnectedFleet;
-  /** The bus as this machine reaches it. */
   readonly address: string;
 }
 
 export const JETSTREAM = `port: ${NATS_PORT}\nmax_payload: 8MB\njetstream { store_dir: /data }\n`;
 
-export async function startFleet(nodes: Readonly<Record<string, "native" | "wasm">>): Promise<ContainerFleet> {
+/** @param config of its nats-server */
+export async function startFleet(
+  nodes: Readonly<Record<string, "native" | "wasm">>,
+  config = JETSTREAM,
+): Promise<ContainerFleet> {
   const network = await createNetwork();
-  const nats = await startNats(network, JETSTREAM);
+  const nats = await startNats(network, config);
   const started = await Promise.all(
     Object.entries(nodes).map(
       async ([name, image]) => [name, await startNode(network, { name, image, server: hostOf(nats) })] as const,
     ),
   );
-  const address = `nats://${nats.getHost()}:${nats.getMappedPort(NATS_PORT)}`;
+  const address = addressOf(nats);
   const connected = await connectFleet({ address, name: "kn test" }, { log: silentLogger });
   return {
     network,
@@ -138,6 +141,11 @@ export async function isReady(container: StartedTestContainer): Promise<boolean>
 
 export async function becomesReady(container: StartedTestContainer): Promise<void> {
   await waitFor(() => isReady(container), "the node is ready", START_MS);
+}
+
+/** A server as this machine reaches it. */
+export function addressOf(nats: StartedTestContainer): string {
+  return `nats://${nats.getHost()}:${nats.getMappedPort(NATS_PORT)}`;
 }
 
 /** Its name on the network. */
