@@ -28,6 +28,17 @@ export default defineConfig({
           setupFiles: "test/support/containers/use-engine.ts",
         },
       },
+      {
+        test: {
+          ...shared,
+          name: "k8s",
+          include: [cluster],
+          maxWorkers: 1,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          globalSetup: "test/support/cluster/setup.ts",
+        },
+      },
     ],
   },
 });

@@ -1,5 +1,6 @@
 /**
- * `npm run setup`: fetches libtensorflow, nats-server, the nats CLI and toxiproxy into the user's cache.
+ * `npm run setup`: fetches libtensorflow, nats-server, the nats CLI and toxiproxy into the user's cache. `-- --suites` builds
+ * what the cluster suite runs on as well; `-- --system` first installs the system packages of the suites, after saying which.
  * Exit code 0 when everything is there, 1 when something is missing (the last line says what mends it).
  */
 import { existsSync } from "node:fs";
@@ -7,6 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { ensureBuilt, root } from "./ensure-built.js";
+import { buildSuiteTools, installSystemPackages } from "./setup-suites.js";
 
 const entry = join(root, "dist", "apps", "provision", "index.js");
 
@@ -19,7 +21,11 @@ if (!existsSync(entry)) {
   console.log(`knowledgenet setup: ${remedy}`);
   process.exit(1);
 }
-const { formatReport, provision } = await import(pathToFileURL(entry).href);
+const { cacheRoot, provision, formatReport } = await import(pathToFileURL(entry).href);
+const wants = (option) => process.argv.includes(option);
+let isWhole = true;
+if (wants("--system")) isWhole = installSystemPackages();
 const report = await provision();
 console.log(`knowledgenet setup: ${formatReport(report)}`);
-process.exitCode = report.isComplete ? 0 : 1;
+if (wants("--suites")) isWhole = buildSuiteTools(cacheRoot(process.env)) && isWhole;
+process.exitCode = isWhole && report.isComplete ? 0 : 1;

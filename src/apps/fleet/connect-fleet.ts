@@ -12,7 +12,7 @@ export interface ConnectedFleet extends AsyncDisposable {
 }
 
 export interface ConnectFleetOptions {
-  /** `nats://host:port`, a YAML file with servers and credentials, or what such a file says. */
+  /** `nats://host:port`, a node.yaml, or what it says of its bus. */
   readonly address: string | BusAccess;
   /** Name of the connections, shown by the server. */
   readonly name: string;
@@ -31,7 +31,7 @@ export async function connectFleet(
   if (typeof access === "string") {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: "reach the fleet",
-      rule: "--bus must be the URL of its NATS server, like nats://127.0.0.1:4222, or a YAML file with servers",
+      rule: "--bus must be the URL of its NATS server, like nats://127.0.0.1:4222, or a node.yaml",
       value: access,
       remedy: "name it, or set KN_BUS",
     });

@@ -1,6 +1,6 @@
 /**
- * What `--bus` may name beside a server's URL: a YAML file with servers and credentials, as a ConfigMap and a Secret give
- * it, so that nothing secret stands among arguments.
+ * What `--bus` may name beside a server's URL: a node.yaml, whose section `bus` has servers and credentials, as a ConfigMap
+ * and a Secret give it, so that nothing secret stands among arguments.
  */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
@@ -22,6 +22,9 @@ export const busFileSchema = z.strictObject({
   replicas: z.int().min(1).max(5).optional(),
 });
 
+/** What a node.yaml says of its bus is all that another command needs. */
+const configWithBusSchema = z.looseObject({ bus: busFileSchema });
+
 export type BusFile = z.infer<typeof busFileSchema>;
 export type BusAccess = Omit<JetStreamStoreOptions, "name" | "connectTimeoutMs" | "signal">;
 
@@ -37,11 +40,9 @@ function isFile(address: string): boolean {
 /** Rejects with KN_CONFIG for a file that cannot be read or breaks a rule. */
 export async function readBusAddress(address: string): Promise<BusAccess> {
   if (!isFile(address)) return { servers: address };
-  const text = await readConfig(address, "the bus file");
-  return resolveBusFile(
-    parseYaml(text, () => busFileSchema, { what: "the bus file", file: address }),
-    address,
-  );
+  const options = { what: "the node's configuration", file: address };
+  const { bus } = parseYaml(await readConfig(address, "the node's configuration"), () => configWithBusSchema, options);
+  return resolveBusFile(bus, address);
 }
 
 /** Paths in a file are relative to it. */

@@ -59,7 +59,7 @@ export async function openBus({ bus: address, name, env, log }: OpenBusOptions):
   }
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: "open the bus",
-    rule: "--bus must be `memory`, `nats:`, a URL like nats://127.0.0.1:4222, or a YAML file with servers",
+    rule: "--bus must be `memory`, `nats:`, a URL like nats://127.0.0.1:4222, or a node.yaml",
     value: address,
   });
 }

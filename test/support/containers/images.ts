@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** What Node needs beside itself; busybox for whoever looks into a container of a test. */
 const BASE_PACKAGES = "libc6,libstdc++6,busybox,base-files,base-passwd,netbase,tzdata,ca-certificates";
 const SUITE = "knowledgenet-suite";
-const OFFICIAL_NATS = "docker.io/library/nats:2.12-scratch";
+const OFFICIAL_NATS = "docker.io/library/nats:2.12.15-scratch";
 
 export interface Images {
   readonly native: string;

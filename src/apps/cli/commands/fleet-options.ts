@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { ExecuteDeps } from "../execute-run.ts";
 
 /** What `--bus` takes. */
-export const BUS_HELP = "NATS server of the fleet, or a YAML file with servers and credentials (or KN_BUS)";
+export const BUS_HELP = "NATS server of the fleet, or a node.yaml that names it, with credentials (or KN_BUS)";
 /** Where a NATS server listens unless told otherwise. */
 const USUAL_ADDRESS = "nats://127.0.0.1:4222";
 

@@ -33,7 +33,7 @@ export function withExecuteOptions(command: Command): Command {
   return command
     .option(
       "--bus <address>",
-      "memory, nats: (a server of our own for this run), nats://host:port, or a YAML file with servers",
+      "memory, nats: (a server of our own for this run), nats://host:port, or a node.yaml",
       "memory",
     )
     .addOption(

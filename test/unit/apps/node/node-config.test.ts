@@ -39,7 +39,7 @@ it.each([
 });
 
 it("names a configuration and a secret that are not there", async () => {
-  await using scene = await written("servers: [nats://127.0.0.1:1]\nuser: kn\npasswordFile: password\n");
+  await using scene = await written("bus: {servers: [nats://127.0.0.1:1], user: kn, passwordFile: password}\n");
   const absent = join(scene.folder.path, "absent.yaml");
   await expect(readNodeConfig(absent)).rejects.toMatchObject({
     code: "KN_CONFIG",

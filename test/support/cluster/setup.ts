@@ -1,0 +1,40 @@
+/** Before the k8s suite: images, and a cluster that knows them; after it: nothing of it is left. */
+import type { TestProject } from "vitest/node";
+import { openEngine } from "../containers/engine.ts";
+import { buildImages } from "../containers/images.ts";
+import { type Kubectl, startCluster } from "./cluster.ts";
+import { imagesOf, render } from "./manifests.ts";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    kubectl: Kubectl;
+    machinePid: number | undefined;
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const engine = await openEngine();
+  try {
+    const built = await buildImages(engine, console.log);
+    const names: Record<string, string> = {};
+    for (const name of imagesOf(await render("dev"))) {
+      names[name] = name.startsWith("nats")
+        ? built.nats
+        : name.startsWith("knowledgenet-wasm")
+          ? built.wasm
+          : built.native;
+    }
+    const startedMs = performance.now();
+    const cluster = await startCluster(engine, names);
+    console.log(`cluster: ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+    project.provide("kubectl", cluster.kubectl);
+    project.provide("machinePid", cluster.machinePid);
+    return async () => {
+      await cluster[Symbol.asyncDispose]();
+      await engine[Symbol.asyncDispose]();
+    };
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
+}
