@@ -48,7 +48,9 @@ export function createActorMemory(options: ActorMemoryOptions, { checkpoints, lo
       for (const at of await checkpoints.saved(actor)) {
         if (at.timeline !== timeline) continue;
         try {
-          return await checkpoints.load(actor, at);
+          const content = await checkpoints.load(actor, at);
+          log.info({ actor, ...at }, "goes on from what was saved");
+          return content;
         } catch (error) {
           if (!isKnowledgeNetError(error, "KN_CHECKPOINT", "KN_DECODE")) throw error;
           log.warn({ actor, ...at, err: error }, "saved state is damaged; trying the one before");
