@@ -1,13 +1,18 @@
 /** What an orchestrator sees of a node: its probes, its metrics and its end, over a real server that comes and goes. */
+import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
+import { connectFleet } from "../../src/apps/fleet/connect-fleet.ts";
+import { type RunRecordEntry, WIRE_VERSION } from "../../src/apps/fleet/records.ts";
 import { type NodeSettings, runNode } from "../../src/apps/node/run-node.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../src/runtime/telemetry/index.ts";
+import { parseTrainingSpec } from "../../src/spec/index.ts";
 import { describeWithNats, startTestNats, type TestNatsOptions } from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const LIMIT_MS = 60_000;
+const SPEC = new URL("../../examples/mnist-synthetic.yaml", import.meta.url);
 
 async function scene(options: TestNatsOptions, settings: Partial<NodeSettings> = {}) {
   const nats = await startTestNats(options);
@@ -86,6 +91,40 @@ describeWithNats("a node's probes", () => {
         return answer.text.includes("JetStream") ? answer : undefined;
       }, "the reason");
       expect(text).toContain("start it with `nats-server -js");
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    "say that a run goes on in another version of the messages, which the node does not touch, until it has ended",
+    async () => {
+      await using node = await scene({ jetstream: true });
+      await node.becomes("/readyz", 200);
+      await using connected = await connectFleet({ address: node.nats.url, name: "kn test" }, { log: silentLogger });
+      const record: RunRecordEntry = {
+        format: 1,
+        run: "newer",
+        wireVersion: WIRE_VERSION + 1,
+        desired: "running",
+        spec: parseTrainingSpec(await readFile(SPEC, "utf8"), { file: SPEC.pathname, set: [] }),
+        slices: [],
+        teacherSlices: [],
+        phases: [{ phase: "training", epochs: 1, totalSteps: 468, startAfter: 0 }],
+        phase: "training",
+        dataset: "any",
+        timeline: 1,
+        actors: { "block-0": "edge-1", coordinator: "edge-1" },
+        createdAt: "2026-01-01T00:00:00Z",
+      };
+      await connected.fleet.runs.put("newer", record);
+      const { text } = await node.becomes("/readyz", 503);
+      expect(text).toContain(`run newer speaks version ${WIRE_VERSION + 1} of the messages, this node ${WIRE_VERSION}`);
+      expect((await node.get("/healthz")).status).toBe(200);
+      expect((await node.get("/metrics")).text).not.toContain('run="newer"');
+      expect(await connected.fleet.leases.keys()).toEqual([]);
+
+      await connected.fleet.runs.put("newer", { ...record, desired: "ended" });
+      await node.becomes("/readyz", 200);
     },
     LIMIT_MS,
   );

@@ -101,6 +101,8 @@ export async function relaunchRun(
   const actors = placeActors({ ...record, phase, nodes: await fleet.nodes.all() });
   return fleet.runs.change(run, ({ from: _before, ...value }) => ({
     ...value,
+    // Nodes may have been upgraded since.
+    wireVersion: WIRE_VERSION,
     desired: "running",
     phase,
     timeline: value.timeline + 1,

@@ -38,6 +38,8 @@ export interface NodeDeps {
 export interface FleetNode {
   /** Runs that it takes part in. */
   readonly runs: readonly RunHost[];
+  /** Why it is of no use to runs that go on: they speak another version of the messages. */
+  readonly obstacles: readonly string[];
   /** Resolves when it has ended: with KN_FENCED when another node has its name. Never rejects. */
   readonly ended: Promise<void | Error>;
   /** Rejects with KN_CONFIG when a node of that name is there. */
@@ -50,10 +52,12 @@ export interface FleetNode {
 const REWATCH_MS = 1_000;
 
 export function createNode({ record, backend }: NodeOptions, deps: NodeDeps): FleetNode {
-  const { name, instance, softwareVersion } = record;
+  const { name, instance, softwareVersion, wireVersion } = record;
   const { fleet, bus, clock, log, onChange } = deps;
   const stopping = new AbortController();
   const hosted = new Map<string, { readonly host: RunHost; readonly steward: Steward }>();
+  /** Of runs that go on in another version of the messages. */
+  const obstacles = new Map<string, string>();
   let presence: Presence | undefined;
   let forgetReconnect: () => void = () => undefined;
   let rewatch = new AbortController();
@@ -75,8 +79,25 @@ export function createNode({ record, backend }: NodeOptions, deps: NodeDeps): Fl
     onChange?.(`run ${run}: done here`);
   };
 
+  /** Hosting it would spoil it: what is read wrongly does not fail. */
+  const isForeign = (wanted: RunRecordEntry): boolean => {
+    const { run } = wanted;
+    if (wanted.wireVersion === wireVersion || wanted.desired === "ended") {
+      obstacles.delete(run);
+      return false;
+    }
+    if (!obstacles.has(run)) {
+      const reason = `run ${run} speaks version ${wanted.wireVersion} of the messages, this node ${wireVersion}: stop the run, bring all nodes to one version, resume it`;
+      obstacles.set(run, reason);
+      log.error({ run, wireVersion: wanted.wireVersion }, reason);
+      onChange?.(reason);
+    }
+    return true;
+  };
+
   const apply = async (wanted: RunRecordEntry): Promise<void> => {
     const { run } = wanted;
+    if (isForeign(wanted)) return;
     const known = hosted.get(run);
     if (known !== undefined) {
       void known.host.follow(wanted);
@@ -103,6 +124,7 @@ export function createNode({ record, backend }: NodeOptions, deps: NodeDeps): Fl
         const changes = fleet.runs.kv.watch(">", { signal: AbortSignal.any([round.signal, stopping.signal]) });
         for await (const change of changes) {
           if (change.kind === "delete") {
+            obstacles.delete(change.key);
             await drop(change.key);
             continue;
           }
@@ -145,6 +167,9 @@ export function createNode({ record, backend }: NodeOptions, deps: NodeDeps): Fl
   return {
     get runs() {
       return [...hosted.values()].map(({ host }) => host);
+    },
+    get obstacles() {
+      return [...obstacles.values()];
     },
     ended,
     async start() {

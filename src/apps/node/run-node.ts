@@ -45,7 +45,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   const { clock, env, softwareVersion, say } = deps;
   const metrics = createNodeMetrics();
   /** How far it is; what the probes tell. */
-  const stage: { obstacle: string; isComputing: boolean; joined?: ConnectedFleet } = {
+  const stage: { obstacle: string; isComputing: boolean; unreadyInFleet?: () => Promise<readonly string[]> } = {
     obstacle: "the fleet is not joined yet",
     isComputing: false,
   };
@@ -58,7 +58,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
             starting: () => (stage.isComputing ? [] : ["the backend is being loaded"]),
             unready: async () => {
               if (signal.aborted) return ["the node leaves"];
-              return stage.joined === undefined ? [stage.obstacle] : await probe(stage.joined, clock);
+              return stage.unreadyInFleet === undefined ? [stage.obstacle] : await stage.unreadyInFleet();
             },
             metrics,
           },
@@ -93,12 +93,19 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
     },
   );
   await node.start();
-  stage.joined = connected;
+  stage.unreadyInFleet = async () => [...node.obstacles, ...(await probe(connected, clock))];
   metrics.observe({ record, bus, runs: () => node.runs });
   say(
     `node ${name} joined ${bus.description}: ${record.backend} ${record.backendVersion}, ${record.cores} cores, ${record.gflops} GFLOP/s`,
   );
   log.info({ node: record }, "joined");
+  const others = (await fleet.nodes.all().catch(() => [])).filter(
+    ({ wireVersion }) => wireVersion !== record.wireVersion,
+  );
+  if (others.length > 0) {
+    const theirs = others.map((other) => `${other.name} ${other.wireVersion}`).join(", ");
+    say(`speaks version ${record.wireVersion} of the messages; ${theirs}: they share no run`);
+  }
   const leave = (): void => {
     say(`node ${name} leaves`);
     void node.stop();
