@@ -43,10 +43,14 @@ const BESIDE = ["netavark", "aardvark-dns", "libc6-dev"];
 
 /** @returns {string[]} programs of the suite that this machine lacks */
 export function missingPrograms(suite) {
-  // Docker brings the images' bases and runs them by itself.
-  if (suite === "containers" && has("docker")) return [];
-  const wanted = suite === "k8s" ? { ...PROGRAMS.containers, ...PROGRAMS.k8s } : PROGRAMS[suite];
-  return Object.keys(wanted).filter((program) => !has(program));
+  // Docker runs containers by itself, where its engine answers.
+  const containers = hasDockerEngine() ? [] : Object.keys(PROGRAMS.containers);
+  const cluster = suite === "k8s" && !hasOwnCluster() ? Object.keys(PROGRAMS.k8s) : [];
+  return [...containers, ...cluster].filter((program) => !has(program));
+}
+
+function hasDockerEngine() {
+  return has("docker") && spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0;
 }
 
 /** @returns {boolean} whether a cluster is named that the k8s suite may use instead of one of its own */
@@ -71,13 +75,13 @@ export function clusterFolder(cache) {
 
 /** Installs Debian packages, after saying which. @returns {boolean} whether all is there */
 export function installSystemPackages() {
-  const wanted = { ...PROGRAMS.containers, ...PROGRAMS.k8s };
-  const lacking = Object.entries(wanted).filter(([program]) => !has(program));
+  const lacking = missingPrograms("k8s");
   if (lacking.length === 0) {
     console.log("knowledgenet setup: the suites' system packages are there");
     return true;
   }
-  const packages = [...new Set([...lacking.map(([, name]) => name), ...BESIDE])].sort();
+  const packageOf = { ...PROGRAMS.containers, ...PROGRAMS.k8s };
+  const packages = [...new Set([...lacking.map((program) => packageOf[program]), ...BESIDE])].sort();
   if (!has("apt-get")) {
     console.log(`knowledgenet setup: install by your system's means: ${packages.join(" ")}`);
     return false;
@@ -172,12 +176,13 @@ function buildCluster(out) {
 
 /** An image with one program, as an archive that containerd imports. */
 function writeImage(out, program, tag, path) {
+  const engine = hasDockerEngine() ? "docker" : "podman";
   const context = mkdtempSync(join(out, "image-"));
   copyFileSync(join(out, program), join(context, program));
   writeFileSync(join(context, "Containerfile"), `FROM scratch\nCOPY ${program} ${path}\nENTRYPOINT ["${path}"]\n`);
-  must(["podman", "build", "-t", tag, "-f", join(context, "Containerfile"), context]);
-  must(["podman", "save", "-o", join(out, `${program}.tar`), tag]);
-  must(["podman", "rmi", tag]);
+  must([engine, "build", "-t", tag, "-f", join(context, "Containerfile"), context]);
+  must([engine, "save", "-o", join(out, `${program}.tar`), tag]);
+  must([engine, "rmi", tag]);
   rmSync(context, { recursive: true });
 }
 

@@ -10,8 +10,12 @@ import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { ensureBuilt, root } from "./ensure-built.js";
+import { clusterFolder, hasOwnCluster, missingPrograms } from "./setup-suites.js";
 
-/** In the order of cost. `needs` names what a suite cannot do without. */
+/**
+ * In the order of cost. `needs` names what a suite cannot do without; `missing`, of suites that need more than `npm run
+ * setup` brings, gives what this machine lacks of it.
+ */
 const SUITES = [
   { name: "unit", needs: [] },
   { name: "contract", needs: ["nats-server"] },
@@ -19,6 +23,8 @@ const SUITES = [
   { name: "e2e", needs: [] },
   { name: "reproduction", needs: ["native"] },
   { name: "chaos", needs: ["native", "nats-server", "toxiproxy-server"] },
+  { name: "containers", needs: ["native", "nats-server"], missing: () => missingPrograms("containers") },
+  { name: "k8s", needs: ["native", "nats-server", "nats"], missing: missingForCluster },
 ];
 
 const isCi = (process.env.CI ?? "") !== "";
@@ -30,16 +36,19 @@ if (unknown.length > 0) {
 }
 
 ensureBuilt();
+const { cacheRoot, inspect } = await import(pathToFileURL(join(root, "dist", "apps", "provision", "index.js")).href);
 const absent = await findAbsent();
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const leftOut = [];
 
-for (const { name, needs } of SUITES) {
+for (const { name, needs, missing: missingOfSuite = () => [] } of SUITES) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   if (!existsSync(join(root, "test", name)) || readdirSync(join(root, "test", name)).length === 0) continue;
   const missing = needs.filter((need) => absent.has(need));
-  if (missing.length > 0) {
-    leftOut.push(`${name}: ${missing.join(" and ")} missing; npm run setup`);
+  const beyond = missingOfSuite();
+  if (missing.length + beyond.length > 0) {
+    const remedy = beyond.length > 0 ? "npm run setup -- --system --suites" : "npm run setup";
+    leftOut.push(`${name}: ${[...missing, ...beyond].join(", ")} missing; ${remedy}`);
     if (isCi) counts.failed += 1;
     continue;
   }
@@ -78,10 +87,21 @@ function run(name) {
   }
 }
 
+/** A cluster of the user's needs containers for our images and nothing else; one of our own, root and what it is made of. */
+function missingForCluster() {
+  const programs = missingPrograms("k8s");
+  if (hasOwnCluster()) return programs;
+  const isBuilt = existsSync(clusterFolder(cacheRoot(process.env)));
+  return [
+    ...programs,
+    ...(process.getuid?.() === 0 ? [] : ["root, or a cluster of yours (KUBECONFIG and KN_TEST_CLUSTER=1)"]),
+    ...(isBuilt ? [] : ["the cluster's programs"]),
+  ];
+}
+
 /** What this machine lacks of what suites need. */
 async function findAbsent() {
   const lacking = new Set();
-  const { inspect } = await import(pathToFileURL(join(root, "dist", "apps", "provision", "index.js")).href);
   for (const { id, state } of await inspect()) {
     if (state === "absent") lacking.add(id.replace(/^(tool|backend):/, ""));
   }

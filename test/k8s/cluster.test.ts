@@ -1,98 +1,75 @@
-/** The dev overlay on a real cluster: applied, trained to its accuracy, broken, restarted, looked into. */
+/** The dev overlay on a real cluster: applied, trained to its accuracy, broken, restarted, looked into, measured. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { StatusSummary } from "../../src/apps/cli/commands/status.ts";
 import { locateTool } from "../../src/apps/provision/index.ts";
-import { apply, besideCluster, forward, kubectl, tryKubectl } from "../support/cluster/kubectl.ts";
-import { containersOf, type Manifest, render, workloadsOf } from "../support/cluster/manifests.ts";
+import {
+  apiServer,
+  beginRun,
+  comesBack,
+  DEV,
+  endRun,
+  inPod,
+  kn,
+  LONG_MS,
+  LOOK_MS,
+  metricsOf,
+  NAMESPACE,
+  pods,
+  reach,
+  removeFleet,
+  rolledOut,
+} from "../support/cluster/dev-fleet.ts";
+import { apply, besideCluster, forward, tryKubectl } from "../support/cluster/kubectl.ts";
+import { render, workloadsOf } from "../support/cluster/manifests.ts";
+import { tellResults } from "../support/cluster/results.ts";
+import { memoryLimitMiB, type Use, watchUse } from "../support/cluster/use.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const DEV = fileURLToPath(new URL("../../deploy/k8s/overlays/dev", import.meta.url));
 const OPERATIONS = new URL("../../docs/operations.md", import.meta.url);
-const NAMESPACE = "knowledgenet";
-const CONFIG = "/etc/knowledgenet/node.yaml";
-const LONG_MS = 300_000;
+/** A run that does not end by itself. */
+const ENDLESS = ["training.epochs=500", "data.limit=12800"].flatMap((setting) => ["--set", setting]);
 
-const kn = (...args: readonly string[]): Promise<string> => kubectl("-n", NAMESPACE, ...args);
-/** `kn` inside a node's pod. */
-const inPod = (pod: string, ...args: readonly string[]): Promise<string> =>
-  kn("exec", pod, "-c", "node", "--", "node", "/app/bin/kn.js", ...args, "--bus", CONFIG);
-const statusOf = async (run: string): Promise<StatusSummary> =>
-  JSON.parse(await inPod(await anyPod(), "status", run, "--json")) as StatusSummary;
+const seconds: Record<string, number> = {};
+let accuracy = Number.NaN;
+let use: ReadonlyMap<string, Use> = new Map();
+const sinceMs = (startedMs: number): number => (performance.now() - startedMs) / 1000;
 
-interface Pod {
-  readonly metadata: { readonly name: string; readonly uid: string };
-  readonly status: {
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-    readonly containerStatuses?: readonly {
-      readonly restartCount: number;
-      readonly lastState: { readonly terminated?: { readonly reason: string; readonly message?: string } };
-      readonly state: { readonly terminated?: { readonly message?: string } };
-    }[];
-  };
-}
-
-async function pods(selector: string): Promise<Pod[]> {
-  return (JSON.parse(await kn("get", "pods", "-l", selector, "-o", "json")) as { items: Pod[] }).items;
-}
-function isReady({ status }: Pod): boolean {
-  return status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
-}
-async function anyPod(): Promise<string> {
-  return await waitFor(
-    async () => (await pods("knowledgenet/tier=block")).find(isReady)?.metadata.name,
-    "a node that is ready",
-    LONG_MS,
+/** Updates of the actor's weights as any of the nodes tells them. */
+async function updatesOf(run: string, actor: string): Promise<number> {
+  const texts = await Promise.all(
+    (await pods("knowledgenet/tier=block")).map(({ metadata }) => metricsOf(metadata.name).catch(() => "")),
   );
-}
-/** Resolves when the run's newest checkpoint is that far. */
-async function reach(run: string, step: number): Promise<StatusSummary> {
-  return await waitFor(
-    async () => {
-      const status = await statusOf(run).catch(() => undefined);
-      return status !== undefined && status.step >= step ? status : undefined;
-    },
-    `${run} at step ${step}`,
-    LONG_MS,
-  );
-}
-async function rolledOut(): Promise<void> {
-  for (const workload of ["statefulset/nats", "statefulset/node", "deployment/worker"]) {
-    await kn("rollout", "status", workload, "--timeout=240s");
-  }
-}
-/** A Job like the overlay's own with another name and other arguments. */
-async function beginRun(name: string, ...args: readonly string[]): Promise<void> {
-  const job = (await render("dev")).find(({ kind }) => kind === "Job") as Manifest & {
-    metadata: { name: string };
-    spec: { template: { spec: { containers: { args: string[] }[] } } };
-  };
-  job.metadata.name = name;
-  const [container] = job.spec.template.spec.containers;
-  if (container !== undefined)
-    container.args = [...container.args.filter((word) => !word.startsWith("--name")), `--name=${name}`, ...args];
-  const { code, stderr } = await apply(JSON.stringify(job));
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const found = new RegExp(`^kn_actor_updates_total{run="${run}",actor="${actor}"} (\\d+)`, "m").exec(texts.join("\n"));
+  return Number(found?.[1] ?? 0);
 }
 
+let appliedMs = 0;
 beforeAll(async () => {
-  await waitFor(async () => (await tryKubectl(["get", "--raw", "/readyz"])).code === 0, "the API server", LONG_MS);
+  await apiServer();
+  await removeFleet();
+  appliedMs = performance.now();
   const { code, stderr } = await tryKubectl(["apply", "-k", DEV]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 });
 
 afterAll(async () => {
-  await tryKubectl(["delete", "namespace", NAMESPACE, "--wait=false"]);
+  await removeFleet();
+  await tellResults({ accuracy, use, workloads: workloadsOf(await render("dev")), seconds });
 });
 
 it("`kubectl apply -k overlays/dev` brings up NATS, native and wasm nodes, and the Job trains to 97.5 %", async () => {
   await rolledOut();
+  seconds["`kubectl apply -k` until all pods are ready"] = sinceMs(appliedMs);
+  await waitFor(async () => (await updatesOf("mnist", "block-3")) > 0, "the first step", LONG_MS, LOOK_MS);
+  seconds["`kubectl apply -k` until the last block's first step"] = sinceMs(appliedMs);
+  const watching = watchUse(NAMESPACE);
   await kn("wait", "--for=condition=complete", "job/mnist", "--timeout=400s");
+  seconds["`kubectl apply -k` until the Job has completed"] = sinceMs(appliedMs);
+  use = await watching.stop();
   const log = await kn("logs", "job/mnist");
-  const accuracy = Number(/accuracy\D+(\d+\.\d+) %/.exec(log.split("\n").reverse().join("\n"))?.[1]);
+  accuracy = Number(/accuracy\D+(\d+\.\d+) %/.exec(log.split("\n").reverse().join("\n"))?.[1]);
   expect([log, accuracy >= 97.5]).toEqual([log, true]);
   const nodes = JSON.parse(await inPod("node-0", "nodes", "--json")) as { name: string; backend: string }[];
   const backends = nodes.map(({ name, backend }) => `${name.replace(/^worker-.*/, "worker")} ${backend}`).sort();
@@ -104,91 +81,47 @@ it("a second apply changes nothing", async () => {
   expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
 });
 
-it("a block's pod that is deleted in mid-run comes back on its volume and goes on; so does everything at a rolling restart", async () => {
-  await beginRun(
-    "long",
-    "--set",
-    "training.epochs=200",
-    "--set",
-    "data.limit=12800",
-    "--set",
-    "checkpoint.everySteps=50",
-  );
-  const before = await reach("long", 60);
+it("a block's pod that is deleted in mid-run comes back on its volume and goes on", async () => {
+  await beginRun("deleted", ...ENDLESS, "--set", "checkpoint.everySteps=50");
+  const before = await reach("deleted", 60);
   const owner = before.blocks.find(({ actor }) => actor === "block-1")?.node ?? "";
-  const [old] = (await pods("knowledgenet/tier=block")).filter(({ metadata }) => metadata.name === owner);
+  const old = (await pods("knowledgenet/tier=block")).find(({ metadata }) => metadata.name === owner);
+  const updates = await updatesOf("deleted", "block-1");
+  const deletedMs = performance.now();
   await kn("delete", "pod", owner, "--wait=false");
-  await waitFor(
-    async () =>
-      (await pods("knowledgenet/tier=block")).some(
-        (pod) => pod.metadata.name === owner && pod.metadata.uid !== old?.metadata.uid && isReady(pod),
-      ),
-    `${owner} is back`,
-    LONG_MS,
-  );
-  const after = await reach("long", before.step + 100);
-  // What it had on its volume: nothing it knew is lost, and it is where it was.
+  await comesBack(owner, old);
+  seconds["a deleted pod of a block until it is ready again"] = sinceMs(deletedMs);
+  await waitFor(async () => (await updatesOf("deleted", "block-1")) > updates, "block-1 goes on", LONG_MS, LOOK_MS);
+  seconds["a deleted pod of a block until the block learns again"] = sinceMs(deletedMs);
+
+  const after = await reach("deleted", before.step + 100);
   expect(after.blocks.find(({ actor }) => actor === "block-1")?.node).toBe(owner);
+  // From its volume, where it had saved itself when it was told to leave: nothing that was applied is lost.
   expect(await kn("logs", owner)).toContain("goes on from what was saved");
+  for (const block of after.blocks) expect(block).toMatchObject({ isBalanced: true, skipped: {} });
+  await endRun("deleted");
+});
 
-  for (const workload of ["statefulset/node", "deployment/worker", "statefulset/nats"])
+it("a rolling restart of everything in mid-run loses no checkpointed step", async () => {
+  await beginRun("restarted", ...ENDLESS, "--set", "checkpoint.everySteps=50");
+  const before = await reach("restarted", 60);
+  const startedMs = performance.now();
+  for (const workload of ["statefulset/node", "deployment/worker", "statefulset/nats"]) {
     await kn("rollout", "restart", workload);
+  }
   await rolledOut();
-  const restarted = await reach("long", after.step + 100);
-  for (const { actor, published, applied, isBalanced } of restarted.blocks) {
-    expect({ actor, isBalanced }).toEqual({ actor, isBalanced: true });
-    // A checkpoint is written when a node is told to leave: at most what was under way is skipped, at five goodbyes.
-    expect(published - applied).toBeLessThan(100);
-  }
-  await inPod(await anyPod(), "stop", "long");
-});
-
-it("stays within its memory, and nothing was restarted but what we restarted", async () => {
-  const manifests = workloadsOf(await render("dev"));
-  const limitOf = (workload: string): number => {
-    const found = manifests.find(({ metadata }) => metadata.name === workload);
-    const text = found === undefined ? "0" : (containersOf(found)[0]?.resources?.limits?.["memory"] ?? "0");
-    return Number.parseFloat(text) * (text.endsWith("Gi") ? 2 ** 30 : 2 ** 20);
-  };
-  for (const pod of await pods("app.kubernetes.io/name=node")) {
-    const { name } = pod.metadata;
-    const metrics = await kubectl("get", "--raw", `/api/v1/namespaces/${NAMESPACE}/pods/${name}:8080/proxy/metrics`);
-    const resident = Number(/^process_resident_memory_bytes (\S+)/m.exec(metrics)?.[1]);
-    expect(resident).toBeGreaterThan(0);
-    expect(resident).toBeLessThan(limitOf(name.startsWith("node") ? "node" : "worker"));
-  }
-  for (const { metadata, status } of await pods("app.kubernetes.io/part-of=knowledgenet")) {
-    for (const { restartCount, lastState } of status.containerStatuses ?? []) {
-      expect([metadata.name, restartCount, lastState]).toEqual([metadata.name, 0, {}]);
-    }
-  }
-});
-
-it("the namespace refuses a pod with more rights", async () => {
-  const pod = {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name: "rights", namespace: NAMESPACE },
-    spec: { containers: [{ name: "x", image: "x:1.0.0" }] },
-  };
-  const { code, stderr } = await apply(JSON.stringify(pod));
-  expect(code).not.toBe(0);
-  expect(stderr).toContain('violates PodSecurity "restricted');
+  seconds["a rolling restart of every pod while a run goes on"] = sinceMs(startedMs);
+  const after = await reach("restarted", before.step + 200);
+  expect(after.checkpoint).toBeGreaterThan(before.checkpoint);
+  for (const block of after.blocks) expect(block).toMatchObject({ isBalanced: true, skipped: {} });
+  await endRun("restarted");
 });
 
 it("every `nats` command of docs/operations.md shows what it should", async () => {
   const text = await readFile(OPERATIONS, "utf8");
   const commands = [...text.matchAll(/^(nats .+?)(?:\s+#.*)?$/gm)].map(([, command = ""]) => command);
-  expect(commands.length).toBeGreaterThanOrEqual(10);
-  await beginRun(
-    "shown",
-    "--set",
-    "training.epochs=200",
-    "--set",
-    "data.limit=12800",
-    "--set",
-    "checkpoint.everySteps=20",
-  );
+  expect(commands.length).toBeGreaterThanOrEqual(12);
+  await beginRun("shown", ...ENDLESS, "--set", "checkpoint.everySteps=20");
   await reach("shown", 40);
   await using tunnel = await forward(NAMESPACE, "service/nats", 4222);
   const folder = await mkdtemp(join(tmpdir(), "kn-nats-"));
@@ -203,7 +136,9 @@ it("every `nats` command of docs/operations.md shows what it should", async () =
     "nats object ls": ["checkpoints-shown"],
     "nats stream report": ["KV_kn-runs", "OBJ_checkpoints-shown"],
     "nats consumer report": ["KV_kn-runs"],
+    "nats account backup": ["OBJ_checkpoints-shown"],
   };
+  for (const prefix of Object.keys(expected)) expect(commands.join("\n")).toContain(prefix);
   try {
     for (const command of commands) {
       const words =
@@ -225,6 +160,33 @@ it("every `nats` command of docs/operations.md shows what it should", async () =
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
-    await inPod(await anyPod(), "stop", "shown");
+    await endRun("shown");
   }
+});
+
+it("stays within its memory, and nothing was restarted but what we restarted", async () => {
+  const workloads = workloadsOf(await render("dev"));
+  expect([...use.keys()]).toEqual(expect.arrayContaining(workloads.map(({ metadata }) => metadata.name)));
+  for (const workload of workloads) {
+    const { workingSetMiB = Number.NaN } = use.get(workload.metadata.name) ?? {};
+    expect(workingSetMiB).toBeGreaterThan(0);
+    expect(workingSetMiB).toBeLessThan(memoryLimitMiB(workload));
+  }
+  for (const { metadata, status } of await pods("app.kubernetes.io/part-of=knowledgenet")) {
+    for (const { restartCount, lastState } of status.containerStatuses ?? []) {
+      expect([metadata.name, restartCount, lastState]).toEqual([metadata.name, 0, {}]);
+    }
+  }
+});
+
+it("the namespace refuses a pod with more rights", async () => {
+  const pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "rights", namespace: NAMESPACE },
+    spec: { containers: [{ name: "x", image: "x:1.0.0" }] },
+  };
+  const { code, stderr } = await apply(JSON.stringify(pod));
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('violates PodSecurity "restricted');
 });

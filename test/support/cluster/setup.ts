@@ -9,6 +9,8 @@ declare module "vitest" {
   export interface ProvidedContext {
     kubectl: Kubectl;
     machinePid: number | undefined;
+    /** Of each image, unpacked. */
+    imageBytes: Readonly<Record<string, number>>;
   }
 }
 
@@ -16,6 +18,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const engine = await openEngine();
   try {
     const built = await buildImages(engine, console.log);
+    const imageBytes: Record<string, number> = {};
+    for (const [kind, tag] of Object.entries<string>({ ...built })) {
+      imageBytes[kind] = Number(await engine.call("image", "inspect", "--format", "{{.Size}}", tag));
+    }
+    project.provide("imageBytes", imageBytes);
     const names: Record<string, string> = {};
     for (const name of imagesOf(await render("dev"))) {
       names[name] = name.startsWith("nats")

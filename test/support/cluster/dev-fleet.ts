@@ -1,0 +1,131 @@
+/** The fleet of overlays/dev as a test sees it through kubectl: pods, figures, runs. */
+import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
+import type { StatusSummary } from "../../../src/apps/cli/commands/status.ts";
+import { waitFor } from "../wait-for.ts";
+import { apply, kubectl, tryKubectl } from "./kubectl.ts";
+import { type Manifest, render } from "./manifests.ts";
+
+/** Folder of the overlay. */
+export const DEV = fileURLToPath(new URL("../../../deploy/k8s/overlays/dev", import.meta.url));
+export const NAMESPACE = "knowledgenet";
+/** Bound of whatever a pod takes. */
+export const LONG_MS = 300_000;
+/** Between two looks at the cluster, ms: each starts a process. */
+export const LOOK_MS = 500;
+const NODES = "knowledgenet/tier=block";
+const CONFIG = "/etc/knowledgenet/node.yaml";
+const METRICS = `fetch("http://127.0.0.1:8080/metrics").then((answer) => answer.text()).then((text) => process.stdout.write(text))`;
+
+/** kubectl in the fleet's namespace. */
+export const kn = (...args: readonly string[]): Promise<string> => kubectl("-n", NAMESPACE, ...args);
+/** The command `kn` inside a node's pod. */
+export const inPod = (pod: string, ...args: readonly string[]): Promise<string> =>
+  kn("exec", pod, "-c", "node", "--", "node", "/app/bin/kn.js", ...args, "--bus", CONFIG);
+/** What the pod tells Prometheus. */
+export const metricsOf = (pod: string): Promise<string> => kn("exec", pod, "-c", "node", "--", "node", "-e", METRICS);
+
+interface Ending {
+  readonly reason: string;
+  readonly message?: string;
+}
+export interface Pod {
+  readonly metadata: { readonly name: string; readonly uid: string };
+  readonly status: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly {
+      readonly restartCount: number;
+      readonly lastState: { readonly terminated?: Ending };
+      readonly state: { readonly terminated?: Ending };
+    }[];
+  };
+}
+
+export async function pods(selector: string): Promise<Pod[]> {
+  return (JSON.parse(await kn("get", "pods", "-l", selector, "-o", "json")) as { items: Pod[] }).items;
+}
+
+export function isReady({ status }: Pod): boolean {
+  return status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
+}
+
+/** A native node that is ready. */
+export async function anyNode(): Promise<string> {
+  return await waitFor(
+    async () => (await pods(NODES)).find(isReady)?.metadata.name,
+    "a node that is ready",
+    LONG_MS,
+    LOOK_MS,
+  );
+}
+
+/** The pod of that name, once it is ready and another than `before`. */
+export async function comesBack(name: string, before: Pod | undefined): Promise<Pod> {
+  return await waitFor(
+    async () =>
+      (await pods(NODES)).find(
+        (pod) => pod.metadata.name === name && pod.metadata.uid !== before?.metadata.uid && isReady(pod),
+      ),
+    `${name} is back`,
+    LONG_MS,
+    LOOK_MS,
+  );
+}
+
+export async function statusOf(run: string): Promise<StatusSummary> {
+  return JSON.parse(await inPod(await anyNode(), "status", run, "--json")) as StatusSummary;
+}
+
+/** Resolves when the run is that far. */
+export async function reach(run: string, step: number): Promise<StatusSummary> {
+  return await waitFor(
+    async () => {
+      const status = await statusOf(run).catch(() => undefined);
+      return status !== undefined && status.step >= step ? status : undefined;
+    },
+    `${run} at step ${step}`,
+    LONG_MS,
+    LOOK_MS,
+  );
+}
+
+/** Resolves when everything runs as it is wanted. */
+export async function rolledOut(): Promise<void> {
+  for (const workload of ["statefulset/nats", "statefulset/node", "deployment/worker"]) {
+    await kn("rollout", "status", workload, "--timeout=240s");
+  }
+}
+
+/** A Job like the overlay's own, with another name and more arguments. */
+export async function beginRun(name: string, ...args: readonly string[]): Promise<void> {
+  const job = (await render("dev")).find(({ kind }) => kind === "Job") as Manifest & {
+    metadata: { name: string };
+    spec: { template: { spec: { containers: { args: string[] }[] } } };
+  };
+  job.metadata.name = name;
+  for (const container of job.spec.template.spec.containers) {
+    container.args = [...container.args.filter((word) => !word.startsWith("--name")), `--name=${name}`, ...args];
+  }
+  await mustApply(JSON.stringify(job));
+}
+
+/** Ends a run that would go on, and its Job. */
+export async function endRun(name: string): Promise<void> {
+  await inPod(await anyNode(), "stop", name);
+  await kn("wait", "--for=condition=complete", `job/${name}`, "--timeout=120s");
+}
+
+export async function mustApply(text: string): Promise<void> {
+  const { code, stderr } = await apply(text);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+}
+
+/** Resolves when the API server answers. */
+export async function apiServer(): Promise<void> {
+  await waitFor(async () => (await tryKubectl(["get", "--raw", "/readyz"])).code === 0, "the API server", LONG_MS);
+}
+
+/** Nothing of the fleet is left, for whoever comes next. */
+export async function removeFleet(): Promise<void> {
+  await tryKubectl(["delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s"]);
+}
