@@ -43,9 +43,10 @@ const BESIDE = ["netavark", "aardvark-dns", "libc6-dev"];
 
 /** @returns {string[]} programs of the suite that this machine lacks */
 export function missingPrograms(suite) {
+  if (suite === "k8s" && hasOwnCluster()) return ["kubectl"].filter((program) => !has(program));
   // Docker runs containers by itself, where its engine answers.
   const containers = hasDockerEngine() ? [] : Object.keys(PROGRAMS.containers);
-  const cluster = suite === "k8s" && !hasOwnCluster() ? Object.keys(PROGRAMS.k8s) : [];
+  const cluster = suite === "k8s" ? Object.keys(PROGRAMS.k8s) : [];
   return [...containers, ...cluster].filter((program) => !has(program));
 }
 
@@ -75,7 +76,7 @@ export function clusterFolder(cache) {
 
 /** Installs Debian packages, after saying which. @returns {boolean} whether all is there */
 export function installSystemPackages() {
-  const lacking = missingPrograms("k8s");
+  const lacking = [...new Set([...missingPrograms("containers"), ...missingPrograms("k8s")])];
   if (lacking.length === 0) {
     console.log("knowledgenet setup: the suites' system packages are there");
     return true;

@@ -87,7 +87,7 @@ function run(name) {
   }
 }
 
-/** A cluster of the user's needs containers for our images and nothing else; one of our own, root and what it is made of. */
+/** A cluster of the user's needs kubectl and nothing else; one of our own, root and what it is made of. */
 function missingForCluster() {
   const programs = missingPrograms("k8s");
   if (hasOwnCluster()) return programs;

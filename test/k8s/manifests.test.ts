@@ -7,7 +7,9 @@ import { describe, expect, it } from "vitest";
 import { METRIC_NAMES } from "../../src/apps/node/node-metrics.ts";
 import { readNodeConfig } from "../../src/apps/node/node-config.ts";
 import { locateTool } from "../../src/apps/provision/index.ts";
+import { hasOwnCluster } from "../../scripts/setup-suites.js";
 import { toolsFolder } from "../support/cluster/cluster.ts";
+import { tryKubectl } from "../support/cluster/kubectl.ts";
 import {
   containersOf,
   type Manifest,
@@ -35,6 +37,13 @@ const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.nam
 
 describe.each(["dev", "cloud", "edge"] as const)("overlays/%s", (overlay) => {
   it("is valid by the strict schemas of Kubernetes", async () => {
+    if (hasOwnCluster()) {
+      const objects = (await render(overlay)).filter(({ kind }) => !CUSTOM.split(",").includes(kind));
+      const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
+      const said = await tryKubectl(["create", "--dry-run=client", "--validate=strict", "-f", "-"], list);
+      expect(said).toMatchObject({ code: 0, stderr: "" });
+      return;
+    }
     await using folder = await temporaryFolder();
     const file = join(folder.path, "overlay.yaml");
     await writeFile(file, await renderText(overlay));

@@ -1,15 +1,12 @@
-/**
- * The Kubernetes that the k8s suite runs on: one of our own in private namespaces, started for the suite and gone with it;
- * or, where the user says so, the cluster of KUBECONFIG.
- */
+/** The Kubernetes that the k8s suite runs on: one of our own in private namespaces, started for the suite and gone with it. */
 import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { clusterFolder, hasOwnCluster } from "../../../scripts/setup-suites.js";
+import { clusterFolder } from "../../../scripts/setup-suites.js";
 import { cacheRoot } from "../../../src/apps/provision/index.ts";
 import type { Engine } from "../containers/engine.ts";
 import { waitFor } from "../wait-for.ts";
@@ -23,8 +20,8 @@ export type Kubectl = readonly [program: string, ...args: string[]];
 
 export interface Cluster extends AsyncDisposable {
   readonly kubectl: Kubectl;
-  /** Process 1 of our own cluster's namespaces; undefined in another's. */
-  readonly machinePid: number | undefined;
+  /** Process 1 of its namespaces. */
+  readonly machinePid: number;
 }
 
 /** Programs that the suite has built. */
@@ -36,9 +33,6 @@ export function toolsFolder(): string {
 
 /** @param images by the name that the manifests give them */
 export async function startCluster(engine: Engine, images: Readonly<Record<string, string>>): Promise<Cluster> {
-  if (hasOwnCluster()) {
-    return { kubectl: ["kubectl"], machinePid: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
-  }
   const tools = toolsFolder();
   const folder = await mkdtemp(join(tmpdir(), "kn-cluster-"));
   await mkdir(join(folder, "images"));
@@ -46,14 +40,17 @@ export async function startCluster(engine: Engine, images: Readonly<Record<strin
     const full = `docker.io/library/${name}`;
     await engine.call("tag", tag, full);
     await engine.call("save", "-o", join(folder, "images", `${name.replace(/[:/]/g, "_")}.tar`), full);
-    await engine.call("untag", full).catch(() => undefined);
+    // That name alone: the image has another.
+    await engine.call("rmi", full);
   }
+  const said = await open(join(folder, "machine.log"), "w");
   const cgroup = folder.split("/").at(-1) ?? "kn-cluster";
   const namespaces = ["--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"];
-  const machine = spawn("unshare", [...namespaces, MACHINE, folder, tools, cgroup], {
-    stdio: "ignore",
+  const machine = spawn("unshare", [...namespaces, "bash", MACHINE, folder, tools, cgroup], {
+    stdio: ["ignore", said.fd, said.fd],
     detached: true,
   });
+  await said.close();
   machine.unref();
   let ended: string | undefined;
   machine.once("exit", (code) => {
@@ -105,8 +102,8 @@ export async function startCluster(engine: Engine, images: Readonly<Record<strin
     };
   } catch (error) {
     const logs = await Promise.all(
-      ["apiserver", "kubelet", "containerd"].map((name) =>
-        readFile(join(folder, "log", `${name}.log`), "utf8").catch(() => ""),
+      ["machine.log", "log/apiserver.log", "log/kubelet.log", "log/containerd.log"].map((name) =>
+        readFile(join(folder, name), "utf8").catch(() => ""),
       ),
     );
     await dispose();

@@ -15,7 +15,6 @@ export const LONG_MS = 300_000;
 export const LOOK_MS = 500;
 const NODES = "knowledgenet/tier=block";
 const CONFIG = "/etc/knowledgenet/node.yaml";
-const METRICS = `fetch("http://127.0.0.1:8080/metrics").then((answer) => answer.text()).then((text) => process.stdout.write(text))`;
 
 /** kubectl in the fleet's namespace. */
 export const kn = (...args: readonly string[]): Promise<string> => kubectl("-n", NAMESPACE, ...args);
@@ -23,7 +22,15 @@ export const kn = (...args: readonly string[]): Promise<string> => kubectl("-n",
 export const inPod = (pod: string, ...args: readonly string[]): Promise<string> =>
   kn("exec", pod, "-c", "node", "--", "node", "/app/bin/kn.js", ...args, "--bus", CONFIG);
 /** What the pod tells Prometheus. */
-export const metricsOf = (pod: string): Promise<string> => kn("exec", pod, "-c", "node", "--", "node", "-e", METRICS);
+export const metricsOf = (pod: string): Promise<string> => askNode(pod, "/metrics");
+/** Status and reasons. */
+export const readinessOf = (pod: string): Promise<string> => askNode(pod, "/readyz");
+
+/** @returns status and text. From inside, since the network's rules may keep us out. */
+function askNode(pod: string, path: string): Promise<string> {
+  const script = `fetch("http://127.0.0.1:8080${path}").then(async (answer) => process.stdout.write(answer.status + " " + (await answer.text())))`;
+  return kn("exec", pod, "-c", "node", "--", "node", "-e", script);
+}
 
 interface Ending {
   readonly reason: string;

@@ -2,7 +2,8 @@
 import { kubectl } from "./kubectl.ts";
 import { containersOf, type Manifest } from "./manifests.ts";
 
-const LOOK_MS = 2_000;
+/** Between two looks, ms: each takes of the processor that it looks at. */
+const LOOK_MS = 5_000;
 const MIB = 2 ** 20;
 
 interface Summary {
@@ -26,8 +27,7 @@ export interface Use {
 export function watchUse(namespace: string): { stop(): Promise<ReadonlyMap<string, Use>> } {
   const stopping = new AbortController();
   const seen = new Map<string, { cores: number[]; workingSetMiB: number }>();
-  const look = async (): Promise<void> => {
-    const names = (await kubectl("get", "nodes", "-o", "name")).trim().split("\n");
+  const look = async (names: readonly string[]): Promise<void> => {
     for (const name of names) {
       const path = `/api/v1/nodes/${name.replace(/^node\//, "")}/proxy/stats/summary`;
       const { pods = [] } = JSON.parse(await kubectl("get", "--raw", path)) as Summary;
@@ -43,8 +43,9 @@ export function watchUse(namespace: string): { stop(): Promise<ReadonlyMap<strin
     }
   };
   const looking = (async () => {
+    const names = (await kubectl("get", "nodes", "-o", "name")).trim().split("\n");
     while (!stopping.signal.aborted) {
-      await look();
+      await look(names);
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   })();

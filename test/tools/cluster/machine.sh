@@ -70,7 +70,7 @@ start scheduler "$kube" kube-scheduler --kubeconfig="$folder/scheduler.conf" --l
 # The node.
 cd "$folder"
 sed "s|FOLDER|$folder|g" "$here/containerd.toml" >containerd.toml
-sed "s|FOLDER|$folder|g; s|CGROUP|/$cgroup|; s|DNS|$dns|" "$here/kubelet.yaml" >kubelet.yaml
+sed "s|FOLDER|$folder|g; s|CGROUP|/$cgroup|; s|ADDRESS-OF-DNS|$dns|" "$here/kubelet.yaml" >kubelet.yaml
 sed "s|FOLDER|$folder|g" "$here/cni.conflist" >cni/10-bridge.conflist
 echo "nameserver $dns" >resolv.conf
 start containerd containerd -c containerd.toml
@@ -86,7 +86,7 @@ until_ok kubectl wait --for=condition=Ready node --all --timeout=60s
 
 # DNS and storage, and what they stand on.
 kubectl apply -f "$here/addons.yaml" >/dev/null
-start local-path "$tools/local-path-provisioner" --kubeconfig "$folder/admin.conf" start --namespace local-path-storage \
+start local-path "$tools/local-path-provisioner" start --kubeconfig "$folder/admin.conf" --namespace local-path-storage \
   --config "$here/local-path.json"
 until_ok kubectl -n default get serviceaccount default
 kubectl -n kube-system rollout status deployment/coredns --timeout=120s >/dev/null
