@@ -16,4 +16,5 @@ if (!existsSync(fileURLToPath(entry))) {
   process.exit(1);
 }
 const { main } = await import(entry.href);
-process.exitCode = await main(process.argv.slice(2));
+// What is still open (a request to a server that is away) is nobody's any more and must not keep the process.
+process.exit(await main(process.argv.slice(2)));

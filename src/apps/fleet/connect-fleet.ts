@@ -1,10 +1,14 @@
 /** The bus and the store of a fleet: two connections to one NATS server with JetStream. */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { type Bus, connectNatsBus } from "../../runtime/bus/index.ts";
+import { endsWithin, systemClock } from "../../runtime/clock/index.ts";
 import { connectJetStreamStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { type BusAccess, isServerAddress, readBusAddress } from "../run/bus-address.ts";
 import { type Fleet, openFleet } from "./fleet.ts";
+
+/** How long closing may take, ms: whoever ends says nothing more that counts. */
+const CLOSE_MS = 5_000;
 
 export interface ConnectedFleet extends AsyncDisposable {
   readonly bus: Bus;
@@ -53,8 +57,7 @@ export async function connectFleet(
       bus,
       fleet: await openFleet(store),
       async [Symbol.asyncDispose]() {
-        await bus.close();
-        await store.close();
+        await endsWithin(CLOSE_MS, Promise.all([bus.close(), store.close()]), systemClock());
       },
     };
   } catch (error) {

@@ -5,7 +5,7 @@
 import type { BackendPreference } from "../../compute/index.ts";
 import type { Dataset } from "../../data/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
-import type { Clock } from "../../runtime/clock/index.ts";
+import { type Clock, endsWithin } from "../../runtime/clock/index.ts";
 import type { Store } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { RecordCache } from "../../runtime/cache/index.ts";
@@ -50,6 +50,8 @@ export interface FleetNode {
 
 /** Pause before a watch that ended is begun anew, ms. */
 const REWATCH_MS = 1_000;
+/** How long the goodbye to the fleet may take, ms: its record expires anyway, and what counts has been saved before. */
+const GOODBYE_MS = 5_000;
 
 export function createNode({ record, backend }: NodeOptions, deps: NodeDeps): FleetNode {
   const { name, instance, softwareVersion, wireVersion } = record;
@@ -160,7 +162,8 @@ export function createNode({ record, backend }: NodeOptions, deps: NodeDeps): Fl
     forgetReconnect();
     await watching;
     await Promise.all([...hosted.keys()].map(drop));
-    await presence?.leave();
+    if (presence !== undefined && !(await endsWithin(GOODBYE_MS, presence.leave(), clock)))
+      log.warn({ node: name }, "left without a goodbye: the server does not answer");
     finish(outcome);
   };
 

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { BackendPreference } from "../../compute/index.ts";
 import { isKnowledgeNetError } from "../../errors/index.ts";
-import type { Clock } from "../../runtime/clock/index.ts";
+import { type Clock, endsWithin } from "../../runtime/clock/index.ts";
 import { fileStore, mirroredStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { connectFleet, type ConnectedFleet } from "../fleet/connect-fleet.ts";
@@ -142,18 +142,11 @@ async function reachFleet(
 /** What is in the way of being of use. */
 async function probe({ bus, fleet }: ConnectedFleet, clock: Clock): Promise<string[]> {
   const reach = async (what: string, work: Promise<unknown>): Promise<string[]> => {
-    const timeout = new AbortController();
     try {
-      return await Promise.race([
-        work.then(() => []),
-        clock
-          .sleep(PROBE_TIMEOUT_MS, timeout.signal)
-          .then(() => [`${what} does not answer within ${PROBE_TIMEOUT_MS} ms`]),
-      ]);
+      const isInTime = await endsWithin(PROBE_TIMEOUT_MS, work, clock);
+      return isInTime ? [] : [`${what} does not answer within ${PROBE_TIMEOUT_MS} ms`];
     } catch (error) {
       return [`${what}: ${error instanceof Error ? error.message : String(error)}`];
-    } finally {
-      timeout.abort();
     }
   };
   const reasons = await Promise.all([

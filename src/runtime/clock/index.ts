@@ -8,4 +8,5 @@
  */
 export type { Clock, TimerHandle } from "./clock.ts";
 export { type SimulatedClock, type SimulatedClockOptions, simulatedClock } from "./simulated-clock.ts";
+export { endsWithin } from "./ends-within.ts";
 export { systemClock } from "./system-clock.ts";

@@ -12,7 +12,7 @@ export const NAMESPACE = "knowledgenet";
 /** Bound of whatever a pod takes. */
 export const LONG_MS = 300_000;
 /** Between two looks at the cluster, ms: each starts a process. */
-export const LOOK_MS = 500;
+export const LOOK_MS = 1_000;
 const NODES = "knowledgenet/tier=block";
 const CONFIG = "/etc/knowledgenet/node.yaml";
 
@@ -92,7 +92,7 @@ export async function reach(run: string, step: number): Promise<StatusSummary> {
     },
     `${run} at step ${step}`,
     LONG_MS,
-    LOOK_MS,
+    2 * LOOK_MS,
   );
 }
 
