@@ -79,7 +79,7 @@ export async function comesBack(name: string, before: Pod | undefined): Promise<
   );
 }
 
-export async function statusOf(run: string): Promise<StatusSummary> {
+async function statusOf(run: string): Promise<StatusSummary> {
   return JSON.parse(await inPod(await anyNode(), "status", run, "--json")) as StatusSummary;
 }
 
