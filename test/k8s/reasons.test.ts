@@ -211,7 +211,7 @@ it("a volume that fills up in mid-run: training goes on, the log names what was 
 
 it("a run in another version of the messages: nodes leave it alone, are not ready while it goes on, and say so", async () => {
   const node = await anyNode();
-  await using tunnel = await forward(NAMESPACE, "service/nats", 4222);
+  await using tunnel = await forward(NAMESPACE, "pod/nats-0", 4222);
   const server = `nats://knowledgenet:only-for-development@127.0.0.1:${tunnel.port}`;
   const nats = (...args: readonly string[]): Promise<string> =>
     besideCluster(locateTool("nats", process.env) ?? "", ["--no-context", "--server", server, ...args], 60_000);

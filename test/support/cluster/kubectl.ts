@@ -57,7 +57,14 @@ export async function forward(namespace: string, target: string, port: number): 
   let said = "";
   child.stdout?.on("data", (chunk: Buffer) => (said += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  const found = await waitFor(() => /127\.0\.0\.1:(\d+) ->/.exec(said)?.[1], `port-forward: ${said}`, 30_000);
+  const found = await waitFor(
+    () => {
+      if (child.exitCode !== null) throw new Error(`port-forward to ${target} ended: ${said}`);
+      return /127\.0\.0\.1:(\d+) ->/.exec(said)?.[1];
+    },
+    `port-forward to ${target}`,
+    30_000,
+  );
   return {
     port: Number(found),
     [Symbol.asyncDispose]() {
