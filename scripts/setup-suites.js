@@ -76,12 +76,15 @@ export function clusterFolder(cache) {
 
 /** Installs Debian packages, after saying which. @returns {boolean} whether all is there */
 export function installSystemPackages() {
-  const lacking = [...new Set([...missingPrograms("containers"), ...missingPrograms("k8s")])];
+  const packageOf = { ...PROGRAMS.containers, ...PROGRAMS.k8s };
+  // kubectl for a cluster of the user's is no package of ours.
+  const lacking = [...new Set([...missingPrograms("containers"), ...missingPrograms("k8s")])].filter(
+    (program) => program in packageOf,
+  );
   if (lacking.length === 0) {
     console.log("knowledgenet setup: the suites' system packages are there");
     return true;
   }
-  const packageOf = { ...PROGRAMS.containers, ...PROGRAMS.k8s };
   const packages = [...new Set([...lacking.map((program) => packageOf[program]), ...BESIDE])].sort();
   if (!has("apt-get")) {
     console.log(`knowledgenet setup: install by your system's means: ${packages.join(" ")}`);
