@@ -3,7 +3,6 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { locateTool } from "../../src/apps/provision/index.ts";
 import {
   apiServer,
   beginRun,
@@ -15,12 +14,13 @@ import {
   LONG_MS,
   metricsOf,
   NAMESPACE,
+  natsCli,
   pods,
   reach,
   removeFleet,
   rolledOut,
 } from "../support/cluster/dev-fleet.ts";
-import { apply, besideCluster, forward, tryKubectl } from "../support/cluster/kubectl.ts";
+import { apply, forward, tryKubectl } from "../support/cluster/kubectl.ts";
 import { render, workloadsOf } from "../support/cluster/manifests.ts";
 import { tellResults } from "../support/cluster/results.ts";
 import { memoryLimitMiB, type Use, watchUse } from "../support/cluster/use.ts";
@@ -154,12 +154,7 @@ it("every `nats` command of docs/operations.md shows what it should", async () =
           .replaceAll("BACKUP", join(folder, "backup"))
           .match(/'[^']*'|\S+/g) ?? [];
       const args = words.slice(1).map((word) => word.replace(/^'|'$/g, ""));
-      const server = `nats://knowledgenet:only-for-development@127.0.0.1:${tunnel.port}`;
-      const output = await besideCluster(
-        locateTool("nats", process.env) ?? "",
-        ["--no-context", "--server", server, ...args],
-        60_000,
-      );
+      const output = await natsCli(tunnel, ...args);
       const [prefix = ""] = Object.keys(expected)
         .filter((each) => command.startsWith(each))
         .sort((a, b) => b.length - a.length);

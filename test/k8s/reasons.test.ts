@@ -1,6 +1,5 @@
 /** What is wrong shows where one looks for it: in `kubectl describe`, in the log, in the readiness of the pod. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { locateTool } from "../../src/apps/provision/index.ts";
 import {
   anyNode,
   apiServer,
@@ -12,13 +11,14 @@ import {
   LOOK_MS,
   mustApply,
   NAMESPACE,
+  natsCli,
   type Pod,
   pods,
   reach,
   readinessOf,
   removeFleet,
 } from "../support/cluster/dev-fleet.ts";
-import { besideCluster, forward } from "../support/cluster/kubectl.ts";
+import { forward } from "../support/cluster/kubectl.ts";
 import { type PodSpec, render } from "../support/cluster/manifests.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -212,11 +212,9 @@ it("a volume that fills up in mid-run: training goes on, the log names what was 
 it("a run in another version of the messages: nodes leave it alone, are not ready while it goes on, and say so", async () => {
   const node = await anyNode();
   await using tunnel = await forward(NAMESPACE, "pod/nats-0", 4222);
-  const server = `nats://knowledgenet:only-for-development@127.0.0.1:${tunnel.port}`;
-  const nats = (...args: readonly string[]): Promise<string> =>
-    besideCluster(locateTool("nats", process.env) ?? "", ["--no-context", "--server", server, ...args], 60_000);
-  const raw = JSON.parse(await nats("kv", "get", "kn-runs", "filled", "--raw")) as object;
-  await nats(
+  const raw = JSON.parse(await natsCli(tunnel, "kv", "get", "kn-runs", "filled", "--raw")) as object;
+  await natsCli(
+    tunnel,
     "kv",
     "put",
     "kn-runs",
@@ -229,6 +227,6 @@ it("a run in another version of the messages: nodes leave it alone, are not read
     /^503 .*run newer speaks version 99 of the messages, this node \d+: stop the run/s,
   );
   expect(await kn("logs", node)).toContain("run newer speaks version 99");
-  await nats("kv", "del", "kn-runs", "newer", "--force");
+  await natsCli(tunnel, "kv", "del", "kn-runs", "newer", "--force");
   await waitFor(async () => !(await unready()), "the node is ready", LONG_MS, LOOK_MS);
 });

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { StatusSummary } from "../../../src/apps/cli/commands/status.ts";
 import { waitFor } from "../wait-for.ts";
-import { apply, kubectl, tryKubectl } from "./kubectl.ts";
+import { locateTool } from "../../../src/apps/provision/index.ts";
+import { apply, besideCluster, type Forward, kubectl, tryKubectl } from "./kubectl.ts";
 import { type Manifest, render } from "./manifests.ts";
 
 /** Folder of the overlay. */
@@ -125,6 +126,13 @@ export async function endRun(name: string): Promise<void> {
 export async function mustApply(text: string): Promise<void> {
   const { code, stderr } = await apply(text);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+}
+
+/** The public `nats` command on the fleet's server, through a forward of its port. */
+export async function natsCli(tunnel: Forward, ...args: readonly string[]): Promise<string> {
+  const server = `nats://knowledgenet:only-for-development@127.0.0.1:${tunnel.port}`;
+  const program = locateTool("nats", process.env) ?? "";
+  return await besideCluster(program, ["--no-context", "--server", server, ...args], 60_000);
 }
 
 /** Resolves when the API server answers. */
