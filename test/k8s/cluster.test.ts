@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   apiServer,
   beginRun,
@@ -28,7 +28,12 @@ import { waitFor } from "../support/wait-for.ts";
 
 const OPERATIONS = new URL("../../docs/operations.md", import.meta.url);
 /** A run that does not end by itself. */
-const ENDLESS = ["training.epochs=500", "data.limit=12800"].flatMap((setting) => ["--set", setting]);
+const ENDLESS = ["training.epochs=500", "data.limit=12800", "checkpoint.everySteps=20"].flatMap((setting) => [
+  "--set",
+  setting,
+]);
+/** Its name. */
+const RUN = "endless";
 
 /** Between two looks into every pod, ms: they share the processor with what they look at. */
 const DEAR_LOOK_MS = 2_000;
@@ -87,84 +92,83 @@ it("a second apply changes nothing", async () => {
   expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
 });
 
-it("a block's pod that is deleted in mid-run comes back on its volume and goes on", async () => {
-  await beginRun("deleted", ...ENDLESS, "--set", "checkpoint.everySteps=50");
-  const before = await reach("deleted", 60);
-  const owner = before.blocks.find(({ actor }) => actor === "block-1")?.node ?? "";
-  const old = (await pods("knowledgenet/tier=block")).find(({ metadata }) => metadata.name === owner);
-  const updates = await updatedBeyond(0, "deleted", "block-1");
-  const deletedMs = performance.now();
-  await kn("delete", "pod", owner, "--wait=false");
-  await comesBack(owner, old);
-  seconds["a deleted pod of a block until it is ready again"] = sinceMs(deletedMs);
-  await updatedBeyond(updates, "deleted", "block-1");
-  seconds["a deleted pod of a block until the block learns again"] = sinceMs(deletedMs);
+describe("while a run goes on", () => {
+  beforeAll(() => beginRun(RUN, ...ENDLESS));
+  afterAll(() => endRun(RUN));
 
-  const after = await reach("deleted", before.step + 100);
-  expect(after.blocks.find(({ actor }) => actor === "block-1")?.node).toBe(owner);
-  // From its volume, where it had saved itself when it was told to leave: nothing that was applied is lost.
-  expect(await kn("logs", owner)).toContain("goes on from what was saved");
-  for (const block of after.blocks) expect(block).toMatchObject({ isBalanced: true, skipped: {} });
-  await endRun("deleted");
-});
+  it("a block's pod that is deleted in mid-run comes back on its volume and goes on", async () => {
+    const before = await reach(RUN, 40);
+    const owner = before.blocks.find(({ actor }) => actor === "block-1")?.node ?? "";
+    const old = (await pods("knowledgenet/tier=block")).find(({ metadata }) => metadata.name === owner);
+    const updates = await updatedBeyond(0, RUN, "block-1");
+    const deletedMs = performance.now();
+    await kn("delete", "pod", owner, "--wait=false");
+    await comesBack(owner, old);
+    seconds["a deleted pod of a block until it is ready again"] = sinceMs(deletedMs);
+    await updatedBeyond(updates, RUN, "block-1");
+    seconds["a deleted pod of a block until the block learns again"] = sinceMs(deletedMs);
 
-it("a rolling restart of everything in mid-run loses no checkpointed step", async () => {
-  await beginRun("restarted", ...ENDLESS, "--set", "checkpoint.everySteps=50");
-  const before = await reach("restarted", 60);
-  const startedMs = performance.now();
-  for (const workload of ["statefulset/node", "deployment/worker", "statefulset/nats"]) {
-    await kn("rollout", "restart", workload);
-  }
-  await rolledOut();
-  seconds["a rolling restart of every pod while a run goes on"] = sinceMs(startedMs);
-  const after = await reach("restarted", before.step + 200);
-  expect(after.checkpoint).toBeGreaterThan(before.checkpoint);
-  for (const block of after.blocks) expect(block).toMatchObject({ isBalanced: true, skipped: {} });
-  await endRun("restarted");
-});
+    const after = await reach(RUN, before.step + 60);
+    expect(after.blocks.find(({ actor }) => actor === "block-1")?.node).toBe(owner);
+    // From its volume, where it had saved itself when it was told to leave: nothing that was applied is lost.
+    expect(await kn("logs", owner)).toContain("goes on from what was saved");
+    for (const block of after.blocks) expect(block).toMatchObject({ isBalanced: true, skipped: {} });
+  });
 
-it("every `nats` command of docs/operations.md shows what it should", async () => {
-  const text = await readFile(OPERATIONS, "utf8");
-  const commands = [...text.matchAll(/^(nats .+?)(?:\s+#.*)?$/gm)].map(([, command = ""]) => command);
-  expect(commands.length).toBeGreaterThanOrEqual(12);
-  await beginRun("shown", ...ENDLESS, "--set", "checkpoint.everySteps=20");
-  await reach("shown", 40);
-  await using tunnel = await forward(NAMESPACE, "service/nats", 4222);
-  const folder = await mkdtemp(join(tmpdir(), "kn-nats-"));
-  const expected: Readonly<Record<string, readonly string[]>> = {
-    "nats service list": ["kn-node", "kn-block", "kn-gradient", "kn-feeder"],
-    "nats service info kn-block": ["block-", "activation"],
-    "nats service stats kn-block": ["kn-block"],
-    "nats sub": ["kn.v1.shown."],
-    "nats kv ls": ["kn-nodes", "kn-runs", "kn-status", "kn-leases"],
-    "nats kv get kn-status": ['"run":"shown"'],
-    "nats kv get kn-runs": ['"run":"shown"'],
-    "nats object ls": ["checkpoints-shown"],
-    "nats object ls checkpoints-RUN": ["block-0.", "gradient-2."],
-    "nats stream report": ["KV_kn-runs", "OBJ_checkpoints-shown"],
-    "nats consumer report": ["KV_kn-runs"],
-    "nats account backup": ["OBJ_checkpoints-shown"],
-  };
-  for (const prefix of Object.keys(expected)) expect(commands.join("\n")).toContain(prefix);
-  try {
-    for (const command of commands) {
-      const words =
-        command
-          .replaceAll("RUN", "shown")
-          .replaceAll("BACKUP", join(folder, "backup"))
-          .match(/'[^']*'|\S+/g) ?? [];
-      const args = words.slice(1).map((word) => word.replace(/^'|'$/g, ""));
-      const output = await natsCli(tunnel, ...args);
-      const [prefix = ""] = Object.keys(expected)
-        .filter((each) => command.startsWith(each))
-        .sort((a, b) => b.length - a.length);
-      for (const part of expected[prefix] ?? [])
-        expect([command, output]).toEqual([command, expect.stringContaining(part)]);
+  it("a rolling restart of everything in mid-run loses no checkpointed step", async () => {
+    const before = await reach(RUN, 40);
+    const startedMs = performance.now();
+    for (const workload of ["statefulset/node", "deployment/worker", "statefulset/nats"]) {
+      await kn("rollout", "restart", workload);
     }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-    await endRun("shown");
-  }
+    await rolledOut();
+    seconds["a rolling restart of every pod while a run goes on"] = sinceMs(startedMs);
+    const after = await reach(RUN, before.step + 60);
+    expect(after.checkpoint).toBeGreaterThan(before.checkpoint);
+    for (const block of after.blocks) expect(block).toMatchObject({ isBalanced: true, skipped: {} });
+  });
+
+  it("every `nats` command of docs/operations.md shows what it should", async () => {
+    const text = await readFile(OPERATIONS, "utf8");
+    const commands = [...text.matchAll(/^(nats .+?)(?:\s+#.*)?$/gm)].map(([, command = ""]) => command);
+    expect(commands.length).toBeGreaterThanOrEqual(12);
+    await reach(RUN, 40);
+    await using tunnel = await forward(NAMESPACE, "service/nats", 4222);
+    const folder = await mkdtemp(join(tmpdir(), "kn-nats-"));
+    const expected: Readonly<Record<string, readonly string[]>> = {
+      "nats service list": ["kn-node", "kn-block", "kn-gradient", "kn-feeder"],
+      "nats service info kn-block": ["block-", "activation"],
+      "nats service stats kn-block": ["kn-block"],
+      "nats sub": [`kn.v1.${RUN}.`],
+      "nats kv ls": ["kn-nodes", "kn-runs", "kn-status", "kn-leases"],
+      "nats kv get kn-status": [`"run":"${RUN}"`],
+      "nats kv get kn-runs": [`"run":"${RUN}"`],
+      "nats object ls": [`checkpoints-${RUN}`],
+      "nats object ls checkpoints-RUN": ["block-0.", "gradient-2."],
+      "nats stream report": ["KV_kn-runs", `OBJ_checkpoints-${RUN}`],
+      "nats consumer report": ["KV_kn-runs"],
+      "nats account backup": [`OBJ_checkpoints-${RUN}`],
+    };
+    for (const prefix of Object.keys(expected)) expect(commands.join("\n")).toContain(prefix);
+    try {
+      for (const command of commands) {
+        const words =
+          command
+            .replaceAll("RUN", RUN)
+            .replaceAll("BACKUP", join(folder, "backup"))
+            .match(/'[^']*'|\S+/g) ?? [];
+        const args = words.slice(1).map((word) => word.replace(/^'|'$/g, ""));
+        const output = await natsCli(tunnel, ...args);
+        const [prefix = ""] = Object.keys(expected)
+          .filter((each) => command.startsWith(each))
+          .sort((a, b) => b.length - a.length);
+        for (const part of expected[prefix] ?? [])
+          expect([command, output]).toEqual([command, expect.stringContaining(part)]);
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
 });
 
 it("stays within its memory, and nothing was restarted but what we restarted", async () => {
