@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { clusterFolder } from "../../../scripts/setup-suites.js";
 import { cacheRoot } from "../../../src/apps/provision/index.ts";
 import type { Engine } from "../containers/engine.ts";
+import { sweepAfterUs } from "../sweep-after-us.ts";
 import { waitFor } from "../wait-for.ts";
 
 const run = promisify(execFile);
@@ -56,26 +57,14 @@ export async function startCluster(engine: Engine, images: Readonly<Record<strin
   machine.once("exit", (code) => {
     ended = `the cluster's machine ended with ${code}`;
   });
-  // Its input ends when we end, however that is.
   const sweep = [
-    "cat > /dev/null",
     `pkill -KILL -P ${machine.pid}`,
     `while kill -0 ${machine.pid} 2>/dev/null; do sleep 0.1; done`,
     `for i in 1 2 3 4 5; do find /sys/fs/cgroup -depth -type d -path '*/${cgroup}*' -exec rmdir {} + 2>/dev/null; sleep 0.2; done`,
     `rm -rf '${folder}'`,
   ].join("; ");
-  const helper = spawn("sh", ["-c", sweep], { stdio: ["pipe", "ignore", "ignore"], detached: true });
-  helper.unref();
-  const swept = new Promise<void>((resolve) => {
-    helper.once("exit", () => {
-      resolve();
-    });
-  });
-  const dispose = async (): Promise<void> => {
-    helper.stdin.end();
-    helper.ref();
-    await swept;
-  };
+  const sweeper = sweepAfterUs(sweep);
+  const dispose = (): Promise<void> => sweeper[Symbol.asyncDispose]();
   try {
     await waitFor(
       () => {

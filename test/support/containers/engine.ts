@@ -8,6 +8,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { sweepAfterUs } from "../sweep-after-us.ts";
 import { waitFor } from "../wait-for.ts";
 
 const run = promisify(execFile);
@@ -30,7 +31,7 @@ export interface Engine extends AsyncDisposable {
 
 export async function openEngine(): Promise<Engine> {
   const session = randomUUID().slice(0, 8);
-  if (await answers("docker", ["info"])) return await withHelper({ program: "docker", session, env: {} }, "");
+  if (await answers("docker", ["info"])) return engineOf({ program: "docker", session, env: {} }, "");
   const folder = await mkdtemp(join(tmpdir(), "kn-podman-"));
   const [config, socket] = [join(folder, "containers.conf"), join(folder, "podman.sock")];
   // runc and these limits: what podman asks for by default is refused inside some virtual machines.
@@ -54,10 +55,10 @@ export async function openEngine(): Promise<Engine> {
   });
   service.unref();
   await waitFor(() => answers("podman", ["--url", env.DOCKER_HOST, "info"], env), "podman's service", 30_000);
-  return await withHelper({ program: "podman", session, env }, `kill ${service.pid}; rm -rf '${folder}'`);
+  return engineOf({ program: "podman", session, env }, `kill ${service.pid}; rm -rf '${folder}'`);
 }
 
-async function withHelper(access: EngineAccess, afterwards: string): Promise<Engine> {
+function engineOf(access: EngineAccess, afterwards: string): Engine {
   const { program, session } = access;
   const env = { ...process.env, ...access.env };
   const ours = `--filter label=${SUITE_LABEL}=${session}`;
@@ -67,29 +68,14 @@ async function withHelper(access: EngineAccess, afterwards: string): Promise<Eng
     `${program} volume ls -q ${ours} | xargs -r ${program} volume rm`,
     afterwards,
   ].join("; ");
-  // Its input ends when we end, however that is.
-  const helper = spawn("sh", ["-c", `cat > /dev/null; ${sweep}`], {
-    env,
-    stdio: ["pipe", "ignore", "ignore"],
-    detached: true,
-  });
-  helper.unref();
-  const swept = new Promise<void>((resolve) => {
-    helper.once("exit", () => {
-      resolve();
-    });
-  });
+  const sweeper = sweepAfterUs(sweep, env);
   return {
     access,
     async call(...args) {
       const { stdout } = await run(program, args, { env, maxBuffer: 1e8 });
       return stdout.trim();
     },
-    async [Symbol.asyncDispose]() {
-      helper.stdin.end();
-      helper.ref();
-      await swept;
-    },
+    [Symbol.asyncDispose]: () => sweeper[Symbol.asyncDispose](),
   };
 }
 
