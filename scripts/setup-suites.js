@@ -142,8 +142,8 @@ function buildCluster(out) {
     GOARCH: "",
     GOGC: "400", // the compiler's own memory: less collecting, more speed
   };
-  // Not optimised, and nothing for a debugger: half the time of the build, and a test cluster has time. The same of all
-  // of them, so that what they share is compiled once.
+  // Not optimised, and nothing for a debugger: that is built sooner, and a test cluster has time. The same for all of
+  // them: packages that two have in common are compiled once.
   const quick = ["-trimpath", "-gcflags=all=-N -l -dwarf=false"];
   const go = (cwd, ...args) => {
     must(["go", ...args], { cwd: join(TOOLS, cwd), env });
@@ -152,7 +152,7 @@ function buildCluster(out) {
   const [major, minor] = KUBERNETES.slice(1).split(".");
   const flags = `-s -w -X ${version}.gitVersion=${KUBERNETES} -X ${version}.gitMajor=${major} -X ${version}.gitMinor=${minor}`;
   console.log(
-    "knowledgenet setup: building Kubernetes, CoreDNS and their like from Go modules; some nine minutes on two cores",
+    "knowledgenet setup: building Kubernetes, CoreDNS and their like from Go modules; some ten minutes on two cores",
   );
   go("kube", "build", ...quick, `-ldflags=${flags}`, "-o", join(out, "kube"), ".");
   go("coredns", "build", ...quick, "-ldflags=-s -w", "-o", join(out, "coredns"), ".");
