@@ -8,46 +8,49 @@
  * A batch is consumed when its forward is done, of a gating source when its gradient was applied. A gradient that comes
  * later (`delayed`, `mixed`, a gradient model elsewhere) meets the batch in the compute unit, which keeps a bounded number.
  */
-import type { AutoChoice, BlockHandle, UpdateOutcome } from "../../compute/index.ts";
-import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
+import type { AutoChoice, BlockHandle } from "../../compute/index.ts";
+import { directiveFor, isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import {
   type Activation,
   encodeActivation,
+  encodeGap,
   encodeGradient,
   type Event,
   type Gradient,
   type Header,
-  type Plane,
-  type Progress,
   runSubject,
 } from "../../messages/index.ts";
 import {
   type Actor,
-  type Counters,
-  createCounters,
   createDropCounters,
   createMailActor,
   createOutbox,
-  createSequenceGate,
   type Outbox,
   type PerformOutcome,
-  type SequenceGate,
+  type Position,
 } from "../../runtime/actor/index.ts";
 import {
   createEvaluationTally,
   createFrameReceiver,
   createFrameSender,
-  createStepAccount,
+  createHandover,
   MAX_FRAME_BYTES,
-  parseCounts,
   RESEND_AFTER_MS,
-  type StepAccount,
 } from "../link/index.ts";
 import { blockActor, gradientActor } from "../../spec/index.ts";
 import { createAwaitedGradient } from "./awaited-gradient.ts";
+import { createBlockLedger } from "./block-ledger.ts";
 import { blockMachine } from "./block-machine.ts";
-import { type BatchMail, type BlockMail, type GiveUpMail, type GradientMail, passedOn } from "./block-mail.ts";
+import {
+  type BatchMail,
+  type BlockMail,
+  type GiveUpMail,
+  type GradientMail,
+  passedOn,
+  type PassedMail,
+} from "./block-mail.ts";
 import type { BlockActorDeps, BlockActorOptions } from "./block-options.ts";
+import { createInputStream } from "./input-stream.ts";
 
 /** Activations under way to a block that is slower, where the old may be left out: one at work and one waiting. */
 const DROPPING_IN_FLIGHT = 2;
@@ -62,53 +65,31 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   const inputGradientSubject = runSubject(run, "grad", String(index - 1));
 
   const drops = createDropCounters();
-  let sent: Counters<Plane> = createCounters();
+  const ledger = createBlockLedger(drops);
   const send = createFrameSender({ bus, log });
   const activations: Outbox = createOutbox(
     { resendAfterMs: RESEND_AFTER_MS, ...(isDropping ? { inFlight: DROPPING_IN_FLIGHT } : {}) },
-    { clock, send },
+    {
+      clock,
+      send,
+      sendGap: (first, last) => {
+        send(outputSubject, encodeGap({ header: { run, sender: id, version: ledger.version, fence, ...last }, first }));
+      },
+    },
   );
+  const handover = createHandover(activations);
   const gradients: Outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send });
 
-  let gate: SequenceGate = createSequenceGate();
   let unit: BlockHandle | undefined;
-  let account: StepAccount = createStepAccount();
-  let consumed = 0;
-  let version = 0;
-  /** Batches that the unit keeps for their gradient, and the one that is being computed. */
-  let pending = 0;
-  let inHand = 0;
-  let forgotten = 0;
   let savedAt = 0;
   const awaited = createAwaitedGradient();
   const evaluations = createEvaluationTally();
-  let last: { loss?: number; computeMs: number; receivedBytes: number; age: number } = {
-    computeMs: 0,
-    receivedBytes: 0,
-    age: 0,
-  };
-
   const opened = (): BlockHandle => {
     if (unit !== undefined) return unit;
     throw new KnowledgeNetError("KN_INVARIANT", { attempt: `use ${id}`, rule: "its unit must be open" });
   };
 
   const header = (of: Header, ownVersion: number): Header => ({ ...of, sender: id, version: ownVersion, fence });
-
-  const progress = (): Progress => ({
-    kind: "Progress",
-    consumed,
-    applied: version,
-    stalenessSteps: last.age,
-    computeMs: last.computeMs,
-    receivedBytes: last.receivedBytes,
-    drops: drops.snapshot(),
-    skipped: account.skipped.snapshot(),
-    pending: pending + inHand,
-    sentBytes: sent.snapshot(),
-    step: account.step,
-    ...(last.loss === undefined ? {} : { loss: last.loss }),
-  });
 
   return createMailActor<BlockMail>(
     {
@@ -119,61 +100,43 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
     },
     { ...deps, drops },
     ({ mailbox, channel, saveSoon }) => {
+      const here = (): Position => ({ sequence: ledger.consumed, step: ledger.step, version: ledger.version });
       const emitProgress = (): void => {
-        channel.emit(progress(), { sequence: consumed, step: account.step, version });
+        channel.emit(ledger.progress(), here());
       };
 
-      /** The batch is done with: everything that waits for this block may go on. */
-      const consume = (batch: BatchMail): void => {
-        consumed = batch.activation.header.sequence;
+      /** Done with: everything that waits for this block may go on. */
+      const consume = ({ sequence }: Header): void => {
+        ledger.consume(sequence);
         emitProgress();
-        const generation = Math.floor(account.step / options.saveEverySteps) * options.saveEverySteps;
+        const generation = Math.floor(ledger.step / options.saveEverySteps) * options.saveEverySteps;
         if (generation > savedAt) {
           savedAt = generation;
           saveSoon(generation);
         }
       };
 
-      /** Takes over what an update, or its absence, leads to. */
-      const settle = (ofStep: number, result: UpdateOutcome): void => {
-        if (result.isApplied) {
-          account.apply(ofStep);
-          last = { ...last, age: result.age ?? 0 };
-        }
-        version = result.version;
-        pending = result.pending;
-        inHand = 0;
-        if (result.forgotten > forgotten) account.skipped.count("unanswered", result.forgotten - forgotten);
-        forgotten = result.forgotten;
-      };
-
-      const onActivation = (activation: Activation, receivedBytes: number): void => {
-        const { sequence } = activation.header;
-        // The window bounds what can be under way, so a full queue means repeats: the sender has to wait.
-        if (mailbox.size >= 2 * options.window) {
-          drops.count("overflow");
-          return;
-        }
-        const checked = gate.check(sequence, activation.header.fence);
-        if (checked.verdict === "accept") {
-          mailbox.put({ kind: "batch", activation, receivedBytes, gap: checked.gap });
-          return;
-        }
-        const { verdict } = checked;
-        drops.count(verdict);
-        if (verdict === "duplicate") {
-          // The sender has not heard of our progress, or a waiting block has not got its gradient. The gradient first: a
-          // progress without it says that there is none any more.
-          gradients.resend(sequence);
-          emitProgress();
-        }
-      };
+      const input = createInputStream(
+        { depth: 2 * options.window, isDropping: isDropping && !isFirst },
+        {
+          clock,
+          drops,
+          mailbox,
+          announce: emitProgress,
+          onRepeat(sequence) {
+            // The sender has not heard of our progress, or a waiting block has not got its gradient. The gradient first: a
+            // progress without it says that there is none any more.
+            gradients.resend(sequence);
+            emitProgress();
+          },
+        },
+      );
 
       const onGradient = (gradient: Gradient, receivedBytes: number): void => {
         const { sequence } = gradient.header;
         const arrival = isGating ? awaited.arrive(sequence) : "wanted";
         if (arrival !== "wanted") {
-          drops.count(arrival === "other" && sequence > consumed ? "late" : "duplicate");
+          drops.count(arrival === "other" && sequence > ledger.consumed ? "late" : "duplicate");
         } else if (!mailbox.put({ kind: "gradient", gradient, receivedBytes })) {
           drops.count("overflow");
           awaited.release();
@@ -181,51 +144,46 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       };
 
       const sendInputGradient = (of: Header, outcome: Pick<Gradient, "origin" | "tensor">): void => {
-        const frame = encodeGradient({ header: header(of, version), ...outcome }, options.gradientCodec);
-        sent.count("grad", frame.byteLength);
-        if (isPreviousGating) gradients.post(of.sequence, inputGradientSubject, frame);
+        const frame = encodeGradient({ header: header(of, ledger.version), ...outcome }, options.gradientCodec);
+        ledger.countSent("grad", frame.byteLength);
+        if (isPreviousGating) gradients.post(of, inputGradientSubject, frame);
         else send(inputGradientSubject, frame);
       };
 
       const train = async (mail: BatchMail): Promise<PerformOutcome> => {
         const { header: of, tensor, labels } = mail.activation;
         if (isGating) awaited.begin(mail);
-        account.take(of.step, true, mail.gap);
-        inHand = 1;
+        ledger.take(of.step, true);
         const { result, computeMs } = await opened().train(
           { step: of.step, input: tensor, labels },
           (output, atVersion) => {
             const activation = { ...mail.activation, header: header(of, atVersion), tensor: output };
             const frame = encodeActivation(activation, options.activationCodec);
-            sent.count("act", frame.byteLength);
-            activations.post(of.sequence, outputSubject, frame, isDropping);
+            ledger.countSent("act", frame.byteLength);
+            activations.post(of, outputSubject, frame, isDropping);
             awaited.sent(of.sequence);
           },
         );
-        settle(of.step, result);
-        last = {
-          ...last,
-          computeMs,
-          receivedBytes: mail.receivedBytes,
-          ...(result.loss === undefined ? {} : { loss: result.loss }),
-        };
+        ledger.settle(of.step, result);
+        const { receivedBytes } = mail;
+        ledger.note({ computeMs, receivedBytes, ...(result.loss === undefined ? {} : { loss: result.loss }) });
         if (result.inputGradient !== undefined) {
           sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
         }
         if (isGating && !result.isApplied) return { isAwaiting: true };
         awaited.end();
-        consume(mail);
+        consume(of);
         return { isAwaiting: false };
       };
 
       const evaluate = async (mail: BatchMail): Promise<PerformOutcome> => {
         const { header: of, tensor, labels } = mail.activation;
-        account.take(of.step, false, mail.gap);
+        ledger.take(of.step, false);
         const { result, computeMs } = await opened().evaluate(tensor, labels);
-        last = { ...last, computeMs, receivedBytes: mail.receivedBytes };
+        ledger.note({ computeMs, receivedBytes: mail.receivedBytes });
         if (result.output !== undefined) {
-          const activation = { ...mail.activation, header: header(of, version), tensor: result.output };
-          activations.post(of.sequence, outputSubject, encodeActivation(activation, options.activationCodec));
+          const activation = { ...mail.activation, header: header(of, ledger.version), tensor: result.output };
+          activations.post(of, outputSubject, encodeActivation(activation, options.activationCodec));
         } else {
           const measured = evaluations.add({
             evaluation: mail.activation.evaluation,
@@ -233,17 +191,30 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             samples: labels.shape[0] ?? 0,
             lossSum: result.lossSum ?? 0,
           });
-          channel.emit(measured, { sequence: of.sequence, step: of.step, version });
+          channel.emit(measured, { sequence: of.sequence, step: of.step, version: ledger.version });
         }
-        consume(mail);
+        consume(of);
+        return { isAwaiting: false };
+      };
+
+      /** What has not come to this block, or come to nothing here, does not come to the next one either. */
+      const goOnBehind = (passed: Header): void => {
+        if (!isLast) activations.skip(passed);
+        consume(passed);
+      };
+
+      const passOver = ({ passed, cause }: PassedMail): PerformOutcome => {
+        ledger.miss(cause);
+        if (passed.step > 0) ledger.take(passed.step, false);
+        goOnBehind(passed);
         return { isAwaiting: false };
       };
 
       const applyGradient = async ({ gradient, receivedBytes }: GradientMail): Promise<PerformOutcome> => {
         const { header: of, tensor, origin } = gradient;
         const { result, computeMs } = await opened().receive(of.step, tensor, origin).finally(awaited.release);
-        settle(of.step, result);
-        last = { ...last, computeMs, receivedBytes };
+        ledger.settle(of.step, result);
+        ledger.note({ computeMs, receivedBytes });
         if (!result.isApplied && result.isAccumulated !== true) drops.count("late");
         if (result.inputGradient !== undefined) {
           sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
@@ -252,7 +223,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         if (batch?.activation.header.sequence === of.sequence) {
           awaited.end();
           activations.acknowledge(of.sequence); // the gradient is the receipt
-          consume(batch);
+          consume(batch.activation.header);
         } else if (!isGating) {
           emitProgress();
         }
@@ -262,20 +233,16 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       const giveUp = async ({ sequence }: GiveUpMail): Promise<PerformOutcome> => {
         const { batch } = awaited;
         if (batch?.activation.header.sequence !== sequence) return { isAwaiting: batch !== undefined };
-        const given = await opened().forget();
-        account.skipped.count("unanswered", given);
-        forgotten += given;
-        pending = 0;
+        ledger.giveUp(await opened().forget());
         awaited.end();
         activations.acknowledge(sequence);
-        consume(batch);
+        consume(batch.activation.header);
         return { isAwaiting: false };
       };
 
       /** Forgets what the next block has consumed; of a batch whose gradient is awaited only the gradient counts. */
       const onNextEvent = ({ fact }: Event): void => {
-        // It is there (again): what is under way may have been lost with its former life.
-        if (fact.kind === "StateEntered" && fact.state === "running") activations.resend();
+        if (fact.kind === "StateEntered") handover.onReceiver(fact.state);
         if (fact.kind !== "Progress") return;
         const waitingFor = awaited.batch?.activation.header.sequence ?? Infinity;
         activations.acknowledge(Math.min(fact.consumed, waitingFor - 1));
@@ -298,12 +265,12 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           return;
         }
         log.info({ actor: id, ...change }, "gradient source switched");
-        channel.emit({ kind: "SourceSwitched", ...change }, { sequence: consumed, step: account.step, version });
+        channel.emit({ kind: "SourceSwitched", ...change }, here());
       };
 
       const receive = createFrameReceiver(
         { run, maxFrameBytes: MAX_FRAME_BYTES },
-        { drops, log, onActivation, onGradient },
+        { drops, log, onActivation: input.take, onGap: input.skip, onGradient },
       );
 
       return {
@@ -326,32 +293,31 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           unit = await deps.openUnit();
           if (saved !== undefined) {
             const { metadata, tensors } = saved;
-            version = Number(metadata.version);
-            consumed = Number(metadata.consumed);
-            account = createStepAccount(metadata);
-            sent = createCounters(parseCounts(metadata.sentBytes));
-            // What was pending when this was saved is not part of it: its gradient meets nothing now.
-            const lost = Number(metadata.pending);
-            if (lost > 0) account.skipped.count("unanswered", lost);
-            savedAt = account.step;
-            await unit.restore({ version, tensors });
+            ledger.restore(metadata);
+            savedAt = ledger.step;
+            await unit.restore({ version: ledger.version, tensors });
             if (metadata.source !== undefined) {
               policy?.resume(metadata.source as AutoChoice);
               await unit.use(metadata.source as AutoChoice);
             }
           }
-          gate = createSequenceGate({ start: consumed, takesGaps: isDropping && !isFirst });
+          input.begin(ledger.consumed, saved !== undefined);
+          if (!isLast) activations.begin(here());
         },
         perform: async (mail) => {
           try {
             if (mail.kind === "gradient") return await applyGradient(mail);
             if (mail.kind === "give-up") return await giveUp(mail);
+            if ("passed" in mail) return passOver(mail);
             return mail.activation.phase === "train" ? await train(mail) : await evaluate(mail);
           } catch (error) {
-            if (isKnowledgeNetError(error, "KN_NUMERIC")) drops.count("non-finite");
-            else if (inHand > 0) account.skipped.count("refused");
-            inHand = 0;
-            if (mail.kind === "batch") awaited.end(); // nothing is kept that a gradient could be applied to
+            const isNumeric = isKnowledgeNetError(error, "KN_NUMERIC");
+            if (isNumeric) drops.count("non-finite");
+            ledger.abort(!isNumeric);
+            if ("activation" in mail) {
+              awaited.end(); // nothing is kept that a gradient could be applied to
+              if (directiveFor(error) === "resume") goOnBehind(mail.activation.header);
+            }
             throw error;
           }
         },
@@ -360,31 +326,28 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           return {
             metadata: {
               actor: id,
-              version: String(version),
-              consumed: String(consumed),
-              // A gating block's batch comes again: the one before has not got its gradient.
-              pending: String(isGating ? 0 : pending),
-              sentBytes: JSON.stringify(sent.snapshot()),
-              ...account.save(awaited.batch !== undefined),
+              ...ledger.save(isGating, awaited.batch !== undefined),
               ...(policy === undefined ? {} : { source: policy.current }),
             },
             tensors,
           };
         },
         isAwaiting: () => awaited.batch !== undefined,
+        // What a block that waits for its gradient has under way is not consumed: it comes to it again.
+        drain: () => (isLast ? Promise.resolve() : handover.drain(ledger.consumed)),
         async close() {
+          input.close();
           activations.close();
           gradients.close();
           // What is still pending will not be answered any more: the account closes with nothing open.
           const given = await unit?.forget().catch(() => 0);
           if (given !== undefined && given > 0) {
-            account.skipped.count("unanswered", given);
-            pending = 0;
+            ledger.giveUp(given);
             emitProgress();
           }
           await unit?.dispose();
         },
-        progress,
+        progress: () => ledger.progress(),
         evaluation: () => evaluations.current,
         onReconnected() {
           activations.resend();

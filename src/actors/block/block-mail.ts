@@ -1,13 +1,19 @@
 /** What waits for a block in its mailbox. */
-import type { Activation, Gradient } from "../../messages/index.ts";
+import type { Activation, Gradient, Header } from "../../messages/index.ts";
 import type { GapCause } from "../../runtime/actor/index.ts";
 
 export interface BatchMail {
   readonly kind: "batch";
   readonly activation: Activation;
   readonly receivedBytes: number;
-  /** Why batches before it were passed over. */
-  readonly gap: GapCause | undefined;
+}
+
+/** In the place of batches that will not come. */
+export interface PassedMail {
+  readonly kind: "batch";
+  /** Of the last of them; its step is 0 where it is not known. */
+  readonly passed: Header;
+  readonly cause: GapCause;
 }
 
 export interface GradientMail {
@@ -22,7 +28,7 @@ export interface GiveUpMail {
   readonly sequence: number;
 }
 
-export type BlockMail = BatchMail | GradientMail | GiveUpMail;
+export type BlockMail = BatchMail | PassedMail | GradientMail | GiveUpMail;
 
 /** A gradient computed from anything but the true one is bootstrapped (Jaderberg et al. 2016, section 2.1). */
 export function passedOn(origin: Gradient["origin"] | undefined): Gradient["origin"] {

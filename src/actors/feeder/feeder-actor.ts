@@ -10,7 +10,9 @@ import type { TimerHandle } from "../../runtime/clock/index.ts";
 import { augment, type AugmentationOptions, type Dataset } from "../../data/index.ts";
 import {
   encodeActivation,
+  encodeGap,
   type Event,
+  type Header,
   type Lesson,
   type Plane,
   type Progress,
@@ -24,6 +26,7 @@ import {
   hostMachine,
   orderPatiently,
   refuseCommand,
+  type StreamPosition,
 } from "../../runtime/actor/index.ts";
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
 
@@ -63,7 +66,30 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   const { bus, clock, log, dataset, plan } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const sent = createCounters<Plane>();
-  const outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send: createFrameSender({ bus, log }) });
+  const send = createFrameSender({ bus, log });
+  const subject = runSubject(run, "batch", "0");
+  const hasOneReceiver = options.keepsUntil === "first";
+  // Without its fence: a batch depends on its sequence alone, whoever sends it, and a learner takes each once and in order.
+  const headerAt = ({ sequence, step }: StreamPosition): Header => ({
+    ...{ run, sender: id, version: 0, fence: 0 },
+    sequence,
+    step,
+  });
+  const outbox = createOutbox(
+    { resendAfterMs: RESEND_AFTER_MS },
+    {
+      clock,
+      send,
+      // Sections ask for where to go on themselves: each may be at another place.
+      ...(hasOneReceiver
+        ? {
+            sendGap: (first, last) => {
+              send(subject, encodeGap({ header: headerAt(last), first }));
+            },
+          }
+        : {}),
+    },
+  );
   const consumed = new Map(learners.map((learner) => [learner, 0]));
   const [firstLearner = ""] = learners;
   let published = 0;
@@ -79,7 +105,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
 
   const slowest = (): number => Math.min(...consumed.values());
   /** Up to where batches need not be kept. */
-  const received = (): number => (options.keepsUntil === "all" ? slowest() : (consumed.get(firstLearner) ?? 0));
+  const received = (): number => (hasOneReceiver ? (consumed.get(firstLearner) ?? 0) : slowest());
   /** How far the next item may be ahead of `credit`. */
   const credit = (): number =>
     isDropping && published < plan.lastSequence && plan.itemAt(published + 1).phase === "train"
@@ -111,11 +137,9 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     const lesson: Lesson = { samples: ids, view: item.view, seed, teacher };
     published = item.sequence;
     step = item.step;
-    // Without its fence: a batch depends on its sequence alone, whoever sends it, and a learner takes each once and in order.
-    const header = { run, sender: id, sequence: item.sequence, step, version: 0, fence: 0 };
     const frame = encodeActivation(
       {
-        header,
+        header: headerAt(item),
         phase: item.phase,
         tensor,
         labels,
@@ -125,7 +149,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       "raw",
     );
     if (item.phase === "train") sent.count("batch", frame.byteLength);
-    outbox.post(item.sequence, runSubject(run, "batch", "0"), frame);
+    outbox.post(item, subject, frame);
   };
 
   const publish = (): void => {
@@ -141,13 +165,15 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
 
   const onProgress = ({ header, fact }: Event): void => {
     const known = consumed.get(header.sender);
-    const isWaitedFor = options.keepsUntil === "all" ? known !== undefined : header.sender === firstLearner;
+    const isWaitedFor = hasOneReceiver ? header.sender === firstLearner : known !== undefined;
+    // One that has gone back in a new life is told what will not come again.
+    if (hasOneReceiver && isWaitedFor && fact.kind === "Progress") outbox.acknowledge(fact.consumed);
     if (isWaitedFor && fact.kind === "StateEntered" && fact.state === "running") outbox.resend();
     if (fact.kind !== "Progress" || known === undefined || fact.consumed <= known) return;
     const before = Math.max(slowest(), credit());
     const wasDrained = isDrained();
     consumed.set(header.sender, fact.consumed);
-    outbox.acknowledge(received());
+    if (!hasOneReceiver) outbox.acknowledge(slowest());
     if (Math.max(slowest(), credit()) > before || isDrained() !== wasDrained)
       host.send({ type: "Credit", isDrained: isDrained() });
   };
@@ -195,6 +221,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     await findTeacher();
     published = Math.max(received(), plan.firstSequence - 1);
     step = published < plan.firstSequence ? 0 : plan.itemAt(published).step;
+    outbox.begin({ sequence: published, step }, published);
     // At the end of an epoch it says so once more: its predecessor may not have been heard.
     epochs = plan.epochsAt(published) - (plan.endsEpoch(published) ? 1 : 0);
     service = await bus.service({

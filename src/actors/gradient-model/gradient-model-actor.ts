@@ -148,7 +148,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
 
       const receive = createFrameReceiver(
         { run, maxFrameBytes: MAX_FRAME_BYTES },
-        { drops, log, onGradient, ...(isElsewhere ? { onActivation } : {}) },
+        { drops, log, onGradient, ...(isElsewhere ? { onActivation, onGap: () => undefined } : {}) },
       );
 
       return {

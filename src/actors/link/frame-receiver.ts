@@ -4,6 +4,8 @@ import {
   type Activation,
   createChunkAssembler,
   decodeFrame,
+  type Frame,
+  type Gap,
   type Gradient,
   type TensorView,
 } from "../../messages/index.ts";
@@ -23,12 +25,13 @@ export interface FrameReceiverDeps {
   readonly log: Logger;
   readonly onActivation?: (activation: Activation, receivedBytes: number) => void;
   readonly onGradient?: (gradient: Gradient, receivedBytes: number) => void;
+  readonly onGap?: (gap: Gap) => void;
 }
 
 /** @returns the handler for every subject that carries frames. Tensors given on are owned by the receiver. */
 export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameReceiverDeps): BusHandler {
   const { run, maxFrameBytes } = options;
-  const { drops, log, onActivation, onGradient } = deps;
+  const { drops, log, onActivation, onGradient, onGap } = deps;
   const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
 
   const guard = createFenceGuard();
@@ -40,7 +43,7 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
       if (whole !== undefined) accept(whole);
       return;
     }
-    const { header } = frame.kind === "activation" ? frame.activation : frame.gradient;
+    const { header } = contentOf(frame);
     if (header.run !== run) {
       drops.count("unexpected");
     } else if (!guard.admit(header.sender, header.fence)) {
@@ -54,6 +57,8 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
     } else if (frame.kind === "gradient" && onGradient !== undefined) {
       const { gradient } = frame;
       onGradient({ ...gradient, tensor: own(gradient.tensor, data) }, data.byteLength);
+    } else if (frame.kind === "gap" && onGap !== undefined) {
+      onGap(frame.gap);
     } else {
       drops.count("unexpected");
     }
@@ -67,6 +72,11 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
       log.warn({ err: error, subject }, "frame refused");
     }
   };
+}
+
+function contentOf(frame: Exclude<Frame, { readonly kind: "chunk" }>): Activation | Gradient | Gap {
+  if (frame.kind === "activation") return frame.activation;
+  return frame.kind === "gradient" ? frame.gradient : frame.gap;
 }
 
 /** A decoded view may lie on the message, which is only lent for the length of the handler. */

@@ -13,6 +13,7 @@ import {
   encodeActivation,
   type Event,
   type Header,
+  type Phase,
   type Plane,
   type Progress,
   runSubject,
@@ -36,6 +37,7 @@ import {
   createEvaluationTally,
   createFrameReceiver,
   createFrameSender,
+  createHandover,
   createStepAccount,
   MAX_FRAME_BYTES,
   parseCounts,
@@ -81,6 +83,12 @@ interface LessonMail {
   readonly gap: GapCause | undefined;
 }
 
+/** A lesson that was learnt: the next section has not got its own part of it, and it went with a former life. */
+interface RepeatMail {
+  readonly kind: "repeat";
+  readonly input: Activation;
+}
+
 export function createStudentSectionActor(options: StudentSectionActorOptions, deps: StudentSectionActorDeps): Actor {
   const { run, id, fence, first, last, sections, isTaught, ownInput, totalSteps } = options;
   const { bus, clock, log } = deps;
@@ -88,6 +96,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
   const drops = createDropCounters();
   let sent: Counters<Plane> = createCounters();
   const outputs = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send: createFrameSender({ bus, log }) });
+  const handover = createHandover(outputs);
   const evaluations = createEvaluationTally();
   let account: StepAccount = createStepAccount();
   let unit: SectionHandle | undefined;
@@ -111,6 +120,11 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
   };
 
   const ownShare = (step: number): number => (first === 0 ? 0 : ownShareAt(step, totalSteps, ownInput));
+
+  /** Whether the next section learns, or is measured, from this one's output. */
+  const passesOn = (phase: Phase, step: number): boolean =>
+    options.next !== undefined &&
+    (phase === "evaluate" || (phase === "train" && ownShareAt(step, totalSteps, ownInput) > 0));
 
   const needs = ({ phase, header }: Activation): PartName[] => {
     if (phase === "recalibrate") return ["input"];
@@ -142,7 +156,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
     ...(figures.hintLoss === undefined ? {} : { hintLoss: figures.hintLoss }),
   });
 
-  return createMailActor<LessonMail>(
+  return createMailActor<LessonMail | RepeatMail>(
     {
       ...options,
       kind: "kn-student",
@@ -177,6 +191,12 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
         }
       };
 
+      const repeat = (input: Activation): void => {
+        const { sequence, step } = input.header;
+        if (outputs.keeps(sequence)) outputs.resend(sequence);
+        else if (sequence > outputs.heard && passesOn(input.phase, step)) mailbox.put({ kind: "repeat", input });
+      };
+
       const onPart =
         (name: PartName) =>
         (part: Activation, receivedBytes: number): void => {
@@ -190,7 +210,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
           if (arrival !== "unexpected") drops.count(arrival);
           if (arrival === "duplicate" && name === "input") {
             // Somebody has not heard of our progress, or the next section not of our output.
-            outputs.resend(part.header.sequence);
+            repeat(part);
             emitProgress();
           }
         };
@@ -208,7 +228,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
         const header: Header = { ...part.header, sender: id, version: ofVersion, fence };
         const frame = encodeActivation({ ...part, header, tensor: output }, options.activationCodec);
         if (part.phase === "train") sent.count("act", frame.byteLength);
-        outputs.post(part.header.sequence, runSubject(run, "act", last), frame);
+        outputs.post(part.header, runSubject(run, "act", last), frame);
       };
 
       const noticeTeacher = (part: Activation): void => {
@@ -223,7 +243,6 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
         const { header: of, tensor, labels } = input;
         const { hint, own } = parts;
         inHand = 1;
-        const wantsOutput = options.next !== undefined && ownShareAt(of.step, totalSteps, ownInput) > 0;
         const { result, computeMs } = await opened().train(
           {
             step: of.step,
@@ -233,7 +252,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
             ...(own === undefined ? {} : { ownInput: own.tensor }),
             ...(hint === undefined ? {} : { hint: hint.tensor }),
           },
-          wantsOutput
+          passesOn("train", of.step)
             ? (output, atVersion) => {
                 pass(input, output, atVersion);
               }
@@ -290,9 +309,19 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
         return { isAwaiting: false };
       };
 
+      /** Computes its output of a lesson again, with the weights of now, and learns nothing. */
+      const answerAgain = async ({ input }: RepeatMail): Promise<PerformOutcome> => {
+        const { sequence } = input.header;
+        if (!outputs.keeps(sequence) && sequence > outputs.heard) {
+          const { result } = await opened().evaluate(input.tensor, input.labels);
+          if (result.output !== undefined) pass(input, result.output, version);
+        }
+        return { isAwaiting: false };
+      };
+
       /** Forgets what the next section has consumed. */
       const onNextEvent = ({ fact }: Event): void => {
-        if (fact.kind === "StateEntered" && fact.state === "running") outputs.resend();
+        if (fact.kind === "StateEntered") handover.onReceiver(fact.state);
         if (fact.kind === "Progress") outputs.acknowledge(fact.consumed);
       };
 
@@ -328,7 +357,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
           desk = createDesk(consumed);
           await locate();
         },
-        perform: learn,
+        perform: (mail) => (mail.kind === "repeat" ? answerAgain(mail) : learn(mail)),
         async snapshot() {
           const { tensors } = await opened().snapshot();
           return {
@@ -345,6 +374,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
           };
         },
         isAwaiting: () => false,
+        drain: () => (options.next === undefined ? Promise.resolve() : handover.drain(consumed)),
         async close() {
           outputs.close();
           await unit?.dispose();

@@ -4,6 +4,7 @@
  */
 import { mailMachine } from "../../runtime/actor/index.ts";
 
-const MAIL = ["save", "lesson"] as const;
+/** Who waits for its part goes first: nothing else moves meanwhile. */
+const MAIL = ["save", "repeat", "lesson"] as const;
 
 export const studentSectionMachine = mailMachine({ id: "student-section", idleMail: MAIL, awaitingMail: MAIL });

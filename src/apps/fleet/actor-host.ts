@@ -2,6 +2,7 @@
  * Hosts one actor of a run on this node for as long as it is wanted here: under its lease, supervised, and again when it
  * lost the lease and nobody else is wanted.
  */
+import { isKnowledgeNetError } from "../../errors/index.ts";
 import { failureOf } from "../../messages/index.ts";
 import {
   type Actor,
@@ -101,13 +102,17 @@ export function createActorHost(options: ActorHostOptions, deps: ActorHostDeps):
         outcome = error instanceof Error ? error : new Error(String(error));
       }
       if (stopping.signal.aborted) return;
-      if (outcome instanceof Error) {
+      if (isKnowledgeNetError(outcome, "KN_UNAVAILABLE")) {
+        // The server went away just then. What is away comes back, and so does the actor.
+        log.warn({ actor: id, err: outcome }, "actor not started; trying again");
+      } else if (outcome instanceof Error) {
         log.error({ actor: id, err: outcome }, "actor cannot go on");
         onStarted();
         await tell(outcome);
         return;
+      } else {
+        log.info({ actor: id }, "actor lost its place");
       }
-      log.info({ actor: id }, "actor lost its place");
       await clock.sleep(RETRY_MS, stopping.signal).catch(() => undefined);
     }
   };

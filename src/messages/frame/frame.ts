@@ -6,6 +6,7 @@ import { KnowledgeNetError } from "../../errors/index.ts";
 import {
   type ActivationFields,
   type FrameFields,
+  type GapFields,
   type GradientFields,
   type LessonFields,
   wire,
@@ -75,10 +76,18 @@ export interface Gradient {
   readonly tensor: TensorView;
 }
 
+/** Positions of a stream that will not come: from `first` to that of the header, whose step is 0 where it is not known. */
+export interface Gap {
+  readonly header: Header;
+  /** 1 to the header's sequence. */
+  readonly first: number;
+}
+
 export type Frame =
   | { readonly kind: "activation"; readonly activation: Activation }
   | { readonly kind: "gradient"; readonly gradient: Gradient }
-  | { readonly kind: "chunk"; readonly chunk: Chunk };
+  | { readonly kind: "chunk"; readonly chunk: Chunk }
+  | { readonly kind: "gap"; readonly gap: Gap };
 
 export interface DecodeLimits extends TensorLimits {
   /** Size of the message, bytes. @default 64 MiB */
@@ -155,6 +164,14 @@ export function encodeGradient({ header, origin, tensor }: Gradient, codec: Tens
   return writeFrame({ contentField: 2, rest, tensorField: 3, tensor: prepareTensor(tensor, codec) });
 }
 
+/** @throws RangeError on what is no gap: the sender has a bug. */
+export function encodeGap({ header, first }: Gap): Uint8Array {
+  if (first < 1 || first > header.sequence) {
+    throw new RangeError(`Cannot encode a gap from ${first} to ${header.sequence}`);
+  }
+  return wire.Frame.encode({ gap: { header: writeHeader(header), first: writeCount("first", first) } }).finish();
+}
+
 /**
  * Reads any frame. `raw` tensors and the parts of a chunk may be views on `data`: copy what outlives it.
  * @throws KnowledgeNetError KN_DECODE on anything that is not a valid frame; KN_STALE on one outside the step window.
@@ -165,10 +182,11 @@ export function decodeFrame(data: Uint8Array, limits: DecodeLimits = {}): Frame 
 }
 
 function readFrame(fields: FrameFields, limits: DecodeLimits): Frame {
-  const { activation, gradient, chunk } = fields;
+  const { activation, gradient, chunk, gap } = fields;
   if (activation) return { kind: "activation", activation: readActivation(activation, limits) };
   if (gradient) return { kind: "gradient", gradient: readGradient(gradient, limits) };
   if (chunk) return { kind: "chunk", chunk: readChunk(ATTEMPT, chunk) };
+  if (gap) return { kind: "gap", gap: readGap(gap, limits) };
   throw refusal(ATTEMPT, "it must have a known content", "none");
 }
 
@@ -238,6 +256,15 @@ function readGradient(fields: GradientFields, limits: DecodeLimits): Gradient {
   const tensor = readTensor(ATTEMPT, fields.tensor, limits);
   if (tensor.dtype !== "f32") throw refusal(ATTEMPT, "a gradient must be f32", tensor.dtype);
   return { header, origin, tensor };
+}
+
+function readGap(fields: GapFields, limits: DecodeLimits): Gap {
+  const header = readFreshHeader(fields, limits);
+  const first = readCount(ATTEMPT, "first", fields.first);
+  if (first < 1 || first > header.sequence) {
+    throw refusal(ATTEMPT, `first must be 1 to sequence ${header.sequence}`, first);
+  }
+  return { header, first };
 }
 
 /** The header first: what is too old is refused before its tensor costs anything. */

@@ -2768,6 +2768,97 @@ const knowledgenet = $root.knowledgenet = (() => {
             return Gradient;
         })();
 
+        v1.Gap = (function() {
+
+            const Gap = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Gap.prototype.header = null;
+            Gap.prototype.first = null;
+
+            Gap.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.header != null && $Object.hasOwnProperty.call(message, "header"))
+                    $root.knowledgenet.v1.Header.encode(message.header, writer.uint32(10).fork(), _depth + 1).ldelim();
+                if (message.first != null && $Object.hasOwnProperty.call(message, "first") && (typeof message.first === "object" ? message.first.low || message.first.high : message.first !== 0))
+                    writer.uint32(16).uint64(message.first);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Gap.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.Gap();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            message.header = $root.knowledgenet.v1.Header.decode(reader, reader.size(), $undefined, _depth + 1, message.header);
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.first = value;
+                            else
+                                delete message.first;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Gap;
+        })();
+
         v1.DType = (function() {
             const valuesById = $Object.create(null), values = $Object.create(valuesById);
             values[valuesById[0] = "DTYPE_UNSPECIFIED"] = 0;
@@ -3089,11 +3180,12 @@ const knowledgenet = $root.knowledgenet = (() => {
             Frame.prototype.activation = null;
             Frame.prototype.gradient = null;
             Frame.prototype.chunk = null;
+            Frame.prototype.gap = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Frame.prototype, "content", {
-                get: $util.oneOfGetter($oneOfFields = ["activation", "gradient", "chunk"]),
+                get: $util.oneOfGetter($oneOfFields = ["activation", "gradient", "chunk", "gap"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -3110,6 +3202,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.Gradient.encode(message.gradient, writer.uint32(18).fork(), _depth + 1).ldelim();
                 if (message.chunk != null && $Object.hasOwnProperty.call(message, "chunk"))
                     $root.knowledgenet.v1.Chunk.encode(message.chunk, writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.gap != null && $Object.hasOwnProperty.call(message, "gap"))
+                    $root.knowledgenet.v1.Gap.encode(message.gap, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -3162,6 +3256,13 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 break;
                             message.chunk = $root.knowledgenet.v1.Chunk.decode(reader, reader.size(), $undefined, _depth + 1, message.chunk);
                             message.content = "chunk";
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            message.gap = $root.knowledgenet.v1.Gap.decode(reader, reader.size(), $undefined, _depth + 1, message.gap);
+                            message.content = "gap";
                             continue;
                         }
                     }
@@ -3346,6 +3447,11 @@ export interface GradientFields {
   readonly tensor?: TensorFields | null;
 }
 
+export interface GapFields {
+  readonly header?: HeaderFields | null;
+  readonly first?: number | null;
+}
+
 export interface TensorFields {
   readonly dtype?: number | null;
   readonly shape?: readonly number[] | null;
@@ -3368,7 +3474,8 @@ export interface FrameFields {
   readonly activation?: ActivationFields | null;
   readonly gradient?: GradientFields | null;
   readonly chunk?: ChunkFields | null;
-  readonly content?: "activation" | "gradient" | "chunk" | undefined;
+  readonly gap?: GapFields | null;
+  readonly content?: "activation" | "gradient" | "chunk" | "gap" | undefined;
 }
 
 export const wire: {
@@ -3398,6 +3505,7 @@ export const wire: {
   readonly Activation: WireCodec<ActivationFields>;
   readonly GradientOrigin: { readonly GRADIENT_ORIGIN_UNSPECIFIED: 0; readonly GRADIENT_ORIGIN_TRUE: 1; readonly GRADIENT_ORIGIN_BOOTSTRAPPED: 2; readonly GRADIENT_ORIGIN_SYNTHETIC: 3 };
   readonly Gradient: WireCodec<GradientFields>;
+  readonly Gap: WireCodec<GapFields>;
   readonly DType: { readonly DTYPE_UNSPECIFIED: 0; readonly DTYPE_F32: 1; readonly DTYPE_I32: 2; readonly DTYPE_U8: 3 };
   readonly Codec: { readonly CODEC_UNSPECIFIED: 0; readonly CODEC_RAW: 1; readonly CODEC_BF16: 2; readonly CODEC_INT8_CHANNEL: 3; readonly CODEC_INT8_BLOCK: 4 };
   readonly Tensor: WireCodec<TensorFields>;

@@ -21,7 +21,7 @@ export { acquireLease, type Lease, type LeaseDeps, type LeaseOptions, tryLease }
 export { createLeasedActor } from "./leased-actor.ts";
 export { hostMachine, type MachineHost } from "./machine-host.ts";
 export { createMailbox, type Mail, type Mailbox } from "./mailbox.ts";
-export { createOutbox, type Outbox } from "./outbox.ts";
+export { createOutbox, type Outbox, type StreamPosition } from "./outbox.ts";
 export { createSequenceGate, type GapCause, type SequenceGate } from "./sequence-gate.ts";
 export { createSupervisor, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 export { mailMachine, type MailContext, type MailEvent, type PerformOutcome } from "./mail-machine.ts";

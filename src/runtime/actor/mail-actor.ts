@@ -10,6 +10,7 @@ import type { CommandReply, EvaluationMeasured, Event, Progress } from "../../me
 import type { Bus, Service, ServiceEndpoint, Subscription } from "../bus/bus.ts";
 import { type ActorMemory, NO_MEMORY } from "../checkpoint/actor-memory.ts";
 import type { Clock } from "../clock/clock.ts";
+import { endsWithin } from "../clock/ends-within.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Actor } from "./actor.ts";
 import { type ControlChannel, createControlChannel, type Position, refuseCommand } from "./control-channel.ts";
@@ -17,6 +18,9 @@ import type { DropCounters } from "./drop-counters.ts";
 import { hostMachine } from "./machine-host.ts";
 import { createMailbox, type Mail, type Mailbox } from "./mailbox.ts";
 import type { mailMachine, PerformOutcome } from "./mail-machine.ts";
+
+/** How long one that leaves waits for others to take what it has sent, ms: a server that restarts is back by then. */
+const DRAIN_MS = 15_000;
 
 export interface MailActorOptions {
   readonly run: string;
@@ -62,6 +66,8 @@ export interface MailActorBehaviour<M extends Mail> {
   readonly snapshot: () => Promise<SafetensorsContent>;
   /** Whether it still waits for an answer; asked after a save. */
   readonly isAwaiting: () => boolean;
+  /** Resolves when others have what it has sent them: before it leaves, and its last save. @default nobody depends on that */
+  readonly drain?: () => Promise<void>;
   readonly close: () => Promise<void>;
   readonly progress: () => Progress;
   readonly evaluation?: () => EvaluationMeasured | undefined;
@@ -198,12 +204,16 @@ export function createMailActor<M extends Mail>(
   };
 
   const close = async (): Promise<void> => {
-    forgetReconnect();
-    for (const subscription of subscriptions) subscription.unsubscribe();
     await service?.stop();
     mailbox.clear();
     await writing;
-    if (isSavingLast) await saveLast();
+    if (isSavingLast) {
+      if (behaviour.drain !== undefined && !(await endsWithin(DRAIN_MS, behaviour.drain(), clock)))
+        log.warn({ actor: id }, "leaves before others have what it sent: they do without");
+      await saveLast();
+    }
+    forgetReconnect();
+    for (const subscription of subscriptions) subscription.unsubscribe();
     await behaviour.close();
   };
 

@@ -3,6 +3,11 @@
  * consumed, and sends it again when there is no progress for a while or the connection came back. With a
  * `SequenceGate` at the other end every message is taken exactly once, in order, and at most a window is ever kept.
  *
+ * A receiver cannot know what will never come: what went with a former life of the sender, was consumed by a former life of
+ * the receiver, gave way to newer ones, or is missing from the sender's own input. Where `sendGap` is given, every hole in
+ * what is kept is told in its place, again and again like a message, until the receiver is past it (as the GAP submessage of
+ * DDSI-RTPS 2.5, section 8.3.8.4).
+ *
  * With `inFlight` it is the sending end of `overload: drop`: only so many are under way, and of those that wait the newest
  * replaceable one takes the place of the others.
  */
@@ -18,6 +23,14 @@ export interface OutboxOptions {
 export interface OutboxDeps {
   readonly clock: Clock;
   readonly send: (subject: string, message: Uint8Array) => void;
+  /** Tells that nothing of `first` to `last.sequence` will come; the step is 0 where it is not known. @default the receiver needs no order */
+  readonly sendGap?: (first: number, last: StreamPosition) => void;
+}
+
+/** Where in the stream: sequence and training step, both counted from 1; 0: before the first. */
+export interface StreamPosition {
+  readonly sequence: number;
+  readonly step: number;
 }
 
 export interface Outbox {
@@ -25,12 +38,22 @@ export interface Outbox {
   readonly size: number;
   /** Messages sent again so far. */
   readonly resent: number;
+  /** Up to where the receiver has reported everything as consumed. */
+  readonly heard: number;
+  /** Begins a life behind `at`, of which nothing is kept. @param heard up to where the receiver is known to be. @default 0 */
+  begin(at: StreamPosition, heard?: number): void;
   /** Sends and keeps. `message` must not change afterwards. @param isReplaceable may give way to a newer one while it waits */
-  post(sequence: number, subject: string, message: Uint8Array, isReplaceable?: boolean): void;
-  /** The receiver has consumed everything up to `sequence`: forgets it. */
+  post(at: StreamPosition, subject: string, message: Uint8Array, isReplaceable?: boolean): void;
+  /** Goes on behind `at`: what was not posted up to there never will be. */
+  skip(at: StreamPosition): void;
+  /** The receiver has consumed everything up to `sequence`: forgets it. Less than before: it has gone back in a new life. */
   acknowledge(sequence: number): void;
+  /** Whether the message of `sequence` is kept. */
+  keeps(sequence: number): boolean;
   /** Sends again what is kept; only the message of `sequence` when one is named. */
   resend(sequence?: number): void;
+  /** Resolves when the receiver has consumed everything up to `sequence`, or at `close`. */
+  whenHeard(sequence: number): Promise<void>;
   close(): void;
 }
 
@@ -45,19 +68,27 @@ interface Kept {
 
 export function createOutbox(
   { resendAfterMs, inFlight = Infinity }: OutboxOptions,
-  { clock, send }: OutboxDeps,
+  { clock, send, sendGap }: OutboxDeps,
 ): Outbox {
   const kept = new Map<number, Kept>(); // in the order of sequences
+  const waiting: { readonly sequence: number; readonly resolve: () => void }[] = [];
+  let end: StreamPosition = { sequence: 0, step: 0 };
+  let sentTo = 0;
+  let heard = 0;
   let resent = 0;
   let backoff = 1;
   let timer: TimerHandle | undefined;
 
+  const moveTo = ({ sequence, step }: StreamPosition): void => {
+    if (sequence > end.sequence) end = { sequence, step };
+  };
   const disarm = (): void => {
     if (timer !== undefined) clock.clearTimeout(timer);
     timer = undefined;
   };
   const arm = (): void => {
-    if (timer !== undefined || kept.size === 0) return;
+    const isPending = kept.size > 0 || (sendGap !== undefined && heard < end.sequence);
+    if (timer !== undefined || !isPending) return;
     timer = clock.setTimeout(() => {
       timer = undefined;
       backoff = Math.min(backoff * 2, MAXIMUM_BACKOFF);
@@ -65,24 +96,41 @@ export function createOutbox(
       arm();
     }, resendAfterMs * backoff);
   };
+  const tellGap = (first: number, last: StreamPosition): void => {
+    if (first <= last.sequence) sendGap?.(first, last);
+  };
+  /** From the very first: what the receiver has, and what it lacks, may not be what was last heard. */
   const resendAll = (): void => {
-    for (const { subject, message, isSent } of kept.values()) {
-      if (!isSent) break;
+    let next = 1;
+    for (const [sequence, { subject, message, isSent }] of kept) {
+      if (!isSent) return;
+      tellGap(next, { sequence: sequence - 1, step: 0 });
       resent += 1;
       send(subject, message);
+      next = sequence + 1;
     }
+    tellGap(next, end);
   };
   /** Sends what waits, as far as there is room. */
   const pump = (): void => {
     let underWay = 0;
-    for (const entry of kept.values()) {
+    for (const [sequence, entry] of kept) {
       if (!entry.isSent) {
         if (underWay >= inFlight) return;
+        tellGap(sentTo + 1, { sequence: sequence - 1, step: 0 });
         entry.isSent = true;
+        sentTo = sequence;
         send(entry.subject, entry.message);
       }
       underWay += 1;
     }
+    tellGap(sentTo + 1, end);
+    sentTo = end.sequence;
+  };
+  const wake = (isClosing: boolean): void => {
+    const isDue = ({ sequence }: { readonly sequence: number }): boolean => isClosing || sequence <= heard;
+    for (const { resolve } of waiting.filter(isDue)) resolve();
+    waiting.splice(0, waiting.length, ...waiting.filter((each) => !isDue(each)));
   };
 
   return {
@@ -92,16 +140,33 @@ export function createOutbox(
     get resent() {
       return resent;
     },
-    post(sequence, subject, message, isReplaceable = false) {
+    get heard() {
+      return heard;
+    },
+    begin(at, known = 0) {
+      moveTo(at);
+      heard = known;
+      if (heard >= end.sequence) sentTo = end.sequence;
+      pump();
+      arm();
+    },
+    post(at, subject, message, isReplaceable = false) {
       if (isReplaceable) {
         for (const [key, entry] of kept) if (entry.isReplaceable && !entry.isSent) kept.delete(key);
       }
-      kept.set(sequence, { subject, message, isReplaceable, isSent: false });
+      kept.set(at.sequence, { subject, message, isReplaceable, isSent: false });
+      moveTo(at);
+      pump();
+      arm();
+    },
+    skip(at) {
+      moveTo(at);
       pump();
       arm();
     },
     acknowledge(sequence) {
-      let hasMoved = false;
+      let hasMoved = sequence !== heard;
+      heard = sequence;
       for (const key of kept.keys()) {
         if (key > sequence) break;
         kept.delete(key);
@@ -109,10 +174,12 @@ export function createOutbox(
       }
       if (!hasMoved) return;
       backoff = 1;
+      wake(false);
       disarm();
       pump();
       arm();
     },
+    keeps: (sequence) => kept.has(sequence),
     resend(sequence) {
       if (sequence === undefined) {
         resendAll();
@@ -123,9 +190,15 @@ export function createOutbox(
       resent += 1;
       send(entry.subject, entry.message);
     },
+    whenHeard: (sequence) =>
+      new Promise((resolve) => {
+        waiting.push({ sequence, resolve });
+        wake(false);
+      }),
     close() {
       disarm();
       kept.clear();
+      wake(true);
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   type Event,
   encodeActivation,
   encodeEvent,
+  encodeGap,
   encodeGradient,
   type Fact,
   type Header,
@@ -228,6 +229,11 @@ export function batchFrame(sequence: number, options: BatchOptions = {}): Uint8A
   );
 }
 
+/** Word that nothing of `first` to `last` will come. */
+export function gapFrame(first: number, last: number, fence = 0): Uint8Array {
+  return encodeGap({ header: headerOf(last, { fence }), first });
+}
+
 export function gradientFrame(sequence: number, changes: Partial<Header> = {}): Uint8Array {
   return encodeGradient({ header: headerOf(sequence, changes), origin: "true", tensor: floats([2, 3]) }, "raw");
 }
@@ -258,6 +264,10 @@ export interface FakeBlockOptions {
   readonly retain?: number;
   /** Training on this step fails with KN_NUMERIC. */
   readonly failsAtStep?: number;
+  /** Told of each step before it trains on it. */
+  readonly onStep?: ((step: number) => void) | undefined;
+  /** How long its work takes. @default no time */
+  readonly work?: () => Promise<void>;
 }
 
 /**
@@ -265,7 +275,7 @@ export interface FakeBlockOptions {
  * only to a batch that it still keeps.
  */
 export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
-  const { isFirst = false, isLast = false, isLater = false, retain = Infinity, failsAtStep } = options;
+  const { isFirst = false, isLast = false, isLater = false, retain = Infinity, failsAtStep, onStep } = options;
   /** Version at the forward, by step. */
   const kept = new Map<number, number>();
   let version = 0;
@@ -277,6 +287,7 @@ export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
   const perform = async <T>(call: string, outcome: () => T): Promise<{ result: T; computeMs: number }> => {
     calls.push(call);
     await fake.hold;
+    await options.work?.();
     if (fake.failWith !== undefined) throw fake.failWith;
     return { result: outcome(), computeMs: 2 };
   };
@@ -302,6 +313,7 @@ export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
     parameters: 1,
     train: ({ step, input }, emit) =>
       perform(`train ${step}`, () => {
+        onStep?.(step);
         if (step === failsAtStep) throw failure("KN_NUMERIC");
         trained.push(step);
         if (!isLast) emit(floats(input.shape), version);

@@ -9,6 +9,7 @@ import {
   type FakeBlock,
   fakeBlock,
   type FakeBlockOptions,
+  gapFrame,
   gradientFrame,
   memoryOf,
   RUN,
@@ -37,11 +38,14 @@ export interface MiddleBlock {
   readonly scene: Scene;
   readonly actor: Actor;
   readonly unit: FakeBlock;
+  /** Frames on the subject of its output, gaps among them. */
   readonly activations: Uint8Array[];
   readonly gradients: Uint8Array[];
   /** Sends batches and lets them be worked off. */
   send(...sequences: readonly number[]): Promise<void>;
   sendFrom(options: BatchOptions, ...sequences: readonly number[]): Promise<void>;
+  /** Word from the block before of what will not come. */
+  skip(first: number, last: number, fence?: number): Promise<void>;
   /** Gradients from the next block. */
   sendGradients(...sequences: readonly number[]): Promise<void>;
   /** Of its last progress. */
@@ -88,6 +92,10 @@ export async function middleBlock(options: MiddleBlockOptions = {}, scene = crea
     gradients,
     send: (...sequences) => sendFrom({}, ...sequences),
     sendFrom,
+    async skip(first, last, fence) {
+      scene.publish(INPUT, gapFrame(first, last, fence));
+      await scene.settle();
+    },
     async sendGradients(...sequences) {
       for (const sequence of sequences) scene.publish(OUTPUT_GRADIENT, gradientFrame(sequence));
       await scene.settle();
@@ -113,8 +121,17 @@ export function sequenceOf(frame: Uint8Array): number {
   return headerIn(frame).sequence;
 }
 
+/** A batch as its sequence, a gap as "3-5". */
+export function told(frames: readonly Uint8Array[]): (number | string)[] {
+  return frames.map((bytes) => {
+    const frame = decodeFrame(bytes, { maxBytes: 1e6 });
+    return frame.kind === "gap" ? `${frame.gap.first}-${frame.gap.header.sequence}` : sequenceOf(bytes);
+  });
+}
+
 function headerIn(bytes: Uint8Array): Header {
   const frame = decodeFrame(bytes, { maxBytes: 1e6 });
-  if (frame.kind === "chunk") throw new Error("a chunk");
-  return (frame.kind === "activation" ? frame.activation : frame.gradient).header;
+  if (frame.kind === "activation") return frame.activation.header;
+  if (frame.kind === "gradient") return frame.gradient.header;
+  throw new Error(`a ${frame.kind}`);
 }

@@ -61,6 +61,7 @@ async function feeding({ consumed = [0, 0], ...changes }: FeedingOptions = {}) {
       ...new Set(
         batches.map((bytes) => {
           const frame = decodeFrame(bytes, { maxBytes: 1e6 });
+          if (frame.kind === "gap") return `nothing ${frame.gap.first}-${frame.gap.header.sequence}`;
           if (frame.kind !== "activation") throw new Error(`a ${frame.kind}`);
           const { phase, header } = frame.activation;
           return `${phase} ${header.sequence}`;
@@ -169,7 +170,7 @@ describe("createFeederActor", () => {
     await test.begin();
     await test.scene.clock.advance(2 * RESEND_AFTER_MS);
     expect(test.marks()).toHaveLength(before + 2);
-    expect(test.published()).toEqual(["evaluate 9", "train 10", "train 11"]);
+    expect(test.published()).toEqual(["evaluate 9", "train 10", "train 11", "nothing 1-9"]);
     await test.actor.stop();
   });
 
@@ -214,9 +215,22 @@ describe("createFeederActor", () => {
     await test.scene.clock.advance(RESEND_AFTER_MS);
     const sent = test.batches.map((bytes) => {
       const frame = decodeFrame(bytes, { maxBytes: 1e6 });
-      return frame.kind === "activation" ? frame.activation.header.sequence : 0;
+      return frame.kind === "activation" ? frame.activation.header.sequence : frame.kind;
     });
-    expect(sent).toEqual([1, 2, 2]);
+    expect(sent).toEqual([1, 2, "gap", 2]); // what is consumed will not come again
+    await test.actor.stop();
+  });
+
+  it("tells the first block what will not come again, when that has gone back in a new life", async () => {
+    const test = await feeding();
+    await test.begin();
+    for (const block of BLOCKS) await test.report(block, 1);
+    for (const block of BLOCKS) await test.report(block, 3);
+    await test.scene.settle();
+    test.batches.length = 0;
+    await test.report("block-0", 1);
+    await test.scene.clock.advance(RESEND_AFTER_MS);
+    expect(test.published()).toEqual(["nothing 1-3", "train 4", "train 5"]);
     await test.actor.stop();
   });
 });

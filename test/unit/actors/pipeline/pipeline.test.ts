@@ -6,7 +6,8 @@ import { expect, it } from "vitest";
 import { createBlockActor } from "../../../../src/actors/block/index.ts";
 import { createCoordinator } from "../../../../src/actors/coordinator/index.ts";
 import { createFeederActor, createFeedingPlan } from "../../../../src/actors/feeder/index.ts";
-import { createSupervisor } from "../../../../src/runtime/actor/index.ts";
+import { type Actor, createSupervisor, type Supervisor } from "../../../../src/runtime/actor/index.ts";
+import { isKnowledgeNetError } from "../../../../src/errors/index.ts";
 import { createMemoryBroker } from "../../../../src/runtime/bus/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
@@ -26,10 +27,15 @@ interface PipelineOptions {
   readonly saveEverySteps: number;
   /** The middle block's first incarnation fails on this step. */
   readonly failsAtStep?: number;
+  /** How long a block works on a batch, ms. @default no time */
+  readonly workMs?: number;
+  /** Told of each training step that a block begins. */
+  readonly onStep?: (block: number, step: number) => void;
 }
 
 /** A whole run in simulated time: three blocks under supervision, each incarnation of one with a mathematics of its own. */
-async function pipeline({ isLocked, epochs, evaluateEverySteps, saveEverySteps, failsAtStep }: PipelineOptions) {
+async function pipeline(options: PipelineOptions) {
+  const { isLocked, epochs, evaluateEverySteps, saveEverySteps, failsAtStep, onStep, workMs } = options;
   const clock = simulatedClock();
   const broker = createMemoryBroker();
   const bus = broker.connect({ clock });
@@ -54,7 +60,8 @@ async function pipeline({ isLocked, epochs, evaluateEverySteps, saveEverySteps, 
   });
   const directives: string[] = [];
   const units: FakeBlock[][] = BLOCKS.map(() => []);
-  const supervisors = BLOCKS.map((id, index) => {
+  const lives = BLOCKS.map(() => 0);
+  const supervise = (id: string, index: number): Supervisor => {
     const isFirst = index === 0;
     const isLast = index === BLOCKS.length - 1;
     const isLater = isLocked && !isLast;
@@ -64,13 +71,19 @@ async function pipeline({ isLocked, epochs, evaluateEverySteps, saveEverySteps, 
         clock,
         log: silentLogger,
         onFailure: (_, directive) => directives.push(directive),
-        factory(attempt) {
-          const isFailing = index === 1 && attempt === 0 && failsAtStep !== undefined;
-          const unit = fakeBlock({ isFirst, isLast, isLater, ...(isFailing ? { failsAtStep } : {}) });
+        factory() {
+          const life = (lives[index] = (lives[index] ?? 0) + 1);
+          const isFailing = index === 1 && life === 1 && failsAtStep !== undefined;
+          const unit = fakeBlock({
+            ...{ isFirst, isLast, isLater },
+            onStep: (step) => onStep?.(index, step),
+            ...(workMs === undefined ? {} : { work: () => clock.sleep(workMs) }),
+            ...(isFailing ? { failsAtStep } : {}),
+          });
           units[index]?.push(unit);
           return createBlockActor(
             {
-              ...common(id, attempt + 1),
+              ...common(id, life),
               index,
               blocks: BLOCKS.length,
               activationCodec: "int8-channel",
@@ -88,21 +101,37 @@ async function pipeline({ isLocked, epochs, evaluateEverySteps, saveEverySteps, 
         },
       },
     );
-  });
+  };
+  /** As a node does: an actor that comes while the server is away is tried again. */
+  const untilThere = async (start: () => Promise<void>): Promise<void> => {
+    for (;;) {
+      try {
+        await start();
+        return;
+      } catch (error) {
+        if (!isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
+      }
+      await clock.sleep(2_000);
+    }
+  };
+  const supervisors = BLOCKS.map(supervise);
   for (const supervisor of supervisors) await supervisor.start();
-  const feeder = createFeederActor(
-    {
-      ...common("feeder", 1),
-      learners: BLOCKS,
-      keepsUntil: "first",
-      window: WINDOW,
-      isDropping: false,
-      readyDeadlineMs: 60_000,
-      augmentation: undefined,
-      isDistilling: false,
-    },
-    { ...deps, dataset: fakeDataset(SAMPLES), plan },
-  );
+  let feeders = 0;
+  const createFeeder = (): Actor =>
+    createFeederActor(
+      {
+        ...common("feeder", (feeders += 1)),
+        learners: BLOCKS,
+        keepsUntil: "first",
+        window: WINDOW,
+        isDropping: false,
+        readyDeadlineMs: 600_000,
+        augmentation: undefined,
+        isDistilling: false,
+      },
+      { ...deps, dataset: fakeDataset(SAMPLES), plan },
+    );
+  let feeder = createFeeder();
   await feeder.start();
   const coordinator = createCoordinator(
     {
@@ -112,7 +141,7 @@ async function pipeline({ isLocked, epochs, evaluateEverySteps, saveEverySteps, 
       companions: [],
       others: [],
       phase: "training",
-      readyDeadlineMs: 60_000,
+      readyDeadlineMs: 600_000,
       stopDeadlineMs: 4_000,
       timeline: TIMELINE,
     },
@@ -128,6 +157,24 @@ async function pipeline({ isLocked, epochs, evaluateEverySteps, saveEverySteps, 
     coordinator,
     directives,
     units,
+    /** A block is told to leave, or goes without a word and a save. @returns what has it come back. */
+    async leave(index: number, { isSaving = true } = {}) {
+      await supervisors[index]?.actor.stop({ isSaving });
+      return async () => {
+        await untilThere(() => {
+          const back = supervise(BLOCKS[index] ?? "", index);
+          supervisors[index] = back;
+          return back.start();
+        });
+      };
+    },
+    async replaceFeeder() {
+      await feeder.stop();
+      await untilThere(() => {
+        feeder = createFeeder();
+        return feeder.start();
+      });
+    },
     /** Turns until the run has ended. One that stands still says where, instead of waiting for ever. */
     async run(turn: () => Promise<void>) {
       let hasEnded = false;
@@ -255,5 +302,98 @@ for (const isLocked of [false, true]) {
       generation: plan.totalSteps,
       sequence: plan.lastSequence,
     });
+  });
+}
+
+/** A block is told to leave just when the server goes away, and comes back to one that was away for `awayMs`. */
+async function leavesInTheDark({ block, awayMs }: { readonly block: number; readonly awayMs: number }) {
+  let isDark = false;
+  const test = await pipeline({
+    isLocked: false,
+    epochs: 2,
+    saveEverySteps: 1_000,
+    onStep(index, step) {
+      if (isDark || index !== block || step < 7) return;
+      isDark = true;
+      test.broker.interrupt();
+    },
+  });
+  for (let turns = 0; !isDark && turns < 100; turns += 1) await test.clock.advance(10);
+  expect(isDark).toBe(true);
+  const leaving = test.leave(block);
+  await test.clock.advance(awayMs);
+  test.broker.restore();
+  await test.clock.advance(20_000);
+  const comeBack = await leaving;
+  await comeBack();
+  return test;
+}
+
+for (const block of [0, 1]) {
+  it(`block ${block} leaves while the server is away for long: what it had sent is missed behind it, counted, and the run goes on`, async () => {
+    await using test = await leavesInTheDark({ block, awayMs: 60_000 });
+    expect(await test.run(() => test.clock.advance(100))).toEqual({ outcome: "completed" });
+    const { plan, coordinator, units } = test;
+    const missed = units[BLOCKS.length - 1]?.[0]?.trained ?? [];
+    const lost = plan.totalSteps - missed.length;
+    expect(lost).toBeGreaterThan(0);
+    for (const [index, name] of BLOCKS.entries()) {
+      expect(coordinator.record.progress[name]).toMatchObject({
+        consumed: plan.lastSequence,
+        applied: plan.totalSteps - (index > block ? lost : 0),
+        skipped: index > block ? { "sender-restarted": lost } : {},
+        pending: 0,
+        step: plan.totalSteps,
+      });
+    }
+  });
+
+  it(`block ${block} leaves while the server is away for a moment: it waits until what it had sent is there, and nothing is missed`, async () => {
+    await using test = await leavesInTheDark({ block, awayMs: 5_000 });
+    expect(await test.run(() => test.clock.advance(100))).toEqual({ outcome: "completed" });
+    for (const name of BLOCKS) {
+      expect(test.coordinator.record.progress[name]).toMatchObject({ applied: test.plan.totalSteps, skipped: {} });
+    }
+  });
+}
+
+for (const isLocked of [false, true]) {
+  it(`a run of ${isLocked ? "locked" : "unlocked"} blocks that come and go at random, over a bus that is lost at random, ends, and every account closes`, async () => {
+    const seed = Number(process.env["KN_SEED"] ?? Math.floor(performance.timeOrigin % 1e9));
+    console.log(`seed ${seed}: run again with KN_SEED=${seed}`);
+    const draw = random(seed);
+    const pick = (count: number): number => Math.floor(draw() * count);
+    await using test = await pipeline({ isLocked, epochs: 6, evaluateEverySteps: 10, saveEverySteps: 10, workMs: 50 });
+    const { broker, clock, plan, coordinator } = test;
+    let leaving: Promise<void> | undefined;
+    let gone = 0;
+    const comeAndGo = async (): Promise<void> => {
+      const work = draw() < 0.25 ? test.replaceFeeder() : test.leave(pick(BLOCKS.length), { isSaving: draw() < 0.7 });
+      const comeBack = await work;
+      await comeBack?.();
+      gone += 1;
+    };
+    const end = await test.run(async () => {
+      if (draw() < 0.3 && leaving === undefined) {
+        leaving = comeAndGo().finally(() => {
+          leaving = undefined;
+        });
+      }
+      if (draw() < 0.1) {
+        broker.interrupt();
+        await clock.advance(pick(20_000));
+        broker.restore();
+      }
+      await clock.advance(pick(100));
+    });
+    await clock.advance(120_000);
+    await leaving;
+    expect(gone).toBeGreaterThan(10);
+    expect(end).toEqual({ outcome: "completed" });
+    for (const block of BLOCKS) {
+      const progress = coordinator.record.progress[block];
+      expect(progress).toMatchObject({ consumed: plan.lastSequence, pending: 0, step: plan.totalSteps });
+      expect(unaccounted(progress as NonNullable<typeof progress>)).toBe(0);
+    }
   });
 }
