@@ -5,6 +5,7 @@ import {
   decodeFrame,
   encodeActivation,
   encodedTensorBytes,
+  encodeGap,
   encodeGradient,
   type TensorView,
 } from "../../../src/messages/index.ts";
@@ -293,6 +294,13 @@ describe("decodeFrame", () => {
       wire.Frame.encode({ gradient: { header: fields, origin: 1, tensor: f32 } }).finish();
     expect(decodeFrame(frame(largest))).toMatchObject({ gradient: { header: largest } });
     expect(() => decodeFrame(frame(above))).toThrow(decodeError);
+  });
+
+  it("refuses a gap that begins before the stream, or behind its own end, as the encoder does", () => {
+    for (const first of [0, header.sequence + 1]) {
+      expect(() => decodeFrame(wire.Frame.encode({ gap: { header, first } }).finish())).toThrow(decodeError);
+      expect(() => encodeGap({ header, first })).toThrow(RangeError);
+    }
   });
 
   it("refuses an empty message and one with no known content", () => {

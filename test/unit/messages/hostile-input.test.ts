@@ -16,6 +16,7 @@ import {
   encodeCommand,
   encodeCommandReply,
   encodeEvent,
+  encodeGap,
   encodeGradient,
   splitFrame,
   type TensorView,
@@ -46,6 +47,7 @@ const samples: readonly { readonly message: Uint8Array; readonly decode: Decoder
     { message: encodeActivation(lessonActivation(), codec), decode: decodeFrameOf },
     { message: encodeGradient(gradient(), codec), decode: decodeFrameOf },
   ]),
+  { message: encodeGap({ header, first: 3 }), decode: decodeFrameOf },
   ...splitFrame(encodeActivation(activation({ tensor: floats([4, 60]) }), "raw"), 500).map((message) => ({
     message,
     decode: decodeFrameOf,

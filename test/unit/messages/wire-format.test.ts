@@ -17,6 +17,7 @@ import {
   encodeCommandReply,
   encodedTensorBytes,
   encodeEvent,
+  encodeGap,
   encodeGradient,
   splitFrame,
 } from "../../../src/messages/index.ts";
@@ -146,6 +147,12 @@ describe("decodeFrame", () => {
     const back = encodeGradient(gradient(), codec);
     expect(decodeFrame(rewrite("Frame", forward))).toEqual(decodeFrame(forward));
     expect(decodeFrame(rewrite("Frame", back))).toEqual(decodeFrame(back));
+  });
+
+  it("reads a gap that the reference writes, and writes what the schemas say", () => {
+    const message = encodeGap({ header, first: 3 });
+    expect(decodeFrame(rewrite("Frame", message))).toEqual({ kind: "gap", gap: { header, first: 3 } });
+    expect(read("Frame", message)).toEqual({ gap: { header, first: 3 } });
   });
 
   it("reads a shape that is not packed, as older writers may send it", () => {

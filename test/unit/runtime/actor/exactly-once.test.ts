@@ -91,6 +91,82 @@ describe("createOutbox", () => {
   });
 });
 
+describe("createOutbox with gaps", () => {
+  /** What was sent, in order: 3, or "1-2". */
+  const scene = () => {
+    const sent: (number | string)[] = [];
+    const clock = simulatedClock();
+    const outbox = createOutbox(
+      { resendAfterMs: 100 },
+      {
+        clock,
+        send: (_, [first = 0]) => sent.push(first),
+        sendGap: (first, { sequence, step }) => sent.push(`${first}-${sequence}${step > 0 ? ` at ${step}` : ""}`),
+      },
+    );
+    const post = (sequence: number): void => {
+      outbox.post(at(sequence), "subject", Uint8Array.of(sequence));
+    };
+    return { sent, clock, outbox, post };
+  };
+
+  it("begins with nothing of what was before, and says so until that is heard", async () => {
+    const { sent, clock, outbox, post } = scene();
+    outbox.begin(at(4));
+    await clock.advance(100);
+    post(5);
+    outbox.resend();
+    expect(sent).toEqual(["1-4 at 4", "1-4 at 4", 5, "1-4", 5]);
+    outbox.acknowledge(4);
+    sent.length = 0;
+    await clock.advance(100);
+    expect(sent).toEqual(["1-4", 5]);
+    outbox.acknowledge(5);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("tells a hole in its place, and one at the end", () => {
+    const { sent, outbox, post } = scene();
+    for (const sequence of [1, 2, 5]) post(sequence);
+    outbox.skip(at(7));
+    outbox.skip(at(6));
+    expect(sent).toEqual([1, 2, "3-4", 5, "6-7 at 7"]);
+    sent.length = 0;
+    outbox.acknowledge(1);
+    outbox.resend();
+    expect(sent).toEqual(["1-1", 2, "3-4", 5, "6-7 at 7"]);
+  });
+
+  it("tells a receiver that has gone back what it will not get again", async () => {
+    const { sent, clock, outbox, post } = scene();
+    for (const sequence of [1, 2, 3]) post(sequence);
+    outbox.acknowledge(3);
+    expect(clock.pendingTimers).toBe(0);
+    sent.length = 0;
+    outbox.acknowledge(1);
+    await clock.advance(100);
+    expect(sent).toEqual(["1-3 at 3"]);
+    outbox.acknowledge(3);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("whenHeard resolves when the receiver is there, and at the end", async () => {
+    const { outbox, post } = scene();
+    for (const sequence of [1, 2, 3]) post(sequence);
+    const heard: number[] = [];
+    const waits = [1, 2, 3].map(async (sequence) => {
+      await outbox.whenHeard(sequence);
+      heard.push(sequence);
+    });
+    outbox.acknowledge(2);
+    await waits[1];
+    expect(heard).toEqual([1, 2]);
+    outbox.close();
+    await Promise.all(waits);
+    expect(heard).toEqual([1, 2, 3]);
+  });
+});
+
 describe("createOutbox with a number in flight", () => {
   const scene = () => {
     const sent: number[] = [];

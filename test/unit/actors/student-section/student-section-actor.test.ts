@@ -1,0 +1,119 @@
+/** A student's section and the next one, which is not there: what it says, and what it says again. */
+import { expect, it } from "vitest";
+import { RESEND_AFTER_MS } from "../../../../src/actors/link/index.ts";
+import { createStudentSectionActor } from "../../../../src/actors/student-section/index.ts";
+import type { SectionHandle } from "../../../../src/compute/index.ts";
+import {
+  type BatchOptions,
+  batchFrame,
+  createScene,
+  floats,
+  memoryOf,
+  progressOf,
+  RUN,
+  type Scene,
+} from "../actor-scene.ts";
+import { told } from "../block/middle-block.ts";
+
+/** Section 0 of two without a teacher; its mathematics keeps a diary. */
+async function firstSection(scene: Scene, fence: number) {
+  const calls: string[] = [];
+  let version = 0;
+  const unit: SectionHandle = {
+    parameters: 1,
+    outputShape: [3],
+    train({ step, input }, onOutput) {
+      calls.push(`train ${step}`);
+      onOutput?.(floats(input.shape), version);
+      version += 1;
+      return Promise.resolve({ result: { version, loss: 0.5 }, computeMs: 1 });
+    },
+    evaluate(input) {
+      calls.push("evaluate");
+      return Promise.resolve({ result: { output: floats(input.shape) }, computeMs: 1 });
+    },
+    recalibrate: () => Promise.resolve(),
+    snapshot: () => Promise.resolve({ version, tensors: { w: floats([1]) } }),
+    restore(snapshot) {
+      ({ version } = snapshot);
+      return Promise.resolve();
+    },
+    dispose: () => Promise.resolve(),
+  };
+  const actor = createStudentSectionActor(
+    {
+      ...scene.options("student-0", fence),
+      ...{ first: 0, last: 0, sections: 2, isTaught: false },
+      ownInput: { from: 1, to: 1, over: 0 },
+      ...{ totalSteps: 100, startAfter: 0, activationCodec: "raw", window: 4, saveEverySteps: 1_000 },
+      feeder: "feeder",
+      next: "student-1",
+    },
+    { ...scene.deps, memory: memoryOf("student-0", scene.checkpoints), openUnit: () => Promise.resolve(unit) },
+  );
+  const started = actor.start();
+  await scene.clock.advance(10_000); // there is no feeder that could say where it stands
+  await started;
+  return {
+    actor,
+    calls,
+    async send(sequences: readonly number[], options: BatchOptions = {}) {
+      for (const sequence of sequences) scene.publish(`kn.v1.${RUN}.batch.0`, batchFrame(sequence, options));
+      await scene.settle();
+    },
+  };
+}
+
+it("computes again, in another life, what the next section has not got of lessons that it has learnt, and learns none twice", async () => {
+  const scene = createScene();
+  const outputs = scene.listen(`kn.v1.${RUN}.act.0`);
+  const before = await firstSection(scene, 1);
+  await before.send([1, 2, 3]);
+  scene.tell("student-1", progressOf(1));
+  await scene.settle();
+  const leaving = before.actor.stop({ isSaving: true });
+  await scene.clock.advance(60_000);
+  await leaving;
+
+  const after = await firstSection(scene, 2);
+  scene.tell("student-1", progressOf(1));
+  await scene.settle();
+  outputs.length = 0;
+  await after.send([1, 2, 3]); // the feeder repeats what not all have learnt
+  expect(after.calls).toEqual(["evaluate", "evaluate"]);
+  expect(told(outputs)).toEqual([2, 3]);
+  await after.send([2, 3]); // now they are kept
+  expect(after.calls).toHaveLength(2);
+  expect(told(outputs)).toEqual([2, 3, 2, 3]);
+  await after.send([4]);
+  expect(after.calls).toEqual(["evaluate", "evaluate", "train 4"]);
+  const end = after.actor.stop();
+  await scene.settle();
+  await end;
+});
+
+it("leaves when the next section has what it was sent, and not before", async () => {
+  const scene = createScene();
+  const section = await firstSection(scene, 1);
+  await section.send([1, 2]);
+  let hasLeft = false;
+  const leaving = section.actor.stop({ isSaving: true }).then(() => {
+    hasLeft = true;
+  });
+  await scene.clock.advance(2 * RESEND_AFTER_MS);
+  expect(hasLeft).toBe(false);
+  scene.tell("student-1", progressOf(2));
+  await scene.settle();
+  await leaving;
+  expect([...scene.checkpoints.states.keys()]).toEqual(["student-0.1-2"]);
+});
+
+it("does not wait for a section that leaves as well", async () => {
+  const scene = createScene();
+  const section = await firstSection(scene, 1);
+  await section.send([1, 2]);
+  scene.tell("student-1", { kind: "StateEntered", state: "stopping" });
+  await scene.settle();
+  await section.actor.stop({ isSaving: true });
+  expect([...scene.checkpoints.states.keys()]).toEqual(["student-0.1-2"]);
+});
