@@ -126,6 +126,9 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
     options.next !== undefined &&
     (phase === "evaluate" || (phase === "train" && ownShareAt(step, totalSteps, ownInput) > 0));
 
+  /** What its forward begins with: in evaluation the student goes its own way. */
+  const startsFrom = (phase: Phase): PartName => (phase === "evaluate" && first > 0 ? "own" : "input");
+
   const needs = ({ phase, header }: Activation): PartName[] => {
     if (phase === "recalibrate") return ["input"];
     if (phase === "train") {
@@ -135,7 +138,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
         ...(ownShare(header.step) > 0 ? (["own"] as const) : []),
       ];
     }
-    return [first === 0 ? "input" : "own", ...(isTaught && isLast ? (["hint"] as const) : [])];
+    return [startsFrom(phase), ...(isTaught && isLast ? (["hint"] as const) : [])];
   };
   const createDesk = (start: number): LessonDesk => createLessonDesk(start, { needs, depth: 2 * options.window });
   desk = createDesk(0);
@@ -191,10 +194,19 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
         }
       };
 
-      const repeat = (input: Activation): void => {
-        const { sequence, step } = input.header;
-        if (outputs.keeps(sequence)) outputs.resend(sequence);
-        else if (sequence > outputs.heard && passesOn(input.phase, step)) mailbox.put({ kind: "repeat", input });
+      /**
+       * Whether the next section may lack its part of a lesson that is done with here. In evaluation it may be one further
+       * behind, to whom nothing comes but through all in between; that costs no more than a forward.
+       */
+      const isMissed = ({ phase, header: { sequence, step } }: Activation): boolean =>
+        sequence <= consumed && passesOn(phase, step) && (phase === "evaluate" || sequence > outputs.heard);
+
+      /** Somebody waits: has not heard of our progress, or the next section not of our output. */
+      const repeat = (name: PartName, part: Activation): void => {
+        const { header, phase } = part;
+        if (outputs.keeps(header.sequence)) outputs.resend(header.sequence);
+        else if (name === startsFrom(phase) && isMissed(part)) mailbox.put({ kind: "repeat", input: part });
+        emitProgress();
       };
 
       const onPart =
@@ -208,11 +220,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
             return;
           }
           if (arrival !== "unexpected") drops.count(arrival);
-          if (arrival === "duplicate" && name === "input") {
-            // Somebody has not heard of our progress, or the next section not of our output.
-            repeat(part);
-            emitProgress();
-          }
+          if (arrival === "duplicate" && name !== "hint") repeat(name, part);
         };
 
       const consume = (sequence: number): void => {
@@ -312,7 +320,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
       /** Computes its output of a lesson again, with the weights of now, and learns nothing. */
       const answerAgain = async ({ input }: RepeatMail): Promise<PerformOutcome> => {
         const { sequence } = input.header;
-        if (!outputs.keeps(sequence) && sequence > outputs.heard) {
+        if (!outputs.keeps(sequence) && isMissed(input)) {
           const { result } = await opened().evaluate(input.tensor, input.labels);
           if (result.output !== undefined) pass(input, result.output, version);
         }

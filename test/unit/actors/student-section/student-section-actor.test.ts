@@ -19,14 +19,16 @@ import { told } from "../block/middle-block.ts";
 async function firstSection(scene: Scene, fence: number) {
   const calls: string[] = [];
   let version = 0;
+  let hold: Promise<void> | undefined;
   const unit: SectionHandle = {
     parameters: 1,
     outputShape: [3],
-    train({ step, input }, onOutput) {
+    async train({ step, input }, onOutput) {
       calls.push(`train ${step}`);
+      await hold;
       onOutput?.(floats(input.shape), version);
       version += 1;
-      return Promise.resolve({ result: { version, loss: 0.5 }, computeMs: 1 });
+      return { result: { version, loss: 0.5 }, computeMs: 1 };
     },
     evaluate(input) {
       calls.push("evaluate");
@@ -57,6 +59,14 @@ async function firstSection(scene: Scene, fence: number) {
   return {
     actor,
     calls,
+    /** Its training takes until what is returned is called. */
+    hold(): () => void {
+      let release: () => void = () => undefined;
+      hold = new Promise((resolve) => {
+        release = resolve;
+      });
+      return release;
+    },
     async send(sequences: readonly number[], options: BatchOptions = {}) {
       for (const sequence of sequences) scene.publish(`kn.v1.${RUN}.batch.0`, batchFrame(sequence, options));
       await scene.settle();
@@ -90,6 +100,31 @@ it("computes again, in another life, what the next section has not got of lesson
   const end = after.actor.stop();
   await scene.settle();
   await end;
+});
+
+it("computes nothing twice that is still at work, or waits for its turn", async () => {
+  const scene = createScene();
+  const outputs = scene.listen(`kn.v1.${RUN}.act.0`);
+  const section = await firstSection(scene, 1);
+  const release = section.hold();
+  await section.send([1, 2]);
+  await section.send([1, 2]);
+  release();
+  await scene.settle();
+  expect(section.calls).toEqual(["train 1", "train 2"]);
+  expect(told(outputs)).toEqual([1, 2]);
+});
+
+it("says in evaluation again what the next section has, since one behind that may lack it", async () => {
+  const scene = createScene();
+  const outputs = scene.listen(`kn.v1.${RUN}.act.0`);
+  const section = await firstSection(scene, 1);
+  await section.send([1], { phase: "evaluate" });
+  scene.tell("student-1", progressOf(1));
+  await scene.settle();
+  await section.send([1], { phase: "evaluate" });
+  expect(section.calls).toEqual(["evaluate", "evaluate"]);
+  expect(told(outputs)).toEqual([1, 1]);
 });
 
 it("leaves when the next section has what it was sent, and not before", async () => {
