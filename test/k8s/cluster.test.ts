@@ -2,11 +2,12 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
   apiServer,
   beginRun,
   comesBack,
+  describeFleet,
   DEV,
   endRun,
   inPod,
@@ -63,6 +64,10 @@ beforeAll(async () => {
   appliedMs = performance.now();
   const { code, stderr } = await tryKubectl(["apply", "-k", DEV]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+});
+
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") console.log(await describeFleet(RUN));
 });
 
 afterAll(async () => {

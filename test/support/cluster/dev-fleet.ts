@@ -80,6 +80,21 @@ export async function comesBack(name: string, before: Pod | undefined): Promise<
   );
 }
 
+/** Where the fleet stands, for whoever reads why a test has failed: the cluster is gone by then. */
+export async function describeFleet(run: string): Promise<string> {
+  const answers = await Promise.all(
+    [
+      ["get", "pods", "-o", "wide"],
+      ["logs", "-l", "app.kubernetes.io/part-of=knowledgenet", "--prefix", "--tail=25", "--max-log-requests=20"],
+    ].map((args) => tryKubectl(["-n", NAMESPACE, ...args])),
+  );
+  const status = await statusOf(run).then(
+    (found) => JSON.stringify(found),
+    (error: unknown) => String(error),
+  );
+  return [status, ...answers.map(({ stdout, stderr }) => stdout + stderr)].join("\n");
+}
+
 async function statusOf(run: string): Promise<StatusSummary> {
   return JSON.parse(await inPod(await anyNode(), "status", run, "--json")) as StatusSummary;
 }
