@@ -63,10 +63,9 @@ export function hasOwnCluster() {
 export function clusterFolder(cache) {
   const hash = createHash("sha256").update(KUBERNETES).update(KUBECONFORM).update(process.arch);
   const sources = [
-    "kube/main.go",
-    "kube/go.mod",
-    "coredns/main.go",
-    "coredns/go.mod",
+    "programs/kube/main.go",
+    "programs/coredns/main.go",
+    "programs/go.mod",
     "local-path/go.mod",
     "schemas.py",
   ];
@@ -143,7 +142,7 @@ function buildCluster(out) {
     GOGC: "400", // the compiler's own memory: less collecting, more speed
   };
   // Not optimised, and nothing for a debugger: that is built sooner, and a test cluster has time. The same for all of
-  // them: packages that two have in common are compiled once.
+  // them, and versions in common where they can be: packages that two share are compiled once.
   const quick = ["-trimpath", "-gcflags=all=-N -l -dwarf=false"];
   const go = (cwd, ...args) => {
     must(["go", ...args], { cwd: join(TOOLS, cwd), env });
@@ -154,13 +153,12 @@ function buildCluster(out) {
   console.log(
     "knowledgenet setup: building Kubernetes, CoreDNS and their like from Go modules; some ten minutes on two cores",
   );
-  go("kube", "build", ...quick, `-ldflags=${flags}`, "-o", join(out, "kube"), ".");
-  go("coredns", "build", ...quick, "-ldflags=-s -w", "-o", join(out, "coredns"), ".");
+  go("programs", "build", ...quick, `-ldflags=${flags}`, "-o", out, "./kube", "./coredns");
   const provisioner = "github.com/rancher/local-path-provisioner";
   go("local-path", "build", ...quick, "-ldflags=-s -w", "-o", join(out, "local-path-provisioner"), provisioner);
   must(["go", "install", ...quick, KUBECONFORM], { env: { ...env, GOBIN: out } });
   const module = must(["go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes"], {
-    cwd: join(TOOLS, "kube"),
+    cwd: join(TOOLS, "programs"),
     env,
   }).trim();
   must([
