@@ -12,7 +12,7 @@ import { waitFor } from "../support/wait-for.ts";
 
 const example = (name: string): string => fileURLToPath(new URL(`../../examples/${name}.yaml`, import.meta.url));
 const set = (...settings: readonly string[]): string[] => settings.flatMap((setting) => ["--set", setting]);
-const LONG_MS = 600_000;
+const LONG_MS = 900_000;
 
 /** Teachers on one node, students on another, the feeder and the coordinator on the third. */
 const PLACES = [
