@@ -63,9 +63,10 @@ export function hasOwnCluster() {
 export function clusterFolder(cache) {
   const hash = createHash("sha256").update(KUBERNETES).update(KUBECONFORM).update(process.arch);
   const sources = [
-    "programs/kube/main.go",
-    "programs/coredns/main.go",
-    "programs/go.mod",
+    "kube/main.go",
+    "kube/go.mod",
+    "coredns/main.go",
+    "coredns/go.mod",
     "local-path/go.mod",
     "schemas.py",
   ];
@@ -142,7 +143,7 @@ function buildCluster(out) {
     GOGC: "400", // the compiler's own memory: less collecting, more speed
   };
   // Not optimised, and nothing for a debugger: that is built sooner, and a test cluster has time. The same for all of
-  // them, and versions in common where they can be: packages that two share are compiled once.
+  // them: packages that two have in common are compiled once.
   const quick = ["-trimpath", "-gcflags=all=-N -l -dwarf=false"];
   const go = (cwd, ...args) => {
     must(["go", ...args], { cwd: join(TOOLS, cwd), env });
@@ -153,12 +154,13 @@ function buildCluster(out) {
   console.log(
     "knowledgenet setup: building Kubernetes, CoreDNS and their like from Go modules; some ten minutes on two cores",
   );
-  go("programs", "build", ...quick, `-ldflags=${flags}`, "-o", out, "./kube", "./coredns");
+  go("kube", "build", ...quick, `-ldflags=${flags}`, "-o", join(out, "kube"), ".");
+  go("coredns", "build", ...quick, "-ldflags=-s -w", "-o", join(out, "coredns"), ".");
   const provisioner = "github.com/rancher/local-path-provisioner";
   go("local-path", "build", ...quick, "-ldflags=-s -w", "-o", join(out, "local-path-provisioner"), provisioner);
   must(["go", "install", ...quick, KUBECONFORM], { env: { ...env, GOBIN: out } });
   const module = must(["go", "list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes"], {
-    cwd: join(TOOLS, "programs"),
+    cwd: join(TOOLS, "kube"),
     env,
   }).trim();
   must([
