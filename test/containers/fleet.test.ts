@@ -23,7 +23,11 @@ it("trains to 98 % while a node is killed, one cut off, NATS restarted and one f
     "node-3": "native",
     "node-4": "native",
   });
-  const run = await watchRun("containers", ["training.epochs=2", "data.limit=44800", "checkpoint.everySteps=50"], fleet.connected);
+  const run = await watchRun(
+    "containers",
+    ["training.epochs=2", "data.limit=44800", "checkpoint.everySteps=50"],
+    fleet.connected,
+  );
 
   await run.reach(0.1);
   const killed = containerOf(fleet, await run.nodeOf("block-1"));
