@@ -22,7 +22,15 @@ describe("epochOrder", () => {
         const order = epochOrder(100, ofSeed, ofEpoch);
         expect(epochOrder(100, ofSeed, ofEpoch + 1)).not.toEqual(order);
         expect(epochOrder(100, ofSeed + 1, ofEpoch)).not.toEqual(order);
-        expect(epochOrder(100, ofEpoch, ofSeed)).not.toEqual(ofSeed === ofEpoch ? undefined : order);
+      }),
+    );
+  });
+
+  it("is not the same with seed and epoch exchanged", () => {
+    fc.assert(
+      fc.property(epoch, epoch, (one, other) => {
+        fc.pre(one !== other);
+        expect(epochOrder(100, one, other)).not.toEqual(epochOrder(100, other, one));
       }),
     );
   });
