@@ -11,7 +11,6 @@
 import type { AutoChoice, BlockHandle } from "../../compute/index.ts";
 import { directiveFor, isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import {
-  type Activation,
   encodeActivation,
   encodeGap,
   encodeGradient,
