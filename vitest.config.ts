@@ -21,7 +21,6 @@ export default defineConfig({
           ...shared,
           name: "containers",
           include: [containers],
-          maxWorkers: 1, // four nodes train at a time on whatever cores there are
           testTimeout: 600_000,
           hookTimeout: 600_000,
           globalSetup: "test/support/containers/setup.ts",

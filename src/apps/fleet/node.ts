@@ -81,25 +81,22 @@ export function createNode({ record, backend }: NodeOptions, deps: NodeDeps): Fl
     onChange?.(`run ${run}: done here`);
   };
 
-  /** Hosting it would spoil it: what is read wrongly does not fail. */
-  const isForeign = (wanted: RunRecordEntry): boolean => {
-    const { run } = wanted;
-    if (wanted.wireVersion === wireVersion || wanted.desired === "ended") {
-      obstacles.delete(run);
-      return false;
-    }
-    if (!obstacles.has(run)) {
-      const reason = `run ${run} speaks version ${wanted.wireVersion} of the messages, this node ${wireVersion}: stop the run, bring all nodes to one version, resume it`;
-      obstacles.set(run, reason);
-      log.error({ run, wireVersion: wanted.wireVersion }, reason);
-      onChange?.(reason);
-    }
-    return true;
+  /** A run in another version of the messages is left alone: hosting it would spoil it, since what is read wrongly does not fail. */
+  const leaveAlone = (run: string, itsVersion: number): void => {
+    if (obstacles.has(run)) return;
+    const reason = `run ${run} speaks version ${itsVersion} of the messages, this node ${wireVersion}: stop the run, bring all nodes to one version, resume it`;
+    obstacles.set(run, reason);
+    log.error({ run, wireVersion: itsVersion }, reason);
+    onChange?.(reason);
   };
 
   const apply = async (wanted: RunRecordEntry): Promise<void> => {
     const { run } = wanted;
-    if (isForeign(wanted)) return;
+    if (wanted.wireVersion !== wireVersion && wanted.desired !== "ended") {
+      leaveAlone(run, wanted.wireVersion);
+      return;
+    }
+    obstacles.delete(run);
     const known = hosted.get(run);
     if (known !== undefined) {
       void known.host.follow(wanted);

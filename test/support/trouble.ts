@@ -1,0 +1,31 @@
+/**
+ * Training in four real processes over a real nats-server while things break. What must hold is checked at every event of
+ * the run (src/apps/reproduce/trouble/audit.ts): no batch applied twice, each one accounted for, one incarnation at a time.
+ */
+import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
+import { runTrouble, type TroubleOptions, type TroubleResult } from "../../src/apps/reproduce/trouble/trouble.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+const SPEC = fileURLToPath(new URL("../../examples/mnist-synthetic.yaml", import.meta.url));
+/** Bound of such a run. */
+export const LONG_MS = 600_000;
+/** 100 steps an epoch. */
+export const SMALL = ["data.limit=12800", "checkpoint.everySteps=25", "evaluation.batchSize=1000"];
+
+/** The four-layer net in four processes, with what shall go wrong. */
+export async function trouble(options: Omit<TroubleOptions, "spec" | "folder">): Promise<TroubleResult> {
+  await using folder = await temporaryFolder();
+  return await runTrouble({ spec: SPEC, folder: folder.path, ...options });
+}
+
+/** The run has ended well and every batch is accounted for. */
+export function expectAccounted(result: TroubleResult): void {
+  expect(result.outcome).toBe("completed");
+  expect(result.violations).toEqual([]);
+  expect(result.checked).toBeGreaterThan(result.totalSteps);
+  for (const { actor, published, applied, skipped } of result.accounts) {
+    const sum = applied + Object.values(skipped).reduce((total, count) => total + count, 0);
+    expect({ actor, sum, published }).toEqual({ actor, sum: result.totalSteps, published: result.totalSteps });
+  }
+}
