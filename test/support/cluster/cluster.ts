@@ -58,6 +58,7 @@ export async function startCluster(engine: Engine, images: Readonly<Record<strin
     ended = `the cluster's machine ended with ${code}`;
   });
   const sweep = [
+    `pkill -KILL -f '[-]-kubeconfig=${folder}/'`, // whoever waits for an answer; in brackets, since this line is not meant
     `pkill -KILL -P ${machine.pid}`,
     `while kill -0 ${machine.pid} 2>/dev/null; do sleep 0.1; done`,
     `for i in 1 2 3 4 5; do find /sys/fs/cgroup -depth -type d -path '*/${cgroup}*' -exec rmdir {} + 2>/dev/null; sleep 0.2; done`,
