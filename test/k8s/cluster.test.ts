@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
+  anyNode,
   apiServer,
   beginRun,
   comesBack,
@@ -174,6 +175,15 @@ describe("while a run goes on", () => {
       await rm(folder, { recursive: true, force: true });
     }
   });
+});
+
+it("a run that was stopped goes on when any pod is told so", async () => {
+  const node = await anyNode();
+  const { step } = JSON.parse(await inPod(node, "status", RUN, "--json")) as { step: number };
+  const said = await inPod(node, "resume", RUN, "--nodes=fleet", "--detach", "--runs=/tmp/runs");
+  expect(said).toContain(`from step ${step}`);
+  await reach(RUN, step + 20);
+  await inPod(node, "stop", RUN);
 });
 
 it("stays within its memory, and nothing was restarted but what we restarted", async () => {

@@ -1,11 +1,19 @@
 /** A fleet as its users have it: nodes and commands as processes, a real server with JetStream. */
+import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { spawnFleet } from "../../src/apps/fleet/spawned-fleet.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { type Ended, kn } from "../support/kn.ts";
-import { describeWithNats, startTestNats } from "../support/nats-server.ts";
+import {
+  describeWithNats,
+  describeWithNatsCli,
+  natsCliPath,
+  startTestNats,
+  type TestNats,
+} from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -31,8 +39,10 @@ interface Status {
   readonly blocks: readonly Account[];
 }
 
-async function scene() {
+/** @param prepare the server, before any node comes */
+async function scene(prepare: (nats: TestNats) => Promise<void> = () => Promise.resolve()) {
   const nats = await startTestNats({ jetstream: true });
+  await prepare(nats);
   const folder = await temporaryFolder();
   const fleet = await spawnFleet(
     { nodes: 2, folder: join(folder.path, "fleet"), backend: "auto", address: nats.url, env: process.env },
@@ -148,6 +158,46 @@ describeWithNats("a fleet", () => {
       expect(results).toMatchObject({ outcome: "completed", steps: 20, epochs: 1 });
       const evaluated = await kn(["evaluate", results.run, "--json"], folder.path).ended;
       expect(JSON.parse(evaluated.stdout)).toMatchObject({ accuracy: results.accuracy, step: 20 });
+    },
+    LONG_MS,
+  );
+});
+
+describeWithNatsCli("a fleet whose server and nodes are lost", () => {
+  it(
+    "comes back from `nats account backup`: what went on goes on by itself, what had been stopped is resumed",
+    async () => {
+      await using folder = await temporaryFolder();
+      const backup = join(folder.path, "backup");
+      const account = async ({ url }: TestNats, ...words: readonly string[]): Promise<void> => {
+        await promisify(execFile)(natsCliPath ?? "", ["--server", url, "--no-context", "account", ...words]);
+      };
+      let stopped = "";
+      let running = "";
+      let saved = 0;
+      {
+        await using lost = await scene();
+        stopped = await lost.launch();
+        await lost.reach(stopped, 5);
+        await lost.run("stop", stopped);
+        running = await lost.launch();
+        await lost.reach(running, 5);
+        saved = (await lost.json<Status>("status", running)).checkpoint;
+        await account(lost.nats, "backup", backup, "--force");
+      }
+
+      await using fleet = await scene((nats) => account(nats, "restore", backup));
+      await fleet.reach(running, saved + 10);
+      const { blocks } = await fleet.json<Status>("status", running);
+      for (const { actor, isBalanced } of blocks) expect([actor, isBalanced]).toEqual([actor, true]);
+      expect(await fleet.json("stop", running)).toMatchObject({ outcome: "stopped" });
+
+      const { checkpoint } = await fleet.json<Status>("status", stopped);
+      const resumed = await fleet.run("resume", stopped, "--nodes", "fleet", "--detach");
+      expect(resumed).toMatchObject({ code: 0, stderr: "" });
+      expect(resumed.stdout).toContain(`from step ${checkpoint}`);
+      await fleet.reach(stopped, checkpoint + 5);
+      await fleet.run("stop", stopped);
     },
     LONG_MS,
   );

@@ -61,14 +61,21 @@ export async function createRunFolder(
   return folderAt(path, name, spec);
 }
 
-/** Opens a run by its name or its path. Rejects with KN_CONFIG when there is none. */
-export async function openRunFolder(runs: string, nameOrPath: string): Promise<RunFolder> {
+/** The run of that name or at that path, if there is one. */
+export async function findRunFolder(runs: string, nameOrPath: string): Promise<RunFolder | undefined> {
   for (const path of [resolve(nameOrPath), resolve(runs, nameOrPath)]) {
     const file = join(path, SPEC_FILE);
     const text = await readFile(file, "utf8").catch(() => undefined);
     if (text === undefined) continue;
     return folderAt(path, path.split(/[\\/]/).at(-1) ?? nameOrPath, parseSpec(text, { file }));
   }
+  return undefined;
+}
+
+/** Opens a run by its name or its path. Rejects with KN_CONFIG when there is none. */
+export async function openRunFolder(runs: string, nameOrPath: string): Promise<RunFolder> {
+  const found = await findRunFolder(runs, nameOrPath);
+  if (found !== undefined) return found;
   const known = await readdir(runs).catch(() => []);
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `open run ${nameOrPath}`,

@@ -2,8 +2,11 @@
 import type { Command } from "commander";
 import { openCheckpoints } from "../../../runtime/checkpoint/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
+import { silentLogger } from "../../../runtime/telemetry/index.ts";
+import { connectFleet } from "../../fleet/connect-fleet.ts";
+import { runRecordOf } from "../../fleet/launch.ts";
 import { chooseGeneration } from "../../run/choose-generation.ts";
-import { openRunFolder, type RunFolder } from "../../run/run-folder.ts";
+import { createRunFolder, findRunFolder, openRunFolder, type RunFolder } from "../../run/run-folder.ts";
 import { openDataset } from "../../run/open-dataset.ts";
 import { CHECKPOINT_BUCKETS, startAfter } from "../../run/run-plan.ts";
 import { executeFleetRun, type FleetRunOptions } from "../execute-fleet-run.ts";
@@ -18,11 +21,22 @@ export function registerResume(program: Command, deps: ExecuteDeps, exit: (code:
       .argument("<run>", "name or path of a run")
       .description("go on with a run from its last checkpoint"),
   ).action(async (name: string, options: FleetRunOptions & { readonly runs: string }) => {
-    const folder = await openRunFolder(options.runs, name);
     exit(
-      await (options.nodes === "here" ? resume(folder, options, deps) : executeFleetRun(folder, true, options, deps)),
+      await (options.nodes === "here"
+        ? resume(await openRunFolder(options.runs, name), options, deps)
+        : executeFleetRun(await openFleetFolder(name, options), true, options, deps)),
     );
   });
+}
+
+/** The run's folder; made here by the fleet's record where the run was begun on another machine. */
+async function openFleetFolder(name: string, { runs, bus, nodes }: FleetRunOptions & { readonly runs: string }) {
+  if (nodes !== "fleet") return await openRunFolder(runs, name); // nodes of our own know no run but those of this machine
+  const here = await findRunFolder(runs, name);
+  if (here !== undefined) return here;
+  await using connected = await connectFleet({ address: bus, name: `kn resume ${name}` }, { log: silentLogger });
+  const { spec } = await runRecordOf(name, connected.fleet);
+  return await createRunFolder(runs, name, spec);
 }
 
 async function resume(folder: RunFolder, options: ExecuteOptions, deps: ExecuteDeps): Promise<number> {
