@@ -1,13 +1,15 @@
 /**
- * The arrows of the layers, and one door per vendor:
+ * The layers' arrows, and one door per vendor:
  *
- *   errors <- messages <- runtime <- actors <- apps          errors <- spec <- compute <- actors          messages <- data
+ *   errors <- messages <- runtime <- actors <- jobs <- fleet <- apps      run-spec, data, compute beside
+ *
+ * setup/ (provisioning) knows src/errors only; tools/ (bench, reproduce, faults) knows everything and nobody knows it.
  */
 const only = (name, folder, allowed) => ({
   name,
   severity: "error",
   from: { path: `^src/${folder}/` },
-  to: { path: "^src/", pathNot: `^src/(${[folder, ...allowed].join("|")})/` },
+  to: { path: "^(src|setup|tools)/", pathNot: `^src/(${[folder, ...allowed].join("|")})/` },
 });
 const door = (vendor, folders) => ({
   name: `one-door-for-${vendor.replace(/[^a-z]/g, "")}`,
@@ -15,17 +17,38 @@ const door = (vendor, folders) => ({
   from: { path: "^src/", pathNot: `^src/(${folders.join("|")})/` },
   to: { path: `^node_modules/${vendor}/` },
 });
+const BELOW_JOBS = ["errors", "run-spec", "messages", "runtime", "compute", "data", "actors"];
 
 module.exports = {
   forbidden: [
-    { name: "no-circles", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     only("errors-know-nobody", "errors", []),
-    only("spec-is-pure", "spec", ["errors"]),
+    only("run-spec-is-pure", "run-spec", ["errors"]),
     only("messages-know-errors", "messages", ["errors"]),
     only("runtime-knows-messages", "runtime", ["errors", "messages"]),
-    only("compute-knows-spec", "compute", ["errors", "spec"]),
+    only("compute-knows-run-spec", "compute", ["errors", "run-spec"]),
     only("data-knows-messages", "data", ["errors", "messages"]),
-    only("actors-know-all-but-apps", "actors", ["errors", "spec", "messages", "runtime", "compute", "data"]),
+    only("actors-know-what-is-below", "actors", ["errors", "run-spec", "messages", "runtime", "compute", "data"]),
+    only("jobs-know-actors", "jobs", BELOW_JOBS),
+    only("fleet-knows-jobs", "fleet", [...BELOW_JOBS, "jobs"]),
+    {
+      name: "the-product-knows-no-tools",
+      severity: "error",
+      from: { path: "^(src|setup)/" },
+      to: { path: "^tools/" },
+    },
+    {
+      name: "setup-is-entered-from-apps",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/apps/" },
+      to: { path: "^setup/" },
+    },
+    {
+      name: "setup-knows-errors-only",
+      severity: "error",
+      from: { path: "^setup/" },
+      to: { path: "^src/", pathNot: "^src/errors/" },
+    },
     {
       name: "kinds-meet-on-the-bus",
       severity: "error",
@@ -33,15 +56,21 @@ module.exports = {
       to: { path: "^src/actors/", pathNot: "^src/actors/($1|link)/" },
     },
     {
-      name: "compute-and-spec-do-no-io",
+      name: "pure-layers-do-no-io",
       severity: "error",
-      from: { path: "^src/(spec|actors|messages|data)/" },
+      from: { path: "^src/(run-spec|actors|messages|data)/" },
+      to: { dependencyTypes: ["core"], pathNot: "^(node:)?crypto$" },
+    },
+    {
+      name: "compute-does-no-io-but-its-worker",
+      severity: "error",
+      from: { path: "^src/compute/", pathNot: "^src/compute/(worker|backend)/" },
       to: { dependencyTypes: ["core"], pathNot: "^(node:)?crypto$" },
     },
     door("nats", ["runtime/nats"]),
     door("@tensorflow", ["compute"]),
     door("protobufjs", ["messages"]),
-    door("xstate", ["actors", "runtime/actor"]),
+    door("xstate", ["actors", "runtime/actor", "fleet"]),
     door("(commander|cli-progress|cli-table3|pino|prom-client)", ["apps"]),
   ],
   options: {

@@ -8,7 +8,7 @@ process.env.TF_CPP_MIN_LOG_LEVEL ??= "3";
 // oneDNN reorders sums and prints a notice that no log level silences; results stay comparable without it.
 process.env.TF_ENABLE_ONEDNN_OPTS ??= "0";
 
-const entry = new URL("../dist/apps/cli/main.js", import.meta.url);
+const entry = new URL("../dist/src/apps/cli/main.js", import.meta.url);
 if (!existsSync(fileURLToPath(entry))) {
   process.stderr.write(
     "kn: the compiled code is missing; run `npm install` or `npm run build` in the package's folder\n",

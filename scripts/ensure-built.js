@@ -40,7 +40,8 @@ function isStale() {
 }
 
 function sources() {
-  return readdirSync(join(root, "src"), { recursive: true, withFileTypes: true })
+  return ["src", "setup", "tools"]
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(root.length + 1));
 }

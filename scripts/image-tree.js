@@ -52,6 +52,7 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== digest) {
 }
 npm("pkg", "delete", "devDependencies", "allowScripts", "scripts");
 writeFileSync(join(app, "sbom.cdx.json"), npm("sbom", "--sbom-format=cyclonedx", "--omit=dev"));
+rmSync(join(app, "dist", "tools"), { recursive: true, force: true });
 prune(join(app, "dist"));
 
 const tini = process.env.KN_TINI ?? TINI;
@@ -77,9 +78,7 @@ function npm(...args) {
 
 /** The libraries as files of our own, without symbols: what setup puts there are links into the user's cache. */
 async function addLibtensorflow() {
-  const { formatReport, provision } = await import(
-    pathToFileURL(join(root, "dist", "apps", "provision", "index.js")).href
-  );
+  const { formatReport, provision } = await import(pathToFileURL(join(root, "dist", "setup", "index.js")).href);
   const report = await provision({ only: ["libtensorflow"], root: app });
   console.log(formatReport(report));
   if (!report.isComplete) process.exit(1);

@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { ensureBuilt, root } from "./ensure-built.js";
 import { buildSuiteTools, installSystemPackages } from "./setup-suites.js";
 
-const entry = join(root, "dist", "apps", "provision", "index.js");
+const entry = join(root, "dist", "setup", "index.js");
 
 const outcome = ensureBuilt();
 if (!existsSync(entry)) {

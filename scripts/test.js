@@ -36,7 +36,7 @@ if (unknown.length > 0) {
 }
 
 ensureBuilt();
-const { cacheRoot, inspect } = await import(pathToFileURL(join(root, "dist", "apps", "provision", "index.js")).href);
+const { cacheRoot, inspect } = await import(pathToFileURL(join(root, "dist", "setup", "index.js")).href);
 const absent = await findAbsent();
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const leftOut = [];

@@ -15,15 +15,15 @@ export {
   type AutoPolicyOptions,
   type AutoSwitch,
   createAutoPolicy,
-} from "./gradient-sources/auto-policy.ts";
-export { GRADIENT_SOURCE_TRAITS, type GradientSourceTraits } from "./gradient-sources/traits.ts";
-export type { LearningRateOptions } from "./optimizer/index.ts";
-export type { BlockUnitOptions, UpdateOutcome } from "./slice/block-unit.ts";
-export type { SliceDescription } from "./slice/describe-model.ts";
-export type { SectionObjective, SectionUnitOptions } from "./sections/section-unit.ts";
-export { type StitchedSection, stitchSections } from "./sections/stitch.ts";
-export type { TeacherUnitOptions } from "./sections/teacher-unit.ts";
-export { deriveSeed } from "./slice/seed.ts";
+} from "./block/gradient-sources/auto-policy.ts";
+export { GRADIENT_SOURCE_TRAITS, type GradientSourceTraits } from "./block/gradient-sources/traits.ts";
+export type { LearningRateOptions } from "./nn/optimizer/index.ts";
+export type { BlockUnitOptions, UpdateOutcome } from "./block/block-unit.ts";
+export type { SliceDescription } from "./nn/describe-model.ts";
+export type { SectionObjective, SectionUnitOptions } from "./distillation/section-unit.ts";
+export { type StitchedSection, stitchSections } from "./distillation/stitch.ts";
+export type { TeacherUnitOptions } from "./distillation/teacher-unit.ts";
+export { deriveSeed } from "./nn/seed.ts";
 export type { NamedTensorData, TensorData } from "./tensor-data.ts";
 export { type ComputeWorker, createComputeWorker } from "./worker/compute-worker.ts";
 export {

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import process from "node:process";
 import { expect, it } from "vitest";
-import { type SpawnedFleet, spawnFleet } from "../../src/apps/fleet/spawned-fleet.ts";
+import { type SpawnedFleet, spawnFleet } from "../../src/apps/connect/spawned-fleet.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { kn } from "../support/kn.ts";
 import { describeWithNats, startTestNats } from "../support/nats-server.ts";

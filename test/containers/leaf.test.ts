@@ -1,6 +1,6 @@
 /** A site behind a leaf-node server with a JetStream domain of its own: its link to the hub is cut, and comes back. */
 import { expect, it } from "vitest";
-import { stopRun } from "../../src/apps/fleet/launch.ts";
+import { stopRun } from "../../src/fleet/launch.ts";
 import { connectNats } from "../../src/runtime/nats/index.ts";
 import { addressOf, createNetwork, hostOf, NATS_PORT, startFleet, startNats } from "../support/containers/fleet.ts";
 import { watchRun } from "../support/containers/watched-run.ts";

@@ -1,21 +1,21 @@
 /** Distillation in one process with real actors and real mathematics on a small net: what is said, kept, and by whom. */
 import { describe, expect, it } from "vitest";
 import type { RunRecord } from "../../src/actors/coordinator/index.ts";
-import { publishTeacher } from "../../src/apps/run/find-teacher.ts";
-import { createPhaseRun } from "../../src/apps/run/phase-run.ts";
-import { describeSlices } from "../../src/apps/run/describe-slices.ts";
-import { CHECKPOINT_BUCKETS, startAfter, TEACHER_BUCKETS } from "../../src/apps/run/run-plan.ts";
+import { publishTeacher } from "../../src/jobs/find-teacher.ts";
+import { createPhaseRun } from "../../src/jobs/phase-run.ts";
+import { describeSlices } from "../../src/jobs/describe-slices.ts";
+import { CHECKPOINT_BUCKETS, startAfter, TEACHER_BUCKETS } from "../../src/jobs/run-plan.ts";
 import { createComputeWorker, openSection } from "../../src/compute/index.ts";
 import { createSplit, type Dataset } from "../../src/data/index.ts";
 import { type Activation, decodeFrame, type Event, runSubject } from "../../src/messages/index.ts";
 import { createControlChannel } from "../../src/runtime/actor/index.ts";
 import { createMemoryBroker } from "../../src/runtime/bus/index.ts";
 import { createFileRecordCache, type RecordCache } from "../../src/runtime/cache/index.ts";
-import { openCheckpoints } from "../../src/runtime/checkpoint/index.ts";
+import { openCheckpoints } from "../../src/runtime/artifacts/index.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { fileStore } from "../../src/runtime/store/index.ts";
 import { silentLogger } from "../../src/runtime/telemetry/index.ts";
-import { type DistillationSpec, type ModelSpec, parseSpec } from "../../src/spec/index.ts";
+import { type DistillationSpec, type ModelSpec, parseSpec } from "../../src/run-spec/index.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
 

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { METRIC_NAMES } from "../../src/apps/node/node-metrics.ts";
 import { readNodeConfig } from "../../src/apps/node/node-config.ts";
-import { locateTool } from "../../src/apps/provision/index.ts";
+import { locateTool } from "../../setup/index.ts";
 import { hasOwnCluster } from "../../scripts/setup-suites.js";
 import { toolsFolder } from "../support/cluster/cluster.ts";
 import { tryKubectl } from "../support/cluster/kubectl.ts";

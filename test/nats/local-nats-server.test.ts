@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { startLocalNatsServer } from "../../src/apps/local-nats-server.ts";
+import { startLocalNatsServer } from "../../src/runtime/nats/local-nats-server.ts";
 import { connectNatsBus } from "../../src/runtime/bus/index.ts";
 import { connectJetStreamStore } from "../../src/runtime/store/index.ts";
 import { describeWithNats, natsServerPath } from "../support/nats-server.ts";

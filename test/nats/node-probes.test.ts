@@ -1,12 +1,12 @@
 /** What an orchestrator sees of a node: its probes, its metrics and its end, over a real server that comes and goes. */
 import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
-import { connectFleet } from "../../src/apps/fleet/connect-fleet.ts";
-import { type RunRecordEntry, WIRE_VERSION } from "../../src/apps/fleet/records.ts";
+import { connectFleet } from "../../src/apps/connect/connect-fleet.ts";
+import { type RunRecordEntry, WIRE_VERSION } from "../../src/fleet/records.ts";
 import { type NodeSettings, runNode } from "../../src/apps/node/run-node.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../src/runtime/telemetry/index.ts";
-import { parseTrainingSpec } from "../../src/spec/index.ts";
+import { parseTrainingSpec } from "../../src/run-spec/index.ts";
 import { describeWithNats, startTestNats, type TestNatsOptions } from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { waitFor } from "../support/wait-for.ts";

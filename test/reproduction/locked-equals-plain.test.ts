@@ -5,18 +5,18 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { expect, it } from "vitest";
-import { CHECKPOINT_BUCKETS } from "../../src/apps/run/run-plan.ts";
-import { openDataset } from "../../src/apps/run/open-dataset.ts";
+import { CHECKPOINT_BUCKETS } from "../../src/jobs/run-plan.ts";
+import { openDataset } from "../../src/apps/open-dataset.ts";
 import { selectBackend } from "../../src/compute/backend/index.ts";
-import { createBlockModel } from "../../src/compute/slice/block-model.ts";
-import { createOptimizer } from "../../src/compute/optimizer/index.ts";
+import { createBlockModel } from "../../src/compute/nn/block-model.ts";
+import { createOptimizer } from "../../src/compute/nn/optimizer/index.ts";
 import { epochOrder } from "../../src/data/index.ts";
 import { createControlChannel } from "../../src/runtime/actor/index.ts";
 import { memoryBus } from "../../src/runtime/bus/index.ts";
-import { type Manifest, openCheckpoints } from "../../src/runtime/checkpoint/index.ts";
+import { type Manifest, openCheckpoints } from "../../src/runtime/artifacts/index.ts";
 import type { Store } from "../../src/runtime/store/index.ts";
 import { silentLogger } from "../../src/runtime/telemetry/index.ts";
-import type { TrainingSpec } from "../../src/spec/index.ts";
+import type { TrainingSpec } from "../../src/run-spec/index.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { testTraining } from "../support/training.ts";
 

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import { spawnFleet } from "../../src/apps/fleet/spawned-fleet.ts";
+import { spawnFleet } from "../../src/apps/connect/spawned-fleet.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { type Ended, kn } from "./kn.ts";
 import { startTestNats, type TestNats } from "./nats-server.ts";

@@ -6,8 +6,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe } from "vitest";
-import { type LocalNatsServer, startLocalNatsServer } from "../../src/apps/local-nats-server.ts";
-import { locateTool, type ToolName } from "../../src/apps/provision/index.ts";
+import { type LocalNatsServer, startLocalNatsServer } from "../../src/runtime/nats/local-nats-server.ts";
+import { locateTool, type ToolName } from "../../setup/index.ts";
 
 export interface TestNatsOptions {
   /** @default false */

@@ -1,15 +1,15 @@
 /** A real training run for a test: real MNIST, real actors and compute, on the bus and in the folder that are given. */
 import { readFile } from "node:fs/promises";
-import { createPhaseRun, type PhaseRun } from "../../src/apps/run/phase-run.ts";
-import { openDataset } from "../../src/apps/run/open-dataset.ts";
-import { describeSlices } from "../../src/apps/run/describe-slices.ts";
+import { createPhaseRun, type PhaseRun } from "../../src/jobs/phase-run.ts";
+import { openDataset } from "../../src/apps/open-dataset.ts";
+import { describeSlices } from "../../src/jobs/describe-slices.ts";
 import type { BackendPreference } from "../../src/compute/index.ts";
 import type { Bus } from "../../src/runtime/bus/index.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { fileStore, type Store } from "../../src/runtime/store/index.ts";
-import type { Manifest } from "../../src/runtime/checkpoint/index.ts";
+import type { Manifest } from "../../src/runtime/artifacts/index.ts";
 import { silentLogger } from "../../src/runtime/telemetry/index.ts";
-import { parseTrainingSpec, type TrainingSpec } from "../../src/spec/index.ts";
+import { parseTrainingSpec, type TrainingSpec } from "../../src/run-spec/index.ts";
 
 export interface TestTrainingOptions {
   readonly name: string;

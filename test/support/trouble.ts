@@ -1,10 +1,10 @@
 /**
  * Training in four real processes over a real nats-server while things break. What must hold is checked at every event of
- * the run (src/apps/reproduce/trouble/audit.ts): no batch applied twice, each one accounted for, one incarnation at a time.
+ * the run (tools/reproduce/trouble/audit.ts): no batch applied twice, each one accounted for, one incarnation at a time.
  */
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import { runTrouble, type TroubleOptions, type TroubleResult } from "../../src/apps/reproduce/trouble/trouble.ts";
+import { runTrouble, type TroubleOptions, type TroubleResult } from "../../tools/reproduce/trouble/trouble.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const SPEC = fileURLToPath(new URL("../../examples/mnist-synthetic.yaml", import.meta.url));

@@ -19,24 +19,17 @@ import {
   type Header,
   runSubject,
 } from "../../messages/index.ts";
+import { type Actor, createMailActor, type PerformOutcome, type Position } from "../../runtime/actor/index.ts";
+import { createDropCounters, createOutbox, type Outbox } from "../../runtime/stream/index.ts";
+import { createEvaluationTally } from "../link/index.ts";
 import {
-  type Actor,
-  createDropCounters,
-  createMailActor,
-  createOutbox,
-  type Outbox,
-  type PerformOutcome,
-  type Position,
-} from "../../runtime/actor/index.ts";
-import {
-  createEvaluationTally,
   createFrameReceiver,
   createFrameSender,
   createHandover,
   MAX_FRAME_BYTES,
   RESEND_AFTER_MS,
-} from "../link/index.ts";
-import { blockActor, gradientActor } from "../../spec/index.ts";
+} from "../../runtime/stream/index.ts";
+import { blockActor, gradientActor } from "../../run-spec/index.ts";
 import { createAwaitedGradient } from "./awaited-gradient.ts";
 import { createBlockLedger } from "./block-ledger.ts";
 import { blockMachine } from "./block-machine.ts";

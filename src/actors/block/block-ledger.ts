@@ -4,8 +4,8 @@
  */
 import type { UpdateOutcome } from "../../compute/index.ts";
 import type { Plane, Progress } from "../../messages/index.ts";
-import { type Counters, createCounters, type DropCounters, type GapCause } from "../../runtime/actor/index.ts";
-import { createStepAccount, parseCounts, type StepAccount } from "../link/index.ts";
+import { type Counters, createCounters, type DropCounters, type GapCause } from "../../runtime/stream/index.ts";
+import { createStepAccount, parseCounts, type StepAccount } from "../../runtime/stream/index.ts";
 
 /** Of the message that was handled last. */
 export interface MessageFigures {

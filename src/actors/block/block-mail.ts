@@ -1,6 +1,6 @@
 /** What waits for a block in its mailbox. */
 import type { Activation, Gradient, Header } from "../../messages/index.ts";
-import type { GapCause } from "../../runtime/actor/index.ts";
+import type { GapCause } from "../../runtime/stream/index.ts";
 
 export interface BatchMail {
   readonly kind: "batch";

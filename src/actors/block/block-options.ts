@@ -1,7 +1,7 @@
 /** What a block is told and given. */
 import type { AutoPolicy, BlockHandle } from "../../compute/index.ts";
 import type { TensorCodec } from "../../messages/index.ts";
-import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
+import type { ActorMemory } from "../../runtime/artifacts/index.ts";
 import type { ActorDeps, ActorOptions } from "../link/index.ts";
 
 export interface BlockActorOptions extends ActorOptions {

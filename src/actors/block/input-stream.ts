@@ -3,9 +3,9 @@
  * itself, and after a return again and again until the sender is heard: what it missed may be all that there is.
  */
 import type { Activation, Gap } from "../../messages/index.ts";
-import { createSequenceGate, type DropCounters, type SequenceGate } from "../../runtime/actor/index.ts";
+import { createSequenceGate, type DropCounters, type SequenceGate } from "../../runtime/stream/index.ts";
 import type { Clock, TimerHandle } from "../../runtime/clock/index.ts";
-import { RESEND_AFTER_MS } from "../link/index.ts";
+import { RESEND_AFTER_MS } from "../../runtime/stream/index.ts";
 import type { BatchMail, PassedMail } from "./block-mail.ts";
 
 export interface InputStreamOptions {

@@ -15,7 +15,7 @@ import {
   type Progress,
 } from "../../messages/index.ts";
 import { createControlChannel, hostMachine, orderPatiently } from "../../runtime/actor/index.ts";
-import type { Checkpoints } from "../../runtime/checkpoint/index.ts";
+import type { Checkpoints } from "../../runtime/artifacts/index.ts";
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
 import type { ActorDeps, ActorOptions } from "../link/index.ts";
 import { coordinatorMachine, type RunOutcome } from "./coordinator-machine.ts";

@@ -21,16 +21,15 @@ import {
 import {
   type Actor,
   createControlChannel,
-  createCounters,
-  createOutbox,
   hostMachine,
   orderPatiently,
   refuseCommand,
-  type StreamPosition,
 } from "../../runtime/actor/index.ts";
+import { createCounters, createOutbox, type StreamPosition } from "../../runtime/stream/index.ts";
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
 
-import { type ActorDeps, type ActorOptions, createFrameSender, RESEND_AFTER_MS } from "../link/index.ts";
+import { type ActorDeps, type ActorOptions } from "../link/index.ts";
+import { createFrameSender, RESEND_AFTER_MS } from "../../runtime/stream/index.ts";
 import { feederMachine, type FeederMarkKind } from "./feeder-machine.ts";
 import type { FeedingPlan } from "./feeding-plan.ts";
 

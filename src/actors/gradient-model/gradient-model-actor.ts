@@ -16,22 +16,12 @@ import {
   runSubject,
   type TensorCodec,
 } from "../../messages/index.ts";
-import {
-  type Actor,
-  type Counters,
-  createCounters,
-  createDropCounters,
-  createMailActor,
-} from "../../runtime/actor/index.ts";
-import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
-import { blockActor } from "../../spec/index.ts";
-import {
-  type ActorDeps,
-  type ActorOptions,
-  createFrameReceiver,
-  createFrameSender,
-  MAX_FRAME_BYTES,
-} from "../link/index.ts";
+import { type Actor, createMailActor } from "../../runtime/actor/index.ts";
+import { type Counters, createCounters, createDropCounters } from "../../runtime/stream/index.ts";
+import type { ActorMemory } from "../../runtime/artifacts/index.ts";
+import { blockActor } from "../../run-spec/index.ts";
+import { type ActorDeps, type ActorOptions } from "../link/index.ts";
+import { createFrameReceiver, createFrameSender, MAX_FRAME_BYTES } from "../../runtime/stream/index.ts";
 import { gradientModelMachine } from "./gradient-model-machine.ts";
 
 export interface GradientModelActorOptions extends ActorOptions {

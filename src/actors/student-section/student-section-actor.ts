@@ -19,22 +19,18 @@ import {
   runSubject,
   type TensorCodec,
 } from "../../messages/index.ts";
+import { type Actor, createMailActor, type PerformOutcome } from "../../runtime/actor/index.ts";
 import {
-  type Actor,
   type Counters,
   createCounters,
   createDropCounters,
-  createMailActor,
   createOutbox,
   type GapCause,
-  type PerformOutcome,
-} from "../../runtime/actor/index.ts";
-import type { ActorMemory } from "../../runtime/checkpoint/index.ts";
-import { ownShareAt, type SectionsPhaseSpec } from "../../spec/index.ts";
+} from "../../runtime/stream/index.ts";
+import type { ActorMemory } from "../../runtime/artifacts/index.ts";
+import { ownShareAt, type SectionsPhaseSpec } from "../../run-spec/index.ts";
+import { type ActorDeps, type ActorOptions, createEvaluationTally } from "../link/index.ts";
 import {
-  type ActorDeps,
-  type ActorOptions,
-  createEvaluationTally,
   createFrameReceiver,
   createFrameSender,
   createHandover,
@@ -43,7 +39,7 @@ import {
   parseCounts,
   RESEND_AFTER_MS,
   type StepAccount,
-} from "../link/index.ts";
+} from "../../runtime/stream/index.ts";
 import { createLessonDesk, type LessonDesk, type PartName, type WholeLesson } from "./lesson-desk.ts";
 import { studentSectionMachine } from "./student-section-machine.ts";
 

@@ -18,22 +18,12 @@ import {
   type RowCodec,
   runSubject,
 } from "../../messages/index.ts";
-import {
-  type Actor,
-  createCounters,
-  createDropCounters,
-  createMailActor,
-  type PerformOutcome,
-} from "../../runtime/actor/index.ts";
+import { type Actor, createMailActor, type PerformOutcome } from "../../runtime/actor/index.ts";
+import { createCounters, createDropCounters } from "../../runtime/stream/index.ts";
 import type { Shelf } from "../../runtime/cache/index.ts";
-import { NO_MEMORY } from "../../runtime/checkpoint/index.ts";
-import {
-  type ActorDeps,
-  type ActorOptions,
-  createFrameReceiver,
-  createFrameSender,
-  MAX_FRAME_BYTES,
-} from "../link/index.ts";
+import { NO_MEMORY } from "../../runtime/artifacts/index.ts";
+import { type ActorDeps, type ActorOptions } from "../link/index.ts";
+import { createFrameReceiver, createFrameSender, MAX_FRAME_BYTES } from "../../runtime/stream/index.ts";
 import { teacherSectionMachine } from "./teacher-section-machine.ts";
 
 export interface TeacherSectionActorOptions extends ActorOptions {

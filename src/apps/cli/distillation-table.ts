@@ -1,6 +1,6 @@
 /** The table at the end of a distillation run: teacher, student alone, student with what the teacher taught it. */
 import Table from "cli-table3";
-import type { DistillationResults, PhaseResult } from "../run/distillation-results.ts";
+import type { DistillationResults, PhaseResult } from "../../jobs/distillation-results.ts";
 import { bytes } from "./results-table.ts";
 
 const NAMES: Readonly<Record<string, string>> = {

@@ -1,8 +1,8 @@
 /** `--dry-run`: what a spec would run, without running it. */
 import Table from "cli-table3";
 import { encodedTensorBytes, type TensorCodec } from "../../messages/index.ts";
-import { boundariesOf, type RunSpec } from "../../spec/index.ts";
-import { describeSlices } from "../run/describe-slices.ts";
+import { boundariesOf, type RunSpec } from "../../run-spec/index.ts";
+import { describeSlices } from "../../jobs/describe-slices.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { bytes } from "./results-table.ts";
 import { showComparison } from "./section-comparison.ts";

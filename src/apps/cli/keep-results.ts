@@ -5,11 +5,11 @@ import {
   type DistillationResults,
   distillationResultsOf,
   phaseResultOf,
-} from "../run/distillation-results.ts";
-import type { PhaseRunEnd } from "../run/phase-run.ts";
-import { resultsOf, type RunResults } from "../run/results.ts";
-import { type RunFolder, writeJson } from "../run/run-folder.ts";
-import type { RunPhase } from "../run/run-plan.ts";
+} from "../../jobs/distillation-results.ts";
+import type { PhaseRunEnd } from "../../jobs/phase-run.ts";
+import { resultsOf, type RunResults } from "../../jobs/results.ts";
+import { type RunFolder, writeJson } from "../../jobs/run-folder.ts";
+import type { RunPhase } from "../../jobs/run-plan.ts";
 import { distillationTable } from "./distillation-table.ts";
 import { resultsTable } from "./results-table.ts";
 import type { Terminal } from "./terminal.ts";

@@ -1,6 +1,6 @@
 /** For `kn doctor`: which of the kernels that training needs each backend has, asked of a worker that loads it. */
 import { type BackendPreference, createComputeWorker } from "../../compute/index.ts";
-import type { Finding } from "../provision/index.ts";
+import type { Finding } from "../../../setup/index.ts";
 
 const BACKENDS = ["native", "wasm", "cpu"] as const satisfies readonly BackendPreference[];
 

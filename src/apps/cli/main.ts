@@ -1,7 +1,9 @@
 /** `kn`: the command line. Reads argv and the environment, hands plain options to the commands, turns errors into exit codes. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError } from "commander";
+import { PACKAGE_ROOT } from "../../../setup/index.ts";
 import { systemClock } from "../../runtime/clock/index.ts";
 import { registerDemo } from "./commands/demo.ts";
 import { registerDoctor } from "./commands/doctor.ts";
@@ -65,8 +67,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The package's own version; from both src/ and dist/ package.json is three folders up. */
+/** The package's own version. */
 function readVersion(): string {
-  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  const text = readFileSync(join(PACKAGE_ROOT, "package.json"), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,6 +1,6 @@
 /** The table at the end of a run. */
 import Table from "cli-table3";
-import type { RunResults } from "../run/results.ts";
+import type { RunResults } from "../../jobs/results.ts";
 
 export function resultsTable(results: RunResults): string {
   const summary = new Table({ style: { head: [], border: [] } });

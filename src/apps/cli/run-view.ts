@@ -2,7 +2,7 @@
  * How a run shows itself while it goes on: a live picture in a terminal, plain lines elsewhere, nothing with --json.
  */
 import cliProgress from "cli-progress";
-import type { ActorFigures, MonitorFigures } from "../run/run-monitor.ts";
+import type { ActorFigures, MonitorFigures } from "../../jobs/run-monitor.ts";
 
 export interface RunView {
   /** Called several times a second. */

@@ -2,7 +2,7 @@
 import Table from "cli-table3";
 import type { SliceDescription } from "../../compute/index.ts";
 import { encodedTensorBytes } from "../../messages/index.ts";
-import { sizeOf } from "../run/distillation-results.ts";
+import { sizeOf } from "../../jobs/distillation-results.ts";
 import { bytes } from "./results-table.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -1,8 +1,8 @@
 /** `node.yaml`: what a node is told, by a file that is the same on bare metal and in a ConfigMap. */
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
-import { parseYaml } from "../../spec/index.ts";
-import { type BusAccess, busFileSchema, readConfig, resolveBusFile } from "../run/bus-address.ts";
+import { parseYaml } from "../../run-spec/index.ts";
+import { type BusAccess, busFileSchema, readConfig, resolveBusFile } from "../connect/bus-address.ts";
 
 export const BACKENDS = ["auto", "native", "wasm", "cpu"] as const;
 /** Where the log goes: a file in the node's folder, or stdout, where `kubectl logs` finds it. */

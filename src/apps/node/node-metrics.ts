@@ -4,7 +4,7 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { Bus, ServiceReport } from "../../runtime/bus/index.ts";
-import type { NodeRecord } from "../fleet/records.ts";
+import type { NodeRecord } from "../../fleet/records.ts";
 
 /** A run hosted on this node. */
 export interface HostedRun {

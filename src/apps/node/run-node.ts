@@ -5,12 +5,12 @@ import { isKnowledgeNetError } from "../../errors/index.ts";
 import { type Clock, endsWithin } from "../../runtime/clock/index.ts";
 import { fileStore, mirroredStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import { connectFleet, type ConnectedFleet } from "../fleet/connect-fleet.ts";
-import { describeNode } from "../fleet/describe-node.ts";
-import { createNode } from "../fleet/node.ts";
-import type { BusAccess } from "../run/bus-address.ts";
-import { openKnowledgeCache } from "../run/knowledge-cache.ts";
-import { openDataset } from "../run/open-dataset.ts";
+import { connectFleet, type ConnectedFleet } from "../connect/connect-fleet.ts";
+import { describeNode } from "../../fleet/describe-node.ts";
+import { createNode } from "../../fleet/node.ts";
+import type { BusAccess } from "../connect/bus-address.ts";
+import { openKnowledgeCache } from "../knowledge-cache.ts";
+import { openDataset } from "../open-dataset.ts";
 import { serveNodeHttp } from "./node-http.ts";
 import { createNodeMetrics } from "./node-metrics.ts";
 

@@ -4,7 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
-import { registerWasmKernels } from "../wasm-kernels/index.ts";
+import { registerWasmKernels } from "../kernels/index.ts";
 import {
   BACKEND_NAMES,
   type BackendInfo,

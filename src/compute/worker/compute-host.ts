@@ -10,8 +10,8 @@ import {
   type GradientModel,
   type GradientOrigin,
   type PredictionQuality,
-} from "../gradient-sources/index.ts";
-import { type GradientModelOptions } from "../gradient-sources/gradient-model.ts";
+} from "../block/gradient-sources/index.ts";
+import { type GradientModelOptions } from "../block/gradient-sources/gradient-model.ts";
 import {
   type BlockUnit,
   type BlockUnitOptions,
@@ -19,11 +19,11 @@ import {
   type EvaluateOutcome,
   type TrainRequest,
   type UpdateOutcome,
-} from "../slice/block-unit.ts";
-import { type LearningRateOptions, learningRateAt } from "../optimizer/index.ts";
-import { describeModel, type SliceDescription } from "../slice/describe-model.ts";
-import type { SliceSnapshot } from "../slice/slice.ts";
-import { toData, toTensor } from "../slice/tensors.ts";
+} from "../block/block-unit.ts";
+import { type LearningRateOptions, learningRateAt } from "../nn/optimizer/index.ts";
+import { describeModel, type SliceDescription } from "../nn/describe-model.ts";
+import type { SliceSnapshot } from "../nn/slice.ts";
+import { toData, toTensor } from "../nn/tensors.ts";
 import {
   createSectionUnit,
   type SectionEvaluateOutcome,
@@ -31,10 +31,10 @@ import {
   type SectionTrainRequest,
   type SectionUnit,
   type SectionUnitOptions,
-} from "../sections/section-unit.ts";
-import { createTeacherUnit, type TeacherUnit, type TeacherUnitOptions } from "../sections/teacher-unit.ts";
+} from "../distillation/section-unit.ts";
+import { createTeacherUnit, type TeacherUnit, type TeacherUnitOptions } from "../distillation/teacher-unit.ts";
 import { measureSpeed } from "./measure-speed.ts";
-import type { ModelSpec } from "../../spec/index.ts";
+import type { ModelSpec } from "../../run-spec/index.ts";
 import type { TensorData } from "../tensor-data.ts";
 
 export interface OpenedUnit {

@@ -49,7 +49,7 @@ interface Pending {
 
 /** The compiled entry: threads run JavaScript, so a test that runs the sources uses the build beside them. */
 const ENTRY = import.meta.url.endsWith(".ts")
-  ? new URL("../../../dist/compute/worker/worker-main.js", import.meta.url)
+  ? new URL("../../../dist/src/compute/worker/worker-main.js", import.meta.url)
   : new URL("./worker-main.js", import.meta.url);
 
 /** Starts a thread and waits for its backend. Rejects with KN_UNAVAILABLE when a forced backend is absent. */

@@ -1,16 +1,16 @@
 /** Typed handles on units in a compute worker: what actors hold. */
-import type { LearningRateOptions } from "../optimizer/index.ts";
-import type { GradientModelOptions } from "../gradient-sources/gradient-model.ts";
-import type { AutoChoice, GradientOrigin, PredictionQuality } from "../gradient-sources/index.ts";
-import type { BlockUnitOptions, EvaluateOutcome, TrainRequest, UpdateOutcome } from "../slice/block-unit.ts";
+import type { LearningRateOptions } from "../nn/optimizer/index.ts";
+import type { GradientModelOptions } from "../block/gradient-sources/gradient-model.ts";
+import type { AutoChoice, GradientOrigin, PredictionQuality } from "../block/gradient-sources/index.ts";
+import type { BlockUnitOptions, EvaluateOutcome, TrainRequest, UpdateOutcome } from "../block/block-unit.ts";
 import type {
   SectionEvaluateOutcome,
   SectionTrainOutcome,
   SectionTrainRequest,
   SectionUnitOptions,
-} from "../sections/section-unit.ts";
-import type { TeacherUnitOptions } from "../sections/teacher-unit.ts";
-import type { SliceSnapshot } from "../slice/slice.ts";
+} from "../distillation/section-unit.ts";
+import type { TeacherUnitOptions } from "../distillation/teacher-unit.ts";
+import type { SliceSnapshot } from "../nn/slice.ts";
 import type { TensorData } from "../tensor-data.ts";
 import type { Emit } from "./compute-host.ts";
 import type { ComputeWorker, Timed } from "./compute-worker.ts";

@@ -18,7 +18,7 @@ import {
 } from "../../messages/index.ts";
 import type { Bus, RequestOptions, ServiceEndpoint, Subscription } from "../bus/bus.ts";
 import type { Clock } from "../clock/clock.ts";
-import { createFenceGuard } from "./fence-guard.ts";
+import { createFenceGuard } from "../stream/fence-guard.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 export interface ControlChannelOptions {

@@ -14,15 +14,8 @@ export {
   type Position,
   refuseCommand,
 } from "./control-channel.ts";
-export { type Counters, createCounters } from "./counters.ts";
-export { createDropCounters, type DropCounters, type DropReason } from "./drop-counters.ts";
-export { createFenceGuard, type FenceGuard } from "./fence-guard.ts";
-export { acquireLease, type Lease, type LeaseDeps, type LeaseOptions, tryLease } from "./lease.ts";
-export { createLeasedActor } from "./leased-actor.ts";
 export { hostMachine, type MachineHost } from "./machine-host.ts";
 export { createMailbox, type Mail, type Mailbox } from "./mailbox.ts";
-export { createOutbox, type Outbox, type StreamPosition } from "./outbox.ts";
-export { createSequenceGate, type GapCause, type SequenceGate } from "./sequence-gate.ts";
 export { createSupervisor, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 export { mailMachine, type MailContext, type MailEvent, type PerformOutcome } from "./mail-machine.ts";
 export { createMailActor, type MailActorDeps, type MailActorOptions } from "./mail-actor.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { clusterFolder } from "../../../scripts/setup-suites.js";
-import { cacheRoot } from "../../../src/apps/provision/index.ts";
+import { cacheRoot } from "../../../setup/index.ts";
 import type { Engine } from "../containers/engine.ts";
 import { sweepAfterUs } from "../sweep-after-us.ts";
 import { waitFor } from "../wait-for.ts";

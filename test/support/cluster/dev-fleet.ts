@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { StatusSummary } from "../../../src/apps/cli/commands/status.ts";
 import { waitFor } from "../wait-for.ts";
-import { locateTool } from "../../../src/apps/provision/index.ts";
+import { locateTool } from "../../../setup/index.ts";
 import { apply, besideCluster, type Forward, kubectl, tryKubectl } from "./kubectl.ts";
 import { type Manifest, render } from "./manifests.ts";
 

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from "testcontainers";
 import { inject } from "vitest";
-import { type ConnectedFleet, connectFleet } from "../../../src/apps/fleet/connect-fleet.ts";
+import { type ConnectedFleet, connectFleet } from "../../../src/apps/connect/connect-fleet.ts";
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
 import { waitFor } from "../wait-for.ts";
 import { SUITE_LABEL } from "./engine.ts";

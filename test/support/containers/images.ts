@@ -10,7 +10,7 @@ import { copyFile, mkdir, readdir, readFile, realpath, rm, writeFile } from "nod
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { cacheRoot, locateTool } from "../../../src/apps/provision/index.ts";
+import { cacheRoot, locateTool } from "../../../setup/index.ts";
 import type { Engine } from "./engine.ts";
 
 const run = promisify(execFile);

@@ -1,17 +1,17 @@
 /** A run of the four-layer net on a fleet, watched from outside: how far it is, and whether its accounts hold. */
 import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
-import type { ConnectedFleet } from "../../../src/apps/fleet/connect-fleet.ts";
-import { awaitOutcome, launchRun } from "../../../src/apps/fleet/launch.ts";
-import type { RunRecordEntry, RunStatus } from "../../../src/apps/fleet/records.ts";
-import { type Audit, createAudit } from "../../../src/apps/reproduce/trouble/audit.ts";
-import { describeSlices } from "../../../src/apps/run/describe-slices.ts";
-import { openDataset } from "../../../src/apps/run/open-dataset.ts";
-import { phaseOf } from "../../../src/apps/fleet/records.ts";
+import type { ConnectedFleet } from "../../../src/apps/connect/connect-fleet.ts";
+import { awaitOutcome, launchRun } from "../../../src/fleet/launch.ts";
+import type { RunRecordEntry, RunStatus } from "../../../src/fleet/records.ts";
+import { type Audit, createAudit } from "../../../tools/reproduce/trouble/audit.ts";
+import { describeSlices } from "../../../src/jobs/describe-slices.ts";
+import { openDataset } from "../../../src/apps/open-dataset.ts";
+import { phaseOf } from "../../../src/fleet/records.ts";
 import { createControlChannel } from "../../../src/runtime/actor/index.ts";
 import { systemClock } from "../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
-import { parseTrainingSpec } from "../../../src/spec/index.ts";
+import { parseTrainingSpec } from "../../../src/run-spec/index.ts";
 import { waitFor } from "../wait-for.ts";
 
 const SPEC = new URL("../../../examples/mnist-synthetic.yaml", import.meta.url);

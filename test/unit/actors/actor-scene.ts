@@ -23,7 +23,7 @@ import {
   createActorMemory,
   type Manifest,
   type SavedAt,
-} from "../../../src/runtime/checkpoint/index.ts";
+} from "../../../src/runtime/artifacts/index.ts";
 import { type SimulatedClock, simulatedClock } from "../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
 

@@ -1,6 +1,6 @@
 /** What the tests of the mathematics share: seeded tensors, and how far two of them are apart. */
 import * as tf from "@tensorflow/tfjs";
-import type { LayerSpec } from "../../../src/spec/index.ts";
+import type { LayerSpec } from "../../../src/run-spec/index.ts";
 import type { BlockUnitOptions, TensorData } from "../../../src/compute/index.ts";
 
 /** What every block is told and few tests care for: the spec's defaults, smaller. */

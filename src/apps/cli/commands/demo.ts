@@ -1,11 +1,12 @@
 /** `kn demo`: the four-layer net on MNIST, nothing to prepare. */
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import type { Command } from "commander";
+import { PACKAGE_ROOT } from "../../../../setup/index.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { type RunCommandOptions, runSpecFile, withExecuteOptions } from "./run.ts";
 
-/** The spec that the demo runs; from both src/ and dist/ it is three folders up. */
-const SPEC = fileURLToPath(new URL("../../../../examples/mnist-synthetic.yaml", import.meta.url));
+/** The spec that the demo runs. */
+const SPEC = join(PACKAGE_ROOT, "examples", "mnist-synthetic.yaml");
 
 export function registerDemo(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   withExecuteOptions(

@@ -1,7 +1,7 @@
 /** `kn doctor`: what this machine has, what is missing, and the one command that mends it. `kn setup` mends it. */
 import Table from "cli-table3";
 import type { Command } from "commander";
-import { formatReport, inspect, provision } from "../../provision/index.ts";
+import { formatReport, inspect, provision } from "../../../../setup/index.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { inspectKernels } from "../kernel-findings.ts";

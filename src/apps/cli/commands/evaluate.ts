@@ -2,10 +2,10 @@
 import { type Command, Option } from "commander";
 import { type BackendPreference, createComputeWorker, openSection } from "../../../compute/index.ts";
 import type { Split } from "../../../data/index.ts";
-import { type FoundModel, trainedModel } from "../../run/find-teacher.ts";
-import { checkDataset } from "../../run/describe-slices.ts";
-import { openDataset } from "../../run/open-dataset.ts";
-import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../run/run-folder.ts";
+import { type FoundModel, trainedModel } from "../../../jobs/find-teacher.ts";
+import { checkDataset } from "../../../jobs/describe-slices.ts";
+import { openDataset } from "../../open-dataset.ts";
+import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 

@@ -1,9 +1,9 @@
 /** `kn export RUN`: writes the network of a run, or the student that it distils, for others to load. */
 import { type Command, Option } from "commander";
 import { CLASS_NAMES } from "../../../data/index.ts";
-import { EXPORT_FORMATS, type ExportFormat, exportModel } from "../../run/export-model.ts";
-import { trainedModel } from "../../run/find-teacher.ts";
-import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../run/run-folder.ts";
+import { EXPORT_FORMATS, type ExportFormat, exportModel } from "../../../jobs/export-model.ts";
+import { trainedModel } from "../../../jobs/find-teacher.ts";
+import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 

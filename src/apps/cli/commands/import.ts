@@ -2,9 +2,9 @@
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { encodedTensorBytes } from "../../../messages/index.ts";
-import { measureLayers, measureSections, type ModelSpec } from "../../../spec/index.ts";
+import { measureLayers, measureSections, type ModelSpec } from "../../../run-spec/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
-import { importModelFile } from "../../run/import-model.ts";
+import { importModelFile } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { bytes } from "../results-table.ts";

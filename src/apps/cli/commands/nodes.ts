@@ -2,7 +2,7 @@
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../fleet/connect-fleet.ts";
+import { connectFleet } from "../../connect/connect-fleet.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { bytes } from "../results-table.ts";

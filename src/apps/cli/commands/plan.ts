@@ -9,8 +9,8 @@ import {
   planStudent,
   type StudentPlan,
   type TrainingSpec,
-} from "../../../spec/index.ts";
-import { importModelLayers } from "../../run/import-model.ts";
+} from "../../../run-spec/index.ts";
+import { importModelLayers } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { showComparison } from "../section-comparison.ts";

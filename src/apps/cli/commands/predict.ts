@@ -6,7 +6,7 @@ import { type Command, Option } from "commander";
 import { decode } from "fast-png";
 import { type BackendPreference, createComputeWorker, openTeacher, type TensorData } from "../../../compute/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
-import { importModelFile } from "../../run/import-model.ts";
+import { importModelFile } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 

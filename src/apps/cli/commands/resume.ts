@@ -1,14 +1,14 @@
 /** `kn resume RUN`: goes on from the newest whole checkpoint. */
 import type { Command } from "commander";
-import { openCheckpoints } from "../../../runtime/checkpoint/index.ts";
+import { openCheckpoints } from "../../../runtime/artifacts/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../fleet/connect-fleet.ts";
-import { runRecordOf } from "../../fleet/launch.ts";
-import { chooseGeneration } from "../../run/choose-generation.ts";
-import { createRunFolder, findRunFolder, openRunFolder, type RunFolder } from "../../run/run-folder.ts";
-import { openDataset } from "../../run/open-dataset.ts";
-import { CHECKPOINT_BUCKETS, startAfter } from "../../run/run-plan.ts";
+import { connectFleet } from "../../connect/connect-fleet.ts";
+import { runRecordOf } from "../../../fleet/launch.ts";
+import { chooseGeneration } from "../../../jobs/choose-generation.ts";
+import { createRunFolder, findRunFolder, openRunFolder, type RunFolder } from "../../../jobs/run-folder.ts";
+import { openDataset } from "../../open-dataset.ts";
+import { CHECKPOINT_BUCKETS, startAfter } from "../../../jobs/run-plan.ts";
 import { executeFleetRun, type FleetRunOptions } from "../execute-fleet-run.ts";
 import { type ExecuteDeps, type ExecuteOptions, executeRun } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";

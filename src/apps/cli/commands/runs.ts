@@ -4,8 +4,8 @@ import Table from "cli-table3";
 import type { Command } from "commander";
 import { z } from "zod";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../fleet/connect-fleet.ts";
-import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../run/run-folder.ts";
+import { connectFleet } from "../../connect/connect-fleet.ts";
+import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../../jobs/run-folder.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 

@@ -2,12 +2,12 @@
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../fleet/connect-fleet.ts";
-import type { Fleet } from "../../fleet/fleet.ts";
-import { awaitOutcome, runRecordOf } from "../../fleet/launch.ts";
-import type { RunRecordEntry, RunStatus } from "../../fleet/records.ts";
-import { actorsOf } from "../../run/run-plan.ts";
-import { phaseOf } from "../../fleet/records.ts";
+import { connectFleet } from "../../connect/connect-fleet.ts";
+import type { Fleet } from "../../../fleet/fleet.ts";
+import { awaitOutcome, runRecordOf } from "../../../fleet/launch.ts";
+import type { RunRecordEntry, RunStatus } from "../../../fleet/records.ts";
+import { actorsOf } from "../../../jobs/run-plan.ts";
+import { phaseOf } from "../../../fleet/records.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { withFleetOptions } from "./fleet-options.ts";

@@ -1,8 +1,8 @@
 /** `kn stop RUN`: a checkpoint, then the end, of a run on a fleet. */
 import type { Command } from "commander";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../fleet/connect-fleet.ts";
-import { awaitOutcome, stopRun } from "../../fleet/launch.ts";
+import { connectFleet } from "../../connect/connect-fleet.ts";
+import { awaitOutcome, stopRun } from "../../../fleet/launch.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { withFleetOptions } from "./fleet-options.ts";

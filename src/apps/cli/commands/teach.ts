@@ -1,9 +1,9 @@
 /** `kn teach RUN --teacher T`: a new version of the teacher for a run that distils one. */
 import type { Command } from "commander";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../fleet/connect-fleet.ts";
-import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../run/run-folder.ts";
-import { teachFleetRun, teachRunFolder } from "../../run/teach-run.ts";
+import { connectFleet } from "../../connect/connect-fleet.ts";
+import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
+import { teachFleetRun, teachRunFolder } from "../../../fleet/teach-run.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { withFleetOptions } from "./fleet-options.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createBlockActor } from "../../../../src/actors/block/index.ts";
-import { RESEND_AFTER_MS } from "../../../../src/actors/link/index.ts";
+import { RESEND_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { decodeFrame } from "../../../../src/messages/index.ts";
 import { batchFrame, createScene, failure, fakeBlock, gradientFrame, memoryOf, progressOf } from "../actor-scene.ts";
 import { INPUT, middleBlock, OUTPUT_GRADIENT, PLAIN_BLOCK, sequenceOf } from "./middle-block.ts";

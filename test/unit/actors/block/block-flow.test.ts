@@ -1,6 +1,6 @@
 /** How a block keeps pace with its neighbours, saves by itself, and changes its source. */
 import { describe, expect, it } from "vitest";
-import { RESEND_AFTER_MS } from "../../../../src/actors/link/index.ts";
+import { RESEND_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { createAutoPolicy } from "../../../../src/compute/index.ts";
 import { batchFrame, failure, progressOf, type Scene } from "../actor-scene.ts";
 import { INPUT, middleBlock, sequenceOf, told } from "./middle-block.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createFeederActor, createFeedingPlan, type FeederActorOptions } from "../../../../src/actors/feeder/index.ts";
-import { RESEND_AFTER_MS } from "../../../../src/actors/link/index.ts";
+import { RESEND_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { decodeFrame } from "../../../../src/messages/index.ts";
 import { createScene, progressOf, RUN, standIn } from "../actor-scene.ts";
 import { fakeDataset } from "../fake-dataset.ts";

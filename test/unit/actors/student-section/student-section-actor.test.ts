@@ -1,6 +1,6 @@
 /** A student's section and the next one, which is not there: what it says, and what it says again. */
 import { expect, it } from "vitest";
-import { RESEND_AFTER_MS } from "../../../../src/actors/link/index.ts";
+import { RESEND_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { createStudentSectionActor } from "../../../../src/actors/student-section/index.ts";
 import type { SectionHandle } from "../../../../src/compute/index.ts";
 import {

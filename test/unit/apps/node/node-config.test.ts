@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { readNodeConfig } from "../../../../src/apps/node/node-config.ts";
-import { readBusAddress } from "../../../../src/apps/run/bus-address.ts";
+import { readBusAddress } from "../../../../src/apps/connect/bus-address.ts";
 import { connectNats } from "../../../../src/runtime/nats/index.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 

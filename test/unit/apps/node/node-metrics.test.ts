@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { NodeRecord } from "../../../../src/apps/fleet/records.ts";
+import type { NodeRecord } from "../../../../src/fleet/records.ts";
 import { createNodeMetrics, METRIC_NAMES } from "../../../../src/apps/node/node-metrics.ts";
 import { memoryBus, type Service } from "../../../../src/runtime/bus/index.ts";
 

@@ -12,7 +12,7 @@ import {
   openGradientModel,
   type TensorData,
 } from "../../../../src/compute/index.ts";
-import { layersOfBlocks, parseTrainingSpec } from "../../../../src/spec/index.ts";
+import { layersOfBlocks, parseTrainingSpec } from "../../../../src/run-spec/index.ts";
 import { BLOCK_DEFAULTS, CONV_LAYERS, HEAD_LAYERS, labelData } from "../reference.ts";
 
 const BATCH = 4;

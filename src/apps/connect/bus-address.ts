@@ -1,0 +1,78 @@
+/**
+ * What `--bus` may name beside a server's URL: a node.yaml, whose section `bus` has servers and credentials, as a ConfigMap
+ * and a Secret give it, so that nothing secret stands among arguments.
+ */
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { JetStreamStoreOptions } from "../../runtime/store/index.ts";
+import { parseYaml } from "../../run-spec/index.ts";
+
+const file = z.string().min(1);
+
+export const busFileSchema = z.strictObject({
+  servers: z.array(z.string().min(1)).min(1),
+  user: z.string().optional(),
+  passwordFile: file.optional(),
+  tokenFile: file.optional(),
+  credentialsFile: file.optional(),
+  tls: z.strictObject({ caFile: file.optional(), certFile: file.optional(), keyFile: file.optional() }).optional(),
+  /** Servers that keep each bucket; for buckets that are made new. */
+  replicas: z.int().min(1).max(5).optional(),
+});
+
+/** What a node.yaml says of its bus is all that another command needs. */
+const configWithBusSchema = z.looseObject({ bus: busFileSchema });
+
+export type BusFile = z.infer<typeof busFileSchema>;
+export type BusAccess = Omit<JetStreamStoreOptions, "name" | "connectTimeoutMs" | "signal">;
+
+/** True for what names a server, or a file that does. */
+export function isServerAddress(address: string): boolean {
+  return /^(nats|tls):\/\/./.test(address) || isFile(address);
+}
+
+function isFile(address: string): boolean {
+  return /\.ya?ml$/.test(address);
+}
+
+/** Rejects with KN_CONFIG for a file that cannot be read or breaks a rule. */
+export async function readBusAddress(address: string): Promise<BusAccess> {
+  if (!isFile(address)) return { servers: address };
+  const options = { what: "the node's configuration", file: address };
+  const { bus } = parseYaml(await readConfig(address, "the node's configuration"), () => configWithBusSchema, options);
+  return resolveBusFile(bus, address);
+}
+
+/** Paths in a file are relative to it. */
+export function resolveBusFile({ tls, ...parts }: BusFile, from: string): BusAccess {
+  const at = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : resolve(dirname(from), path);
+  return {
+    servers: parts.servers,
+    user: parts.user,
+    passwordFile: at(parts.passwordFile),
+    tokenFile: at(parts.tokenFile),
+    credentialsFile: at(parts.credentialsFile),
+    ...(tls === undefined
+      ? {}
+      : { tls: { caFile: at(tls.caFile), certFile: at(tls.certFile), keyFile: at(tls.keyFile) } }),
+    ...(parts.replicas === undefined ? {} : { replicas: parts.replicas }),
+  };
+}
+
+/** Rejects with KN_CONFIG that names the file. */
+export async function readConfig(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `read ${what} ${path}`,
+      rule: "it must be a readable file",
+      value: error instanceof Error ? error.message : String(error),
+      remedy: "in Kubernetes: is the ConfigMap mounted, with a key of that name?",
+      cause: error,
+    });
+  }
+}

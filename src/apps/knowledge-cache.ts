@@ -1,0 +1,20 @@
+/** Where the teacher sections of a run keep what they have said, on this machine; shared by all runs of one user. */
+import { join, resolve } from "node:path";
+import { createFileRecordCache, type RecordCache } from "../runtime/cache/index.ts";
+import type { Clock } from "../runtime/clock/index.ts";
+import type { Logger } from "../runtime/telemetry/index.ts";
+import type { RunSpec } from "../run-spec/index.ts";
+import { cacheRoot } from "../../setup/index.ts";
+
+export interface KnowledgeCacheDeps {
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** @returns undefined for a run without a teacher, or whose spec keeps nothing. */
+export function openKnowledgeCache(spec: RunSpec, { env, clock, log }: KnowledgeCacheDeps): RecordCache | undefined {
+  if (spec.kind !== "distillation" || spec.cache.budgetMiB === 0) return undefined;
+  const directory = resolve(spec.cache.directory ?? join(cacheRoot(env), "hints"));
+  return createFileRecordCache({ directory, budgetBytes: spec.cache.budgetMiB * 2 ** 20 }, { clock, log });
+}

@@ -1,0 +1,69 @@
+/**
+ * The one contract for every way to unlock a block: *a gradient source gives a per-sample gradient for a batch, perhaps
+ * at once, perhaps later, perhaps never*. The block records its forward, asks `atOnce`, and keeps the recording when
+ * there is nothing yet or when the answer says that more is to come; a gradient that arrives over the bus for a batch
+ * that is still kept goes through `onArrival`, which says what to do with it now.
+ * A new source is one file beside this one and one case in index.ts.
+ */
+import type * as tf from "@tensorflow/tfjs";
+import type { NamedTensorData } from "../../tensor-data.ts";
+import type { AutoChoice } from "./auto-policy.ts";
+
+/** Where a gradient has its origin; a block passes on `true` only when it was fed `true`. */
+export type GradientOrigin = "true" | "bootstrapped" | "synthetic";
+
+/** A gradient to use now. */
+export interface SourcedGradient {
+  /** [batch, ...boundary], per sample, of the summed loss; the receiver disposes it. */
+  readonly gradient: tf.Tensor;
+  readonly origin: GradientOrigin;
+  /** Loss summed over the batch, nats, where the source is the task loss. */
+  readonly lossSum?: number;
+  /** Factor on the weight gradients; what goes to the block before is whole. @default 1 */
+  readonly share?: number;
+  /** Factor on the learning rate of the update. @default 1 */
+  readonly rateScale?: number;
+  /** The recording stays: another gradient for the batch is to come. @default false */
+  readonly keep?: boolean;
+}
+
+export interface ForwardContext {
+  readonly step: number;
+  /** The block's output, borrowed. */
+  readonly output: tf.Tensor;
+  /** [batch] i32, borrowed. */
+  readonly labels: tf.Tensor;
+}
+
+export interface ArrivalContext {
+  readonly step: number;
+  /** The gradient from the next block or from a gradient model elsewhere, borrowed. */
+  readonly gradient: tf.Tensor;
+  readonly origin: GradientOrigin;
+  /** Updates of the block since the batch's forward. */
+  readonly age: number;
+  /** Origins of the batch's gradients that were applied or accumulated before. */
+  readonly taken: ReadonlySet<GradientOrigin>;
+}
+
+/** What an arrival leads to; with neither, nothing happens and the recording stays. */
+export interface ArrivalOutcome {
+  /** Pull back on the batch's recording and update. */
+  readonly apply?: SourcedGradient;
+  /** Pull back on the batch's recording; the next update takes the weight gradients along. */
+  readonly accumulate?: SourcedGradient;
+}
+
+export interface GradientSource {
+  /** After the forward of a training batch. @returns undefined when the gradient must come over the bus. */
+  atOnce(context: ForwardContext): SourcedGradient | undefined;
+  /** When a gradient arrives for a batch whose recording is kept. */
+  onArrival(context: ArrivalContext): ArrivalOutcome;
+  /** Only `auto`: who is in charge from the next batch on. @returns whether that is a change. */
+  use?(choice: AutoChoice): boolean;
+  /** Only sources that learn by themselves: their state, by names that no slice uses. */
+  snapshot?(): NamedTensorData;
+  /** @throws KnowledgeNetError KN_CHECKPOINT when a tensor is missing or of another shape. */
+  restore?(tensors: NamedTensorData): void;
+  dispose?(): void;
+}

@@ -1,0 +1,64 @@
+/** The mathematics of one section of a teacher: forward with the moving statistics of batch norm, and nothing else. */
+import * as tf from "@tensorflow/tfjs";
+import type { LayerSpec } from "../../run-spec/index.ts";
+import { createBlockModel } from "../nn/block-model.ts";
+import { restoreWeights } from "../nn/slice.ts";
+import { toData, toTensor } from "../nn/tensors.ts";
+import type { NamedTensorData, TensorData } from "../tensor-data.ts";
+
+export interface TeacherUnitOptions {
+  readonly inputShape: readonly number[];
+  readonly layers: readonly LayerSpec[];
+  /** `weights/<layer>/<weight>`, those of other sections may be among them. */
+  readonly weights: NamedTensorData;
+}
+
+export interface TeacherUnit {
+  readonly parameters: number;
+  readonly outputShape: readonly number[];
+  /** [batch, ...input] -> [batch, ...output] */
+  infer(input: TensorData): TensorData;
+  /** [height, width, channels] u8 of any size, brought to the input's -> probability of each class. */
+  classify(image: TensorData): number[];
+  dispose(): void;
+}
+
+/** @throws KnowledgeNetError KN_CHECKPOINT when a weight is missing or of another shape; KN_SHAPE when layers do not fit. */
+export function createTeacherUnit({ inputShape, layers, weights }: TeacherUnitOptions): TeacherUnit {
+  const model = createBlockModel({ inputShape, layers, seed: 0 });
+  try {
+    restoreWeights(model, weights);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+  return {
+    parameters: model.countParams(),
+    outputShape: (model.outputShape as number[]).slice(1),
+    infer(input) {
+      const samples = toTensor(input);
+      const output = tf.tidy(() => model.apply(samples, { training: false }) as tf.Tensor);
+      try {
+        return toData(output, "a teacher's output");
+      } finally {
+        tf.dispose([samples, output]);
+      }
+    },
+    classify(image) {
+      const probabilities = tf.tidy(() => {
+        const [height = 1, width = 1] = inputShape;
+        const pixels = toTensor(image) as tf.Tensor3D;
+        const fitted = tf.image.resizeBilinear(pixels, [height, width]).expandDims(0);
+        return tf.softmax(model.apply(fitted, { training: false }) as tf.Tensor2D);
+      });
+      try {
+        return Array.from(probabilities.dataSync());
+      } finally {
+        probabilities.dispose();
+      }
+    },
+    dispose() {
+      model.dispose();
+    },
+  };
+}

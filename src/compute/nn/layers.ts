@@ -1,0 +1,54 @@
+/**
+ * Layers of a model by their Keras / tfjs class name and configuration, so that a spec, a `model.json` and this code
+ * speak of the same thing. Weights start from seeds derived from the run's seed and the layer's name: where the network
+ * is cut does not change them.
+ */
+import * as tf from "@tensorflow/tfjs";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { LayerSpec, LayerType } from "../../run-spec/index.ts";
+import { batchNormLayer } from "./batch-norm.ts";
+import { kernelInitializer } from "./kernel-initializer.ts";
+import { deriveSeed } from "./seed.ts";
+import { SeededDropout } from "./seeded-dropout.ts";
+
+const FACTORIES = {
+  rescaling: (options) => tf.layers.rescaling(options as never),
+  conv2d: (options) => tf.layers.conv2d(options as never),
+  depthwise_conv2d: (options) => tf.layers.depthwiseConv2d(options as never),
+  dense: (options) => tf.layers.dense(options as never),
+  batch_normalization: (options) => batchNormLayer(options),
+  re_lu: (options) => tf.layers.reLU(options),
+  max_pooling2d: (options) => tf.layers.maxPooling2d(options),
+  average_pooling2d: (options) => tf.layers.averagePooling2d(options),
+  global_average_pooling2d: (options) => tf.layers.globalAveragePooling2d(options),
+  flatten: (options) => tf.layers.flatten(options),
+  dropout: (options) => new SeededDropout(options as never),
+} as const satisfies Record<LayerType, (options: Readonly<Record<string, unknown>>) => tf.layers.Layer>;
+
+/** Layers whose kernels are drawn at random. */
+const KERNEL_LAYERS: readonly LayerType[] = ["conv2d", "dense"];
+
+/**
+ * Builds a layer. The kernel is drawn by `kernelInitializer` unless the options name another one.
+ * @throws KnowledgeNetError KN_CONFIG when tfjs refuses the options.
+ */
+export function createLayer(spec: LayerSpec, seed: number): tf.layers.Layer {
+  const { type, ...given } = spec;
+  const layerSeed = deriveSeed(seed, spec.name);
+  const options: Record<string, unknown> = { ...given };
+  if (KERNEL_LAYERS.includes(type) && options.kernelInitializer === undefined) {
+    options.kernelInitializer = kernelInitializer(layerSeed);
+  }
+  if (type === "dropout") options.seed = layerSeed;
+  try {
+    return FACTORIES[type](options);
+  } catch (error) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `build layer ${spec.name}`,
+      rule: `its options must suit ${type}`,
+      value: JSON.stringify(given),
+      remedy: error instanceof Error ? error.message : String(error),
+      cause: error,
+    });
+  }
+}

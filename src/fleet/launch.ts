@@ -1,0 +1,153 @@
+/** What one asks of a fleet: begin a run, go on with one, stop one, wait for its end. */
+import { isDeepStrictEqual } from "node:util";
+import { KnowledgeNetError } from "../errors/index.ts";
+import type { Dataset } from "../data/index.ts";
+import { openCheckpoints } from "../runtime/artifacts/index.ts";
+import type { Clock } from "../runtime/clock/index.ts";
+import type { RunSpec } from "../run-spec/index.ts";
+import { chooseGeneration } from "../jobs/choose-generation.ts";
+import { epochsOf, phasesOfRun, planOf, type RunSlices, startAfter } from "../jobs/run-plan.ts";
+import type { Fleet } from "./fleet.ts";
+import { placeActors } from "./placement.ts";
+import { type PhaseEntry, type RunRecordEntry, type RunStatus, WIRE_VERSION } from "./records.ts";
+import { bucketsOf } from "./run-host.ts";
+
+export interface LaunchOptions extends RunSlices {
+  readonly run: string;
+  readonly spec: RunSpec;
+  readonly dataset: Dataset;
+}
+
+/** Rejects with KN_CONFIG when the actors cannot be placed or a run of that name is there. */
+export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clock): Promise<RunRecordEntry> {
+  const { run, spec, slices, teacherSlices, dataset } = options;
+  const phases = phasesOfRun(spec).map((phase): PhaseEntry => {
+    const plan = planOf(spec, dataset, phase);
+    return { phase, epochs: epochsOf(plan), totalSteps: plan.totalSteps, startAfter: plan.firstSequence - 1 };
+  });
+  const phase = phases[0]?.phase ?? "training";
+  const record: RunRecordEntry = {
+    format: 1,
+    run,
+    wireVersion: WIRE_VERSION,
+    desired: "running",
+    spec,
+    slices: structuredClone(slices) as RunRecordEntry["slices"],
+    teacherSlices: structuredClone(teacherSlices) as RunRecordEntry["teacherSlices"],
+    phases,
+    phase,
+    dataset: dataset.fingerprint,
+    timeline: 1,
+    actors: placeActors({ spec, phase, slices, teacherSlices, nodes: await fleet.nodes.all() }),
+    createdAt: new Date(clock.wallTimeMs()).toISOString(),
+  };
+  if ((await fleet.runs.get(run)) !== undefined) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `start ${run}`,
+      rule: "its name must be new",
+      value: "a run of that name is there",
+      remedy: `go on with it: kn resume ${run}`,
+    });
+  }
+  await fleet.runs.put(run, record);
+  return record;
+}
+
+/**
+ * The fleet's run of that name, going on or ended; undefined: there is none. Rejects with KN_CONFIG when it is of another
+ * spec. What begins a run may thus be told twice: a Kubernetes Job's pod that comes again looks on.
+ */
+export async function joinRun(run: string, spec: RunSpec, fleet: Fleet): Promise<RunRecordEntry | undefined> {
+  const found = (await fleet.runs.get(run))?.value;
+  if (found === undefined || isDeepStrictEqual(found.spec, JSON.parse(JSON.stringify(spec)))) return found;
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: `start ${run}`,
+    rule: "a run of that name must be of the same spec",
+    value: `${found.spec.name}, begun ${found.createdAt}`,
+    remedy: "give it another name by --name",
+  });
+}
+
+/** Goes on from the newest whole checkpoint, on the nodes that are there now. Rejects with KN_CONFIG while it runs. */
+export async function relaunchRun(
+  run: string,
+  dataset: Dataset,
+  fleet: Fleet,
+  onDamaged: (line: string) => void,
+): Promise<RunRecordEntry> {
+  const record = await runRecordOf(run, fleet);
+  if (record.desired !== "ended") {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `go on with ${run}`,
+      rule: "it must have ended",
+      value: `it is ${record.desired}`,
+      remedy: `look at it: kn status ${run} --follow`,
+    });
+  }
+  const checkpoints = await openCheckpoints(fleet.store, bucketsOf(run));
+  const from = await chooseGeneration(checkpoints, ({ generation }) => {
+    onDamaged(`checkpoint ${generation} is damaged; trying the one before`);
+  });
+  const start = startAfter(record.spec, dataset, from);
+  if (start === undefined) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `go on with ${run}`,
+      rule: "it must not be complete",
+      value: `${from?.epoch} epochs, ${from?.step} steps`,
+      remedy: `measure it: kn evaluate ${run}`,
+    });
+  }
+  const { phase } = start;
+  const actors = placeActors({ ...record, phase, nodes: await fleet.nodes.all() });
+  return fleet.runs.change(run, ({ from: _before, ...value }) => ({
+    ...value,
+    // Nodes may have been upgraded since.
+    wireVersion: WIRE_VERSION,
+    desired: "running",
+    phase,
+    timeline: value.timeline + 1,
+    actors,
+    ...(start.from === undefined ? {} : { from: { timeline: start.from.timeline, generation: start.from.generation } }),
+  }));
+}
+
+/** Asks for a checkpoint and the end. Rejects with KN_CONFIG when there is no such run. */
+export async function stopRun(run: string, fleet: Fleet): Promise<RunRecordEntry> {
+  return fleet.runs.change(run, (value) =>
+    value.desired === "running" ? { ...value, desired: "stopping" } : undefined,
+  );
+}
+
+/** Rejects with KN_CONFIG when there is no such run. */
+export async function runRecordOf(run: string, fleet: Fleet): Promise<RunRecordEntry> {
+  const found = await fleet.runs.get(run);
+  if (found !== undefined) return found.value;
+  const known = (await fleet.runs.all()).map((each) => each.run);
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: `find ${run}`,
+    rule: "the fleet must have a run of that name",
+    value: known.length === 0 ? "no runs" : known.slice(-5).join(", "),
+    remedy: "`kn runs --bus ...` lists them",
+  });
+}
+
+/** Between two looks at the status, ms: the store may be away for a while, which a watch would not survive. */
+const LOOK_EVERY_MS = 500;
+
+/** Resolves with the status that has an outcome, of this timeline or of a phase after it. Rejects with `signal.reason` on abort. */
+export async function awaitOutcome(
+  { run, timeline }: Pick<RunRecordEntry, "run" | "timeline">,
+  { fleet, clock }: { readonly fleet: Fleet; readonly clock: Clock },
+  onStatus: (status: RunStatus) => void,
+  signal: AbortSignal,
+): Promise<RunStatus> {
+  for (;;) {
+    const found = await fleet.status.get(run).catch(() => undefined);
+    const status = found?.value;
+    if (status !== undefined && status.timeline >= timeline) {
+      onStatus(status);
+      if (status.outcome !== undefined) return status;
+    }
+    await clock.sleep(LOOK_EVERY_MS, signal);
+  }
+}

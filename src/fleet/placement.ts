@@ -1,0 +1,128 @@
+/**
+ * Which node hosts which actor: what the spec says first, then the dearest block or section to the fastest node. Pure.
+ */
+import type { SliceDescription } from "../compute/index.ts";
+import { KnowledgeNetError } from "../errors/index.ts";
+import { blockActor, gradientActor, type RunSpec } from "../run-spec/index.ts";
+import { actorsOf, COORDINATOR, FEEDER, type RunPhase, type RunSlices } from "../jobs/run-plan.ts";
+import { type NodeRecord, WIRE_VERSION } from "./records.ts";
+
+export interface PlacementOptions extends RunSlices {
+  readonly spec: RunSpec;
+  readonly phase: RunPhase;
+  /** Nodes that are there. */
+  readonly nodes: readonly NodeRecord[];
+}
+
+/**
+ * @returns the node of each actor.
+ * @throws KnowledgeNetError KN_CONFIG when there is no node, the spec names one that is absent or a label that nobody has,
+ * or a node speaks another version.
+ */
+export function placeActors({ spec, phase, slices, teacherSlices, nodes }: PlacementOptions): Record<string, string> {
+  const able = nodes.filter(({ wireVersion }) => wireVersion === WIRE_VERSION);
+  const [first] = able;
+  if (first === undefined) {
+    const strange = nodes.map(({ name, wireVersion }) => `${name} has ${wireVersion}`).join(", ");
+    throw refusal(
+      "there must be a node that speaks this version of the messages",
+      strange === "" ? "no nodes" : `${strange}, wanted ${WIRE_VERSION}`,
+      strange === "" ? "start one with `kn node --bus ...`" : "bring them to one version",
+    );
+  }
+
+  const { learners, companions, others } = actorsOf(spec, phase);
+  const placed: Record<string, string> = {};
+  for (const [actor, selector] of Object.entries(spec.placement)) {
+    const isUsed = [...learners, ...companions, ...others, FEEDER, COORDINATOR].includes(actor);
+    if (isUsed) placed[actor] = chooseBySelector(selector, actor, able, nodes, placed);
+  }
+
+  // The dearest to the node that will be done with it first, given what it has already.
+  const load = new Map(able.map(({ name }) => [name, 0]));
+  const costOf = (actor: string): number => {
+    const index = learners.indexOf(actor);
+    if (index >= 0) return sum(learners.length === 1 ? slices : slices.slice(index, index + 1));
+    // A teacher's section only goes forward: a third of what learning costs.
+    const [, section] = /^teacher-(\d+)/.exec(actor) ?? [];
+    return section === undefined ? 0 : (teacherSlices[Number(section)]?.macs ?? 0) / 3;
+  };
+  const speedOf = (name: string): number => Math.max(able.find((node) => node.name === name)?.gflops ?? 0, 1e-3);
+  for (const [actor, name] of Object.entries(placed)) load.set(name, (load.get(name) ?? 0) + costOf(actor));
+  const heavy = [...learners, ...others];
+  const hosted = (name: string): number =>
+    Object.entries(placed).filter(([actor, at]) => at === name && heavy.includes(actor)).length;
+  for (const actor of [...heavy].sort((a, b) => costOf(b) - costOf(a))) {
+    if (placed[actor] !== undefined) continue;
+    // Round robin first: a node for each as long as there are nodes.
+    const [best] = [...able].sort(
+      (a, b) =>
+        hosted(a.name) - hosted(b.name) ||
+        ((load.get(a.name) ?? 0) + costOf(actor)) / speedOf(a.name) -
+          ((load.get(b.name) ?? 0) + costOf(actor)) / speedOf(b.name) ||
+        (a.name < b.name ? -1 : 1),
+    );
+    const name = best?.name ?? first.name;
+    placed[actor] = name;
+    load.set(name, (load.get(name) ?? 0) + costOf(actor));
+  }
+  for (const actor of companions) {
+    placed[actor] ??= placed[actor.replace("gradient-", "block-")] ?? first.name;
+  }
+  // Both are light; beside the first learner the batches need no way.
+  placed[FEEDER] ??= placed[learners[0] ?? ""] ?? first.name;
+  placed[COORDINATOR] ??= placed[learners.at(-1) ?? ""] ?? first.name;
+  return placed;
+}
+
+function sum(slices: readonly SliceDescription[]): number {
+  return slices.reduce((total, { macs, parameters }) => total + macs + parameters, 0);
+}
+
+/** Whether the spec leaves a choice about this actor's node. */
+export function mayMove(spec: RunSpec, actor: string): boolean {
+  const selector = spec.placement[actor];
+  return selector === undefined || selector.includes("=");
+}
+
+/** A gradient model that is not on its block's node. */
+export function isElsewhere(actors: Readonly<Record<string, string>>, boundary: number): boolean {
+  const model = actors[gradientActor(boundary)];
+  return model !== undefined && model !== actors[blockActor(boundary)];
+}
+
+function chooseBySelector(
+  selector: string,
+  actor: string,
+  able: readonly NodeRecord[],
+  nodes: readonly NodeRecord[],
+  placed: Readonly<Record<string, string>>,
+): string {
+  const [label = "", value] = selector.split("=");
+  const matching = able.filter((node) => (value === undefined ? node.name === label : node.labels[label] === value));
+  const used = (name: string): number => Object.values(placed).filter((at) => at === name).length;
+  const [best] = [...matching].sort((a, b) => used(a.name) - used(b.name) || b.gflops - a.gflops);
+  if (best !== undefined) return best.name;
+  const strange = nodes.find((node) => node.name === selector);
+  const there = able.map((node) => `${node.name}${labelsOf(node)}`).join(", ");
+  throw refusal(
+    value === undefined
+      ? `placement.${actor} must name a node that is there`
+      : `placement.${actor} needs a node with the label ${selector}`,
+    strange === undefined
+      ? `${selector}; there are ${there}`
+      : `${selector} speaks version ${strange.wireVersion}, wanted ${WIRE_VERSION}`,
+    "`kn nodes` lists nodes and labels",
+  );
+}
+
+function labelsOf({ labels }: NodeRecord): string {
+  const text = Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(" ");
+  return text === "" ? "" : ` (${text})`;
+}
+
+function refusal(rule: string, value: string, remedy: string): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CONFIG", { attempt: "place the actors", rule, value, remedy });
+}

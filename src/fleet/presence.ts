@@ -1,0 +1,81 @@
+/** A node's place in the fleet: one node per name, there as long as it renews its record. */
+import { KnowledgeNetError } from "../errors/index.ts";
+import { nodeSubject } from "../messages/index.ts";
+import { acquireLease, type Lease } from "../runtime/lease/index.ts";
+import type { Bus, Service } from "../runtime/bus/index.ts";
+import type { Clock } from "../runtime/clock/index.ts";
+import type { Logger } from "../runtime/telemetry/index.ts";
+import type { Fleet } from "./fleet.ts";
+import { type NodeRecord, PRESENCE_TTL_MS } from "./records.ts";
+
+export interface PresenceDeps {
+  readonly fleet: Fleet;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Live figures for `nats service stats`. */
+  readonly stats: () => Readonly<Record<string, unknown>>;
+}
+
+export interface Presence {
+  /** Resolves when the name is no longer ours: with KN_FENCED when another has it. Never rejects. */
+  readonly ended: Promise<void | Error>;
+  leave(): Promise<void>;
+}
+
+/** How long a node of the same name may take to answer before it counts as gone, ms. */
+const ANSWER_TIMEOUT_MS = 2_000;
+
+/** Rejects with KN_CONFIG when a node of that name is there and alive. */
+export async function announceNode(record: NodeRecord, deps: PresenceDeps, signal: AbortSignal): Promise<Presence> {
+  const { fleet, bus, clock, log, stats } = deps;
+  const { name, instance } = record;
+  const subject = nodeSubject(name, "presence");
+  if ((await fleet.nodes.get(name)) !== undefined) await assertGone(name, subject, bus);
+
+  const lease: Lease = await acquireLease(
+    { key: name, holder: name, instance, ttlMs: PRESENCE_TTL_MS, facts: record },
+    { leases: fleet.nodes.kv, clock, log },
+    signal,
+  );
+  const service: Service = await bus.service({
+    name: "kn-node",
+    version: record.softwareVersion,
+    description: `node ${name}`,
+    metadata: { node: name, instance, backend: record.backend, host: record.host, ...record.labels },
+    endpoints: [
+      {
+        name: "presence",
+        subject,
+        handler: (message) => {
+          message.respond(new TextEncoder().encode(instance));
+        },
+      },
+    ],
+    stats,
+  });
+  return {
+    ended: lease.ended,
+    async leave() {
+      await service.stop();
+      await lease.release();
+    },
+  };
+}
+
+async function assertGone(name: string, subject: string, bus: Bus): Promise<void> {
+  let other: string;
+  try {
+    const { data } = await bus.request(subject, new Uint8Array(0), { timeoutMs: ANSWER_TIMEOUT_MS });
+    other = new TextDecoder().decode(data);
+  } catch (error) {
+    if (error instanceof KnowledgeNetError && error.code === "KN_UNAVAILABLE") return;
+    throw error;
+  }
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: `join the fleet as ${name}`,
+    rule: "a node's name must be its own",
+    value: `taken by instance ${other}`,
+    remedy: "choose another by --name",
+  });
+}

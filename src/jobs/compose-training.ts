@@ -1,0 +1,116 @@
+/** Blocks and gradient models of a training run: what each is told and given. */
+import { createBlockActor } from "../actors/block/index.ts";
+import { createGradientModelActor } from "../actors/gradient-model/index.ts";
+import { createAutoPolicy, GRADIENT_SOURCE_TRAITS } from "../compute/index.ts";
+import type { Actor } from "../runtime/actor/index.ts";
+import { blockActor, boundariesOf, type BoundarySpec, gradientActor, type TrainingSpec } from "../run-spec/index.ts";
+import { type BlockSite, createBlockSite } from "./block-site.ts";
+import type { ComposeContext, KindComposer } from "./composer.ts";
+import { actorsOf, TRAINING } from "./run-plan.ts";
+import { wireCodec } from "./wire-codec.ts";
+
+export function createTrainingComposer(spec: TrainingSpec, context: ComposeContext): KindComposer {
+  const { plan, options, shared, depsOf } = context;
+  const { slices, totalSteps } = plan;
+  const { isElsewhere } = options;
+  const boundaries = boundariesOf(spec);
+  const { learners: blocks } = actorsOf(spec, TRAINING);
+  const isDropping = spec.flow.overload === "drop";
+  const saveEverySteps = spec.checkpoint.everySteps;
+  const gradientCodec = wireCodec(spec.codecs.gradient);
+  /** Where something computes, by the actor it belongs to. */
+  const sites = new Map<string, BlockSite>();
+
+  const siteOf = (owner: string, index: number): BlockSite => {
+    const known = sites.get(owner);
+    if (known !== undefined) return known;
+    const fresh = createBlockSite({
+      spec,
+      index,
+      slices,
+      totalSteps,
+      backend: options.backend,
+      isGradientModelElsewhere: isElsewhere(index),
+    });
+    sites.set(owner, fresh);
+    return fresh;
+  };
+
+  const composeBlock = (index: number): ((fence: number) => Actor) => {
+    const id = blockActor(index);
+    const slice = slices[index];
+    const boundary: BoundarySpec | undefined = boundaries[index];
+    const before = boundaries[index - 1];
+    const traits = boundary === undefined ? undefined : GRADIENT_SOURCE_TRAITS[boundary.source];
+    const site = siteOf(id, index);
+    const metadata = {
+      block: String(index),
+      layers: slice?.layers.join(" ") ?? "",
+      source: boundary?.source ?? "task-loss",
+    };
+    return (fence) =>
+      createBlockActor(
+        {
+          ...shared(id, fence, metadata),
+          index,
+          blocks: blocks.length,
+          activationCodec: wireCodec(spec.codecs.activation),
+          gradientCodec,
+          window: spec.flow.window,
+          isGating: traits?.isGating ?? false,
+          appliesReturned: traits?.appliesReturned ?? false,
+          isGradientModelElsewhere: (traits?.hasGradientModel ?? false) && isElsewhere(index),
+          isPreviousGating: before !== undefined && GRADIENT_SOURCE_TRAITS[before.source].isGating,
+          isDropping,
+          saveEverySteps,
+        },
+        {
+          ...depsOf(id),
+          openUnit: () => site.openBlock(),
+          ...(boundary?.source === "auto"
+            ? {
+                policy: createAutoPolicy({
+                  spec: spec.gradients.auto,
+                  isSpatial: (slice?.outputShape.length ?? 1) === 3,
+                }),
+              }
+            : {}),
+        },
+      );
+  };
+
+  const composeGradientModel = (index: number): ((fence: number) => Actor) => {
+    const id = gradientActor(index);
+    const boundary = boundaries[index];
+    const elsewhere = isElsewhere(index);
+    const site = siteOf(elsewhere ? id : blockActor(index), index);
+    const metadata = {
+      boundary: String(index),
+      after: boundary?.name ?? "",
+      placement: elsewhere ? "elsewhere" : blockActor(index),
+    };
+    return (fence) =>
+      createGradientModelActor(
+        {
+          ...shared(id, fence, metadata),
+          boundary: index,
+          learnEvery: boundary?.gradientModel.learnEvery ?? 1,
+          retain: spec.gradients.retain,
+          isElsewhere: elsewhere,
+          gradientCodec,
+          saveEverySteps,
+        },
+        { ...depsOf(id), openUnit: () => site.openGradientModel() },
+      );
+  };
+
+  return {
+    sites,
+    compose(id) {
+      const [, kind, index] = /^(block|gradient)-(\d+)$/.exec(id) ?? [];
+      if (kind === "block" && Number(index) < blocks.length) return composeBlock(Number(index));
+      if (kind === "gradient" && Number(index) < boundaries.length) return composeGradientModel(Number(index));
+      return undefined;
+    },
+  };
+}

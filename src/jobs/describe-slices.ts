@@ -1,0 +1,38 @@
+/** What can be known of a run before it begins, and what has to be refused then. */
+import { createComputeWorker } from "../compute/index.ts";
+import type { Dataset } from "../data/index.ts";
+import { KnowledgeNetError } from "../errors/index.ts";
+import type { ModelSpec, RunSpec } from "../run-spec/index.ts";
+import { matchSections, teacherModelOf } from "./match-sections.ts";
+import type { RunSlices } from "./run-plan.ts";
+
+/** Shapes and sizes of the cut models; refuses one whose layers do not fit, before anything is opened. */
+export async function describeSlices(spec: RunSpec): Promise<RunSlices> {
+  // The plain backend: nothing is computed, only shapes are asked for.
+  await using worker = await createComputeWorker({ backend: "cpu" });
+  const describe = async (model: ModelSpec) => (await worker.call("describeModel", { model })).result;
+  if (spec.kind === "training") return { slices: await describe(spec.model), teacherSlices: [] };
+  const slices = await describe(spec.student.model);
+  const teacherSlices = await describe(teacherModelOf(spec));
+  matchSections(spec, slices, teacherSlices);
+  return { slices, teacherSlices };
+}
+
+/** The network that a run trains. */
+export function modelOf(spec: RunSpec): ModelSpec {
+  return spec.kind === "training" ? spec.model : spec.student.model;
+}
+
+/** @throws KnowledgeNetError KN_CONFIG when the data do not suit the model. */
+export function checkDataset(spec: RunSpec, dataset: Dataset): void {
+  const model = modelOf(spec);
+  const [expected, found] = [model.input, dataset.sampleShape].map((shape) => `[${shape.join(", ")}]`);
+  if (expected !== found || model.classes !== dataset.classes) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `train ${spec.name} on ${dataset.name}`,
+      rule: `the model's input and classes must be those of the data, ${found} and ${dataset.classes}`,
+      value: `${expected} and ${model.classes}`,
+      remedy: "correct the spec",
+    });
+  }
+}

@@ -1,0 +1,118 @@
+/** Writes a network for others to load: tfjs's own format, or Keras's topology with the weights as safetensors. */
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { NamedTensorData, TensorData } from "../compute/index.ts";
+import { KnowledgeNetError } from "../errors/index.ts";
+import { encodeSafetensors } from "../messages/checkpoint/index.ts";
+import { type ModelSpec, writeTopology } from "../run-spec/index.ts";
+
+export const EXPORT_FORMATS = ["tfjs", "keras-json"] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+export interface ExportOptions {
+  /** Name of the model. */
+  readonly name: string;
+  readonly format: ExportFormat;
+  readonly directory: string;
+  readonly classNames: readonly string[];
+}
+
+/** A layer's weights as Keras and tfjs list them. */
+const ORDER = ["kernel", "depthwise_kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"];
+
+/** @returns the files written. Rejects with KN_UNAVAILABLE when they cannot be, KN_CHECKPOINT when a weight is missing. */
+export async function exportModel(
+  { model, tensors }: { readonly model: ModelSpec; readonly tensors: NamedTensorData },
+  { name, format, directory, classNames }: ExportOptions,
+): Promise<string[]> {
+  const topology = writeTopology(name, model.input, model.layers);
+  const weights = listWeights(model, tensors);
+  const files: [string, string | Uint8Array][] =
+    format === "tfjs"
+      ? [
+          ["weights.bin", concat(weights.map(([, { values }]) => values))],
+          ["model.json", pretty(tfjsFile(topology, weights, classNames))],
+        ]
+      : [
+          ["weights.safetensors", encodeSafetensors({ metadata: {}, tensors: Object.fromEntries(weights) })],
+          ["load.py", LOAD_PY],
+          ["model.json", pretty(topology)],
+        ];
+  try {
+    await mkdir(directory, { recursive: true });
+    // The model last, and by a rename: what has a model.json is whole.
+    for (const [file, content] of files) {
+      const path = join(directory, file);
+      await writeFile(`${path}.partial`, content);
+      await rename(`${path}.partial`, path);
+    }
+  } catch (error) {
+    throw new KnowledgeNetError("KN_UNAVAILABLE", {
+      attempt: `export to ${directory}`,
+      rule: "the folder must be writable and have room",
+      value: error instanceof Error ? error.message : String(error),
+      remedy: "name another folder: -o",
+      cause: error,
+    });
+  }
+  return files.map(([file]) => join(directory, file));
+}
+
+function listWeights({ layers }: ModelSpec, tensors: NamedTensorData): [string, TensorData][] {
+  return layers.flatMap(({ name }) =>
+    ORDER.flatMap((weight): [string, TensorData][] => {
+      const tensor = tensors[`weights/${name}/${weight}`];
+      return tensor === undefined ? [] : [[`${name}/${weight}`, tensor]];
+    }),
+  );
+}
+
+function tfjsFile(topology: unknown, weights: readonly [string, TensorData][], classes: readonly string[]): unknown {
+  return {
+    format: "layers-model",
+    generatedBy: "KnowledgeNet",
+    convertedBy: null,
+    modelTopology: topology,
+    weightsManifest: [
+      {
+        paths: ["weights.bin"],
+        weights: weights.map(([name, { shape }]) => ({ name, shape, dtype: "float32" })),
+      },
+    ],
+    userDefinedMetadata: { classes },
+  };
+}
+
+const LOAD_PY = `"""Loads this network into Keras: model = load.load(). Needs keras, numpy and safetensors."""
+import pathlib
+
+import keras
+from safetensors.numpy import load_file
+
+ORDER = ${JSON.stringify(ORDER)}
+
+
+def load():
+    folder = pathlib.Path(__file__).parent
+    model = keras.models.model_from_json((folder / "model.json").read_text())
+    weights = load_file(folder / "weights.safetensors")
+    for layer in model.layers:
+        own = [weights[f"{layer.name}/{name}"] for name in ORDER if f"{layer.name}/{name}" in weights]
+        if own:
+            layer.set_weights(own)
+    return model
+`;
+
+function pretty(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 1)}\n`;
+}
+
+function concat(parts: readonly ArrayBufferView[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let offset = 0;
+  for (const { buffer, byteOffset, byteLength } of parts) {
+    whole.set(new Uint8Array(buffer, byteOffset, byteLength), offset);
+    offset += byteLength;
+  }
+  return whole;
+}

@@ -1,0 +1,118 @@
+/** From what a spec calls its teacher to layers and weights: a run's last checkpoint, or a model file. */
+import { KnowledgeNetError } from "../errors/index.ts";
+import type { NamedTensorData } from "../compute/index.ts";
+import {
+  type Manifest,
+  openCheckpoints,
+  openReleases,
+  type Release,
+  type ReleaseBuckets,
+} from "../runtime/artifacts/index.ts";
+import type { Clock } from "../runtime/clock/index.ts";
+import { fileStore, type Store } from "../runtime/store/index.ts";
+import {
+  type DistillationSpec,
+  layersOfBlocks,
+  type ModelSpec,
+  type PhaseName,
+  type TeacherSpec,
+} from "../run-spec/index.ts";
+import { chooseGeneration } from "./choose-generation.ts";
+import { modelOf } from "./describe-slices.ts";
+import { importModelFile } from "./import-model.ts";
+import { openRunFolder } from "./run-folder.ts";
+import { CHECKPOINT_BUCKETS } from "./run-plan.ts";
+
+export interface FoundModel {
+  readonly model: ModelSpec;
+  /** `weights/<layer>/<weight>` of all its layers; and other state of the run that it is from. */
+  readonly tensors: NamedTensorData;
+  /** Training step that they are of; 0: not known. */
+  readonly step: number;
+}
+
+export interface FindTeacherOptions {
+  readonly teacher: TeacherSpec;
+  /** Where runs are kept. */
+  readonly runs: string;
+  readonly onDamaged: (line: string) => void;
+}
+
+/** Rejects with KN_CONFIG when it names none or one that is not there, KN_CHECKPOINT when it was not trained yet. */
+export async function findTeacher({ teacher, runs, onDamaged }: FindTeacherOptions, clock: Clock): Promise<FoundModel> {
+  const { run, file, cuts } = teacher;
+  if ((run === undefined) === (file === undefined)) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: "find the teacher",
+      rule: "it must be named once, by teacher.run or teacher.file",
+      value: run === undefined ? "neither" : "both",
+      remedy: "name a finished run or a model.json: --teacher <run or file>",
+    });
+  }
+  const found = run === undefined ? await importModelFile(file ?? "") : await trainedModel(run, runs, clock, onDamaged);
+  return cuts === undefined ? found : { ...found, model: { ...found.model, cuts } };
+}
+
+/**
+ * The network of a run, with the weights of its newest whole checkpoint: of the student, where it distils one.
+ * @param phase of a distillation run: what this phase ended with; omitted: the last.
+ */
+export async function trainedModel(
+  name: string,
+  runs: string,
+  clock: Clock,
+  onDamaged: (line: string) => void,
+  phase?: PhaseName,
+): Promise<FoundModel> {
+  const folder = await openRunFolder(runs, name);
+  await using store = await fileStore({ directory: folder.storePath, clock });
+  const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
+  const onDamage = ({ generation }: Manifest): void => {
+    onDamaged(`checkpoint ${generation} of ${folder.name} is damaged; trying the one before`);
+  };
+  const manifest = await chooseGeneration(checkpoints, onDamage, phase);
+  // A comparison is taken only by its name; sections are not one network yet.
+  const isWhole = manifest?.phase === phase || (manifest?.phase !== "baseline" && manifest?.phase !== "sections");
+  if (manifest === undefined || !isWhole) {
+    throw new KnowledgeNetError("KN_CHECKPOINT", {
+      attempt: `take the network of ${folder.name}`,
+      rule: "it must have a checkpoint of a whole network",
+      value:
+        manifest === undefined
+          ? `none${phase === undefined ? "" : ` of the phase ${phase}`}`
+          : `it stands in the phase ${manifest.phase}`,
+      remedy: `go on with it: kn resume ${folder.name}`,
+    });
+  }
+  const states = await Promise.all(Object.keys(manifest.actors).map((actor) => checkpoints.load(actor, manifest)));
+  const tensors: Record<string, NamedTensorData[string]> = {};
+  for (const state of states) {
+    for (const [key, tensor] of Object.entries(state.tensors)) {
+      if (key.startsWith("weights/") && !(key in tensors)) tensors[key] = tensor;
+      // The mean of the weights, where there is one, is what the network is measured with.
+      if (key.startsWith(AVERAGE)) tensors[`weights/${key.slice(AVERAGE.length)}`] = tensor;
+    }
+  }
+  return { model: modelOf(folder.spec), tensors, step: manifest.step };
+}
+
+const AVERAGE = "average/";
+
+/** Makes a teacher the newest one of a run. */
+export async function publishTeacher(
+  store: Store,
+  { model, tensors }: Pick<FoundModel, "model" | "tensors">,
+  buckets: ReleaseBuckets,
+): Promise<Release> {
+  const releases = await openReleases(store, buckets);
+  const parts = layersOfBlocks(model).map((layers) => {
+    const names = new Set(layers.map(({ name }) => name));
+    return Object.fromEntries(Object.entries(tensors).filter(([key]) => names.has(key.split("/")[1] ?? "")));
+  });
+  return releases.publish(parts);
+}
+
+/** The spec with its teacher's layers filled in. */
+export function withTeacher(spec: DistillationSpec, { model }: FoundModel): DistillationSpec {
+  return { ...spec, teacher: { ...spec.teacher, model } };
+}

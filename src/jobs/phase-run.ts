@@ -1,0 +1,214 @@
+/**
+ * One phase of a run in this process (a training run has one, a distillation run up to three): composes bus, store,
+ * compute and actors from a spec, and waits for the end. The only place where the parts of a run meet.
+ */
+import { type Coordinator, createCoordinator, type RunOutcome, type RunRecord } from "../actors/coordinator/index.ts";
+import type { FeedingPlan } from "../actors/feeder/index.ts";
+import type { BackendInfo, BackendPreference } from "../compute/index.ts";
+import type { Dataset } from "../data/index.ts";
+import { failureOf } from "../messages/index.ts";
+import { createControlChannel, createSupervisor, type Supervisor } from "../runtime/actor/index.ts";
+import type { Bus } from "../runtime/bus/index.ts";
+import { type Checkpoints, type Manifest, openCheckpoints, openReleases } from "../runtime/artifacts/index.ts";
+import type { RecordCache } from "../runtime/cache/index.ts";
+import type { Clock } from "../runtime/clock/index.ts";
+import type { Store } from "../runtime/store/index.ts";
+import type { Logger } from "../runtime/telemetry/index.ts";
+import type { RunSpec } from "../run-spec/index.ts";
+import { type ActorComposer, createActorComposer } from "./compose-actors.ts";
+import {
+  actorsOf,
+  CHECKPOINT_BUCKETS,
+  COORDINATOR,
+  FEEDER,
+  planOf,
+  READY_DEADLINE_MS,
+  type RunPhase,
+  type RunSlices,
+  TEACHER_BUCKETS,
+} from "./run-plan.ts";
+
+export interface PhaseRunOptions extends RunSlices {
+  /** Name of the run: a subject token. */
+  readonly name: string;
+  readonly spec: RunSpec;
+  readonly phase: RunPhase;
+  readonly backend: BackendPreference;
+  /** Generation to go on from, of this phase or, at its beginning, of the one before; undefined for a fresh start. */
+  readonly from?: Manifest | undefined;
+  /** Timeline of its checkpoints. */
+  readonly timeline: number;
+  readonly softwareVersion: string;
+}
+
+export interface PhaseRunDeps {
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly dataset: Dataset;
+  /** Where teacher sections keep what they have said. @default nowhere */
+  readonly cache?: RecordCache | undefined;
+}
+
+export interface PhaseRunEnd {
+  readonly outcome: RunOutcome;
+  readonly error?: Error;
+  readonly record: RunRecord;
+  /** Backend of each block. */
+  readonly backends: readonly BackendInfo[];
+  /** From the first batch to the last checkpoint, seconds. */
+  readonly seconds: number;
+}
+
+export interface PhaseRun {
+  readonly plan: FeedingPlan;
+  /** Ids of all actors. */
+  readonly actors: readonly string[];
+  /** Whose progress is the run's. */
+  readonly lastLearner: string;
+  /** Opens everything and begins. Rejects with what kept an actor from starting; everything is closed then. */
+  start(): Promise<void>;
+  /** Resolves when the run has ended and everything is closed. */
+  readonly ended: Promise<PhaseRunEnd>;
+  /** Tensors alive in all compute workers. */
+  countTensors(): Promise<number>;
+  /** Checkpoints what is under way and ends. */
+  requestStop(): void;
+}
+
+/** How long a stop waits for the batches under way, ms; a stop has to end within five seconds. */
+const STOP_DEADLINE_MS = 4_000;
+
+/** The record that a phase begins with: what its checkpoint says; nothing, where that is of the phase before. */
+export function recordFrom(manifest: Manifest | undefined, phase: RunPhase): RunRecord | undefined {
+  if (manifest?.phase !== phase) return undefined;
+  const { epoch, step, generation } = manifest;
+  return { evaluations: [], switches: [], teachers: [], progress: {}, epochs: epoch, step, generation };
+}
+
+export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): PhaseRun {
+  const { name: run, spec, phase, slices, teacherSlices, from, timeline } = options;
+  const { bus, store, clock, log, dataset } = deps;
+  const plan = planOf(spec, dataset, phase);
+  const { learners, companions, others, all } = actorsOf(spec, phase);
+  const lastLearner = learners.at(-1) ?? "";
+  const channel = createControlChannel({ run, actor: "supervisor" }, { bus, log });
+  const supervisors: Supervisor[] = [];
+  let composer: ActorComposer | undefined;
+  let coordinator: Coordinator | undefined;
+  let isStopRequested = false;
+  let startedMs = 0;
+  let finish: (end: PhaseRunEnd) => void = () => undefined;
+  const ended = new Promise<PhaseRunEnd>((resolve) => {
+    finish = resolve;
+  });
+
+  const supervise = async (composed: ActorComposer, id: string): Promise<void> => {
+    const create = await composed.compose(id);
+    const supervisor = createSupervisor(
+      {},
+      {
+        clock,
+        log,
+        factory: (attempt) => create(attempt + 1),
+        onFailure(error, directive) {
+          channel.emit({ ...failureOf(error), directive });
+        },
+      },
+    );
+    supervisors.push(supervisor);
+    await supervisor.start();
+    void supervisor.ended.then((outcome) => {
+      if (outcome instanceof Error) coordinator?.reportFailure(outcome);
+    });
+  };
+
+  const compose = async (checkpoints: Checkpoints): Promise<void> => {
+    composer = createActorComposer(
+      {
+        run,
+        spec,
+        phase,
+        slices,
+        teacherSlices,
+        totalSteps: plan.totalSteps,
+        startAfter: plan.firstSequence - 1,
+        timeline,
+        from,
+      },
+      {
+        backend: options.backend,
+        softwareVersion: options.softwareVersion,
+        metadata: {},
+        isElsewhere: () => false,
+      },
+      {
+        bus,
+        clock,
+        log,
+        checkpoints,
+        teachers: await openReleases(store, TEACHER_BUCKETS),
+        cache: deps.cache,
+        openDataset: () => Promise.resolve(dataset),
+      },
+    );
+    for (const id of all) await supervise(composer, id);
+    const record = recordFrom(from, phase);
+    coordinator = createCoordinator(
+      {
+        run,
+        id: COORDINATOR,
+        fence: 1,
+        softwareVersion: options.softwareVersion,
+        metadata: { spec: spec.name },
+        feeder: FEEDER,
+        learners,
+        companions,
+        others,
+        phase,
+        readyDeadlineMs: READY_DEADLINE_MS,
+        stopDeadlineMs: STOP_DEADLINE_MS,
+        timeline,
+        ...(record === undefined ? {} : { record }),
+      },
+      { bus, clock, checkpoints, log: log.child({ actor: COORDINATOR }) },
+    );
+  };
+
+  const closeAll = async (): Promise<void> => {
+    await Promise.all(supervisors.map((supervisor) => supervisor.stop()));
+    await composer?.[Symbol.asyncDispose]();
+  };
+
+  return {
+    plan,
+    actors: [COORDINATOR, ...all],
+    lastLearner,
+    ended,
+    async start() {
+      try {
+        await compose(await openCheckpoints(store, CHECKPOINT_BUCKETS));
+      } catch (error) {
+        await closeAll();
+        throw error;
+      }
+      const opened = coordinator as Coordinator;
+      startedMs = clock.now();
+      await opened.start();
+      if (isStopRequested) opened.requestStop();
+      void opened.ended.then(async ({ outcome, error }) => {
+        const seconds = (clock.now() - startedMs) / 1000;
+        const backends = composer?.backends ?? [];
+        const record = opened.record;
+        await closeAll();
+        finish({ outcome, record, backends, seconds, ...(error === undefined ? {} : { error }) });
+      });
+    },
+    countTensors: () => composer?.countTensors() ?? Promise.resolve(0),
+    requestStop() {
+      isStopRequested = true;
+      coordinator?.requestStop();
+    },
+  };
+}

@@ -1,0 +1,182 @@
+/**
+ * A distillation run: a teacher cut into sections, a student cut at the same places, every section of the one supervised
+ * by its section of the other, then the student as a whole.
+ */
+import { z } from "zod";
+import { modelSpecSchema, nameSchema } from "./model-spec.ts";
+import {
+  batchSizeSchema,
+  checkpointSchema,
+  checkPlacement,
+  CODECS,
+  dataKeys,
+  evaluationSchema,
+  placementSchema,
+  positive,
+  scheduleKeys,
+  seedSchema,
+  windowSchema,
+} from "./run-parts.ts";
+
+/** How a section's output is held against its teacher's (src/compute/nn/losses has the formulas). */
+const hintSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("feature-mse"),
+    /** `relative`: over the batch's mean square of the hint; `l2`: both scaled to length 1, sample by sample. */
+    normalisation: z.enum(["relative", "l2"]).default("relative"),
+  }),
+  z.strictObject({ kind: z.literal("attention-transfer") }),
+]);
+export type HintSpec = z.infer<typeof hintSchema>;
+
+/** How the student's logits are held against the teacher's. */
+const logitsSchema = z.strictObject({
+  kind: z.enum(["plain", "standardised", "decoupled"]).default("standardised"),
+  /** Softens both distributions. */
+  temperature: z.number().positive().max(100).default(2), // recipes: 2 to 4
+  weight: z.number().min(0).default(9), // Sun et al. 2024, section 5
+  /** Weight of the classes that are not the target, of `decoupled` (Zhao et al. 2022: 8 on CIFAR). */
+  nonTarget: z.number().min(0).default(8),
+});
+export type LogitsSpec = z.infer<typeof logitsSchema>;
+
+/** What the whole student, and the last section, learn from. */
+const taskKeys = {
+  /** Weight of the task loss, on the samples that have a label. */
+  crossEntropy: z.number().min(0).default(0.5),
+  logits: logitsSchema.prefault({}),
+};
+
+const share = z.number().min(0).max(1);
+
+const sectionsSchema = z.strictObject({
+  epochs: z.int().min(0).default(4),
+  ...scheduleKeys,
+  hint: hintSchema.default({ kind: "feature-mse", normalisation: "relative" }),
+  ...taskKeys,
+  /** Weight of a local classifier beside the hint, in all sections but the last; 0: none. */
+  localCrossEntropy: z.number().min(0).default(0),
+  /**
+   * Share of the samples that a section takes from the student's own section before it, the others are the teacher's:
+   * moves in a line from `from` to `to` over the first `over` of the phase.
+   */
+  ownInput: z.strictObject({ from: share.default(0), to: share.default(1), over: share.default(0.8) }).prefault({}),
+});
+export type SectionsPhaseSpec = z.infer<typeof sectionsSchema>;
+
+const finetuneSchema = z.strictObject({
+  epochs: z.int().min(0).default(8),
+  ...scheduleKeys,
+  ...taskKeys,
+  /** Batches over which the moving statistics of batch norm are taken anew, before the first step. */
+  recalibrate: z.int().min(0).default(32),
+  /** The student is measured and exported with the mean of its weights: w' = decay w' + (1 - decay) w; 0: as they are. */
+  ema: z.number().min(0).lt(1).default(0),
+});
+export type FinetunePhaseSpec = z.infer<typeof finetuneSchema>;
+
+const teacherSchema = z.strictObject({
+  /** A finished training run, by name or path. */
+  run: z.string().min(1).optional(),
+  /** A Keras or tfjs `model.json`. */
+  file: z.string().min(1).optional(),
+  /** Names of the layers after which it is cut. Omitted: where its run was cut. */
+  cuts: z.array(nameSchema).optional(),
+  /** Its layers; filled in when the run begins. */
+  model: modelSpecSchema.optional(),
+  /** Copies of each section, which share the batches. */
+  replicas: positive.max(16).default(1),
+});
+export type TeacherSpec = z.infer<typeof teacherSchema>;
+
+export const distillationSpecSchema = z
+  .strictObject({
+    kind: z.literal("distillation"),
+    /** Part of the run's name. */
+    name: nameSchema,
+    seed: seedSchema,
+    data: z.strictObject({
+      ...dataKeys,
+      /** Only the first n training samples have a label; the student learns from the others what the teacher says. */
+      labelled: positive.optional(),
+    }),
+    teacher: teacherSchema.prefault({}),
+    student: z.strictObject({ model: modelSpecSchema }),
+    batchSize: batchSizeSchema,
+    sections: sectionsSchema.prefault({}),
+    finetune: finetuneSchema.prefault({}),
+    /** Trains the student alone as well, for comparison: as many steps as all phases together, on the labels only. */
+    baseline: z.strictObject(scheduleKeys).optional(),
+    codecs: z
+      .strictObject({
+        /** What a teacher section says; also how it is kept. `int8-block` has a scale for each sample. */
+        hint: z.enum(CODECS).exclude(["int8-channel"]).default("bf16"),
+        /** From one student section to the next. */
+        activation: z.enum(CODECS).default("bf16"),
+      })
+      .prefault({}),
+    cache: z
+      .strictObject({
+        /** Disk for what teacher sections have said, on each node that has one, MiB; 0: nothing is kept. */
+        budgetMiB: z.int().min(0).default(8192),
+        /** Omitted: KN_CACHE, or the user's cache folder. */
+        directory: z.string().optional(),
+      })
+      .prefault({}),
+    evaluation: evaluationSchema,
+    flow: z.strictObject({ window: windowSchema }).prefault({}),
+    checkpoint: checkpointSchema,
+    placement: placementSchema,
+  })
+  .superRefine(({ student, teacher, placement, sections, finetune }, context) => {
+    if (sections.epochs + finetune.epochs === 0) {
+      const message = "one phase at least must have epochs";
+      context.addIssue({ code: "custom", path: ["finetune", "epochs"], message, input: 0 });
+    }
+    const indices = [...student.model.cuts, "last"].map((_, index) => index);
+    const teachers = indices.flatMap((index) =>
+      Array.from({ length: teacher.replicas }, (_, replica) => teacherActor(index, replica)),
+    );
+    const students = indices.map((index) => studentActor(index));
+    checkPlacement(placement, ["feeder", "coordinator", ...teachers, ...students, STUDENT, BASELINE], context);
+  });
+export type DistillationSpec = z.infer<typeof distillationSpecSchema>;
+
+/** Share of a section's samples that come from the student's own section before it, at `step` of `totalSteps`, from 1. */
+export function ownShareAt(
+  step: number,
+  totalSteps: number,
+  { from, to, over }: SectionsPhaseSpec["ownInput"],
+): number {
+  const progress = over === 0 ? 1 : Math.min(1, (step - 1) / Math.max(1, over * totalSteps));
+  return from + (to - from) * progress;
+}
+
+/** The phases of a distillation run, in order. */
+export const PHASES = ["baseline", "sections", "finetune"] as const;
+export type PhaseName = (typeof PHASES)[number];
+
+/** The phases that this run goes through. */
+export function phasesOf({ baseline, sections, finetune }: DistillationSpec): PhaseName[] {
+  const isWanted: Readonly<Record<PhaseName, boolean>> = {
+    baseline: baseline !== undefined,
+    sections: sections.epochs > 0,
+    finetune: finetune.epochs > 0,
+  };
+  return PHASES.filter((phase) => isWanted[phase]);
+}
+
+/** The whole student, which is trained end to end. */
+export const STUDENT = "student";
+/** The same student, trained alone. */
+export const BASELINE = "student-alone";
+
+/** Name of the actor of the teacher's section `index`; its copies are counted from 0. */
+export function teacherActor(index: number, replica = 0): string {
+  return replica === 0 ? `teacher-${index}` : `teacher-${index}-${replica}`;
+}
+
+/** Name of the actor of the student's section `index`. */
+export function studentActor(index: number): string {
+  return `student-${index}`;
+}

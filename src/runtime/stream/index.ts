@@ -1,0 +1,14 @@
+/**
+ * The reliable stream: every frame of a sender reaches its receiver once and in order, over a bus that may lose,
+ * repeat and reorder messages, or the sender declares a gap.
+ */
+export { type Counters, createCounters } from "./counters.ts";
+export { createDropCounters, type DropCounters, type DropReason } from "./drop-counters.ts";
+export { createFenceGuard, type FenceGuard } from "./fence-guard.ts";
+export { createFrameReceiver, type FrameReceiverDeps } from "./frame-receiver.ts";
+export { createFrameSender, type FrameSender } from "./frame-sender.ts";
+export { createHandover, type Handover } from "./handover.ts";
+export { MAX_FRAME_BYTES, RESEND_AFTER_MS } from "./limits.ts";
+export { createOutbox, type Outbox, type StreamPosition } from "./outbox.ts";
+export { createSequenceGate, type GapCause, type SequenceGate } from "./sequence-gate.ts";
+export { createStepAccount, parseCounts, type StepAccount } from "./step-account.ts";

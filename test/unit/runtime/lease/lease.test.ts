@@ -1,0 +1,207 @@
+import { describe, expect, it } from "vitest";
+import { acquireLease, type Lease, type LeaseOptions, tryLease } from "../../../../src/runtime/lease/index.ts";
+import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
+import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
+import { memoryKeyValue } from "../../../support/memory-key-value.ts";
+
+const KEY = "run.block-1";
+const TTL_MS = 6_000;
+const RENEW_MS = TTL_MS / 3;
+
+/** A store with a clock of its own, and nodes with theirs: the time of one that is suspended stands still. */
+function scene() {
+  const storeClock = simulatedClock();
+  const leases = memoryKeyValue({ ttlMs: TTL_MS }, storeClock);
+  const options = (holder: string, instance = `${holder}-1`): LeaseOptions => ({
+    key: KEY,
+    holder,
+    instance,
+    ttlMs: TTL_MS,
+  });
+  const node = (clock = simulatedClock()) => ({
+    clock,
+    deps: { leases, clock, log: silentLogger },
+  });
+  return {
+    storeClock,
+    leases,
+    options,
+    node,
+    /** @throws when it is not free. */
+    async take(holder: string, instance?: string, { clock, deps } = node()) {
+      const lease = await tryLease(options(holder, instance), deps);
+      if (lease === undefined) throw new Error(`${holder} does not get the lease`);
+      return { lease, clock, outcome: outcomeOf(lease) };
+    },
+    isFreeFor: async (holder: string) => {
+      const lease = await tryLease(options(holder), node().deps);
+      await lease?.release();
+      return lease !== undefined;
+    },
+    record: async () => {
+      const entry = await leases.get(KEY);
+      return entry === undefined ? undefined : (JSON.parse(new TextDecoder().decode(entry.value)) as unknown);
+    },
+  };
+}
+
+/** What a lease has come to so far; "held" while it is ours. */
+function outcomeOf(lease: Lease): { now: unknown } {
+  const outcome: { now: unknown } = { now: "held" };
+  void lease.ended.then((end) => {
+    outcome.now = end;
+  });
+  return outcome;
+}
+
+describe("tryLease", () => {
+  it("gives each holder a higher fence than the one before, within the same moment too", async () => {
+    const { take, storeClock } = scene();
+    const fences: number[] = [];
+    for (const holder of ["a", "b", "a", "c"]) {
+      const { lease } = await take(holder);
+      fences.push(lease.fence);
+      await lease.release();
+      if (holder === "a") await storeClock.advance(700);
+    }
+    expect(fences).toEqual([...fences].sort((a, b) => a - b));
+    expect(new Set(fences).size).toBe(fences.length);
+    expect(fences.every(Number.isSafeInteger)).toBe(true);
+  });
+
+  it("gives a higher fence when the store was lost and its revisions begin anew", async () => {
+    const { take, storeClock, leases } = scene();
+    for (const holder of ["a", "b", "c"]) await (await take(holder)).lease.release();
+    const before = await take("d");
+    leases.empty();
+    await storeClock.advance(1_000);
+    const after = await take("e");
+    expect((await leases.get(KEY))?.revision).toBeLessThan(3);
+    expect(after.lease.fence).toBeGreaterThan(before.lease.fence);
+  });
+
+  it("writes the fence and who holds it where readers find them", async () => {
+    const { take, record } = scene();
+    const { lease } = await take("a");
+    expect(await record()).toEqual({ holder: "a", instance: "a-1", fence: lease.fence });
+  });
+
+  it("is refused while another holds it, however long that one renews it", async () => {
+    const { take, node, isFreeFor, storeClock } = scene();
+    const { outcome } = await take("a", "a-1", node(storeClock));
+    for (let renewals = 0; renewals < 10; renewals += 1) {
+      await storeClock.advance(RENEW_MS);
+      expect(await isFreeFor("b")).toBe(false);
+    }
+    expect(outcome.now).toBe("held");
+  });
+
+  it("takes it over at once from a former life of the same holder, which then has lost it", async () => {
+    const { take } = scene();
+    const before = await take("a", "a-1");
+    const after = await take("a", "a-2");
+    expect(after.lease.fence).toBeGreaterThan(before.lease.fence);
+    await before.clock.advance(RENEW_MS);
+    expect(before.outcome.now).toMatchObject({ code: "KN_FENCED" });
+    await after.clock.advance(RENEW_MS);
+    expect(after.outcome.now).toBe("held");
+  });
+
+  it("is refused while the store is away", async () => {
+    const { isFreeFor, leases } = scene();
+    leases.isAway = true;
+    expect(await isFreeFor("a")).toBe(false);
+    leases.isAway = false;
+    expect(await isFreeFor("a")).toBe(true);
+  });
+});
+
+describe("acquireLease", () => {
+  it("waits until the lease is free, and gives up waiting when it is told to", async () => {
+    const { take, node, options, storeClock } = scene();
+    const { lease } = await take("a", "a-1", node(storeClock));
+    const stopping = new AbortController();
+    const patient = acquireLease(options("b"), node(storeClock).deps, new AbortController().signal);
+    const impatient = acquireLease(options("c"), node(storeClock).deps, stopping.signal);
+    impatient.catch(() => undefined); // looked at below
+    await storeClock.advance(3 * TTL_MS);
+    stopping.abort(new Error("enough"));
+    await expect(impatient).rejects.toThrow("enough");
+    await lease.release();
+    await storeClock.advance(RENEW_MS);
+    expect((await patient).fence).toBeGreaterThan(lease.fence);
+  });
+});
+
+describe("Lease", () => {
+  it("is lost when its holder was suspended for longer than its life and another took it", async () => {
+    const { take, storeClock } = scene();
+    const suspended = await take("a");
+    await storeClock.advance(TTL_MS);
+    const successor = await take("b");
+    expect(successor.lease.fence).toBeGreaterThan(suspended.lease.fence);
+    expect(suspended.outcome.now).toBe("held"); // it has had no time to notice
+    await suspended.clock.advance(RENEW_MS);
+    expect(suspended.outcome.now).toMatchObject({ code: "KN_FENCED" });
+    await suspended.lease.release();
+    await successor.clock.advance(RENEW_MS);
+    expect(successor.outcome.now).toBe("held");
+  });
+
+  it("goes on with the same fence when it had expired and nobody had taken it", async () => {
+    const { take, isFreeFor, record, storeClock } = scene();
+    const { lease, clock, outcome } = await take("a");
+    await storeClock.advance(2 * TTL_MS);
+    expect(await record()).toBeUndefined();
+    await clock.advance(RENEW_MS);
+    expect(await record()).toMatchObject({ holder: "a", fence: lease.fence });
+    expect(await isFreeFor("b")).toBe(false);
+    await clock.advance(RENEW_MS);
+    expect(outcome.now).toBe("held");
+  });
+
+  it("can be taken at once after its release, and has ended without an error", async () => {
+    const { take, isFreeFor } = scene();
+    const { lease, clock, outcome } = await take("a");
+    expect(await isFreeFor("b")).toBe(false);
+    await lease.release();
+    expect(outcome.now).toBeUndefined();
+    expect(clock.pendingTimers).toBe(0);
+    expect(await isFreeFor("b")).toBe(true);
+  });
+
+  it("outlives a store that is away, for longer than its own life too", async () => {
+    const { take, leases, record, storeClock } = scene();
+    const { lease, clock, outcome } = await take("a");
+    leases.isAway = true;
+    await clock.advance(10 * TTL_MS);
+    await storeClock.advance(10 * TTL_MS);
+    expect(outcome.now).toBe("held");
+    leases.isAway = false;
+    await clock.advance(RENEW_MS);
+    expect(await record()).toMatchObject({ fence: lease.fence });
+  });
+
+  it("goes on when a renewal was made and only its answer was lost", async () => {
+    const { take, leases } = scene();
+    const { lease, clock, outcome } = await take("a");
+    leases.losesAnswers = true;
+    await clock.advance(RENEW_MS);
+    leases.losesAnswers = false;
+    await clock.advance(3 * RENEW_MS);
+    expect(outcome.now).toBe("held");
+    await lease.release();
+    expect(await leases.get(KEY)).toBeUndefined();
+  });
+
+  it("is given up silently while the store is away: it expires", async () => {
+    const { take, leases, isFreeFor, storeClock } = scene();
+    const { lease } = await take("a");
+    leases.isAway = true;
+    await lease.release();
+    leases.isAway = false;
+    expect(await isFreeFor("b")).toBe(false);
+    await storeClock.advance(TTL_MS);
+    expect(await isFreeFor("b")).toBe(true);
+  });
+});

@@ -1,0 +1,168 @@
+/** `npm run bench`: a table on stdout and JSON beside it. Nothing here is asserted: machines differ, ratios are of one run. */
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import Table from "cli-table3";
+import { Command } from "commander";
+import { isKnowledgeNetError } from "../../src/errors/index.ts";
+import { parseTrainingSpec } from "../../src/run-spec/index.ts";
+import { describeSlices } from "../../src/jobs/describe-slices.ts";
+import { bytes } from "../../src/apps/cli/results-table.ts";
+import { startLocalNatsServer } from "../../src/runtime/nats/local-nats-server.ts";
+import { locateTool, PACKAGE_ROOT } from "../../setup/index.ts";
+import { openDataset } from "../../src/apps/open-dataset.ts";
+import { writeJson } from "../../src/jobs/run-folder.ts";
+import { type BusRate, measureBusRates } from "./bus-rates.ts";
+import { measureCacheTimes } from "./cache-times.ts";
+import { measureCodecAccuracy } from "./codec-accuracy.ts";
+import { measureCodecs } from "./codec-times.ts";
+import { measureFleetRates } from "./fleet-rates.ts";
+import { measureRecovery } from "./recovery.ts";
+import { measureSectionRates } from "./section-rates.ts";
+import { soak } from "./soak.ts";
+import { measureStepTimes, type StepTimes } from "./step-times.ts";
+
+const example = (name: string): string => join(PACKAGE_ROOT, "examples", `${name}.yaml`);
+const SPEC = example("mnist-synthetic");
+const MEASURED_STEPS = { native: 40, wasm: 15 } as const;
+/** What the server takes in one message when it is not told otherwise: the largest payload has to be cut. */
+const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
+
+/** What can be measured, in the order of cost. */
+const SECTIONS = ["steps", "codecs", "bus", "recovery", "cache", "sections", "fleet", "accuracy", "soak"] as const;
+type Section = (typeof SECTIONS)[number];
+
+const now = (): number => performance.now();
+
+/** @param only sections to measure; results of the others stay in the folder as they are. */
+export async function bench(folder: string, only: readonly Section[], write: (line: string) => void): Promise<void> {
+  const text = await readFile(SPEC, "utf8");
+  const measure: Record<Section, () => Promise<unknown>> = {
+    steps: () => measureSteps(text, write),
+    codecs: () => measureCodecTimes(text, write),
+    bus: () => busRates(write),
+    recovery: () => measureRecovery({ spec: text, set: ["training.epochs=3"], kills: 10, write }),
+    cache: () => measureCacheTimes({ teacher: example("mnist-teacher"), spec: example("mnist-sections"), write }),
+    sections: async () =>
+      measureSectionRates({
+        teacher: await readFile(example("mnist-teacher"), "utf8"),
+        spec: await readFile(example("mnist-sections"), "utf8"),
+        write,
+      }),
+    fleet: () =>
+      measureFleetRates({ spec: text, set: ["flow.window=32", "gradients.retain=64"], delaysMs: [0, 50, 200], write }),
+    accuracy: () => measureCodecAccuracy(text, write),
+    soak: () => soak({ spec: text, steps: 20_000, write }),
+  };
+  await mkdir(folder, { recursive: true });
+  for (const section of only) {
+    write(`\n${section}`);
+    const result = await measure[section]();
+    const path = join(folder, `${section}.json`);
+    await writeJson(path, { machine: describeMachine(), measuredAt: new Date().toISOString(), result });
+    write(`written to ${path}`);
+  }
+}
+
+function describeMachine() {
+  return { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, memoryBytes: totalmem(), node: process.version };
+}
+
+async function measureSteps(text: string, write: (line: string) => void): Promise<StepTimes[]> {
+  const spec = parseTrainingSpec(text, { file: SPEC });
+  const { slices } = await describeSlices(spec);
+  const dataset = await openDataset({ data: spec.data, env: process.env });
+  const steps: StepTimes[] = [];
+  for (const backend of ["native", "wasm"] as const) {
+    try {
+      steps.push(await measureStepTimes({ backend, spec, slices, dataset, steps: MEASURED_STEPS[backend] }));
+    } catch (error) {
+      if (!isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
+      write(`${backend} left out: ${error.message}`);
+    }
+  }
+  write(stepTable(steps));
+  return steps;
+}
+
+async function measureCodecTimes(text: string, write: (line: string) => void): Promise<unknown> {
+  const spec = parseTrainingSpec(text, { file: SPEC });
+  const { slices } = await describeSlices(spec);
+  const shapes = slices.slice(0, -1).map(({ outputShape }) => [spec.training.batchSize, ...outputShape]);
+  const codecs = measureCodecs(shapes, now);
+  const table = plainTable(["boundary", "codec", "bytes", "encode ms", "decode ms"]);
+  for (const { codec, shape, bytes: size, encodeMs, decodeMs } of codecs) {
+    table.push([`[${shape.join(", ")}]`, codec, bytes(size), encodeMs.toFixed(2), decodeMs.toFixed(2)]);
+  }
+  write(table.toString());
+  const perStepMs = codecs
+    .filter(({ codec }) => codec === "int8-channel" || codec === "bf16") // activations and gradients of the example
+    .reduce((sum, { encodeMs, decodeMs, codec }) => sum + encodeMs + (codec === "bf16" ? 2 : 1) * decodeMs, 0);
+  write(`encoding and decoding of a step: ${perStepMs.toFixed(1)} ms`);
+  return { codecs, perStepMs };
+}
+
+async function busRates(write: (line: string) => void): Promise<BusRate[]> {
+  const binary = locateTool("nats-server", process.env);
+  if (binary === undefined) {
+    write("bus left out: no nats-server; npm run setup");
+    return [];
+  }
+  const folder = await mkdtemp(join(tmpdir(), "knowledgenet-bench-"));
+  try {
+    await using server = await startLocalNatsServer({ binary, maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES });
+    const rates = await measureBusRates(server.url, now);
+    const table = plainTable(["payload", "chunks", "NatsBus tensors/s", "bare client tensors/s", "ratio"]);
+    for (const rate of rates) {
+      table.push([
+        bytes(rate.payloadBytes),
+        String(rate.chunks),
+        rate.busPerSecond.toFixed(0),
+        rate.barePerSecond.toFixed(0),
+        rate.ratio.toFixed(2),
+      ]);
+    }
+    write(table.toString());
+    return rates;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function stepTable(steps: readonly StepTimes[]): string {
+  const table = plainTable([
+    "",
+    ...steps.flatMap(({ backend }) => [`${backend} forward`, `${backend} train`, `${backend} M learns`]),
+  ]);
+  steps[0]?.blocks.forEach(({ id }, index) => {
+    const cells = steps.flatMap(({ blocks }) => {
+      const block = blocks[index];
+      return [block?.forwardMs, block?.trainMs, block?.learnMs].map((ms) =>
+        ms === undefined || ms === null ? "-" : `${ms.toFixed(1)} ms`,
+      );
+    });
+    table.push([id, ...cells]);
+  });
+  table.push(["whole step", ...steps.flatMap(({ stepMs }) => ["", `${stepMs.toFixed(1)} ms`, ""])]);
+  return table.toString();
+}
+
+function plainTable(head: string[]): InstanceType<typeof Table> {
+  return new Table({ head, style: { head: [], border: [] } });
+}
+
+await main(process.argv.slice(2));
+
+/** `npm run bench -- [FOLDER] [--only steps,bus]` */
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("bench")
+    .argument("[folder]", "where the figures are written", "runs/bench")
+    .option("--only <sections>", `of ${SECTIONS.join(",")}`, SECTIONS.join(","))
+    .parse([...argv], { from: "user" });
+  const wanted = program.opts<{ only: string }>().only.split(",");
+  const unknown = wanted.filter((name) => !(SECTIONS as readonly string[]).includes(name));
+  if (unknown.length > 0) program.error(`there is no section ${unknown.join(", ")}; there are ${SECTIONS.join(", ")}`);
+  await bench(program.args[0] ?? "runs/bench", wanted as Section[], (line) => {
+    process.stdout.write(`${line}\n`);
+  });
+}
