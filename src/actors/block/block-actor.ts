@@ -11,6 +11,7 @@
 import type { AutoChoice, BlockHandle } from "../../compute/index.ts";
 import { directiveFor, isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import {
+  type Activation,
   encodeActivation,
   encodeGap,
   encodeGradient,
@@ -25,9 +26,10 @@ import { createEvaluationTally } from "../link/index.ts";
 import {
   createFrameReceiver,
   createFrameSender,
-  createHandover,
+  createDrainTracker,
+  createInputStream,
   MAX_FRAME_BYTES,
-  RESEND_AFTER_MS,
+  RETRANSMIT_AFTER_MS,
 } from "../../runtime/stream/index.ts";
 import { blockActor, gradientActor } from "../../run-spec/index.ts";
 import { createAwaitedGradient } from "./awaited-gradient.ts";
@@ -42,7 +44,6 @@ import {
   type PassedMail,
 } from "./block-mail.ts";
 import type { BlockActorDeps, BlockActorOptions } from "./block-options.ts";
-import { createInputStream } from "./input-stream.ts";
 
 /** Activations under way to a block that is slower, where the old may be left out: one at work and one waiting. */
 const DROPPING_IN_FLIGHT = 2;
@@ -60,7 +61,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   const ledger = createBlockLedger(drops);
   const send = createFrameSender({ bus, log });
   const activations: Outbox = createOutbox(
-    { resendAfterMs: RESEND_AFTER_MS, ...(isDropping ? { inFlight: DROPPING_IN_FLIGHT } : {}) },
+    { retransmitAfterMs: RETRANSMIT_AFTER_MS, ...(isDropping ? { inFlight: DROPPING_IN_FLIGHT } : {}) },
     {
       clock,
       send,
@@ -69,8 +70,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       },
     },
   );
-  const handover = createHandover(activations);
-  const gradients: Outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send });
+  const drain = createDrainTracker(activations);
+  const gradients: Outbox = createOutbox({ retransmitAfterMs: RETRANSMIT_AFTER_MS }, { clock, send });
 
   let unit: BlockHandle | undefined;
   let savedAt = 0;
@@ -108,17 +109,23 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         }
       };
 
-      const input = createInputStream(
+      const input = createInputStream<Activation>(
         { depth: 2 * options.window, isDropping: isDropping && !isFirst },
         {
           clock,
           drops,
-          mailbox,
-          announce: emitProgress,
-          onRepeat(sequence) {
-            // The sender has not heard of our progress, or a waiting block has not got its gradient. The gradient first: a
-            // progress without it says that there is none any more.
-            gradients.resend(sequence);
+          queue: {
+            get size() {
+              return mailbox.size;
+            },
+            put: (activation, receivedBytes) => mailbox.put({ kind: "batch", activation, receivedBytes }),
+            putGap: (passed, cause) => mailbox.put({ kind: "batch", passed, cause }),
+          },
+          acknowledge: emitProgress,
+          onDuplicate(sequence) {
+            // Our progress was lost, or the gradient that a gating block waits for. The gradient goes first: a progress
+            // without it means that there is none.
+            gradients.retransmit(sequence);
             emitProgress();
           },
         },
@@ -234,12 +241,12 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 
       /** Forgets what the next block has consumed; of a batch whose gradient is awaited only the gradient counts. */
       const onNextEvent = ({ fact }: Event): void => {
-        if (fact.kind === "StateEntered") handover.onReceiver(fact.state);
+        if (fact.kind === "StateEntered") drain.onReceiverState(fact.state);
         if (fact.kind !== "Progress") return;
         const waitingFor = awaited.batch?.activation.header.sequence ?? Infinity;
         activations.acknowledge(Math.min(fact.consumed, waitingFor - 1));
         const answer = awaited.onConsumed(fact.consumed);
-        if (answer === "ask-again") activations.resend(waitingFor);
+        if (answer === "ask-again") activations.retransmit(waitingFor);
         else if (answer === "give-up") mailbox.put({ kind: "give-up", sequence: waitingFor });
       };
 
@@ -262,7 +269,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 
       const receive = createFrameReceiver(
         { run, maxFrameBytes: MAX_FRAME_BYTES },
-        { drops, log, onActivation: input.take, onGap: input.skip, onGradient },
+        { drops, log, onActivation: input.accept, onGap: input.skip, onGradient },
       );
 
       return {
@@ -326,7 +333,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         },
         isAwaiting: () => awaited.batch !== undefined,
         // What a block that waits for its gradient has under way is not consumed: it comes to it again.
-        drain: () => (isLast ? Promise.resolve() : handover.drain(ledger.consumed)),
+        drain: () => (isLast ? Promise.resolve() : drain.drain(ledger.consumed)),
         async close() {
           input.close();
           activations.close();
@@ -342,8 +349,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         progress: () => ledger.progress(),
         evaluation: () => evaluations.current,
         onReconnected() {
-          activations.resend();
-          gradients.resend();
+          activations.retransmit();
+          gradients.retransmit();
           emitProgress();
         },
       };

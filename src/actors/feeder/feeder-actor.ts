@@ -29,7 +29,7 @@ import { createCounters, createOutbox, type StreamPosition } from "../../runtime
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
 
 import { type ActorDeps, type ActorOptions } from "../link/index.ts";
-import { createFrameSender, RESEND_AFTER_MS } from "../../runtime/stream/index.ts";
+import { createFrameSender, RETRANSMIT_AFTER_MS } from "../../runtime/stream/index.ts";
 import { feederMachine, type FeederMarkKind } from "./feeder-machine.ts";
 import type { FeedingPlan } from "./feeding-plan.ts";
 
@@ -75,7 +75,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     step,
   });
   const outbox = createOutbox(
-    { resendAfterMs: RESEND_AFTER_MS },
+    { retransmitAfterMs: RETRANSMIT_AFTER_MS },
     {
       clock,
       send,
@@ -167,7 +167,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     const isWaitedFor = hasOneReceiver ? header.sender === firstLearner : known !== undefined;
     // One that has gone back in a new life is told what will not come again.
     if (hasOneReceiver && isWaitedFor && fact.kind === "Progress") outbox.acknowledge(fact.consumed);
-    if (isWaitedFor && fact.kind === "StateEntered" && fact.state === "running") outbox.resend();
+    if (isWaitedFor && fact.kind === "StateEntered" && fact.state === "running") outbox.retransmit();
     if (fact.kind !== "Progress" || known === undefined || fact.consumed <= known) return;
     const before = Math.max(slowest(), credit());
     const wasDrained = isDrained();
@@ -233,7 +233,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     });
     forgetReconnect = bus.on("reconnected", () => {
       announce();
-      outbox.resend();
+      outbox.retransmit();
     });
   };
 
@@ -257,7 +257,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     } else {
       return;
     }
-    repeating = clock.setTimeout(announce, RESEND_AFTER_MS);
+    repeating = clock.setTimeout(announce, RETRANSMIT_AFTER_MS);
   };
 
   /** Effects that send events run after the transition that asked for them. */

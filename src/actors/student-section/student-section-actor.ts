@@ -33,11 +33,11 @@ import { type ActorDeps, type ActorOptions, createEvaluationTally } from "../lin
 import {
   createFrameReceiver,
   createFrameSender,
-  createHandover,
+  createDrainTracker,
   createStepAccount,
   MAX_FRAME_BYTES,
   parseCounts,
-  RESEND_AFTER_MS,
+  RETRANSMIT_AFTER_MS,
   type StepAccount,
 } from "../../runtime/stream/index.ts";
 import { createLessonDesk, type LessonDesk, type PartName, type WholeLesson } from "./lesson-desk.ts";
@@ -91,8 +91,11 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
   const isLast = last === sections - 1;
   const drops = createDropCounters();
   let sent: Counters<Plane> = createCounters();
-  const outputs = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send: createFrameSender({ bus, log }) });
-  const handover = createHandover(outputs);
+  const outputs = createOutbox(
+    { retransmitAfterMs: RETRANSMIT_AFTER_MS },
+    { clock, send: createFrameSender({ bus, log }) },
+  );
+  const drain = createDrainTracker(outputs);
   const evaluations = createEvaluationTally();
   let account: StepAccount = createStepAccount();
   let unit: SectionHandle | undefined;
@@ -195,12 +198,12 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
        * behind, to whom nothing comes but through all in between; that costs no more than a forward.
        */
       const isMissed = ({ phase, header: { sequence, step } }: Activation): boolean =>
-        sequence <= consumed && passesOn(phase, step) && (phase === "evaluate" || sequence > outputs.heard);
+        sequence <= consumed && passesOn(phase, step) && (phase === "evaluate" || sequence > outputs.acknowledged);
 
       /** Somebody waits: has not heard of our progress, or the next section not of our output. */
       const repeat = (name: PartName, part: Activation): void => {
         const { header, phase } = part;
-        if (outputs.keeps(header.sequence)) outputs.resend(header.sequence);
+        if (outputs.keeps(header.sequence)) outputs.retransmit(header.sequence);
         else if (name === startsFrom(phase) && isMissed(part)) mailbox.put({ kind: "repeat", input: part });
         emitProgress();
       };
@@ -212,7 +215,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
           if (arrival === "kept") {
             serve();
             // Later ones come and the next does not: it may be one that was consumed before a restart.
-            if (desk.newest > desk.next && clock.now() - askedMs > RESEND_AFTER_MS) void locate();
+            if (desk.newest > desk.next && clock.now() - askedMs > RETRANSMIT_AFTER_MS) void locate();
             return;
           }
           if (arrival !== "unexpected") drops.count(arrival);
@@ -325,7 +328,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
 
       /** Forgets what the next section has consumed. */
       const onNextEvent = ({ fact }: Event): void => {
-        if (fact.kind === "StateEntered") handover.onReceiver(fact.state);
+        if (fact.kind === "StateEntered") drain.onReceiverState(fact.state);
         if (fact.kind === "Progress") outputs.acknowledge(fact.consumed);
       };
 
@@ -378,7 +381,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
           };
         },
         isAwaiting: () => false,
-        drain: () => (options.next === undefined ? Promise.resolve() : handover.drain(consumed)),
+        drain: () => (options.next === undefined ? Promise.resolve() : drain.drain(consumed)),
         async close() {
           outputs.close();
           await unit?.dispose();
@@ -386,7 +389,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
         progress,
         evaluation: () => evaluations.current,
         onReconnected() {
-          outputs.resend();
+          outputs.retransmit();
           emitProgress();
         },
       };

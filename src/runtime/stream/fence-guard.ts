@@ -1,9 +1,10 @@
 /**
- * Keeps out what an actor said that has lost its lease: of each sender only the highest fence seen so far counts. Sequence
- * numbers cannot tell that: a successor begins where its checkpoint was, which is behind what the one before had sent.
+ * Rejects messages of an actor that has lost its lease: of each sender only the highest fencing token seen so far is
+ * admitted. Sequence numbers cannot detect a stale holder: its successor starts at its checkpoint, behind what the stale
+ * holder had already sent.
  */
 export interface FenceGuard {
-  /** @returns false for a message of a former incarnation. */
+  /** @returns false for a message of an earlier incarnation. */
   admit(sender: string, fence: number): boolean;
 }
 

@@ -1,29 +1,32 @@
 /**
- * The sending end of an ordered stream over a lossy bus (go-back-N): keeps what the receiver has not yet reported as
- * consumed, and sends it again when there is no progress for a while or the connection came back. With a
- * `SequenceGate` at the other end every message is taken exactly once, in order, and at most a window is ever kept.
+ * The sending end of an ordered stream over a lossy bus (go-back-N): keeps what the receiver has not acknowledged, and
+ * retransmits it when there is no progress for a while or the connection is restored. With a `SequenceGate` at the other
+ * end every message is delivered exactly once and in order, and at most a window is kept.
  *
- * A receiver cannot know what will never come: what went with a former life of the sender, was consumed by a former life of
- * the receiver, gave way to newer ones, or is missing from the sender's own input. Where `sendGap` is given, every hole in
- * what is kept is told in its place, again and again like a message, until the receiver is past it (as the GAP submessage of
- * DDSI-RTPS 2.5, section 8.3.8.4).
+ * A receiver cannot know what will never arrive: messages that were lost with an earlier incarnation of the sender, were
+ * consumed by an earlier incarnation of the receiver, were replaced by newer ones, or are missing from the sender's own
+ * input. Where `sendGap` is given, every hole in what is kept is declared in its place and retransmitted like a message
+ * until the receiver has passed it (as the GAP submessage of DDSI-RTPS 2.5, section 8.3.8.4).
  *
- * With `inFlight` it is the sending end of `overload: drop`: only so many are under way, and of those that wait the newest
- * replaceable one takes the place of the others.
+ * With `inFlight` it is the sending end of `overload: drop`: only so many messages are in flight, and of those that wait
+ * the newest replaceable one takes the place of the others.
  */
 import type { Clock, TimerHandle } from "../clock/clock.ts";
 
 export interface OutboxOptions {
-  /** Sends everything again after this long without progress, ms; doubles up to eight times while nothing moves. */
-  readonly resendAfterMs: number;
-  /** Messages under way at a time; the others wait, and replaceable ones give way to newer ones. @default no limit */
+  /** Retransmits everything after this time without progress, ms; doubles up to eight times while there is none. */
+  readonly retransmitAfterMs: number;
+  /** Messages in flight at a time; the others wait, and newer ones replace the replaceable ones. @default no limit */
   readonly inFlight?: number;
 }
 
 export interface OutboxDeps {
   readonly clock: Clock;
   readonly send: (subject: string, message: Uint8Array) => void;
-  /** Tells that nothing of `first` to `last.sequence` will come; the step is 0 where it is not known. @default the receiver needs no order */
+  /**
+   * Declares that nothing of `first` to `last.sequence` will arrive; the step is 0 where it is unknown.
+   * @default the receiver needs no order
+   */
   readonly sendGap?: (first: number, last: StreamPosition) => void;
 }
 
@@ -36,24 +39,24 @@ export interface StreamPosition {
 export interface Outbox {
   /** Messages kept. */
   readonly size: number;
-  /** Messages sent again so far. */
-  readonly resent: number;
-  /** Up to where the receiver has reported everything as consumed. */
-  readonly heard: number;
-  /** Begins a life behind `at`, of which nothing is kept. @param heard up to where the receiver is known to be. @default 0 */
-  begin(at: StreamPosition, heard?: number): void;
-  /** Sends and keeps. `message` must not change afterwards. @param isReplaceable may give way to a newer one while it waits */
+  /** Messages retransmitted so far. */
+  readonly retransmitted: number;
+  /** Sequence up to which the receiver has acknowledged everything. */
+  readonly acknowledged: number;
+  /** Starts an incarnation after `at`; nothing before it is kept. @param acknowledged known position of the receiver. @default 0 */
+  begin(at: StreamPosition, acknowledged?: number): void;
+  /** Sends and keeps. `message` must not change afterwards. @param isReplaceable a newer one may replace it while it waits */
   post(at: StreamPosition, subject: string, message: Uint8Array, isReplaceable?: boolean): void;
-  /** Goes on behind `at`: what was not posted up to there never will be. */
+  /** Continues after `at`: what was not posted up to there never will be. */
   skip(at: StreamPosition): void;
-  /** The receiver has consumed everything up to `sequence`: forgets it. Less than before: it has gone back in a new life. */
+  /** The receiver has consumed everything up to `sequence`: forgets it. Less than before: it restarted from a checkpoint. */
   acknowledge(sequence: number): void;
   /** Whether the message of `sequence` is kept. */
   keeps(sequence: number): boolean;
-  /** Sends again what is kept; only the message of `sequence` when one is named. */
-  resend(sequence?: number): void;
-  /** Resolves when the receiver has consumed everything up to `sequence`, or at `close`. */
-  whenHeard(sequence: number): Promise<void>;
+  /** Retransmits what is kept; only the message of `sequence` when one is named. */
+  retransmit(sequence?: number): void;
+  /** Resolves when the receiver has acknowledged everything up to `sequence`, or at `close`. */
+  whenAcknowledged(sequence: number): Promise<void>;
   close(): void;
 }
 
@@ -67,15 +70,15 @@ interface Kept {
 }
 
 export function createOutbox(
-  { resendAfterMs, inFlight = Infinity }: OutboxOptions,
+  { retransmitAfterMs, inFlight = Infinity }: OutboxOptions,
   { clock, send, sendGap }: OutboxDeps,
 ): Outbox {
   const kept = new Map<number, Kept>(); // in the order of sequences
   const waiting: { readonly sequence: number; readonly resolve: () => void }[] = [];
   let end: StreamPosition = { sequence: 0, step: 0 };
   let sentTo = 0;
-  let heard = 0;
-  let resent = 0;
+  let acknowledged = 0;
+  let retransmitted = 0;
   let backoff = 1;
   let timer: TimerHandle | undefined;
 
@@ -87,48 +90,48 @@ export function createOutbox(
     timer = undefined;
   };
   const arm = (): void => {
-    const isPending = kept.size > 0 || (sendGap !== undefined && heard < end.sequence);
+    const isPending = kept.size > 0 || (sendGap !== undefined && acknowledged < end.sequence);
     if (timer !== undefined || !isPending) return;
     timer = clock.setTimeout(() => {
       timer = undefined;
       backoff = Math.min(backoff * 2, MAXIMUM_BACKOFF);
-      resendAll();
+      retransmitAll();
       arm();
-    }, resendAfterMs * backoff);
+    }, retransmitAfterMs * backoff);
   };
-  const tellGap = (first: number, last: StreamPosition): void => {
+  const declareGap = (first: number, last: StreamPosition): void => {
     if (first <= last.sequence) sendGap?.(first, last);
   };
-  /** From the very first: what the receiver has, and what it lacks, may not be what was last heard. */
-  const resendAll = (): void => {
+  /** From the very first: what the receiver has, and what it lacks, may not be what was last acknowledged. */
+  const retransmitAll = (): void => {
     let next = 1;
     for (const [sequence, { subject, message, isSent }] of kept) {
       if (!isSent) return;
-      tellGap(next, { sequence: sequence - 1, step: 0 });
-      resent += 1;
+      declareGap(next, { sequence: sequence - 1, step: 0 });
+      retransmitted += 1;
       send(subject, message);
       next = sequence + 1;
     }
-    tellGap(next, end);
+    declareGap(next, end);
   };
-  /** Sends what waits, as far as there is room. */
+  /** Sends messages that wait, up to the limit in flight. */
   const pump = (): void => {
-    let underWay = 0;
+    let inFlightNow = 0;
     for (const [sequence, entry] of kept) {
       if (!entry.isSent) {
-        if (underWay >= inFlight) return;
-        tellGap(sentTo + 1, { sequence: sequence - 1, step: 0 });
+        if (inFlightNow >= inFlight) return;
+        declareGap(sentTo + 1, { sequence: sequence - 1, step: 0 });
         entry.isSent = true;
         sentTo = sequence;
         send(entry.subject, entry.message);
       }
-      underWay += 1;
+      inFlightNow += 1;
     }
-    tellGap(sentTo + 1, end);
+    declareGap(sentTo + 1, end);
     sentTo = end.sequence;
   };
   const wake = (isClosing: boolean): void => {
-    const isDue = ({ sequence }: { readonly sequence: number }): boolean => isClosing || sequence <= heard;
+    const isDue = ({ sequence }: { readonly sequence: number }): boolean => isClosing || sequence <= acknowledged;
     for (const { resolve } of waiting.filter(isDue)) resolve();
     waiting.splice(0, waiting.length, ...waiting.filter((each) => !isDue(each)));
   };
@@ -137,16 +140,16 @@ export function createOutbox(
     get size() {
       return kept.size;
     },
-    get resent() {
-      return resent;
+    get retransmitted() {
+      return retransmitted;
     },
-    get heard() {
-      return heard;
+    get acknowledged() {
+      return acknowledged;
     },
     begin(at, known = 0) {
       moveTo(at);
-      heard = known;
-      if (heard >= end.sequence) sentTo = end.sequence;
+      acknowledged = known;
+      if (acknowledged >= end.sequence) sentTo = end.sequence;
       pump();
       arm();
     },
@@ -165,8 +168,8 @@ export function createOutbox(
       arm();
     },
     acknowledge(sequence) {
-      let hasMoved = sequence !== heard;
-      heard = sequence;
+      let hasMoved = sequence !== acknowledged;
+      acknowledged = sequence;
       for (const key of kept.keys()) {
         if (key > sequence) break;
         kept.delete(key);
@@ -180,17 +183,17 @@ export function createOutbox(
       arm();
     },
     keeps: (sequence) => kept.has(sequence),
-    resend(sequence) {
+    retransmit(sequence) {
       if (sequence === undefined) {
-        resendAll();
+        retransmitAll();
         return;
       }
       const entry = kept.get(sequence);
       if (entry?.isSent !== true) return;
-      resent += 1;
+      retransmitted += 1;
       send(entry.subject, entry.message);
     },
-    whenHeard: (sequence) =>
+    whenAcknowledged: (sequence) =>
       new Promise((resolve) => {
         waiting.push({ sequence, resolve });
         wake(false);

@@ -1,25 +1,24 @@
 /**
- * The receiving end of an ordered stream over a lossy bus: takes each sequence once and in order. What is missing comes
- * again from the sender's outbox, so a later one that arrives before it is refused, not kept. Only the sender knows what
- * will never come, and says so; nothing is passed over on a guess.
+ * The order of a stream over a lossy bus: accepts each sequence once and in order. A message ahead of a missing one is
+ * refused, not buffered: the sender retransmits both. A gap is skipped only when the sender declares it.
  */
 
 /**
- * Why sequences were passed over: this receiver was away when they went by; the sender, or one before it, has restarted and
- * does not have them; they gave way to newer ones (`overload: drop`).
+ * Why sequences were skipped: this receiver was down while they were sent; the sender, or one upstream of it, restarted and
+ * no longer holds them; the sender dropped them in favour of newer ones (`overload: drop`).
  */
 export type GapCause = "restarted" | "sender-restarted" | "overload";
 
 export type GateVerdict = "accept" | "duplicate" | "out-of-order";
 
 export interface SequenceGate {
-  /** The last sequence that was accepted or passed over. */
+  /** The last sequence that was accepted or skipped. */
   readonly last: number;
-  /** @param fence of the sender's incarnation; older ones are kept out before (fence-guard.ts). */
+  /** @param fence of the sender's incarnation; stale ones are rejected earlier (fence-guard.ts). */
   check(sequence: number, fence: number): GateVerdict;
   /**
-   * The sender has nothing of `first` to `sequence`: goes on behind them.
-   * @returns the cause where something is passed over.
+   * The sender declares that it holds nothing of `first` to `sequence`: continues after them.
+   * @returns the cause where something is skipped.
    */
   skip(first: number, sequence: number, fence: number): Exclude<GateVerdict, "accept"> | { readonly cause: GapCause };
 }
@@ -27,7 +26,7 @@ export interface SequenceGate {
 export interface SequenceGateOptions {
   /** Sequence before the first one to accept. @default 0 */
   readonly start?: number;
-  /** The sender leaves out the old for the new. @default false */
+  /** The sender drops older messages in favour of newer ones. @default false */
   readonly isDropping?: boolean;
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createBlockActor } from "../../../../src/actors/block/index.ts";
-import { RESEND_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
+import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { decodeFrame } from "../../../../src/messages/index.ts";
 import { batchFrame, createScene, failure, fakeBlock, gradientFrame, memoryOf, progressOf } from "../actor-scene.ts";
 import { INPUT, middleBlock, OUTPUT_GRADIENT, PLAIN_BLOCK, sequenceOf } from "./middle-block.ts";
@@ -39,25 +39,25 @@ describe("createBlockActor", () => {
   it("repeats activations until the next block reports them consumed", async () => {
     const block = await middleBlock();
     await block.send(1, 2);
-    await block.scene.clock.advance(RESEND_AFTER_MS);
+    await block.scene.clock.advance(RETRANSMIT_AFTER_MS);
     expect(block.activations.map(sequenceOf)).toEqual([1, 2, 1, 2]);
     block.scene.tell("block-2", progressOf(2));
-    await block.scene.clock.advance(10 * RESEND_AFTER_MS);
+    await block.scene.clock.advance(10 * RETRANSMIT_AFTER_MS);
     expect(block.activations).toHaveLength(4);
   });
 
   it("repeats gradients to a waiting neighbour until it reports them consumed, and to no other", async () => {
     const waiting = await middleBlock({ isPreviousGating: true });
     await waiting.send(1);
-    await waiting.scene.clock.advance(RESEND_AFTER_MS);
+    await waiting.scene.clock.advance(RETRANSMIT_AFTER_MS);
     expect(waiting.gradients).toHaveLength(2);
     waiting.scene.tell("block-0", progressOf(1));
-    await waiting.scene.clock.advance(10 * RESEND_AFTER_MS);
+    await waiting.scene.clock.advance(10 * RETRANSMIT_AFTER_MS);
     expect(waiting.gradients).toHaveLength(2);
 
     const free = await middleBlock();
     await free.send(1);
-    await free.scene.clock.advance(RESEND_AFTER_MS);
+    await free.scene.clock.advance(RETRANSMIT_AFTER_MS);
     expect(free.gradients).toHaveLength(1);
   });
 

@@ -1,6 +1,6 @@
 /** How a block keeps pace with its neighbours, saves by itself, and changes its source. */
 import { describe, expect, it } from "vitest";
-import { RESEND_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
+import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { createAutoPolicy } from "../../../../src/compute/index.ts";
 import { batchFrame, failure, progressOf, type Scene } from "../actor-scene.ts";
 import { INPUT, middleBlock, sequenceOf, told } from "./middle-block.ts";
@@ -57,7 +57,7 @@ describe("createBlockActor: overload drop", () => {
     await block.scene.settle();
     expect(told(block.activations)).toEqual([1, 2, "3-5", 6]);
     block.scene.tell("block-2", progressOf(6));
-    await block.scene.clock.advance(10 * RESEND_AFTER_MS);
+    await block.scene.clock.advance(10 * RETRANSMIT_AFTER_MS);
     expect(block.activations).toHaveLength(4);
   });
 
@@ -118,7 +118,7 @@ describe("createBlockActor: locked, when the next block restarts", () => {
     expect(block.activations.map(sequenceOf)).toEqual([1, 2, 2]);
     await block.sendGradients(2);
     expect(block.consumed()).toEqual([1, 2]);
-    await block.scene.clock.advance(10 * RESEND_AFTER_MS);
+    await block.scene.clock.advance(10 * RETRANSMIT_AFTER_MS);
     expect(block.activations).toHaveLength(3);
   });
 });

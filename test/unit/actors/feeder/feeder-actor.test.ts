@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createFeederActor, createFeedingPlan, type FeederActorOptions } from "../../../../src/actors/feeder/index.ts";
-import { RESEND_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
+import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { decodeFrame } from "../../../../src/messages/index.ts";
 import { createScene, progressOf, RUN, standIn } from "../actor-scene.ts";
 import { fakeDataset } from "../fake-dataset.ts";
@@ -149,11 +149,11 @@ describe("createFeederActor", () => {
   it("says that it holds still, again and again, until it is told to begin", async () => {
     const test = await feeding();
     expect(test.holds()).toBe(1);
-    await test.scene.clock.advance(3 * RESEND_AFTER_MS);
+    await test.scene.clock.advance(3 * RETRANSMIT_AFTER_MS);
     expect(test.holds()).toBe(4);
     expect(test.batches).toEqual([]);
     await test.begin();
-    await test.scene.clock.advance(3 * RESEND_AFTER_MS);
+    await test.scene.clock.advance(3 * RETRANSMIT_AFTER_MS);
     expect(test.holds()).toBe(4);
     await test.actor.stop();
     expect(test.scene.clock.pendingTimers).toBe(0);
@@ -165,10 +165,10 @@ describe("createFeederActor", () => {
     for (const block of BLOCKS) await test.report(block, ITEMS_PER_EPOCH);
     const before = test.marks().length;
     expect(test.marks()[0]).toMatchObject({ mark: "epoch-ended", epoch: 1 });
-    await test.scene.clock.advance(2 * RESEND_AFTER_MS);
+    await test.scene.clock.advance(2 * RETRANSMIT_AFTER_MS);
     expect(test.marks()).toHaveLength(before + 2);
     await test.begin();
-    await test.scene.clock.advance(2 * RESEND_AFTER_MS);
+    await test.scene.clock.advance(2 * RETRANSMIT_AFTER_MS);
     expect(test.marks()).toHaveLength(before + 2);
     expect(test.published()).toEqual(["evaluate 9", "train 10", "train 11", "nothing 1-9"]);
     await test.actor.stop();
@@ -212,7 +212,7 @@ describe("createFeederActor", () => {
     const test = await feeding();
     await test.begin();
     await test.report("block-0", 1);
-    await test.scene.clock.advance(RESEND_AFTER_MS);
+    await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
     const sent = test.batches.map((bytes) => {
       const frame = decodeFrame(bytes, { maxBytes: 1e6 });
       return frame.kind === "activation" ? frame.activation.header.sequence : frame.kind;
@@ -229,7 +229,7 @@ describe("createFeederActor", () => {
     await test.scene.settle();
     test.batches.length = 0;
     await test.report("block-0", 1);
-    await test.scene.clock.advance(RESEND_AFTER_MS);
+    await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
     expect(test.published()).toEqual(["nothing 1-3", "train 4", "train 5"]);
     await test.actor.stop();
   });

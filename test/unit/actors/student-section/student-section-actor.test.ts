@@ -1,6 +1,6 @@
 /** A student's section and the next one, which is not there: what it says, and what it says again. */
 import { expect, it } from "vitest";
-import { RESEND_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
+import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { createStudentSectionActor } from "../../../../src/actors/student-section/index.ts";
 import type { SectionHandle } from "../../../../src/compute/index.ts";
 import {
@@ -135,7 +135,7 @@ it("leaves when the next section has what it was sent, and not before", async ()
   const leaving = section.actor.stop({ isSaving: true }).then(() => {
     hasLeft = true;
   });
-  await scene.clock.advance(2 * RESEND_AFTER_MS);
+  await scene.clock.advance(2 * RETRANSMIT_AFTER_MS);
   expect(hasLeft).toBe(false);
   scene.tell("student-1", progressOf(2));
   await scene.settle();

@@ -5,7 +5,7 @@ import { createFenceGuard, createOutbox, createSequenceGate } from "../../../../
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 
 const WINDOW = 4;
-const RESEND_AFTER_MS = 100;
+const RETRANSMIT_AFTER_MS = 100;
 const FENCE = 7;
 
 /** Every sequence is a training step. */
@@ -32,7 +32,7 @@ describe("createOutbox with createSequenceGate", () => {
           if (fate === "delay" && taken.length > 0) inFlight.unshift(sequence);
           else inFlight.push(sequence, ...(fate === "double" ? [sequence] : []));
         };
-        const outbox = createOutbox({ resendAfterMs: RESEND_AFTER_MS }, { clock, send });
+        const outbox = createOutbox({ retransmitAfterMs: RETRANSMIT_AFTER_MS }, { clock, send });
         let posted = 0;
         for (let round = 0; taken.length < total && round < 2_000; round += 1) {
           while (posted < total && posted - gate.last < WINDOW) {
@@ -42,7 +42,7 @@ describe("createOutbox with createSequenceGate", () => {
           expect(outbox.size).toBeLessThanOrEqual(WINDOW);
           const sequence = inFlight.shift();
           if (sequence === undefined) {
-            await clock.advance(RESEND_AFTER_MS);
+            await clock.advance(RETRANSMIT_AFTER_MS);
           } else {
             if (gate.check(sequence, FENCE) === "accept") taken.push(sequence);
             outbox.acknowledge(gate.last);
@@ -62,7 +62,7 @@ describe("createOutbox", () => {
   it("waits longer each time nothing moves, up to eight times as long, and starts anew on progress", async () => {
     const clock = simulatedClock();
     const sent: number[] = [];
-    const outbox = createOutbox({ resendAfterMs: 100 }, { clock, send: () => sent.push(clock.now()) });
+    const outbox = createOutbox({ retransmitAfterMs: 100 }, { clock, send: () => sent.push(clock.now()) });
     outbox.post(at(1), "subject", Uint8Array.of(1));
     await clock.advance(100 + 200 + 400 + 800 + 800);
     expect(sent).toEqual([0, 100, 300, 700, 1_500, 2_300]);
@@ -71,22 +71,22 @@ describe("createOutbox", () => {
     sent.length = 0;
     await clock.advance(100);
     expect(sent).toHaveLength(1);
-    expect(outbox.resent).toBe(6);
+    expect(outbox.retransmitted).toBe(6);
     outbox.close();
   });
 
   it("resends one sequence when it is named, and none that is forgotten", () => {
     const sent: number[] = [];
     const outbox = createOutbox(
-      { resendAfterMs: 100 },
+      { retransmitAfterMs: 100 },
       { clock: simulatedClock(), send: (_, [first = 0]) => sent.push(first) },
     );
     for (const sequence of [1, 2, 3]) outbox.post(at(sequence), "subject", Uint8Array.of(sequence));
     outbox.acknowledge(1);
     sent.length = 0;
-    outbox.resend(1);
-    outbox.resend(3);
-    outbox.resend();
+    outbox.retransmit(1);
+    outbox.retransmit(3);
+    outbox.retransmit();
     expect(sent).toEqual([3, 2, 3]);
   });
 });
@@ -97,7 +97,7 @@ describe("createOutbox with gaps", () => {
     const sent: (number | string)[] = [];
     const clock = simulatedClock();
     const outbox = createOutbox(
-      { resendAfterMs: 100 },
+      { retransmitAfterMs: 100 },
       {
         clock,
         send: (_, [first = 0]) => sent.push(first),
@@ -115,7 +115,7 @@ describe("createOutbox with gaps", () => {
     outbox.begin(at(4));
     await clock.advance(100);
     post(5);
-    outbox.resend();
+    outbox.retransmit();
     expect(sent).toEqual(["1-4 at 4", "1-4 at 4", 5, "1-4", 5]);
     outbox.acknowledge(4);
     sent.length = 0;
@@ -133,7 +133,7 @@ describe("createOutbox with gaps", () => {
     expect(sent).toEqual([1, 2, "3-4", 5, "6-7 at 7"]);
     sent.length = 0;
     outbox.acknowledge(1);
-    outbox.resend();
+    outbox.retransmit();
     expect(sent).toEqual(["1-1", 2, "3-4", 5, "6-7 at 7"]);
   });
 
@@ -150,12 +150,12 @@ describe("createOutbox with gaps", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it("whenHeard resolves when the receiver is there, and at the end", async () => {
+  it("whenAcknowledged resolves when the receiver is there, and at the end", async () => {
     const { outbox, post } = scene();
     for (const sequence of [1, 2, 3]) post(sequence);
     const heard: number[] = [];
     const waits = [1, 2, 3].map(async (sequence) => {
-      await outbox.whenHeard(sequence);
+      await outbox.whenAcknowledged(sequence);
       heard.push(sequence);
     });
     outbox.acknowledge(2);
@@ -172,7 +172,7 @@ describe("createOutbox with a number in flight", () => {
     const sent: number[] = [];
     const clock = simulatedClock();
     const outbox = createOutbox(
-      { resendAfterMs: 100, inFlight: 2 },
+      { retransmitAfterMs: 100, inFlight: 2 },
       { clock, send: (_, [first = 0]) => sent.push(first) },
     );
     const post = (sequence: number, isReplaceable = true): void => {
