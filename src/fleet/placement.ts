@@ -3,8 +3,8 @@
  */
 import type { SliceDescription } from "../compute/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
-import { blockActor, gradientActor, type RunSpec } from "../run-spec/index.ts";
-import { actorsOf, COORDINATOR, FEEDER, type RunPhase, type RunSlices } from "../jobs/run-plan.ts";
+import { blockActor, COORDINATOR, FEEDER, gradientActor, parseActorRef, type RunSpec } from "../run-spec/index.ts";
+import { actorsOf, type RunPhase, type RunSlices } from "../jobs/run-plan.ts";
 import { type NodeRecord, WIRE_VERSION } from "./records.ts";
 
 export interface PlacementOptions extends RunSlices {
@@ -44,8 +44,8 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
     const index = learners.indexOf(actor);
     if (index >= 0) return sum(learners.length === 1 ? slices : slices.slice(index, index + 1));
     // A teacher's section only goes forward: a third of what learning costs.
-    const [, section] = /^teacher-(\d+)/.exec(actor) ?? [];
-    return section === undefined ? 0 : (teacherSlices[Number(section)]?.macs ?? 0) / 3;
+    const ref = parseActorRef(actor);
+    return ref?.kind === "teacher-section" ? (teacherSlices[ref.index]?.macs ?? 0) / 3 : 0;
   };
   const speedOf = (name: string): number => Math.max(able.find((node) => node.name === name)?.gflops ?? 0, 1e-3);
   for (const [actor, name] of Object.entries(placed)) load.set(name, (load.get(name) ?? 0) + costOf(actor));
@@ -67,7 +67,7 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
     load.set(name, (load.get(name) ?? 0) + costOf(actor));
   }
   for (const actor of companions) {
-    placed[actor] ??= placed[actor.replace("gradient-", "block-")] ?? first.name;
+    placed[actor] ??= placed[blockActor(parseActorRef(actor)?.index ?? 0)] ?? first.name;
   }
   // Both are light; beside the first learner the batches need no way.
   placed[FEEDER] ??= placed[learners[0] ?? ""] ?? first.name;

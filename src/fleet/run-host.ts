@@ -9,7 +9,7 @@ import { type Checkpoints, openCheckpoints, openReleases } from "../runtime/arti
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Store } from "../runtime/store/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
-import type { RunSpec } from "../run-spec/index.ts";
+import { parseActorRef, type RunSpec } from "../run-spec/index.ts";
 import type { RecordCache } from "../runtime/cache/index.ts";
 import { type ActorComposer, createActorComposer } from "../jobs/compose-actors.ts";
 import { actorsOf, planOf } from "../jobs/run-plan.ts";
@@ -77,8 +77,11 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
     desired === "ended" ? [] : actorsOf(spec, phase).all.filter((id) => actors[id] === node);
 
   /** What decides how an actor is made; the same: it stays as it is. */
-  const signatureOf = (id: string, of: RunRecordEntry): string =>
-    JSON.stringify([of.timeline, isElsewhere(of.actors, Number(/\d+$/.exec(id)?.[0] ?? -1))]);
+  const signatureOf = (id: string, of: RunRecordEntry): string => {
+    const ref = parseActorRef(id);
+    const hasBoundary = ref?.kind === "block" || ref?.kind === "gradient-model";
+    return JSON.stringify([of.timeline, hasBoundary && isElsewhere(of.actors, ref.index)]);
+  };
 
   const openDataset = async (): Promise<Dataset> => {
     const dataset = await deps.openDataset(record.spec);

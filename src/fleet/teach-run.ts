@@ -6,14 +6,14 @@ import type { Release } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import { fileStore } from "../runtime/store/index.ts";
 import { silentLogger } from "../runtime/telemetry/index.ts";
-import type { ModelSpec, RunSpec } from "../run-spec/index.ts";
+import { FEEDER, type ModelSpec, type RunSpec } from "../run-spec/index.ts";
 import type { Bus } from "../runtime/bus/index.ts";
 import type { Fleet } from "./fleet.ts";
 import { runRecordOf } from "./launch.ts";
 import { teacherBucketsOf } from "./run-host.ts";
 import { findTeacher, type FoundModel, publishTeacher } from "../jobs/find-teacher.ts";
 import type { RunFolder } from "../jobs/run-folder.ts";
-import { FEEDER, TEACHER_BUCKETS } from "../jobs/run-plan.ts";
+import { TEACHER_BUCKETS } from "../jobs/run-plan.ts";
 
 export interface TeachOptions {
   /** A finished run, or a `model.json`. */

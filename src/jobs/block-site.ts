@@ -14,7 +14,14 @@ import {
   type SliceDescription,
 } from "../compute/index.ts";
 import { type ComputeSite, createComputeSite } from "./compute-site.ts";
-import { type BoundarySpec, boundariesOf, layersOfBlocks, type TrainingSpec } from "../run-spec/index.ts";
+import {
+  blockActor,
+  type BoundarySpec,
+  boundariesOf,
+  gradientActor,
+  layersOfBlocks,
+  type TrainingSpec,
+} from "../run-spec/index.ts";
 
 export interface BlockSiteOptions {
   readonly spec: TrainingSpec;
@@ -40,8 +47,8 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
   if (slice === undefined || layers === undefined) throw new RangeError(`there is no block ${index}`);
   const boundary: BoundarySpec | undefined = boundariesOf(spec)[index];
   const previous: BoundarySpec | undefined = boundariesOf(spec)[index - 1];
-  const blockName = `block-${index}`;
-  const gradientName = `gradient-${index}`;
+  const blockName = blockActor(index);
+  const gradientName = gradientActor(index);
   const site = createComputeSite(options.backend);
 
   const rate = (learningRate: number): LearningRateOptions => ({

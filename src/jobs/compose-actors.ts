@@ -9,7 +9,8 @@ import { createActorMemory } from "../runtime/artifacts/index.ts";
 import { createDistillationComposer } from "./compose-distillation.ts";
 import { createTrainingComposer } from "./compose-training.ts";
 import type { ComposeContext, ComposerDeps, ComposerOptions, KindComposer } from "./composer.ts";
-import { actorsOf, FEEDER, planOf, READY_DEADLINE_MS, type RunPlan } from "./run-plan.ts";
+import { actorsOf, planOf, READY_DEADLINE_MS, type RunPlan } from "./run-plan.ts";
+import { FEEDER } from "../run-spec/index.ts";
 
 export interface ActorComposer extends AsyncDisposable {
   /** Makes ready what the actor needs. @returns what makes one incarnation of it. */

@@ -15,17 +15,18 @@ import { encodedRowBytes, type Lesson } from "../messages/index.ts";
 import type { Actor } from "../runtime/actor/index.ts";
 import type { Shelf } from "../runtime/cache/index.ts";
 import {
-  BASELINE,
   type DistillationSpec,
+  FEEDER,
   layersOfBlocks,
   type LayerSpec,
   type ModelSpec,
+  parseActorRef,
   STUDENT,
   studentActor,
+  teacherActor,
 } from "../run-spec/index.ts";
 import type { ComposeContext, KindComposer } from "./composer.ts";
 import { type ComputeSite, createComputeSite } from "./compute-site.ts";
-import { FEEDER } from "./run-plan.ts";
 import { adaptersOf, teacherModelOf } from "./match-sections.ts";
 import { hintCodec, wireCodec } from "./wire-codec.ts";
 
@@ -89,7 +90,7 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
           codec,
           window: spec.flow.window,
           macs: slice.macs,
-          queue: spec.teacher.replicas > 1 ? `teacher-${index}` : undefined,
+          queue: spec.teacher.replicas > 1 ? teacherActor(index) : undefined,
         },
         {
           ...depsOf(id),
@@ -189,11 +190,19 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
   return {
     sites,
     compose(id) {
-      if (id === STUDENT || id === BASELINE) return composeStudent(id, 0, sections - 1);
-      const [, kind, index] = /^(teacher|student)-(\d+)(?:-\d+)?$/.exec(id) ?? [];
-      if (Number(index) >= sections) return undefined;
-      if (kind === "teacher") return composeTeacher(id, Number(index));
-      return kind === "student" ? composeStudent(id, Number(index), Number(index)) : undefined;
+      const ref = parseActorRef(id);
+      if (ref === undefined || ref.index >= sections) return undefined;
+      switch (ref.kind) {
+        case "whole-student":
+        case "student-alone":
+          return composeStudent(id, 0, sections - 1);
+        case "teacher-section":
+          return composeTeacher(id, ref.index);
+        case "student-section":
+          return composeStudent(id, ref.index, ref.index);
+        default:
+          return undefined;
+      }
     },
   };
 }

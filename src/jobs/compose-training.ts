@@ -3,7 +3,14 @@ import { createBlockActor } from "../actors/block/index.ts";
 import { createGradientModelActor } from "../actors/gradient-model/index.ts";
 import { createAutoPolicy, GRADIENT_SOURCE_TRAITS } from "../compute/index.ts";
 import type { Actor } from "../runtime/actor/index.ts";
-import { blockActor, boundariesOf, type BoundarySpec, gradientActor, type TrainingSpec } from "../run-spec/index.ts";
+import {
+  blockActor,
+  boundariesOf,
+  type BoundarySpec,
+  gradientActor,
+  parseActorRef,
+  type TrainingSpec,
+} from "../run-spec/index.ts";
 import { type BlockSite, createBlockSite } from "./block-site.ts";
 import type { ComposeContext, KindComposer } from "./composer.ts";
 import { actorsOf, TRAINING } from "./run-plan.ts";
@@ -107,9 +114,9 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
   return {
     sites,
     compose(id) {
-      const [, kind, index] = /^(block|gradient)-(\d+)$/.exec(id) ?? [];
-      if (kind === "block" && Number(index) < blocks.length) return composeBlock(Number(index));
-      if (kind === "gradient" && Number(index) < boundaries.length) return composeGradientModel(Number(index));
+      const ref = parseActorRef(id);
+      if (ref?.kind === "block" && ref.index < blocks.length) return composeBlock(ref.index);
+      if (ref?.kind === "gradient-model" && ref.index < boundaries.length) return composeGradientModel(ref.index);
       return undefined;
     },
   };

@@ -2,9 +2,9 @@
 import type { RunRecord } from "../actors/coordinator/index.ts";
 import type { SliceDescription } from "../compute/index.ts";
 import type { Dataset } from "../data/index.ts";
-import { type DistillationSpec, phasesOf } from "../run-spec/index.ts";
+import { type DistillationSpec, FEEDER, phasesOf } from "../run-spec/index.ts";
 import type { PhaseRunEnd } from "./phase-run.ts";
-import { actorsOf, FEEDER, type RunPhase, type RunSlices } from "./run-plan.ts";
+import { actorsOf, type RunPhase, type RunSlices } from "./run-plan.ts";
 
 /** Outcome of a run with more phases to come: whoever is killed between two of them leaves this behind. */
 const UNFINISHED = "unfinished";

@@ -14,13 +14,11 @@ import type { RecordCache } from "../runtime/cache/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Store } from "../runtime/store/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
-import type { RunSpec } from "../run-spec/index.ts";
+import { COORDINATOR, FEEDER, type RunSpec } from "../run-spec/index.ts";
 import { type ActorComposer, createActorComposer } from "./compose-actors.ts";
 import {
   actorsOf,
   CHECKPOINT_BUCKETS,
-  COORDINATOR,
-  FEEDER,
   planOf,
   READY_DEADLINE_MS,
   type RunPhase,

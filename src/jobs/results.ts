@@ -2,7 +2,7 @@
 import type { RunRecord } from "../actors/coordinator/index.ts";
 import type { SliceDescription } from "../compute/index.ts";
 import type { Dataset } from "../data/index.ts";
-import { boundariesOf, type TrainingSpec } from "../run-spec/index.ts";
+import { blockActor, boundariesOf, gradientActor, type TrainingSpec } from "../run-spec/index.ts";
 import type { PhaseRunEnd } from "./phase-run.ts";
 
 export interface RunResults {
@@ -97,9 +97,10 @@ export function resultsOf(end: PhaseRunEnd, context: ResultsContext): RunResults
     bus: context.bus,
     seed: spec.seed,
     blocks: slices.map(({ layers, parameters }, index) => {
-      const progress = record.progress[`block-${index}`];
+      const id = blockActor(index);
+      const progress = record.progress[id];
       return {
-        id: `block-${index}`,
+        id,
         layers,
         parameters,
         backend: backendName(index),
@@ -111,7 +112,7 @@ export function resultsOf(end: PhaseRunEnd, context: ResultsContext): RunResults
       };
     }),
     boundaries: boundariesOf(spec).map(({ index, name, source }) => {
-      const model = record.progress[`gradient-${index}`];
+      const model = record.progress[gradientActor(index)];
       const perStep = (actor: string, plane: string): number => {
         const progress = record.progress[actor];
         return Math.round((progress?.sentBytes[plane] ?? 0) / Math.max(1, progress?.step ?? 0));
@@ -121,9 +122,9 @@ export function resultsOf(end: PhaseRunEnd, context: ResultsContext): RunResults
         after: name,
         shape: slices[index]?.outputShape ?? [],
         source,
-        activationBytesPerStep: perStep(`block-${index}`, "act"),
-        gradientBytesPerStep: perStep(`block-${index + 1}`, "grad"),
-        syntheticBytesPerStep: perStep(`gradient-${index}`, "syn"),
+        activationBytesPerStep: perStep(blockActor(index), "act"),
+        gradientBytesPerStep: perStep(blockActor(index + 1), "grad"),
+        syntheticBytesPerStep: perStep(gradientActor(index), "syn"),
         ...(model?.quality === undefined
           ? {}
           : {

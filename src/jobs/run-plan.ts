@@ -8,6 +8,7 @@ import {
   blockActor,
   boundariesOf,
   type DistillationSpec,
+  FEEDER,
   gradientActor,
   type PhaseName,
   phasesOf,
@@ -24,9 +25,6 @@ export const READY_DEADLINE_MS = 60_000;
 /** Where the run's checkpoints are in its store, and its teacher. */
 export const CHECKPOINT_BUCKETS = { blobs: "checkpoints", manifests: "manifests" } as const;
 export const TEACHER_BUCKETS = { blobs: "teacher", records: "teachers" } as const;
-
-export const FEEDER = "feeder";
-export const COORDINATOR = "coordinator";
 
 /** The only phase of a training run. */
 export const TRAINING = "training";

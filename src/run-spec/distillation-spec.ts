@@ -3,6 +3,7 @@
  * by its section of the other, then the student as a whole.
  */
 import { z } from "zod";
+import { BASELINE, COORDINATOR, FEEDER, STUDENT, studentActor, teacherActor } from "./actor-ref.ts";
 import { modelSpecSchema, nameSchema } from "./model-spec.ts";
 import {
   batchSizeSchema,
@@ -138,7 +139,7 @@ export const distillationSpecSchema = z
       Array.from({ length: teacher.replicas }, (_, replica) => teacherActor(index, replica)),
     );
     const students = indices.map((index) => studentActor(index));
-    checkPlacement(placement, ["feeder", "coordinator", ...teachers, ...students, STUDENT, BASELINE], context);
+    checkPlacement(placement, [FEEDER, COORDINATOR, ...teachers, ...students, STUDENT, BASELINE], context);
   });
 export type DistillationSpec = z.infer<typeof distillationSpecSchema>;
 
@@ -164,19 +165,4 @@ export function phasesOf({ baseline, sections, finetune }: DistillationSpec): Ph
     finetune: finetune.epochs > 0,
   };
   return PHASES.filter((phase) => isWanted[phase]);
-}
-
-/** The whole student, which is trained end to end. */
-export const STUDENT = "student";
-/** The same student, trained alone. */
-export const BASELINE = "student-alone";
-
-/** Name of the actor of the teacher's section `index`; its copies are counted from 0. */
-export function teacherActor(index: number, replica = 0): string {
-  return replica === 0 ? `teacher-${index}` : `teacher-${index}-${replica}`;
-}
-
-/** Name of the actor of the student's section `index`. */
-export function studentActor(index: number): string {
-  return `student-${index}`;
 }

@@ -6,7 +6,21 @@
  * boundariesOf(spec).map((boundary) => boundary.source); // ["synthetic", "synthetic", "synthetic"]
  */
 export {
+  ACTOR_KINDS,
+  type ActorKind,
+  type ActorRef,
+  actorRef,
   BASELINE,
+  blockActor,
+  COORDINATOR,
+  FEEDER,
+  gradientActor,
+  parseActorRef,
+  STUDENT,
+  studentActor,
+  teacherActor,
+} from "./actor-ref.ts";
+export {
   type DistillationSpec,
   distillationSpecSchema,
   type FinetunePhaseSpec,
@@ -16,9 +30,6 @@ export {
   type PhaseName,
   phasesOf,
   type SectionsPhaseSpec,
-  STUDENT,
-  studentActor,
-  teacherActor,
   type TeacherSpec,
 } from "./distillation-spec.ts";
 export { adapterLayers, foldTarget } from "./adapters.ts";
@@ -32,11 +43,9 @@ export { parseSpec, type ParseSpecOptions, parseTrainingSpec, type RunSpec } fro
 export {
   type AutoSpec,
   type AuxiliarySpec,
-  blockActor,
   boundariesOf,
   type BoundarySpec,
   type DelayedSpec,
-  gradientActor,
   GRADIENT_SOURCES,
   type GradientModelSpec,
   type GradientSourceKind,

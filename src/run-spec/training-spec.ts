@@ -1,5 +1,6 @@
 /** One experiment: what is trained, on which data, how, and how it is spread. One YAML file, one `kind`. */
 import { z } from "zod";
+import { blockActor, COORDINATOR, FEEDER, gradientActor } from "./actor-ref.ts";
 import { modelSpecSchema, nameSchema } from "./model-spec.ts";
 import {
   batchSizeSchema,
@@ -135,7 +136,7 @@ export const trainingSpecSchema = z
       context.addIssue({ code: "custom", path: ["flow", "overload"], message, input: flow.overload });
     }
     const pairs = model.cuts.flatMap((_, index) => [blockActor(index + 1), gradientActor(index)]);
-    checkPlacement(placement, ["feeder", "coordinator", blockActor(0), ...pairs], context);
+    checkPlacement(placement, [FEEDER, COORDINATOR, blockActor(0), ...pairs], context);
     for (const name of Object.keys(gradients.boundaries)) {
       if (model.cuts.includes(name)) continue;
       const message = `must name a cut (${model.cuts.join(", ")})`;
@@ -152,16 +153,6 @@ export interface BoundarySpec {
   readonly name: string;
   readonly source: GradientSourceKind;
   readonly gradientModel: GradientModelSpec;
-}
-
-/** Name of the actor of block `index`. */
-export function blockActor(index: number): string {
-  return `block-${index}`;
-}
-
-/** Name of the gradient model of boundary `index`. */
-export function gradientActor(index: number): string {
-  return `gradient-${index}`;
 }
 
 /** The boundaries of a run, first to last. */

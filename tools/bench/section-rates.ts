@@ -3,9 +3,9 @@
  * section's work after another's, and on two and four such nodes; beside what the measured times of the sections predict.
  */
 import { createComputeWorker, type NamedTensorData, openSection } from "../../src/compute/index.ts";
-import { type DistillationSpec, type ModelSpec, parseSpec } from "../../src/run-spec/index.ts";
+import { COORDINATOR, type DistillationSpec, FEEDER, type ModelSpec, parseSpec } from "../../src/run-spec/index.ts";
 import { teacherModelOf } from "../../src/jobs/match-sections.ts";
-import { actorsOf, COORDINATOR, FEEDER } from "../../src/jobs/run-plan.ts";
+import { actorsOf } from "../../src/jobs/run-plan.ts";
 import { type FleetScene, openFleetScene } from "./fleet-scene.ts";
 
 export interface SectionRate {

@@ -1,7 +1,7 @@
 /** `--dry-run`: what a spec would run, without running it. */
 import Table from "cli-table3";
 import { encodedTensorBytes, type TensorCodec } from "../../messages/index.ts";
-import { boundariesOf, type RunSpec } from "../../run-spec/index.ts";
+import { blockActor, boundariesOf, type RunSpec } from "../../run-spec/index.ts";
 import { describeSlices } from "../../jobs/describe-slices.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { bytes } from "./results-table.ts";
@@ -26,7 +26,7 @@ export async function dryRun(spec: RunSpec, isJson: boolean, terminal: Terminal)
     return { index: boundary.index, after: boundary.name, shape, source: boundary.source, bytesPerStep };
   });
   const blocks = slices.map(({ layers, inputShape, outputShape, parameters, macs }, index) => ({
-    id: `block-${index}`,
+    id: blockActor(index),
     layers,
     inputShape,
     outputShape,

@@ -5,7 +5,7 @@ import { createControlChannel } from "../../runtime/actor/index.ts";
 import { type Manifest, openCheckpoints } from "../../runtime/artifacts/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
-import type { RunSpec } from "../../run-spec/index.ts";
+import { parseActorRef, type RunSpec } from "../../run-spec/index.ts";
 import { checkReplicas } from "../../jobs/check-replicas.ts";
 import { openBus } from "../connect/open-bus.ts";
 import { prepareRun } from "./prepare-run.ts";
@@ -166,7 +166,7 @@ export async function executeRun(
 
 /** "4 blocks", "5 sections", "the whole student". */
 export function counted(learners: readonly string[]): string {
-  if (learners[0]?.startsWith("block-") === true) return `${learners.length} blocks`;
+  if (parseActorRef(learners[0] ?? "")?.kind === "block") return `${learners.length} blocks`;
   return learners.length === 1 ? "the whole student" : `${learners.length} sections`;
 }
 

@@ -2,6 +2,7 @@
  * How a run shows itself while it goes on: a live picture in a terminal, plain lines elsewhere, nothing with --json.
  */
 import cliProgress from "cli-progress";
+import { gradientActor, parseActorRef, teacherActor } from "../../run-spec/index.ts";
 import type { ActorFigures, MonitorFigures } from "../../jobs/run-monitor.ts";
 
 export interface RunView {
@@ -140,13 +141,16 @@ function learnerFigures({ actors }: MonitorFigures, learners: readonly string[])
 }
 
 function isSections([first = ""]: readonly string[]): boolean {
-  return first.startsWith("student");
+  const kind = parseActorRef(first)?.kind;
+  return kind !== undefined && kind !== "block";
 }
 
 /** Of a block how old and how good its gradients are; of a section how far it is from its teacher, and what that cost. */
 function learningOf(figures: MonitorFigures, learner: ActorFigures): [string, string] {
   if (isSections([learner.id])) {
-    const teacher = figures.actors.find(({ id }) => id === learner.id.replace("student-", "teacher-"));
+    const ref = parseActorRef(learner.id);
+    const teacher =
+      ref?.kind === "student-section" ? figures.actors.find(({ id }) => id === teacherActor(ref.index)) : undefined;
     const { hits = 0, misses = 0 } = teacher?.cache ?? {};
     const answered = hits + misses === 0 ? "-" : `${misses} / ${hits}`;
     return [learner.hintLoss === undefined ? "-" : learner.hintLoss.toFixed(4), answered];
@@ -170,7 +174,8 @@ function agreementOf({
 
 /** The gradient model at a block's output. */
 function modelOf({ actors }: MonitorFigures, block: ActorFigures): ActorFigures | undefined {
-  return actors.find(({ id }) => id === block.id.replace("block-", "gradient-"));
+  const ref = parseActorRef(block.id);
+  return ref?.kind === "block" ? actors.find(({ id }) => id === gradientActor(ref.index)) : undefined;
 }
 
 function qualityOf(figures: MonitorFigures, block: ActorFigures): string {

@@ -3,6 +3,7 @@
  * time, no batch applied twice, every batch accounted for.
  */
 import type { Event } from "../../../src/messages/index.ts";
+import { parseActorRef } from "../../../src/run-spec/index.ts";
 
 export interface Audit {
   /** Takes an event in the order of arrival. */
@@ -30,7 +31,7 @@ export function createAudit(): Audit {
 
   return {
     observe({ header, fact }) {
-      if (fact.kind !== "Progress" || !header.sender.startsWith("block-")) return;
+      if (fact.kind !== "Progress" || parseActorRef(header.sender)?.kind !== "block") return;
       checked += 1;
       const { sender, fence } = header;
       const { applied, step, pending } = fact;

@@ -8,7 +8,15 @@ import { awaitOutcome, runRecordOf } from "../../../fleet/launch.ts";
 import { type NodeRecord, phaseOf, type RunRecordEntry, type RunStatus } from "../../../fleet/records.ts";
 import { actorsOf } from "../../../jobs/run-plan.ts";
 import { type ActorFigures, createRunMonitor, type MonitorFigures } from "../../../jobs/run-monitor.ts";
-import { boundariesOf, STUDENT, studentActor, teacherActor, type TrainingSpec } from "../../../run-spec/index.ts";
+import {
+  blockActor,
+  boundariesOf,
+  gradientActor,
+  STUDENT,
+  studentActor,
+  teacherActor,
+  type TrainingSpec,
+} from "../../../run-spec/index.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { bytes } from "../results-table.ts";
@@ -181,14 +189,14 @@ function boundaryTable(spec: TrainingSpec, { actors }: MonitorFigures): string {
   ]);
   const find = (id: string): ActorFigures | undefined => actors.find((each) => each.id === id);
   for (const { index, name, source } of boundariesOf(spec)) {
-    const model = find(`gradient-${index}`);
+    const model = find(gradientActor(index));
     const rate = (id: string, plane: string): string => bytes(Math.round(find(id)?.bytesPerSecond[plane] ?? 0));
     table.push([
       `${index} ${name}`,
       source,
-      rate(`block-${index}`, "act"),
-      rate(`block-${index + 1}`, "grad"),
-      rate(`gradient-${index}`, "syn"),
+      rate(blockActor(index), "act"),
+      rate(blockActor(index + 1), "grad"),
+      rate(gradientActor(index), "syn"),
       model?.quality === undefined ? "-" : model.quality.cosine.toFixed(2),
       model === undefined ? "-" : `${model.stalenessSteps} steps`,
     ]);
