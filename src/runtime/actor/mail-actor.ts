@@ -80,6 +80,8 @@ export interface MailActorParts<M extends Mail> {
   readonly channel: ControlChannel;
   /** Saves in turn, between two messages, without being asked; a failure is logged and the next one tries again. */
   readonly saveSoon: (generation: number) => void;
+  /** Ends the actor with `error` after the message at hand: for what fails outside a message, and cannot be repeated. */
+  readonly fail: (error: Error) => void;
 }
 
 export function createMailActor<M extends Mail>(
@@ -148,7 +150,10 @@ export function createMailActor<M extends Mail>(
       log.warn({ actor: id, generation, err: error }, "checkpoint not written");
     });
   };
-  const behaviour = build({ mailbox, channel, saveSoon });
+  const fail = (error: Error): void => {
+    host.send({ type: "Failed", error } satisfies EventFromLogic<typeof machine>);
+  };
+  const behaviour = build({ mailbox, channel, saveSoon, fail });
 
   const commands = channel.commands(async (command) => {
     switch (command.kind) {

@@ -10,6 +10,7 @@
  * running.performing   --done--> settled
  *                      --an error that concerns one message (directive "resume")--> counted, settled
  *                      --any other error--> failing
+ * Failed               finishes the message at hand, then failing: an effect outside a message reports a fatal error
  * Stop                 finishes the message at hand, then stopping --> stopped
  * failing              closes what is open --> failed (final, with the error as output)
  * ```
@@ -33,7 +34,10 @@ export interface MailContext {
 }
 
 /** `Mail`: a requested message has come; the message itself stays with the effects, no tensor enters the machine. */
-export type MailEvent = { readonly type: "Mail" } | { readonly type: "Stop" };
+export type MailEvent =
+  | { readonly type: "Mail" }
+  | { readonly type: "Stop" }
+  | { readonly type: "Failed"; readonly error: Error };
 
 export interface PerformOutcome {
   /** True when the actor has to wait for an answer before it takes its usual mail. */
@@ -49,6 +53,12 @@ const unprovided = (): never => {
 };
 
 export function mailMachine({ id, idleMail, awaitingMail }: MailMachineOptions) {
+  const failingAtOnce = {
+    target: `#${id}.failing`,
+    actions: assign<MailContext, { readonly type: "Failed"; readonly error: Error }, undefined, MailEvent, never>({
+      error: ({ event }) => event.error,
+    }),
+  } as const;
   return setup({
     types: {
       context: {} as MailContext,
@@ -67,6 +77,7 @@ export function mailMachine({ id, idleMail, awaitingMail }: MailMachineOptions) 
       dropCurrent: (_, _error: unknown) => undefined,
     },
     guards: {
+      hasFailed: ({ context }) => context.error !== undefined,
       isStopping: ({ context }) => context.isStopping,
       isAwaiting: ({ context }) => context.isAwaiting,
       concernsOneMessage: (_, error: unknown) => directiveFor(error) === "resume",
@@ -75,7 +86,10 @@ export function mailMachine({ id, idleMail, awaitingMail }: MailMachineOptions) 
     id,
     context: { isAwaiting: false, isStopping: false, error: undefined },
     initial: "starting",
-    on: { Stop: { actions: assign({ isStopping: true }) } },
+    on: {
+      Stop: { actions: assign({ isStopping: true }) },
+      Failed: { actions: assign({ error: ({ context, event }) => context.error ?? event.error }) },
+    },
     states: {
       starting: {
         invoke: {
@@ -89,6 +103,7 @@ export function mailMachine({ id, idleMail, awaitingMail }: MailMachineOptions) 
         states: {
           settled: {
             always: [
+              { guard: "hasFailed", target: `#${id}.failing` },
               { guard: "isStopping", target: `#${id}.stopping` },
               { guard: "isAwaiting", target: "awaiting" },
               { target: "idle" },
@@ -96,11 +111,11 @@ export function mailMachine({ id, idleMail, awaitingMail }: MailMachineOptions) 
           },
           idle: {
             entry: { type: "requestMail", params: idleMail },
-            on: { Mail: "performing", Stop: `#${id}.stopping` },
+            on: { Mail: "performing", Stop: `#${id}.stopping`, Failed: failingAtOnce },
           },
           awaiting: {
             entry: { type: "requestMail", params: awaitingMail },
-            on: { Mail: "performing", Stop: `#${id}.stopping` },
+            on: { Mail: "performing", Stop: `#${id}.stopping`, Failed: failingAtOnce },
           },
           performing: {
             invoke: {
@@ -118,7 +133,7 @@ export function mailMachine({ id, idleMail, awaitingMail }: MailMachineOptions) 
           },
         },
       },
-      stopping: { invoke: { src: "close", onDone: "stopped", onError: "stopped" } },
+      stopping: { on: { Failed: {} }, invoke: { src: "close", onDone: "stopped", onError: "stopped" } },
       stopped: { type: "final" },
       failing: { invoke: { src: "close", onDone: "failed", onError: "failed" } },
       failed: { type: "final" },

@@ -133,6 +133,44 @@ describe("mailMachine", () => {
     expect(test.actor.getSnapshot()).toMatchObject({ value: "failed", output: { error: numeric } });
   });
 
+  for (const isAwaiting of [false, true]) {
+    it(`fails at once on Failed when ${isAwaiting ? "awaiting" : "idle"}`, async () => {
+      const test = start();
+      await test.open();
+      if (isAwaiting) {
+        await test.mail();
+        await test.done(true);
+      }
+      test.actor.send({ type: "Failed", error: numeric });
+      test.closed.resolve();
+      await test.settle();
+      expect(test.actor.getSnapshot()).toMatchObject({ value: "failed", output: { error: numeric } });
+    });
+  }
+
+  it("finishes the message at hand before it fails with the first error that was reported", async () => {
+    const test = start();
+    await test.open();
+    await test.mail();
+    test.actor.send({ type: "Failed", error: numeric });
+    test.actor.send({ type: "Failed", error: stale });
+    expect(test.state()).toEqual({ running: "performing" });
+    await test.done(false);
+    test.closed.resolve();
+    await test.settle();
+    expect(test.actor.getSnapshot()).toMatchObject({ value: "failed", output: { error: numeric } });
+  });
+
+  it("ends without an error when Failed comes while it stops", async () => {
+    const test = start();
+    await test.open();
+    test.actor.send({ type: "Stop" });
+    test.actor.send({ type: "Failed", error: numeric });
+    test.closed.resolve();
+    await test.settle();
+    expect(test.actor.getSnapshot()).toMatchObject({ value: "stopped", output: {} });
+  });
+
   it("turns what is no Error into one", async () => {
     const test = start();
     await test.open();
