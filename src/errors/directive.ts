@@ -19,10 +19,10 @@ const DIRECTIVES = {
   KN_FENCED: "stop", // a newer lease holder works on
   KN_NUMERIC: "restart", // quarantine: the last checkpoint was finite
   KN_CHECKPOINT: "escalate", // going on would train what can never be saved
-  KN_INVARIANT: "escalate",
+  KN_INVARIANT: "restart", // a bug, as is every unknown error: a fresh start is safe, and too many of them escalate
 } as const satisfies Record<ErrorCode, Directive>;
 
-/** The one rule for every error: unknown errors restart, since a fresh start from a checkpoint is safe. */
+/** The one rule for every error. An unknown error is a bug: KN_INVARIANT, here as on the other side of the bus. */
 export function directiveFor(error: unknown): Directive {
-  return isKnowledgeNetError(error) ? DIRECTIVES[error.code] : "restart";
+  return DIRECTIVES[isKnowledgeNetError(error) ? error.code : "KN_INVARIANT"];
 }

@@ -16,4 +16,5 @@ export {
   type ErrorParts,
   isKnowledgeNetError,
   KnowledgeNetError,
+  parseErrorMessage,
 } from "./knowledgenet-error.ts";

@@ -62,3 +62,16 @@ export class KnowledgeNetError extends Error {
 export function isKnowledgeNetError(error: unknown, ...codes: readonly ErrorCode[]): error is KnowledgeNetError {
   return error instanceof KnowledgeNetError && (codes.length === 0 || codes.includes(error.code));
 }
+
+/** Error of a message that another process sent: the same text, with its parts. @returns undefined for any other text. */
+export function parseErrorMessage(code: ErrorCode, message: string): KnowledgeNetError | undefined {
+  const match = /^(KN_[A-Z]+): Cannot (.+?) as (.+?)(?:: current value is (.+?))?(?:; (.+))?$/s.exec(message);
+  if (match === null || match[1] !== code) return undefined;
+  const [, , attempt = "", rule = "", value, remedy] = match;
+  return new KnowledgeNetError(code, {
+    attempt,
+    rule,
+    ...(value === undefined ? {} : { value }),
+    ...(remedy === undefined ? {} : { remedy }),
+  });
+}

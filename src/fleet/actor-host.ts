@@ -26,6 +26,7 @@ export interface ActorHostDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly leases: KeyValue;
+  readonly fences: KeyValue;
 }
 
 export interface ActorHost {
@@ -42,7 +43,7 @@ const RETRY_MS = 2_000;
 
 export function createActorHost(options: ActorHostOptions, deps: ActorHostDeps): ActorHost {
   const { run, id, node, instance, create } = options;
-  const { bus, clock, log, leases } = deps;
+  const { bus, clock, log, leases, fences } = deps;
   const stopping = new AbortController();
   const channel = createControlChannel({ run, actor: `supervisor-${id}` }, { bus, log });
   let supervisor: Supervisor | undefined;
@@ -64,7 +65,7 @@ export function createActorHost(options: ActorHostOptions, deps: ActorHostDeps):
             acquire: (signal) =>
               acquireLease(
                 { key: `${run}.${id}`, holder: node, instance, ttlMs: PRESENCE_TTL_MS },
-                { leases, clock, log },
+                { leases, fences, clock, log },
                 signal,
               ),
             create,

@@ -1,6 +1,7 @@
 /** The fleet as one sees it through its store: nodes that are there, runs that are wanted, how far they are. */
 import type { KeyValue, Store } from "../runtime/store/index.ts";
 import {
+  FENCES_BUCKET,
   LEASES_BUCKET,
   nodeRecords,
   type NodeRecord,
@@ -25,6 +26,8 @@ export interface Fleet {
   readonly status: Records<RunStatus>;
   /** By `<run>.<actor>`. */
   readonly leases: KeyValue;
+  /** Highest fencing token granted, by `<run>.<actor>`. */
+  readonly fences: KeyValue;
   /** Makes the buckets anew where the server came back without its store. */
   reopen(): Promise<void>;
 }
@@ -38,14 +41,16 @@ export async function openFleet(store: Store): Promise<Fleet> {
       store.kv(RUNS_BUCKET),
       store.kv(STATUS_BUCKET),
       store.kv(LEASES_BUCKET, expiring),
+      store.kv(FENCES_BUCKET),
     ]);
-  const [nodes, runs, status, leases] = await open();
+  const [nodes, runs, status, leases, fences] = await open();
   return {
     store,
     nodes: nodeRecords(nodes),
     runs: runRecords(runs),
     status: statusRecords(status),
     leases,
+    fences,
     async reopen() {
       await open();
     },

@@ -1,6 +1,6 @@
 /** What one asks of a fleet: begin a run, go on with one, stop one, wait for its end. */
 import { isDeepStrictEqual } from "node:util";
-import { KnowledgeNetError } from "../errors/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { openCheckpoints } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
@@ -41,15 +41,18 @@ export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clo
     actors: placeActors({ spec, phase, slices, teacherSlices, nodes: await fleet.nodes.all() }),
     createdAt: new Date(clock.wallTimeMs()).toISOString(),
   };
-  if ((await fleet.runs.get(run)) !== undefined) {
+  try {
+    await fleet.runs.create(run, record);
+  } catch (error) {
+    if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: `start ${run}`,
       rule: "its name must be new",
-      value: "a run of that name is there",
-      remedy: `go on with it: kn resume ${run}`,
+      value: "a run of that name exists",
+      remedy: `continue it: kn resume ${run}; or choose another name: --name`,
+      cause: error,
     });
   }
-  await fleet.runs.put(run, record);
   return record;
 }
 

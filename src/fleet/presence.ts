@@ -34,7 +34,7 @@ export async function announceNode(record: NodeRecord, deps: PresenceDeps, signa
   if ((await fleet.nodes.get(name)) !== undefined) await assertGone(name, subject, bus);
 
   const lease: Lease = await acquireLease(
-    { key: name, holder: name, instance, ttlMs: PRESENCE_TTL_MS, facts: record },
+    { key: name, holder: name, instance, ttlMs: PRESENCE_TTL_MS, facts: () => record },
     { leases: fleet.nodes.kv, clock, log },
     signal,
   );

@@ -13,6 +13,7 @@ export const NODES_BUCKET = "kn-nodes";
 export const RUNS_BUCKET = "kn-runs";
 export const STATUS_BUCKET = "kn-status";
 export const LEASES_BUCKET = "kn-leases";
+export const FENCES_BUCKET = "kn-fences";
 /** A node or an actor that has not been heard of for so long is gone, ms: three lost heartbeats. */
 export const PRESENCE_TTL_MS = 6_000;
 
@@ -149,6 +150,8 @@ export interface Records<T> {
   parse(entry: KvEntry): T | undefined;
   all(): Promise<T[]>;
   put(key: string, value: T): Promise<number>;
+  /** Writes only when there is none. Rejects with KN_FENCED when there is. */
+  create(key: string, value: T): Promise<number>;
   /**
    * Reads, changes, writes, and again when somebody else wrote meanwhile. `change` gives undefined to leave it as it is.
    * Rejects with KN_CONFIG when there is no record.
@@ -179,6 +182,7 @@ export function recordsOf<T>(kv: KeyValue, schema: z.ZodType<T>): Records<T> {
       return found.flatMap((each) => (each === undefined ? [] : [each.value]));
     },
     put: (key, value) => kv.put(key, encode(value)),
+    create: (key, value) => kv.create(key, encode(value)),
     async change(key, change) {
       for (;;) {
         const found = await get(key);

@@ -125,7 +125,10 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
   const start = async (id: string): Promise<void> => {
     composer ??= await openComposer();
     const create = await composer.compose(id);
-    const host = createActorHost({ run, id, node, instance, create }, { bus, clock, log, leases: fleet.leases });
+    const host = createActorHost(
+      { run, id, node, instance, create },
+      { bus, clock, log, leases: fleet.leases, fences: fleet.fences },
+    );
     hosts.set(id, { host, signature: signatureOf(id, record) });
     // A gradient model first: its block asks for it when it opens.
     await host.started;

@@ -60,7 +60,7 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
     // The node that it was given to goes first; the others when it has not come for a while.
     if (!isOurs && vacantTicks * TICK_MS < 2 * PRESENCE_TTL_MS) return undefined;
     const lease = { key: `${run}.${COORDINATOR}`, holder: node, instance, ttlMs: PRESENCE_TTL_MS };
-    return tryLease(lease, { leases: fleet.leases, clock, log });
+    return tryLease(lease, { leases: fleet.leases, fences: fleet.fences, clock, log });
   };
 
   /** Where the run stands: from the coordinator before, from its checkpoint, or at the beginning. */

@@ -13,7 +13,7 @@ export interface MemoryKeyValue extends KeyValue {
 }
 
 export interface MemoryKeyValueOptions {
-  readonly ttlMs: number;
+  readonly ttlMs?: number;
 }
 
 export function memoryKeyValue({ ttlMs }: MemoryKeyValueOptions, clock: Clock): MemoryKeyValue {
@@ -24,7 +24,7 @@ export function memoryKeyValue({ ttlMs }: MemoryKeyValueOptions, clock: Clock): 
 
   const find = (key: string): KvEntry | undefined => {
     const entry = entries.get(key);
-    return entry === undefined || clock.wallTimeMs() - entry.writtenMs >= ttlMs ? undefined : entry;
+    return entry === undefined || (ttlMs !== undefined && clock.wallTimeMs() - entry.writtenMs >= ttlMs) ? undefined : entry;
   };
   const answer = async <T>(work: () => T, isChange = false): Promise<T> => {
     await Promise.resolve();

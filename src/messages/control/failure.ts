@@ -6,6 +6,7 @@ import {
   type ErrorCode,
   isKnowledgeNetError,
   KnowledgeNetError,
+  parseErrorMessage,
 } from "../../errors/index.ts";
 import type { FailureFields } from "../generated/knowledgenet.ts";
 import { readText } from "../wire/fields.ts";
@@ -25,7 +26,7 @@ const MAX_MESSAGE = 2048;
 
 const DIRECTIVES: readonly string[] = ["resume", "restart", "stop", "escalate"] satisfies Directive[];
 
-/** What goes over the bus. An error that is not ours is a bug and goes as KN_INVARIANT; its directive stays its own. */
+/** What goes over the bus. An error of any other kind is a bug and goes as KN_INVARIANT. */
 export function failureOf(error: unknown): Failure {
   const text = error instanceof Error ? error.message : String(error);
   return {
@@ -36,13 +37,12 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
-/** The error for whoever asked: the code of the failure, its message within ours. */
-export function errorOf({ code, message }: Failure): KnowledgeNetError {
-  return new KnowledgeNetError(code, {
-    attempt: "have a request done",
-    rule: "the actor that was asked must not fail",
-    value: JSON.stringify(message),
-  });
+/** The error on the receiving side: same code and same message, over any number of hops. */
+export function errorOf({ code, message }: Pick<Failure, "code" | "message">): KnowledgeNetError {
+  return (
+    parseErrorMessage(code, message) ??
+    new KnowledgeNetError(code, { attempt: "complete a request", rule: "its receiver must not fail", value: message })
+  );
 }
 
 export function writeFailure({ code, message, directive }: Failure): FailureFields {

@@ -1,8 +1,14 @@
 /**
- * The right to be one actor: a record in a bucket whose values expire, renewed while the holder lives. Whoever takes the
- * record after it expired gets a higher fence, and a holder that finds it taken (it was suspended, or cut off) has lost.
+ * The exclusive right to be one actor: a record in a bucket whose values expire, renewed by its holder. A successor takes
+ * the record once it has expired or was released, and gets a higher fencing token.
  *
- * The fence also grows when the store was lost and began anew with small revisions: the time of writing, by the store's
+ * A holder that cannot renew loses the right to act by its own clock: one TTL after the last renewal `isConfirmed` turns
+ * false, and nothing may leave the holder until a renewal succeeds. The next contact with the store decides: nobody took
+ * the lease meanwhile (the store was away, or its values expired): the holder continues under its token; somebody did:
+ * the lease has ended. `fences` holds the highest token ever granted, so that a lease which was taken and released again
+ * in between counts as taken.
+ *
+ * The token also grows when the store was lost and began anew with small revisions: the time of writing, by the store's
  * clock, is its upper part.
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
@@ -13,27 +19,32 @@ import type { Logger } from "../telemetry/logger.ts";
 export interface LeaseOptions {
   /** Key of the record: `<run>.<actor>`. */
   readonly key: string;
-  /** Who asks: the node. Of a former life of the same holder a lease is taken over at once. */
+  /** The node. An earlier life of the same holder is superseded at once. */
   readonly holder: string;
-  /** Tells the lives of one holder apart. */
+  /** Distinguishes the lives of one holder. */
   readonly instance: string;
   /** Of the bucket, ms. */
   readonly ttlMs: number;
-  /** Written into the record, for readers. */
-  readonly facts?: Readonly<Record<string, unknown>>;
+  /** Written into the record, for readers; evaluated at each renewal. */
+  readonly facts?: () => Readonly<Record<string, unknown>>;
 }
 
 export interface LeaseDeps {
   readonly leases: KeyValue;
+  /** Highest token granted for each key; its values do not expire. @default tokens are not used: nothing is recorded */
+  readonly fences?: KeyValue;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export interface Lease {
+export interface Lease extends AsyncDisposable {
+  /** Fencing token. */
   readonly fence: number;
-  /** Resolves when it is no longer ours: with KN_FENCED when another took it, with nothing after `release`. Never rejects. */
+  /** False from one TTL after the last renewal, by the holder's clock: nothing may leave the holder then. */
+  readonly isConfirmed: boolean;
+  /** Resolves when the lease has ended: with KN_FENCED when another took it, with nothing after `release`. Never rejects. */
   readonly ended: Promise<void | Error>;
-  /** Gives it back, so that the next one need not wait for its expiry. Never rejects. */
+  /** Gives it back, so that a successor need not wait for its expiry. Safe to call twice. Never rejects. */
   release(): Promise<void>;
 }
 
@@ -43,8 +54,10 @@ interface LeaseRecord {
   readonly fence: number;
 }
 
-/** Renewals within the life of a record: two may be lost. */
+/** Renewals within the TTL: two may be lost. */
 const RENEWALS_PER_TTL = 3;
+/** An unconfirmed lease is tried so much more often: its holder is silent meanwhile. */
+const UNCONFIRMED_HURRY = 4;
 /** Of a second: revisions up to 2 million between two seconds keep their order. */
 const REVISION_RANGE = 2 ** 21;
 
@@ -62,8 +75,8 @@ export async function acquireLease(options: LeaseOptions, deps: LeaseDeps, signa
 /** @returns undefined when another holds it, or the store does not answer now. */
 export async function tryLease(options: LeaseOptions, deps: LeaseDeps): Promise<Lease | undefined> {
   const { key, holder, instance, facts } = options;
-  const { leases, log } = deps;
-  const record = (fence: number): Uint8Array => encode({ ...facts, holder, instance, fence });
+  const { leases, fences, clock, log } = deps;
+  const record = (fence: number): Uint8Array => encode({ ...facts?.(), holder, instance, fence });
   try {
     const found = await leases.get(key);
     const isOurs = found !== undefined && decode(found.value)?.holder === holder;
@@ -72,8 +85,11 @@ export async function tryLease(options: LeaseOptions, deps: LeaseDeps): Promise<
       found === undefined ? await leases.create(key, record(0)) : await leases.update(key, record(0), found.revision);
     const written = await leases.get(key);
     if (written?.revision !== taken) return undefined;
-    const fence = Math.floor(written.writtenMs / 1000) * REVISION_RANGE + taken;
-    return keepLease({ ...options, fence, revision: await leases.update(key, record(fence), taken) }, deps);
+    const stamp = Math.floor(written.writtenMs / 1000) * REVISION_RANGE + taken;
+    const fence = fences === undefined ? stamp : await grantFence(key, stamp, fences);
+    const confirmedMs = clock.now();
+    const revision = await leases.update(key, record(fence), taken);
+    return keepLease({ ...options, fence, revision, confirmedMs }, deps);
   } catch (error) {
     if (!isKnowledgeNetError(error, "KN_FENCED", "KN_UNAVAILABLE")) throw error;
     log.debug({ err: error, lease: key }, "lease not taken");
@@ -81,71 +97,102 @@ export async function tryLease(options: LeaseOptions, deps: LeaseDeps): Promise<
   }
 }
 
+/** Records a token above all before it. Rejects with KN_FENCED when another holder does the same. */
+async function grantFence(key: string, atLeast: number, fences: KeyValue): Promise<number> {
+  const found = await fences.get(key);
+  const fence = Math.max(atLeast, highestOf(found?.value) + 1);
+  const value = encodeFence(fence);
+  if (found === undefined) await fences.create(key, value);
+  else await fences.update(key, value, found.revision);
+  return fence;
+}
+
 interface KeptLease extends LeaseOptions {
   readonly fence: number;
   readonly revision: number;
+  readonly confirmedMs: number;
 }
 
-function keepLease({ key, holder, instance, ttlMs, facts, fence, ...first }: KeptLease, deps: LeaseDeps): Lease {
-  const { leases, clock, log } = deps;
+function keepLease(kept: KeptLease, deps: LeaseDeps): Lease {
+  const { key, holder, instance, ttlMs, facts, fence } = kept;
+  const { leases, fences, clock, log } = deps;
   const stopping = new AbortController();
-  const value = encode({ ...facts, holder, instance, fence });
-  let revision = first.revision;
-  let finish: (outcome: void | Error) => void = () => undefined;
-  const ended = new Promise<void | Error>((resolve) => {
-    finish = resolve;
-  });
+  let { revision, confirmedMs } = kept;
+  const isConfirmed = (): boolean => clock.now() - confirmedMs < ttlMs;
 
   const renew = async (): Promise<void> => {
+    const startedMs = clock.now();
+    const value = encode({ ...facts?.(), holder, instance, fence });
     try {
       revision = await leases.update(key, value, revision);
     } catch (error) {
       if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
       const found = await leases.get(key);
-      // Expired while nobody else wanted it, or lost with its store: it is still ours. Or an answer of before was lost.
-      if (found === undefined) revision = await leases.create(key, value);
+      if (found === undefined) revision = await takeAgain(value, error);
+      // The answer to an earlier renewal was lost.
       else if (decode(found.value)?.fence === fence) revision = await leases.update(key, value, found.revision);
       else throw error;
     }
+    confirmedMs = startedMs;
+  };
+
+  /** The record expired, or was lost with its store. It is still ours unless a token was granted meanwhile. */
+  const takeAgain = async (value: Uint8Array, refusal: KnowledgeNetError): Promise<number> => {
+    const created = await leases.create(key, value);
+    if (fences === undefined) return created;
+    const granted = await fences.get(key);
+    if (granted === undefined) await fences.create(key, encodeFence(fence));
+    else if (highestOf(granted.value) !== fence) {
+      await leases.delete(key, created);
+      throw refusal;
+    }
+    return created;
   };
 
   const keep = async (): Promise<void | Error> => {
-    while (!stopping.signal.aborted) {
-      await clock.sleep(ttlMs / RENEWALS_PER_TTL, stopping.signal).catch(() => undefined);
+    for (;;) {
+      const pauseMs = ttlMs / RENEWALS_PER_TTL / (isConfirmed() ? 1 : UNCONFIRMED_HURRY);
+      await clock.sleep(pauseMs, stopping.signal).catch(() => undefined);
       if (stopping.signal.aborted) return undefined;
       try {
         await renew();
       } catch (error) {
-        if (isKnowledgeNetError(error, "KN_FENCED")) {
-          return new KnowledgeNetError("KN_FENCED", {
-            attempt: `go on as ${key}`,
-            rule: "its lease must be ours",
-            value: "taken by another",
-            remedy: "nothing: the other goes on from the last checkpoint",
-            cause: error,
-          });
-        }
-        // The store is away; then nobody else can take the lease either.
+        if (isKnowledgeNetError(error, "KN_FENCED")) return lost(key, error);
         log.debug({ err: error, lease: key }, "lease not renewed");
       }
     }
-    return undefined;
   };
-  void keep().then(finish);
+  const ended = keep();
+
+  const release = async (): Promise<void> => {
+    stopping.abort();
+    if ((await ended) instanceof Error) return;
+    try {
+      await leases.delete(key, revision);
+    } catch (error) {
+      log.debug({ err: error, lease: key }, "lease not released; it expires");
+    }
+  };
 
   return {
     fence,
-    ended,
-    async release() {
-      stopping.abort();
-      if ((await ended) instanceof Error) return;
-      try {
-        await leases.delete(key, revision);
-      } catch (error) {
-        log.debug({ err: error, lease: key }, "lease not given back; it expires");
-      }
+    get isConfirmed() {
+      return !stopping.signal.aborted && isConfirmed();
     },
+    ended,
+    release,
+    [Symbol.asyncDispose]: release,
   };
+}
+
+function lost(key: string, cause: KnowledgeNetError): KnowledgeNetError {
+  return new KnowledgeNetError("KN_FENCED", {
+    attempt: `go on as ${key}`,
+    rule: "its lease must be ours",
+    value: "taken by another",
+    remedy: "nothing: the successor continues from the last checkpoint",
+    cause,
+  });
 }
 
 function encode(record: LeaseRecord): Uint8Array {
@@ -158,4 +205,14 @@ function decode(value: Uint8Array): LeaseRecord | undefined {
   } catch {
     return undefined;
   }
+}
+
+function encodeFence(fence: number): Uint8Array {
+  return new TextEncoder().encode(String(fence));
+}
+
+/** An unreadable value counts as none: the time of writing in a token keeps the order. */
+function highestOf(value: Uint8Array | undefined): number {
+  const fence = value === undefined ? 0 : Number(new TextDecoder().decode(value));
+  return Number.isSafeInteger(fence) ? fence : 0;
 }

@@ -196,7 +196,21 @@ describe("failureOf", () => {
     expect(sent).toEqual({ kind: "Failure", code, message: error.message, directive: directiveFor(error) });
     const received = decodeCommandReply(encodeCommandReply(sent));
     if (received.kind !== "Failure") throw new Error(`a reply of ${received.kind}`);
-    expect(errorOf(received)).toMatchObject({ code, message: expect.stringContaining("it must work") });
+    expect(errorOf(received)).toMatchObject({ code, message: error.message, attempt: "test", rule: "it must work" });
+  });
+
+  it("errorOf keeps code, message and directive over any number of hops, and names an unknown error a bug", () => {
+    const first = new KnowledgeNetError("KN_CHECKPOINT", {
+      attempt: "save a as b",
+      rule: "there must be room: always",
+      value: "0 bytes; none",
+      remedy: "free some; then resume",
+    });
+    const twice = errorOf(failureOf(errorOf(failureOf(first))));
+    expect(twice).toMatchObject({ code: "KN_CHECKPOINT", message: first.message });
+    const unknown = failureOf(new TypeError("oops"));
+    expect(errorOf(unknown)).toMatchObject({ code: "KN_INVARIANT", value: "oops" });
+    expect(directiveFor(errorOf(unknown))).toBe(unknown.directive);
   });
 
   it("calls an error that is not ours a bug, and restarts its actor", () => {

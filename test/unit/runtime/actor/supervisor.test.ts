@@ -7,7 +7,13 @@ import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 const error = (code: ErrorCode): KnowledgeNetError => new KnowledgeNetError(code, { attempt: "test", rule: "none" });
 
 /** Actors that end when the test says so. */
-function scene(options: { readonly maxRestarts?: number; readonly failsToStart?: readonly number[] } = {}) {
+function scene(
+  options: {
+    readonly maxRestarts?: number;
+    readonly failsToStart?: readonly number[];
+    readonly startError?: ErrorCode;
+  } = {},
+) {
   const clock = simulatedClock();
   const ends: ((outcome: void | Error) => void)[] = [];
   const directives: string[] = [];
@@ -33,7 +39,7 @@ function scene(options: { readonly maxRestarts?: number; readonly failsToStart?:
           ended,
           start: () =>
             options.failsToStart?.includes(attempt) === true
-              ? Promise.reject(error("KN_UNAVAILABLE"))
+              ? Promise.reject(error(options.startError ?? "KN_UNAVAILABLE"))
               : Promise.resolve(),
           stop() {
             end();
@@ -110,9 +116,40 @@ describe("createSupervisor", () => {
     expect(await supervisor.ended).toBeUndefined();
   });
 
-  it("start rejects with what kept the first one from starting", async () => {
-    const { supervisor } = scene({ failsToStart: [0] });
-    await expect(supervisor.start()).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
+  it("restarts when the first one does not start, by the same rule as later", async () => {
+    const { clock, directives, supervisor } = scene({ failsToStart: [0, 1] });
+    const starting = supervisor.start();
+    await clock.advance(100 + 200);
+    await starting;
+    expect(supervisor.restarts).toBe(2);
+    expect(directives).toEqual(["restart", "restart"]);
+    await supervisor.stop();
+  });
+
+  it("start rejects with the error that escalates before the first one runs", async () => {
+    const { clock, supervisor } = scene({ failsToStart: [0, 1], maxRestarts: 1 });
+    const starting = supervisor.start();
+    starting.catch(() => undefined); // asserted below
+    await clock.advance(100);
+    await expect(starting).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
     expect(await supervisor.ended).toMatchObject({ code: "KN_UNAVAILABLE" });
+  });
+
+  it("ends quietly when a restarted one finds itself fenced", async () => {
+    const { clock, ends, directives, supervisor } = scene({ failsToStart: [1], startError: "KN_FENCED" });
+    await supervisor.start();
+    ends[0]?.(error("KN_NUMERIC"));
+    await clock.advance(100);
+    expect(await supervisor.ended).toBeUndefined();
+    expect(directives).toEqual(["restart", "stop"]);
+  });
+
+  it("stop before the first one runs ends the start too", async () => {
+    const { clock, supervisor } = scene({ failsToStart: [0] });
+    const starting = supervisor.start();
+    await clock.advance(0);
+    await supervisor.stop();
+    await starting;
+    expect(await supervisor.ended).toBeUndefined();
   });
 });

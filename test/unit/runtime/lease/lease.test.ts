@@ -12,6 +12,7 @@ const RENEW_MS = TTL_MS / 3;
 function scene() {
   const storeClock = simulatedClock();
   const leases = memoryKeyValue({ ttlMs: TTL_MS }, storeClock);
+  const fences = memoryKeyValue({}, storeClock);
   const options = (holder: string, instance = `${holder}-1`): LeaseOptions => ({
     key: KEY,
     holder,
@@ -20,11 +21,12 @@ function scene() {
   });
   const node = (clock = simulatedClock()) => ({
     clock,
-    deps: { leases, clock, log: silentLogger },
+    deps: { leases, fences, clock, log: silentLogger },
   });
   return {
     storeClock,
     leases,
+    fences,
     options,
     node,
     /** @throws when it is not free. */
@@ -70,10 +72,11 @@ describe("tryLease", () => {
   });
 
   it("gives a higher fence when the store was lost and its revisions begin anew", async () => {
-    const { take, storeClock, leases } = scene();
+    const { take, storeClock, leases, fences } = scene();
     for (const holder of ["a", "b", "c"]) await (await take(holder)).lease.release();
     const before = await take("d");
     leases.empty();
+    fences.empty();
     await storeClock.advance(1_000);
     const after = await take("e");
     expect((await leases.get(KEY))?.revision).toBeLessThan(3);
@@ -158,6 +161,65 @@ describe("Lease", () => {
     expect(await isFreeFor("b")).toBe(false);
     await clock.advance(RENEW_MS);
     expect(outcome.now).toBe("held");
+  });
+
+  it("goes on with the same fence after a store that was lost", async () => {
+    const { take, leases, fences, record, storeClock } = scene();
+    const { lease, clock, outcome } = await take("a");
+    leases.empty();
+    fences.empty();
+    await storeClock.advance(1_000);
+    await clock.advance(RENEW_MS);
+    expect(outcome.now).toBe("held");
+    expect(await record()).toMatchObject({ fence: lease.fence });
+    const successor = await take("a", "a-2");
+    expect(successor.lease.fence).toBeGreaterThan(lease.fence);
+  });
+
+  it("is lost when another held and released it while its holder was suspended", async () => {
+    const { take, isFreeFor, storeClock } = scene();
+    const { clock, outcome } = await take("a");
+    await storeClock.advance(TTL_MS);
+    await (await take("b")).lease.release();
+    await clock.advance(RENEW_MS);
+    expect(outcome.now).toMatchObject({ code: "KN_FENCED" });
+    expect(await isFreeFor("c")).toBe(true);
+  });
+
+  it("is not confirmed from one TTL after the last renewal, by the clock of its holder, until it is renewed", async () => {
+    const { take, leases } = scene();
+    const { lease, clock, outcome } = await take("a");
+    await clock.advance(RENEW_MS); // renewed at 2 s
+    leases.isAway = true;
+    await clock.advance(TTL_MS - 1);
+    expect(lease.isConfirmed).toBe(true);
+    await clock.advance(1);
+    expect(lease.isConfirmed).toBe(false);
+    leases.isAway = false;
+    await clock.advance(RENEW_MS);
+    expect(lease.isConfirmed).toBe(true);
+    expect(outcome.now).toBe("held");
+    await lease.release();
+    expect(lease.isConfirmed).toBe(false);
+  });
+
+  it("is not confirmed at the moment in which a suspended holder wakes, before any timer fires", async () => {
+    const { take } = scene();
+    const { lease, clock } = await take("a");
+    clock.advanceSync(TTL_MS);
+    expect(lease.isConfirmed).toBe(false);
+  });
+
+  it("is released at the end of its scope", async () => {
+    const { node, options, isFreeFor } = scene();
+    const { deps, clock } = node();
+    {
+      await using lease = await acquireLease(options("a"), deps, new AbortController().signal);
+      expect(lease.isConfirmed).toBe(true);
+      expect(await isFreeFor("b")).toBe(false);
+    }
+    expect(await isFreeFor("b")).toBe(true);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it("can be taken at once after its release, and has ended without an error", async () => {

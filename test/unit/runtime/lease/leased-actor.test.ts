@@ -24,7 +24,9 @@ function scene({ startsWith }: { readonly startsWith?: Error } = {}) {
   const granted = pending<Lease>();
   const lease: Lease = {
     fence: FENCE,
+    isConfirmed: true,
     ended: lost.promise,
+    [Symbol.asyncDispose]: () => lease.release(),
     release() {
       diary.push("release");
       lost.resolve();
