@@ -24,7 +24,9 @@ export function memoryKeyValue({ ttlMs }: MemoryKeyValueOptions, clock: Clock): 
 
   const find = (key: string): KvEntry | undefined => {
     const entry = entries.get(key);
-    return entry === undefined || (ttlMs !== undefined && clock.wallTimeMs() - entry.writtenMs >= ttlMs) ? undefined : entry;
+    return entry === undefined || (ttlMs !== undefined && clock.wallTimeMs() - entry.writtenMs >= ttlMs)
+      ? undefined
+      : entry;
   };
   const answer = async <T>(work: () => T, isChange = false): Promise<T> => {
     await Promise.resolve();
