@@ -25,21 +25,24 @@ const FACTORIES = {
   dropout: (options) => new SeededDropout(options as never),
 } as const satisfies Record<LayerType, (options: Readonly<Record<string, unknown>>) => tf.layers.Layer>;
 
-/** Layers whose kernels are drawn at random. */
-const KERNEL_LAYERS: readonly LayerType[] = ["conv2d", "dense"];
+/**
+ * The seeded options of each type that draws at random; every other weight starts as a constant. A depthwise kernel
+ * keeps the distribution of tfjs (Glorot normal): `kernelInitializer` would count all input channels into the fan in.
+ */
+const SEEDED_OPTIONS: Partial<Record<LayerType, (seed: number) => Readonly<Record<string, unknown>>>> = {
+  conv2d: (seed) => ({ kernelInitializer: kernelInitializer(seed) }),
+  depthwise_conv2d: (seed) => ({ depthwiseInitializer: tf.initializers.glorotNormal({ seed }) }),
+  dense: (seed) => ({ kernelInitializer: kernelInitializer(seed) }),
+  dropout: (seed) => ({ seed }),
+};
 
 /**
- * Builds a layer. The kernel is drawn by `kernelInitializer` unless the options name another one.
+ * Builds a layer; what it draws at random is a function of `seed` and the layer's name. Options of `spec` take precedence.
  * @throws KnowledgeNetError KN_CONFIG when tfjs refuses the options.
  */
 export function createLayer(spec: LayerSpec, seed: number): tf.layers.Layer {
   const { type, ...given } = spec;
-  const layerSeed = deriveSeed(seed, spec.name);
-  const options: Record<string, unknown> = { ...given };
-  if (KERNEL_LAYERS.includes(type) && options.kernelInitializer === undefined) {
-    options.kernelInitializer = kernelInitializer(layerSeed);
-  }
-  if (type === "dropout") options.seed = layerSeed;
+  const options = { ...SEEDED_OPTIONS[type]?.(deriveSeed(seed, spec.name)), ...given };
   try {
     return FACTORIES[type](options);
   } catch (error) {
