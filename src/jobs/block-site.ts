@@ -1,10 +1,12 @@
 /**
- * The place where one block computes: a worker thread that holds the block and, beside it, its gradient model.
+ * The place where one block computes: a worker thread that holds the block and, beside it, its gradient model. Two actors
+ * share it, so a new worker holds neither until both actors have restarted, the gradient model's first.
  */
 import {
   type BackendPreference,
   type BlockHandle,
   type BlockUnitOptions,
+  type ComputeWorker,
   deriveSeed,
   GRADIENT_SOURCE_TRAITS,
   type GradientModelHandle,
@@ -13,7 +15,8 @@ import {
   openGradientModel,
   type SliceDescription,
 } from "../compute/index.ts";
-import { type ComputeSite, createComputeSite } from "./compute-site.ts";
+import { KnowledgeNetError } from "../errors/index.ts";
+import { type ComputeSite, createComputeSite, type StartWorker } from "./compute-site.ts";
 import {
   blockActor,
   type BoundarySpec,
@@ -26,7 +29,7 @@ import {
 export interface BlockSiteOptions {
   readonly spec: TrainingSpec;
   readonly index: number;
-  /** What the model looks like once it is cut. */
+  /** The blocks of the cut model. */
   readonly slices: readonly SliceDescription[];
   readonly totalSteps: number;
   readonly backend: BackendPreference;
@@ -35,12 +38,13 @@ export interface BlockSiteOptions {
 }
 
 export interface BlockSite extends ComputeSite {
+  /** Rejects with KN_UNAVAILABLE while the gradient model that belongs beside the block is not open in this worker. */
   openBlock(): Promise<BlockHandle>;
   /** The gradient model of the boundary after this block. */
   openGradientModel(): Promise<GradientModelHandle>;
 }
 
-export function createBlockSite(options: BlockSiteOptions): BlockSite {
+export function createBlockSite(options: BlockSiteOptions, startWorker?: StartWorker): BlockSite {
   const { spec, index, slices, totalSteps } = options;
   const slice = slices[index];
   const layers = layersOfBlocks(spec.model)[index];
@@ -49,7 +53,9 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
   const previous: BoundarySpec | undefined = boundariesOf(spec)[index - 1];
   const blockName = blockActor(index);
   const gradientName = gradientActor(index);
-  const site = createComputeSite(options.backend);
+  const site = createComputeSite(options.backend, startWorker);
+  /** Where the gradient model was opened last. */
+  let modelWorker: ComputeWorker | undefined;
 
   const rate = (learningRate: number): LearningRateOptions => ({
     peak: learningRate,
@@ -62,8 +68,9 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
     if (boundary === undefined) throw new RangeError(`there is no boundary after block ${index}`);
     const m = boundary.gradientModel;
     const updates = Math.ceil(totalSteps / m.learnEvery);
+    const worker = await site.worker();
     const handle = await openGradientModel(
-      await site.worker(),
+      worker,
       gradientName,
       {
         boundaryShape: slice.outputShape,
@@ -74,7 +81,8 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
       },
       { ...rate(m.optimizer.learningRate), totalSteps: updates },
     );
-    // The block beside it may still ask: the unit ends with its worker, or when another takes its place.
+    modelWorker = worker;
+    // The block beside it may still use the unit: it ends with its worker, or when another takes its place.
     return { ...handle, dispose: () => Promise.resolve() };
   };
 
@@ -83,6 +91,7 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
       return site.backend;
     },
     worker: site.worker,
+    onWorkerLost: site.onWorkerLost,
     async openBlock() {
       const source = boundary?.source ?? "task-loss";
       const unit: BlockUnitOptions = {
@@ -101,7 +110,16 @@ export function createBlockSite(options: BlockSiteOptions): BlockSite {
       };
       const hasModelHere =
         source !== "task-loss" && GRADIENT_SOURCE_TRAITS[source].hasGradientModel && !options.isGradientModelElsewhere;
-      return openBlock(await site.worker(), blockName, unit, hasModelHere ? gradientName : undefined);
+      const worker = await site.worker();
+      if (hasModelHere && modelWorker !== worker) {
+        throw new KnowledgeNetError("KN_UNAVAILABLE", {
+          attempt: `open ${blockName}`,
+          rule: `${gradientName} must be open in the same compute worker`,
+          value: modelWorker === undefined ? "absent" : "open in a worker that has ended",
+          remedy: `the block restarts; ${gradientName} opens when its own actor has restarted`,
+        });
+      }
+      return openBlock(worker, blockName, unit, hasModelHere ? gradientName : undefined);
     },
     openGradientModel: gradientModel,
     countTensors: site.countTensors,

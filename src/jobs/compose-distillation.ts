@@ -1,4 +1,5 @@
 /** Teacher and student sections of a distillation run: what each is told and given. */
+import { createWorkerBoundActor } from "./worker-bound-actor.ts";
 import { createStudentSectionActor } from "../actors/student-section/index.ts";
 import { createTeacherSectionActor } from "../actors/teacher-section/index.ts";
 import {
@@ -42,7 +43,7 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
   const siteOf = (owner: string): ComputeSite => {
     const known = sites.get(owner);
     if (known !== undefined) return known;
-    const fresh = createComputeSite(options.backend);
+    const fresh = createComputeSite(options.backend, deps.startWorker);
     sites.set(owner, fresh);
     return fresh;
   };
@@ -80,8 +81,8 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
       }
     };
 
-    return (fence) =>
-      createTeacherSectionActor(
+    return (fence) => {
+      const actor = createTeacherSectionActor(
         {
           ...shared(id, fence, { section: String(index), layers: slice.layers.join(" ") }),
           index,
@@ -106,6 +107,8 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
           openShelf,
         },
       );
+      return createWorkerBoundActor(actor, site);
+    };
   };
 
   /** Peak and form of the learning rate over this phase. */
@@ -166,8 +169,8 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
     const site = siteOf(id);
     const unit = phase === "sections" ? sectionUnit(first) : wholeUnit();
     const begin = phase === "finetune" ? () => beginWhole(spec.student.model, adapters, context) : undefined;
-    return (fence) =>
-      createStudentSectionActor(
+    return (fence) => {
+      const actor = createStudentSectionActor(
         {
           ...shared(id, fence, { phase, layers: unit.layers.map(({ name }) => name).join(" ") }),
           first,
@@ -185,6 +188,8 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
         },
         { ...depsOf(id, begin), openUnit: async () => openSection(await site.worker(), id, unit) },
       );
+      return createWorkerBoundActor(actor, site);
+    };
   };
 
   return {

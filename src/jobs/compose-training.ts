@@ -1,4 +1,5 @@
 /** Blocks and gradient models of a training run: what each is told and given. */
+import { createWorkerBoundActor } from "./worker-bound-actor.ts";
 import { createBlockActor } from "../actors/block/index.ts";
 import { createGradientModelActor } from "../actors/gradient-model/index.ts";
 import { createAutoPolicy, GRADIENT_SOURCE_TRAITS } from "../compute/index.ts";
@@ -17,7 +18,7 @@ import { actorsOf, TRAINING } from "./run-plan.ts";
 import { wireCodec } from "./wire-codec.ts";
 
 export function createTrainingComposer(spec: TrainingSpec, context: ComposeContext): KindComposer {
-  const { plan, options, shared, depsOf } = context;
+  const { plan, options, deps, shared, depsOf } = context;
   const { slices, totalSteps } = plan;
   const { isElsewhere } = options;
   const boundaries = boundariesOf(spec);
@@ -31,14 +32,11 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
   const siteOf = (owner: string, index: number): BlockSite => {
     const known = sites.get(owner);
     if (known !== undefined) return known;
-    const fresh = createBlockSite({
-      spec,
-      index,
-      slices,
-      totalSteps,
-      backend: options.backend,
-      isGradientModelElsewhere: isElsewhere(index),
-    });
+    const isGradientModelElsewhere = isElsewhere(index);
+    const fresh = createBlockSite(
+      { spec, index, slices, totalSteps, backend: options.backend, isGradientModelElsewhere },
+      deps.startWorker,
+    );
     sites.set(owner, fresh);
     return fresh;
   };
@@ -55,8 +53,8 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
       layers: slice?.layers.join(" ") ?? "",
       source: boundary?.source ?? "task-loss",
     };
-    return (fence) =>
-      createBlockActor(
+    return (fence) => {
+      const actor = createBlockActor(
         {
           ...shared(id, fence, metadata),
           index,
@@ -84,6 +82,8 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
             : {}),
         },
       );
+      return createWorkerBoundActor(actor, site);
+    };
   };
 
   const composeGradientModel = (index: number): ((fence: number) => Actor) => {
@@ -96,8 +96,8 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
       after: boundary?.name ?? "",
       placement: elsewhere ? "elsewhere" : blockActor(index),
     };
-    return (fence) =>
-      createGradientModelActor(
+    return (fence) => {
+      const actor = createGradientModelActor(
         {
           ...shared(id, fence, metadata),
           boundary: index,
@@ -109,6 +109,8 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
         },
         { ...depsOf(id), openUnit: () => site.openGradientModel() },
       );
+      return createWorkerBoundActor(actor, site);
+    };
   };
 
   return {

@@ -7,7 +7,7 @@ import type { RecordCache } from "../runtime/cache/index.ts";
 import type { ActorMemory, ActorMemoryOptions, Checkpoints, Releases } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
-import type { ComputeSite } from "./compute-site.ts";
+import type { ComputeSite, StartWorker } from "./compute-site.ts";
 import type { RunPlan } from "./run-plan.ts";
 
 export interface ComposerOptions {
@@ -28,6 +28,8 @@ export interface ComposerDeps {
   readonly teachers: Releases;
   /** Where teacher sections keep what they have said; undefined: nowhere. */
   readonly cache: RecordCache | undefined;
+  /** Starts a compute worker. @default a worker thread of this process */
+  readonly startWorker?: StartWorker | undefined;
   /** Opens the data; called when the feeder is composed. */
   readonly openDataset: () => Promise<Dataset>;
 }

@@ -16,6 +16,7 @@ import type { Store } from "../runtime/store/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
 import { COORDINATOR, FEEDER, type RunSpec } from "../run-spec/index.ts";
 import { type ActorComposer, createActorComposer } from "./compose-actors.ts";
+import type { StartWorker } from "./compute-site.ts";
 import {
   actorsOf,
   CHECKPOINT_BUCKETS,
@@ -47,6 +48,8 @@ export interface PhaseRunDeps {
   readonly dataset: Dataset;
   /** Where teacher sections keep what they have said. @default nowhere */
   readonly cache?: RecordCache | undefined;
+  /** Starts a compute worker. @default a worker thread of this process */
+  readonly startWorker?: StartWorker | undefined;
 }
 
 export interface PhaseRunEnd {
@@ -148,6 +151,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
         checkpoints,
         teachers: await openReleases(store, TEACHER_BUCKETS),
         cache: deps.cache,
+        startWorker: deps.startWorker,
         openDataset: () => Promise.resolve(dataset),
       },
     );

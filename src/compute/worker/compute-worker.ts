@@ -1,6 +1,6 @@
 /**
- * The main thread's handle on a compute worker: calls in, promises out, in order. The event loop stays free through a
- * long step; heartbeats and the bus go on.
+ * The main thread's handle on a compute worker: calls in, promises out, in order. A long step leaves the event loop free
+ * for heartbeats and the bus.
  */
 import { Worker } from "node:worker_threads";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -14,7 +14,7 @@ export interface ComputeWorkerOptions {
   readonly backend?: BackendPreference;
 }
 
-/** A result and the time that it took in the worker, without the waiting. */
+/** A result and the time that it took in the worker, without its time in the queue. */
 export interface Timed<T> {
   readonly result: T;
   readonly computeMs: number;
@@ -23,6 +23,7 @@ export interface Timed<T> {
 export interface CallOptions {
   /** Tensors whose buffers move to the worker and are lost to the caller. */
   readonly transfer?: readonly (TensorData | undefined)[];
+  /** Receives the activation before the call ends. An error that it throws rejects the call. */
   readonly onEmit?: Emit;
 }
 
@@ -30,9 +31,7 @@ export interface ComputeWorker extends AsyncDisposable {
   readonly backend: BackendInfo;
   /** Resolves when the thread has ended: with the error that ended it, or with nothing after `close`. Never rejects. */
   readonly closed: Promise<void | Error>;
-  /**
-   * Runs one call. Rejects with what it threw there; with KN_UNAVAILABLE when the thread ends meanwhile.
-   */
+  /** Runs one call. Rejects with the error of the call or of `onEmit`, with KN_UNAVAILABLE when the thread ends first. */
   call<K extends CallName>(
     name: K,
     call: Parameters<ComputeCalls[K]>[0],
@@ -52,9 +51,9 @@ const ENTRY = import.meta.url.endsWith(".ts")
   ? new URL("../../../dist/src/compute/worker/worker-main.js", import.meta.url)
   : new URL("./worker-main.js", import.meta.url);
 
-/** Starts a thread and waits for its backend. Rejects with KN_UNAVAILABLE when a forced backend is absent. */
+/** Starts a thread and waits for its backend. Rejects with KN_UNAVAILABLE when either is not to be had. */
 export async function createComputeWorker({ backend = "auto" }: ComputeWorkerOptions = {}): Promise<ComputeWorker> {
-  const worker = new Worker(ENTRY, { workerData: { backend } });
+  const worker = startThread(backend);
   const pending = new Map<number, Pending>();
   let nextId = 1;
   let ended: Error | undefined;
@@ -70,6 +69,18 @@ export async function createComputeWorker({ backend = "auto" }: ComputeWorkerOpt
     onClosed = resolve;
   });
 
+  const reject = (id: number, error: Error): void => {
+    pending.get(id)?.reject(error);
+    pending.delete(id);
+  };
+  const emit = (id: number, activation: TensorData, version: number): void => {
+    try {
+      pending.get(id)?.onEmit?.(activation, version);
+    } catch (error) {
+      reject(id, toError(error)); // thrown on, it would end the process
+    }
+  };
+
   worker.on("message", (message: WorkerReply) => {
     switch (message.kind) {
       case "ready":
@@ -79,27 +90,31 @@ export async function createComputeWorker({ backend = "auto" }: ComputeWorkerOpt
         onUnusable(fromPlainError(message.error));
         return;
       case "emit":
-        pending.get(message.id)?.onEmit?.(message.activation, message.version);
+        emit(message.id, message.activation, message.version);
         return;
       case "result":
         pending.get(message.id)?.resolve({ result: message.result as never, computeMs: message.computeMs });
         pending.delete(message.id);
         return;
       case "error":
-        pending.get(message.id)?.reject(fromPlainError(message.error));
-        pending.delete(message.id);
+        reject(message.id, fromPlainError(message.error));
     }
   });
   const end = (cause: Error | undefined): void => {
     ended = unavailable(cause);
     onUnusable(ended);
-    for (const { reject } of pending.values()) reject(ended);
+    for (const call of pending.values()) call.reject(ended);
     pending.clear();
     onClosed(cause);
   };
   let failure: Error | undefined;
   worker.on("error", (error: unknown) => {
-    failure = error instanceof Error ? error : new Error(String(error));
+    failure = toError(error);
+  });
+  // A reply that cannot be read leaves its call without an answer: the thread is of no more use.
+  worker.on("messageerror", (error: unknown) => {
+    failure = toError(error);
+    void worker.terminate();
   });
   worker.on("exit", () => {
     end(failure);
@@ -126,14 +141,32 @@ export async function createComputeWorker({ backend = "auto" }: ComputeWorkerOpt
       const id = nextId;
       nextId += 1;
       const request: WorkerRequest = { id, name, call };
-      return new Promise((resolve, reject) => {
-        pending.set(id, { resolve, reject, onEmit });
-        worker.postMessage(request, transferList(transfer));
+      return new Promise((resolve, rejectCall) => {
+        worker.postMessage(request, transferList(transfer)); // throws when the call cannot be cloned
+        pending.set(id, { resolve, reject: rejectCall, onEmit });
       });
     },
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function startThread(backend: BackendPreference): Worker {
+  try {
+    return new Worker(ENTRY, { workerData: { backend } });
+  } catch (error) {
+    throw new KnowledgeNetError("KN_UNAVAILABLE", {
+      attempt: "start a compute worker",
+      rule: "the system must grant another thread",
+      value: toError(error).message,
+      remedy: "raise the limit of processes and threads, or run fewer actors on this machine",
+      cause: error,
+    });
+  }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function unavailable(cause: Error | undefined): KnowledgeNetError {

@@ -12,6 +12,7 @@ import {
   openGradientModel,
   type TensorData,
 } from "../../../../src/compute/index.ts";
+import { KnowledgeNetError } from "../../../../src/errors/index.ts";
 import { layersOfBlocks, parseTrainingSpec } from "../../../../src/run-spec/index.ts";
 import { BLOCK_DEFAULTS, CONV_LAYERS, HEAD_LAYERS, labelData } from "../reference.ts";
 
@@ -115,6 +116,27 @@ describe("createComputeWorker", () => {
     expect((await block.snapshot()).version).toBe(0);
   });
 
+  it("an error of the activation callback rejects that call alone: the thread and the process go on", async () => {
+    await using worker = await createComputeWorker({ backend: "cpu" });
+    const block = await openBlock(worker, "block-0", convBlock());
+    const overflow = new KnowledgeNetError("KN_NUMERIC", { attempt: "encode", rule: "it must fit the codec" });
+    const train = (step: number, onActivation: () => void): Promise<unknown> =>
+      block.train({ step, input: data([BATCH, 8, 8, 2], step), labels }, onActivation);
+    const failing = train(1, () => {
+      throw overflow;
+    });
+    const next = train(2, () => undefined);
+    await expect(failing).rejects.toBe(overflow);
+    await expect(next).resolves.toMatchObject({ result: { isApplied: false } });
+  });
+
+  it("a call whose arguments cannot cross to the thread rejects, and nothing waits for its answer", async () => {
+    await using worker = await createComputeWorker({ backend: "cpu" });
+    const uncloneable = { unit: "block-0", source: (() => undefined) as never };
+    await expect(worker.call("use", uncloneable)).rejects.toThrow(/could not be cloned/);
+    await expect(worker.call("memory", {})).resolves.toMatchObject({ result: { tensors: 0 } });
+  });
+
   it("a snapshot goes through the thread and back: the restored block trains on equally", async () => {
     await using worker = await createComputeWorker({ backend: "cpu" });
     const original = await openBlock(worker, "original", convBlock());
@@ -167,6 +189,15 @@ describe("createComputeWorker", () => {
     await expect(createComputeWorker({ backend })).rejects.toMatchObject({
       code: "KN_UNAVAILABLE",
       attempt: "compute on the abacus backend",
+    });
+  });
+
+  it("rejects with KN_UNAVAILABLE when no thread can be started", async () => {
+    // A function cannot be given to a thread, so the constructor throws, as it does when the system is out of threads.
+    const backend = (() => "cpu") as unknown as BackendPreference;
+    await expect(createComputeWorker({ backend })).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+      attempt: "start a compute worker",
     });
   });
 
