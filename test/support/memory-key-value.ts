@@ -71,6 +71,7 @@ export function memoryKeyValue({ ttlMs }: MemoryKeyValueOptions, clock: Clock): 
         entries.delete(key);
       }, true),
     keys: () => answer(() => [...entries.keys()].filter((key) => find(key) !== undefined).sort()),
+    entries: () => answer(() => [...entries.keys()].map(find).filter((entry) => entry !== undefined)),
     watch() {
       throw new TypeError("a bucket in memory cannot be watched");
     },

@@ -1,6 +1,6 @@
 /**
- * What must last: records with compare-and-set and watch, blobs with a digest. One port; on a disk for a single process,
- * in JetStream for many.
+ * Durable data: records with compare-and-set and watch, blobs with a digest, append-only logs. One port; on a disk for a
+ * single process, in JetStream for many, in memory for tests.
  *
  * @example
  * await using store = await fileStore({ directory: "runs/demo/store" });
@@ -10,5 +10,19 @@
 export { type FileSystem, fileStore, type FileStoreOptions } from "./file/index.ts";
 export { connectJetStreamStore, type JetStreamStoreOptions } from "./jetstream/index.ts";
 export { MAX_VALUE_BYTES } from "./keys.ts";
+export { memoryStore, type MemoryStoreOptions } from "./memory/index.ts";
 export { mirroredStore, type MirroredStoreDeps } from "./mirror/index.ts";
-export type { BlobInfo, Blobs, KeyValue, KvChange, KvEntry, KvOptions, Store } from "./store.ts";
+export type {
+  BlobInfo,
+  Blobs,
+  BucketKind,
+  BucketName,
+  KeyValue,
+  KvChange,
+  KvEntry,
+  KvOptions,
+  Log,
+  LogEntry,
+  LogOptions,
+  Store,
+} from "./store.ts";

@@ -1,13 +1,15 @@
 /**
- * Names in a store, one rule for both adapters: a key or blob name is dot-separated tokens of `[A-Za-z0-9_-]`, a bucket
- * one such token. So a name is safe as a file name (no path leads out of the folder) and as a part of a subject.
+ * Names in a store, one rule for all adapters: the name of a key, blob or log is dot-separated tokens of
+ * `[A-Za-z0-9_-]`, a bucket one such token. So a name is safe as a file name (no path leads out of the folder) and as a
+ * part of a subject.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
+import type { LogOptions } from "./store.ts";
 
 /** File systems take names of 255 bytes; a store adds to them. */
 const MAX_NAME_LENGTH = 200;
 
-/** Records are small: what is larger belongs into blobs. Half of a NATS server's default limit, bytes. */
+/** Limit of a record and of a log's entry, bytes: half of a NATS server's default limit. Larger values are blobs. */
 export const MAX_VALUE_BYTES = 512 * 1024;
 
 const TOKEN = /^[A-Za-z0-9_-]+$/;
@@ -38,6 +40,12 @@ export function assertFilter(bucket: string, filter: string): void {
   );
 }
 
+/** @throws KnowledgeNetError KN_CONFIG */
+export function assertPrefix(bucket: string, prefix: string): void {
+  if (prefix.length <= MAX_NAME_LENGTH && /^([A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]*$/.test(prefix)) return;
+  throw malformed(`select names in ${bucket}`, "a prefix must be the beginning of a name", prefix);
+}
+
 /** @throws KnowledgeNetError KN_OVERLOADED */
 export function assertValueSize(bucket: string, key: string, value: Uint8Array): void {
   if (value.byteLength <= MAX_VALUE_BYTES) return;
@@ -66,6 +74,22 @@ export function otherTtl(bucket: string, has: number | undefined, wanted: number
     rule: "a bucket keeps the one it was made with",
     value: spoken(has),
     remedy: "open it with that, or take another bucket",
+  });
+}
+
+/** @throws KnowledgeNetError KN_CONFIG */
+export function assertLogOptions(name: string, { maxEntries }: LogOptions): void {
+  if (maxEntries === undefined || (Number.isSafeInteger(maxEntries) && maxEntries >= 1)) return;
+  throw malformed(`open log ${name}`, "a log must keep a whole number of entries, 1 or more", String(maxEntries));
+}
+
+export function bucketRemoved(bucket: string, attempt: string, cause?: unknown): KnowledgeNetError {
+  return new KnowledgeNetError("KN_UNAVAILABLE", {
+    attempt,
+    rule: "the bucket must exist",
+    value: `${bucket} was removed`,
+    remedy: "open it again: that makes a new one",
+    cause,
   });
 }
 

@@ -1,6 +1,7 @@
 /**
- * The port for what must last: small records with compare-and-set and watch (specs, assignments, leases, manifests),
- * and blobs with a digest (checkpoints). `FileStore` and `JetStreamStore` pass one contract suite (test/contract/store).
+ * The port for durable data: small records with compare-and-set and watch (specs, assignments, leases, manifests), blobs
+ * with a digest (checkpoints), and append-only logs (history). Each adapter passes one contract suite
+ * (test/contract/store).
  */
 
 /** One revision of one key. `value` is owned by the caller. */
@@ -19,7 +20,7 @@ export type KvChange =
   | { readonly kind: "delete"; readonly key: string; readonly revision: number };
 
 export interface KvOptions {
-  /** A value is gone this long after its last change, ms, 100 or more. Omitted: it stays. `watch` does not tell of it. */
+  /** A value expires this long after its last change, ms, 100 or more. `watch` reports no expiry. @default never */
   readonly ttlMs?: number;
 }
 
@@ -41,6 +42,8 @@ export interface KeyValue {
   delete(key: string, revision?: number): Promise<void>;
   /** Keys that have a value and match `filter`, sorted. @default filter ">" */
   keys(filter?: string): Promise<string[]>;
+  /** The entries of these keys, without a read of each by the caller. @default filter ">" */
+  entries(filter?: string): Promise<KvEntry[]>;
   /**
    * First the present value of each matching key, then every change in the order of revisions, until `signal` aborts, the
    * iterator returns or the store closes: then it is done, without an error. It begins when it is iterated, and a slow
@@ -54,23 +57,60 @@ export interface BlobInfo {
   readonly sizeBytes: number;
   /** SHA-256 of the content, lower-case hex. */
   readonly digest: string;
+  /** Grows with every put of this name, also after a delete. For compare-and-delete. */
+  readonly revision: number;
 }
 
 /** Names are like keys. A blob is written whole or not at all; a reader never sees half of one. */
 export interface Blobs {
   readonly bucket: string;
   /**
-   * Takes the place of what has this name. `content` must not change before it resolves. Rejects with KN_CHECKPOINT when
-   * there is no room, KN_UNAVAILABLE when it cannot be written: what was there before then stays.
+   * Replaces the blob of this name. `content` must not change before it resolves. Rejects with KN_CHECKPOINT when there
+   * is no room, KN_UNAVAILABLE when it cannot be written: the previous blob stays.
    */
   put(name: string, content: Uint8Array): Promise<BlobInfo>;
   /** @returns content whose digest was verified; undefined when absent. Rejects with KN_CHECKPOINT when it is damaged. */
   get(name: string): Promise<Uint8Array | undefined>;
+  /** Size, digest and revision, without reading the content. */
   info(name: string): Promise<BlobInfo | undefined>;
-  /** Absent ones are no error. */
-  delete(name: string): Promise<void>;
-  /** Sorted by name. */
-  list(): Promise<BlobInfo[]>;
+  /**
+   * Removes the blob and every trace of it; with `revision`, only while that is its revision.
+   * @returns false when the name holds another revision, which stays. An absent blob is no error: true.
+   */
+  delete(name: string, options?: { readonly revision?: number }): Promise<boolean>;
+  /**
+   * Blobs whose name begins with `prefix`, sorted by name. The cost grows with the blobs that share the prefix's whole
+   * tokens (`a.b.` of the prefix `a.b.c`), not with the bucket. @default prefix ""
+   */
+  list(prefix?: string): Promise<BlobInfo[]>;
+}
+
+export interface LogEntry {
+  /** Grows from entry to entry, with gaps; never reused. */
+  readonly position: number;
+  /** Owned by the caller. */
+  readonly data: Uint8Array;
+}
+
+export interface LogOptions {
+  /** Keeps at least this many of the newest entries, and at most twice as many. @default all */
+  readonly maxEntries?: number;
+}
+
+/** An append-only history. An entry has at most 512 KiB (KN_OVERLOADED). One that was torn by a crash is not there. */
+export interface Log {
+  readonly name: string;
+  /** Resolves once the entry is durable. @returns its position. After KN_UNAVAILABLE it may or may not be there. */
+  append(data: Uint8Array): Promise<number>;
+  /** The entries from position `from` on, up to the last one at the time of the call. @default from the first one */
+  read(options?: { readonly from?: number }): AsyncIterable<LogEntry>;
+}
+
+export type BucketKind = "kv" | "blobs";
+
+export interface BucketName {
+  readonly kind: BucketKind;
+  readonly name: string;
 }
 
 export interface Store extends AsyncDisposable {
@@ -81,5 +121,15 @@ export interface Store extends AsyncDisposable {
    */
   kv(bucket: string, options?: KvOptions): Promise<KeyValue>;
   blobs(bucket: string): Promise<Blobs>;
+  /** The log of this name, which is like a key. It takes room from the first entry on. */
+  log(name: string, options?: LogOptions): Promise<Log>;
+  /** Every bucket that exists, sorted by kind and name; also those that other programs made. */
+  buckets(): Promise<BucketName[]>;
+  /** Every log that has an entry and whose name begins with `prefix`, sorted. @default prefix "" */
+  logs(prefix?: string): Promise<string[]>;
+  /** Deletes the bucket with all that it holds. An absent one is no error; what is open on it rejects with KN_UNAVAILABLE. */
+  removeBucket(kind: BucketKind, name: string): Promise<void>;
+  /** Deletes the log with all its entries. An absent one is no error; a later append begins it anew. */
+  removeLog(name: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -15,7 +15,8 @@ export function describeBlobs(factory: StoreFactory): void {
         ["block-0.7", bytes("small")],
       ] as const) {
         const info = await blobs.put(name, content);
-        expect(info).toEqual({ name, sizeBytes: content.byteLength, digest: sha256(content) });
+        const revision = expect.any(Number) as number;
+        expect(info).toEqual({ name, sizeBytes: content.byteLength, digest: sha256(content), revision });
         const back = await blobs.get(name);
         expect(back?.constructor).toBe(Uint8Array);
         expect(back?.byteLength).toBe(content.byteLength);
@@ -46,6 +47,59 @@ export function describeBlobs(factory: StoreFactory): void {
       expect(await blobs.list()).toEqual([]);
       await blobs.put("a", bytes("again"));
       expect(text(await blobs.get("a"))).toBe("again");
+    }));
+
+  it("put gives a name a higher revision each time, also after a delete and a restart", () =>
+    withStore(factory, async (harness) => {
+      const revisions: number[] = [];
+      const put = async (): Promise<void> => {
+        const { revision } = await (await harness.store.blobs("checkpoints")).put("a", bytes("same"));
+        revisions.push(revision);
+      };
+      await put();
+      await put();
+      await harness.reopen();
+      await put();
+      await (await harness.store.blobs("checkpoints")).delete("a");
+      await put();
+      expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
+    }));
+
+  it("delete with a revision removes only that one, and returns false when the name was written again", () =>
+    withStore(factory, async ({ store }) => {
+      const blobs = await store.blobs("checkpoints");
+      const first = await blobs.put("a", bytes("one"));
+      const second = await blobs.put("a", bytes("two"));
+      expect(await blobs.delete("a", { revision: first.revision })).toBe(false);
+      expect(text(await blobs.get("a"))).toBe("two");
+      expect(await blobs.delete("a", { revision: second.revision })).toBe(true);
+      expect(await blobs.info("a")).toBeUndefined();
+      expect(await blobs.delete("a", { revision: second.revision })).toBe(true);
+    }));
+
+  it("delete with a revision leaves the blob of a put at the same time, or comes first", () =>
+    withStore(factory, async ({ store }) => {
+      const blobs = await store.blobs("checkpoints");
+      for (let round = 0; round < 10; round += 1) {
+        const { revision } = await blobs.put("a", bytes("old"));
+        await Promise.all([blobs.put("a", bytes(`new ${round}`)), blobs.delete("a", { revision })]);
+        expect(text(await blobs.get("a"))).toBe(`new ${round}`);
+      }
+    }));
+
+  it("list gives the names that begin with the prefix", () =>
+    withStore(factory, async ({ store }) => {
+      const blobs = await store.blobs("checkpoints");
+      for (const name of ["run", "run.a", "run.a.1", "run.ab", "run-2.a"]) await blobs.put(name, bytes(name));
+      const names = async (prefix?: string): Promise<string[]> => (await blobs.list(prefix)).map(({ name }) => name);
+      expect(await names()).toEqual(["run", "run-2.a", "run.a", "run.a.1", "run.ab"]);
+      expect(await names("run.")).toEqual(["run.a", "run.a.1", "run.ab"]);
+      expect(await names("run.a")).toEqual(["run.a", "run.a.1", "run.ab"]);
+      expect(await names("run.a.")).toEqual(["run.a.1"]);
+      expect(await names("other.")).toEqual([]);
+      for (const prefix of ["*", ".", "a..", "a/", ">"]) {
+        await expect(blobs.list(prefix)).rejects.toMatchObject({ code: "KN_CONFIG" });
+      }
     }));
 
   it("blobs are listed sorted by name, each bucket its own", () =>

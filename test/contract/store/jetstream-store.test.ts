@@ -23,8 +23,8 @@ describeStoreContract(
         // One chunk is put in the place of another: the stream is whole, the content is not.
         const { connection } = await connectNats(options);
         const manager = await connection.jetstreamManager();
-        const key = Buffer.from(name).toString("base64url");
-        const record = await manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: `$O.${bucket}.M.${key}` });
+        const subject = `$O.${bucket}.M.${name}`;
+        const record = await manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: subject });
         const { nuid } = record.json<{ nuid: string }>();
         const first = await manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: `$O.${bucket}.C.${nuid}` });
         await manager.streams.deleteMessage(`OBJ_${bucket}`, first.seq);

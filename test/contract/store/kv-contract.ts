@@ -170,6 +170,16 @@ export function describeKv(factory: StoreFactory): void {
       expect(await kv.keys("gone")).toEqual([]);
     }));
 
+  it("entries gives the values of those that match, sorted by key", () =>
+    withKv(factory, async (kv) => {
+      for (const key of ["b.2", "b.1", "a", "b.gone"]) await kv.put(key, bytes(key));
+      await kv.delete("b.gone");
+      const entries = await kv.entries("b.*");
+      expect(entries).toEqual([await kv.get("b.1"), await kv.get("b.2")]);
+      expect((await kv.entries()).map(({ key }) => key)).toEqual(["a", "b.1", "b.2"]);
+      await expect(kv.entries("a..b")).rejects.toMatchObject({ code: "KN_CONFIG" });
+    }));
+
   it("keys that end like the store's own files are keys", () =>
     withKv(factory, async (kv, harness) => {
       const names = ["a.partial", "lock", "a.tmp", "revision", "bucket"];

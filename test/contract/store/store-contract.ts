@@ -1,8 +1,9 @@
-/** What every `Store` does: the same tests on a disk and on JetStream. */
+/** What every `Store` does: the same tests on a disk, in memory, on JetStream and mirrored. */
 import { describe } from "vitest";
 import { describeBlobs } from "./blob-contract.ts";
 import { describeKv } from "./kv-contract.ts";
 import { describeLifecycle } from "./lifecycle-contract.ts";
+import { describeLogs } from "./log-contract.ts";
 import type { StoreFactory } from "./store-harness.ts";
 import { describeWatch } from "./watch-contract.ts";
 
@@ -16,6 +17,7 @@ export function describeStoreContract(
     describeKv(factory);
     describeWatch(factory);
     describeBlobs(factory);
+    describeLogs(factory);
     describeLifecycle(factory);
   });
 }

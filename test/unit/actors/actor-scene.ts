@@ -54,7 +54,7 @@ export function heldCheckpoints(): HeldCheckpoints {
       if (this.refusal !== undefined) return Promise.reject(this.refusal);
       const name = nameOf(actor, at);
       states.set(name, content);
-      return Promise.resolve({ name, sizeBytes: 1, digest: "0".repeat(64) });
+      return Promise.resolve({ name, sizeBytes: 1, digest: "0".repeat(64), revision: 1 });
     },
     load(actor, at) {
       const content = states.get(nameOf(actor, at));

@@ -10,7 +10,6 @@ import { type ErrorCode, isKnowledgeNetError, KnowledgeNetError } from "../../..
 export type FileSystem = Pick<typeof promises, "link" | "mkdir" | "open" | "readdir" | "readFile" | "rename" | "rm">;
 
 export interface DurableFiles {
-  readonly fileSystem: FileSystem;
   /** Makes the folder and what leads to it. */
   makeFolder(path: string): Promise<void>;
   /** Rejects with KN_CHECKPOINT when the disk is full, KN_UNAVAILABLE when it cannot be written; the old file stays. */
@@ -23,9 +22,13 @@ export interface DurableFiles {
     name: string,
     byteCount: number,
   ): Promise<{ head: Uint8Array; sizeBytes: number } | undefined>;
+  /** Makes `bytes` the end of the file, from byte `at` on; absent files are made. Fails as `write`, perhaps half-way. */
+  writeEnd(folder: string, name: string, at: number, bytes: Uint8Array): Promise<void>;
   /** Absent ones are no error. */
   remove(folder: string, name: string): Promise<void>;
-  /** Names of whole files. Leftovers of writes that a crash cut short are not among them. */
+  /** Removes the folder and all that is in it: wholly, or not at all. Absent ones are no error. */
+  removeFolder(folder: string): Promise<void>;
+  /** Names of whole files and folders, sorted; none when the folder is absent. Leftovers of a crash are not among them. */
   list(folder: string): Promise<string[]>;
   /** Removes those leftovers. Only while nobody writes. */
   sweep(folder: string): Promise<void>;
@@ -77,8 +80,10 @@ export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
     }
   };
 
+  const namesIn = async (attempt: string, folder: string): Promise<string[]> =>
+    (await ifPresent(attempt, () => fileSystem.readdir(folder))) ?? [];
+
   return {
-    fileSystem,
     makeFolder: (path) =>
       orTranslate(`make the folder ${path}`, async () => {
         const first = await fileSystem.mkdir(path, { recursive: true }).catch(async (error: unknown) => {
@@ -119,19 +124,45 @@ export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
           await file.close();
         }
       }),
+    writeEnd: (folder, name, at, bytes) =>
+      orTranslate(`write ${join(folder, name)}`, async () => {
+        const path = join(folder, name);
+        const isNew = at === 0;
+        const file = await fileSystem.open(path, isNew ? "w" : "r+");
+        try {
+          if (!isNew) await file.truncate(at);
+          await file.write(bytes, 0, bytes.byteLength, at);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        if (isNew) await syncFolder(folder);
+      }),
     remove: (folder, name) =>
       orTranslate(`remove ${join(folder, name)}`, async () => {
         await fileSystem.rm(join(folder, name), { force: true });
         await syncFolder(folder);
       }),
-    list: (folder) =>
-      orTranslate(`list ${folder}`, async () => {
-        return (await fileSystem.readdir(folder)).filter((name) => !name.startsWith(".")).sort();
+    removeFolder: (folder) =>
+      orTranslate(`remove ${folder}`, async () => {
+        lastPartial += 1;
+        const doomed = join(dirname(folder), `${PARTIAL_PREFIX}${lastPartial}`);
+        try {
+          await fileSystem.rename(folder, doomed);
+        } catch (error) {
+          if (codeOf(error) === "ENOENT") return;
+          throw error;
+        }
+        await syncFolder(dirname(folder));
+        await fileSystem.rm(doomed, { force: true, recursive: true });
       }),
+    list: async (folder) => (await namesIn(`list ${folder}`, folder)).filter((name) => !name.startsWith(".")).sort(),
     sweep: (folder) =>
       orTranslate(`tidy ${folder}`, async () => {
-        for (const name of await fileSystem.readdir(folder)) {
-          if (name.startsWith(PARTIAL_PREFIX)) await fileSystem.rm(join(folder, name), { force: true });
+        for (const name of await namesIn(`tidy ${folder}`, folder)) {
+          if (name.startsWith(PARTIAL_PREFIX)) {
+            await fileSystem.rm(join(folder, name), { force: true, recursive: true });
+          }
         }
       }),
   };

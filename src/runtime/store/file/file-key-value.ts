@@ -1,9 +1,9 @@
 /**
  * A bucket of records in a folder: one file per key, a line "KN1 <revision> <changed ms> <sha256>" and then the value;
- * `.revision` holds the last revision once a deletion has taken the file that held it. All is in memory too: reads and
- * comparisons need no disk, and changes are made one after another, in memory only once they are on the disk.
+ * `.revision` holds the last revision once a deletion has removed the file that held it. All of it is in memory too:
+ * reads and comparisons need no disk. Changes run one after another, and reach the memory once they are on the disk.
  *
- * Expiry is by the calendar, so that it goes on while no process runs, and is looked at when a key is: no timers.
+ * Expiry is by wall-clock time, so that it goes on while no process runs, and is checked when a key is read: no timers.
  */
 import { createHash } from "node:crypto";
 import { compileSubjectPattern } from "../../bus/index.ts";
@@ -105,6 +105,13 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
     });
   };
 
+  /** @throws KnowledgeNetError KN_CHECKPOINT when its file is damaged */
+  const readable = (stored: Stored): KvEntry => {
+    const { key, damage } = stored;
+    if (damage !== undefined) throw damaged(bucket, key, "its file must be as it was written", damage);
+    return copyOf(stored);
+  };
+
   const selected = (filter: string): Stored[] => {
     const matches = compileSubjectPattern(filter);
     const keys = [...entries.keys()].filter(matches).sort();
@@ -117,8 +124,7 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
       assertOpen(`get ${bucket}/${key}`);
       assertName(bucket, key);
       const stored = present(key);
-      if (stored?.damage !== undefined) throw damaged(bucket, key, "its file must be as it was written", stored.damage);
-      return stored === undefined ? undefined : copyOf(stored);
+      return stored === undefined ? undefined : readable(stored);
     },
     put: (key, value) => set(key, value, () => undefined),
     create: (key, value) =>
@@ -141,6 +147,11 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
         }
         await forget(key);
       });
+    },
+    async entries(filter = ">") {
+      assertOpen(`list ${bucket}`);
+      assertFilter(bucket, filter);
+      return selected(filter).map((stored) => readable(stored));
     },
     async keys(filter = ">") {
       assertOpen(`list ${bucket}`);

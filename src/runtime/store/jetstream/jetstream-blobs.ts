@@ -1,18 +1,22 @@
 /**
- * Blobs in JetStream, in the layout of NATS object stores (ADR-20), so that `nats object ls/get/info` show them: chunks on
- * `$O.<bucket>.C.<id>`, then one message on `$O.<bucket>.M.<name>` that makes them the blob.
+ * Blobs in JetStream: chunks on `$O.<bucket>.C.<id>`, then one message on `$O.<bucket>.M.<name>` that makes them the blob.
+ *
+ * The records are those of NATS object stores (ADR-20), so that `nats object ls` shows the blobs. Their subject is not: it
+ * holds the name as it is, not in base64, so that the server selects the names that begin with the same tokens. So
+ * `nats object get` finds none of them by name.
  *
  * Not nats.js's own reader and writer: its `getBlob` waits for ever for chunks that are not there (replaced while it
  * read, or when the connection ends), its `putBlob` sends all chunks at once against one time-out, and its digest, in
- * JavaScript, holds up the main loop.
+ * JavaScript, blocks the main loop.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { headers, type JetStreamClient, type JetStreamManager, type NatsConnection } from "../../nats/index.ts";
-import { assertName, damaged } from "../keys.ts";
+import { assertName, assertPrefix, damaged } from "../keys.ts";
 import type { BlobInfo, Blobs } from "../store.ts";
 import { directGet, type StreamMessage } from "./direct-get.ts";
 import { isNotFound, orTranslate } from "./jetstream-errors.ts";
-import { decodeMeta, encodeMeta, isDeletion, type ObjectMeta } from "./object-meta.ts";
+import { mapInTurn } from "./map-in-turn.ts";
+import { decodeMeta, encodeMeta, type ObjectMeta } from "./object-meta.ts";
 
 /** A quarter of a server's default limit; in base64, as its leader hands it out, still well below. */
 const CHUNK_BYTES = 256 * 1024;
@@ -28,16 +32,20 @@ export interface JetStreamBlobsDeps {
   readonly description: string;
   /** Throws when the store is closed. */
   readonly assertOpen: (attempt: string) => void;
-  /** Calendar time, for the record. */
+  /** Wall-clock time, for the record. */
   readonly wallTimeMs: () => number;
+}
+
+interface StoredMeta extends ObjectMeta {
+  /** Sequence of the record's message. */
+  readonly revision: number;
 }
 
 export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs {
   const { connection, jetstream, manager, description, assertOpen, wallTimeMs } = deps;
   const stream = streamOfBlobs(bucket);
   const chunkSubject = (id: string): string => `$O.${bucket}.C.${id}`;
-  const metaSubject = (name: string): string =>
-    `$O.${bucket}.M.${Buffer.from(name).toString("base64url")}${padding(name)}`;
+  const metaSubject = (name: string): string => `$O.${bucket}.M.${name}`;
 
   const checked = <T>(what: string, name: string, work: () => Promise<T>): Promise<T> => {
     const attempt = `${what} ${bucket}/${name}`;
@@ -48,22 +56,24 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
     });
   };
 
-  const lastMeta = async (name: string): Promise<ObjectMeta | undefined> => {
+  const lastMeta = async (name: string): Promise<StoredMeta | undefined> => {
     try {
-      const { data } = await manager.streams.getMessage(stream, { last_by_subj: metaSubject(name) });
+      const { data, seq } = await manager.streams.getMessage(stream, { last_by_subj: metaSubject(name) });
       const meta = decodeMeta(bucket, name, data);
-      return isDeletion(meta) ? undefined : meta;
+      return meta.deleted ? undefined : { ...meta, revision: seq };
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
   };
 
-  const publishMeta = async (meta: ObjectMeta): Promise<void> => {
+  /** @returns the blob's revision */
+  const publishMeta = async (meta: ObjectMeta): Promise<number> => {
     const head = headers();
-    // The new message takes the place of the last one on its subject.
+    // The new message replaces the last one on its subject.
     head.set("Nats-Rollup", "sub");
-    await jetstream.publish(metaSubject(meta.name), encodeMeta(meta), { headers: head });
+    const { seq } = await jetstream.publish(metaSubject(meta.name), encodeMeta(meta), { headers: head });
+    return seq;
   };
 
   const purgeChunks = async (id: string): Promise<void> => {
@@ -134,6 +144,16 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
     }
   };
 
+  /** One request, whose answer is as long as the names that share the prefix's whole tokens. */
+  const namesOf = async (prefix: string): Promise<string[]> => {
+    const wholeTokens = prefix.slice(0, prefix.lastIndexOf(".") + 1);
+    const { state } = await manager.streams.info(stream, { subjects_filter: metaSubject(`${wholeTokens}>`) });
+    return Object.keys(state.subjects ?? {})
+      .map((subject) => subject.slice(metaSubject("").length))
+      .filter((name) => name.startsWith(prefix))
+      .sort();
+  };
+
   return {
     bucket,
     put: (name, content) =>
@@ -142,17 +162,18 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
         const nuid = randomUUID().replaceAll("-", "");
         const digest = createHash("sha256").update(content).digest("hex");
         const size = content.byteLength;
+        let revision: number;
         try {
           const chunks = await publishChunks(nuid, content);
           const mtime = new Date(wallTimeMs()).toISOString();
-          await publishMeta({ name, bucket, nuid, size, chunks, digest, mtime, deleted: false });
+          revision = await publishMeta({ name, bucket, nuid, size, chunks, digest, mtime, deleted: false });
         } catch (error) {
           await purgeChunks(nuid).catch(() => undefined);
           throw error;
         }
         // The blob is whole from here on; chunks that stay behind only take room.
         if (old !== undefined) await purgeChunks(old.nuid).catch(() => undefined);
-        return { name, sizeBytes: size, digest };
+        return { name, sizeBytes: size, digest, revision };
       }),
     get: (name) => checked("read", name, () => read(name)),
     info: (name) =>
@@ -160,21 +181,22 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
         const meta = await lastMeta(name);
         return meta === undefined ? undefined : toInfo(meta);
       }),
-    delete: (name) =>
+    delete: (name, { revision } = {}) =>
       checked("delete", name, async () => {
         const meta = await lastMeta(name);
-        if (meta === undefined) return;
-        await publishMeta({ ...meta, size: 0, chunks: 0, digest: "", deleted: true });
+        if (meta === undefined) return true;
+        if (revision !== undefined && meta.revision !== revision) return false;
+        // Up to this revision: the record of a later put stays.
+        const { purged } = await manager.streams.purge(stream, { filter: metaSubject(name), seq: meta.revision + 1 });
+        if (purged === 0 && (await lastMeta(name)) !== undefined) return false;
         await purgeChunks(meta.nuid);
+        return true;
       }),
-    list: () =>
+    list: (prefix = "") =>
       orTranslate(description, `list ${bucket}`, async () => {
         assertOpen(`list ${bucket}`);
-        const { state } = await manager.streams.info(stream, { subjects_filter: `$O.${bucket}.M.>` });
-        const names = Object.keys(state.subjects ?? {}).map((subject) =>
-          Buffer.from(subject.split(".").at(-1) ?? "", "base64url").toString(),
-        );
-        const found = await Promise.all(names.sort().map(lastMeta));
+        assertPrefix(bucket, prefix);
+        const found = await mapInTurn(await namesOf(prefix), lastMeta);
         return found.filter((meta) => meta !== undefined).map(toInfo);
       }),
   };
@@ -185,11 +207,6 @@ export function streamOfBlobs(bucket: string): string {
   return `OBJ_${bucket}`;
 }
 
-function toInfo({ name, size, digest }: ObjectMeta): BlobInfo {
-  return { name, sizeBytes: size, digest };
-}
-
-/** Object stores encode names in base64url with padding. */
-function padding(name: string): string {
-  return "=".repeat((3 - (name.length % 3)) % 3);
+function toInfo({ name, size, digest, revision }: StoredMeta): BlobInfo {
+  return { name, sizeBytes: size, digest, revision };
 }

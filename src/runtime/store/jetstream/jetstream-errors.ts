@@ -5,6 +5,7 @@ import { storeClosed } from "../keys.ts";
 
 /** nats-server's server/errors.json. */
 const WRONG_LAST_SEQUENCE = 10071;
+const STREAM_NOT_FOUND = 10059;
 const NO_ROOM: readonly number[] = [
   10023, // insufficient resources
   10028, // memory resources exceeded
@@ -20,7 +21,13 @@ export function isWrongRevision(error: unknown): boolean {
 
 /** True when there is no such message. */
 export function isNotFound(error: unknown): boolean {
-  return error instanceof NatsError && (NOT_FOUND.includes(error.code) || error.api_error?.code === 404);
+  if (!(error instanceof NatsError) || isStreamNotFound(error)) return false;
+  return NOT_FOUND.includes(error.code) || error.api_error?.code === 404;
+}
+
+/** True when there is no such stream. */
+export function isStreamNotFound(error: unknown): boolean {
+  return error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND;
 }
 
 /** Runs `work`; what it rejects with becomes a KnowledgeNetError. */
@@ -45,6 +52,15 @@ export function translate(description: string, attempt: string, cause: unknown):
       rule: "there must be room on the server",
       value,
       remedy: "raise JetStream's limits or free space, then save again: what was saved before is intact",
+      cause,
+    });
+  }
+  if (isStreamNotFound(cause)) {
+    return new KnowledgeNetError("KN_UNAVAILABLE", {
+      attempt,
+      rule: "its stream must exist",
+      value,
+      remedy: "open it again: that makes a new one",
       cause,
     });
   }

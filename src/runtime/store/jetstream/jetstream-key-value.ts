@@ -5,6 +5,7 @@
 import type { KV } from "../../nats/index.ts";
 import { assertFilter, assertName, assertValueSize, fenced } from "../keys.ts";
 import type { KeyValue, KvChange, KvEntry } from "../store.ts";
+import { mapInTurn } from "./map-in-turn.ts";
 import { isWrongRevision, orTranslate, translate } from "./jetstream-errors.ts";
 
 type Entry = NonNullable<Awaited<ReturnType<KV["get"]>>>;
@@ -92,6 +93,18 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
         const keys: string[] = [];
         for await (const key of await kv.keys(filter)) keys.push(key);
         return keys.sort();
+      }),
+    entries: (filter = ">") =>
+      orTranslate(description, `list ${bucket}`, async () => {
+        assertOpen(`list ${bucket}`);
+        assertFilter(bucket, filter);
+        const keys: string[] = [];
+        for await (const key of await kv.keys(filter)) keys.push(key);
+        const found = await mapInTurn(keys.sort(), async (key) => {
+          const entry = await present(key);
+          return entry === undefined ? undefined : entryOf(key, entry);
+        });
+        return found.filter((entry) => entry !== undefined);
       }),
     watch(filter, { signal } = {}) {
       assertOpen(`watch ${bucket}`);

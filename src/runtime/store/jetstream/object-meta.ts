@@ -30,10 +30,6 @@ export interface ObjectMeta {
   readonly deleted: boolean;
 }
 
-export function isDeletion({ deleted }: ObjectMeta): boolean {
-  return deleted;
-}
-
 export function encodeMeta(meta: ObjectMeta): Uint8Array {
   // With padding, as the other clients write and compare it.
   const digest = Buffer.from(meta.digest, "hex").toString("base64").replaceAll("+", "-").replaceAll("/", "_");
