@@ -99,11 +99,11 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
   const open = (): Promise<Checkpoints> => openCheckpoints(store, bucketsOf(run));
 
   const openComposer = async (): Promise<ActorComposer> => {
-    const { spec, slices, teacherSlices, phase, timeline, from } = record;
+    const { spec, dataset, slices, teacherSlices, phase, timeline, from } = record;
     const { totalSteps, startAfter } = phaseOf(record);
     cache ??= deps.openCache(spec);
     return createActorComposer(
-      { run, spec, phase, slices, teacherSlices, totalSteps, startAfter, timeline, from },
+      { run, spec, dataset, phase, slices, teacherSlices, totalSteps, startAfter, timeline, from },
       {
         backend: options.backend,
         softwareVersion: options.softwareVersion,

@@ -28,6 +28,7 @@ import {
 } from "../run-spec/index.ts";
 import type { ComposeContext, KindComposer } from "./composer.ts";
 import { type ComputeSite, createComputeSite } from "./compute-site.ts";
+import { hintCacheKey } from "./hint-cache-key.ts";
 import { adaptersOf, teacherModelOf } from "./match-sections.ts";
 import { hintCodec, wireCodec } from "./wire-codec.ts";
 
@@ -48,14 +49,17 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
     return fresh;
   };
 
-  /** What the output of section `index` depends on: the weights up to it, where they are cut, and how it is encoded. */
-  const keyOf = async (index: number, lesson: Lesson): Promise<string> => {
-    const { digests } = await deps.teachers.get(lesson.teacher);
-    const cuts = teacherModelOf(spec).cuts.slice(0, index + 1);
-    const { augmentation, dataset } = spec.data;
-    const view = lesson.view === 0 ? [0] : [lesson.view, lesson.seed, augmentation?.flip, augmentation?.shift];
-    return JSON.stringify({ teacher: digests.slice(0, index + 1), cuts, codec, dataset, view });
-  };
+  const keyOf = async (section: number, { teacher, view, seed: viewSeed }: Lesson): Promise<string> =>
+    hintCacheKey({
+      dataset: plan.dataset,
+      layers: layersOfBlocks(teacherModelOf(spec)),
+      digests: (await deps.teachers.get(teacher)).digests,
+      section,
+      codec,
+      augmentation: spec.data.augmentation,
+      view,
+      viewSeed,
+    });
 
   const composeTeacher = (id: string, index: number): ((fence: number) => Actor) => {
     const slice = teacherSlices[index];

@@ -130,6 +130,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
       {
         run,
         spec,
+        dataset: dataset.fingerprint,
         phase,
         slices,
         teacherSlices,

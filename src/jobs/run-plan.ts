@@ -43,6 +43,8 @@ export interface RunPlan extends RunSlices {
   /** Name of the run: a subject token. */
   readonly run: string;
   readonly spec: RunSpec;
+  /** Fingerprint of the data set. */
+  readonly dataset: string;
   readonly phase: RunPhase;
   /** Training steps of the phase, and the sequence after which it begins. */
   readonly totalSteps: number;
