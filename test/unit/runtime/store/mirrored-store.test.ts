@@ -33,9 +33,9 @@ describe("mirroredStore", () => {
   it("writes a blob to both, deletes it from both, and keeps records in the shared one", async () => {
     await using here = await scene();
     const blobs = await here.store.blobs("states");
-    const info = await blobs.put("a", bytes("one"));
+    const { name, digest, sizeBytes } = await blobs.put("a", bytes("one")); // each store has revisions of its own
     for (const store of [here.local, here.shared]) {
-      expect(await (await store.blobs("states")).info("a")).toEqual(info);
+      expect(await (await store.blobs("states")).info("a")).toMatchObject({ name, digest, sizeBytes });
     }
     await (await here.store.kv("records")).put("k", bytes("v"));
     expect(await (await here.shared.kv("records")).keys()).toEqual(["k"]);
