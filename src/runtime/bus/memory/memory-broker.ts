@@ -24,9 +24,11 @@ export interface MemoryBrokerOptions {
 export interface MemoryBroker {
   /** A connection of its own: own counters, own `close`. */
   connect(deps?: BusDeps): Bus;
-  /** Cuts all connections, as a server that goes down: they hear `disconnected`; what is published is lost. */
+  /** The link of a connection, for a bus that does more to it than `connect`. */
+  link(): BusLink;
+  /** Cuts all connections, as a server that goes down: each emits `disconnected`; published messages are lost. */
   interrupt(): void;
-  /** Ends the interruption: subscriptions go on, connections hear `reconnected`. */
+  /** Ends the interruption: subscriptions go on, each connection emits `reconnected`. */
   restore(): void;
 }
 
@@ -42,7 +44,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions = {}): MemoryBro
   const { maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES } = options;
   const listening = new Set<Listening>();
   const links = new Set<{ emit(event: BusEvent): void }>();
-  /** Who of a queue group had the last message: members take turns. */
+  /** Messages so far of each queue group, whose members take turns. */
   const turns = new Map<string, number>();
   let isUp = true;
 
@@ -201,6 +203,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions = {}): MemoryBro
 
   return {
     connect: (deps) => createLinkedBus(createLink(), deps),
+    link: createLink,
     interrupt: () => {
       change(false, "disconnected");
     },

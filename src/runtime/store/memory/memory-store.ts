@@ -12,7 +12,7 @@ export interface MemoryStoreOptions {
 }
 
 export function memoryStore(options: MemoryStoreOptions = {}): Promise<Store> {
-  const { clock = systemClock(), content = new Map() } = options;
+  const { clock = systemClock(), content = new Map<string, Uint8Array>() } = options;
   return storeOverFiles(
     { directory: "memory", description: "memory" },
     { files: memoryFiles(content), clock, onClose: () => Promise.resolve() },

@@ -11,6 +11,7 @@ import { isKnowledgeNetError } from "../../../../src/errors/index.ts";
 import { createMemoryBroker } from "../../../../src/runtime/bus/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
+import { printedSeed, randomFrom } from "../../../support/random.ts";
 import { type FakeBlock, fakeBlock, heldCheckpoints, memoryOf, TIMELINE, unaccounted } from "../actor-scene.ts";
 import { fakeDataset } from "../fake-dataset.ts";
 
@@ -200,23 +201,10 @@ async function pipeline(options: PipelineOptions) {
 const stepsFrom = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
-/** xorshift32: the test prints its seed and can be run again with it. */
-function random(seed: number): () => number {
-  let state = seed | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
-
 for (const isLocked of [false, true]) {
   it(`${isLocked ? "locked" : "unlocked"} blocks take every batch once and in order over a bus that is lost at random`, async () => {
     const epochs = 2;
-    const seed = Number(process.env["KN_SEED"] ?? Math.floor(performance.timeOrigin % 1e9));
-    console.log(`seed ${seed}: run again with KN_SEED=${seed}`);
-    const draw = random(seed);
+    const draw = randomFrom(printedSeed());
     await using test = await pipeline({ isLocked, epochs, evaluateEverySteps: 10, saveEverySteps: 10 });
     const { broker, clock, plan, coordinator } = test;
     const end = await test.run(async () => {
@@ -359,9 +347,7 @@ for (const block of [0, 1]) {
 
 for (const isLocked of [false, true]) {
   it(`a run of ${isLocked ? "locked" : "unlocked"} blocks that come and go at random, over a bus that is lost at random, ends, and every account closes`, async () => {
-    const seed = Number(process.env["KN_SEED"] ?? Math.floor(performance.timeOrigin % 1e9));
-    console.log(`seed ${seed}: run again with KN_SEED=${seed}`);
-    const draw = random(seed);
+    const draw = randomFrom(printedSeed());
     const pick = (count: number): number => Math.floor(draw() * count);
     await using test = await pipeline({ isLocked, epochs: 6, evaluateEverySteps: 10, saveEverySteps: 10, workMs: 50 });
     const { broker, clock, plan, coordinator } = test;
