@@ -30,7 +30,13 @@ export type {
 } from "./control/facts.ts";
 export { errorOf, type Failure, failureOf } from "./control/failure.ts";
 export type { Chunk } from "./frame/chunk.ts";
-export { type ChunkAssembler, type ChunkAssemblerOptions, createChunkAssembler, splitFrame } from "./frame/chunking.ts";
+export {
+  type ChunkAssembler,
+  type ChunkAssemblerOptions,
+  createChunkAssembler,
+  largestFrameBytes,
+  splitFrame,
+} from "./frame/chunking.ts";
 export {
   type Activation,
   type DecodeLimits,
@@ -46,6 +52,12 @@ export {
   type Lesson,
   type Phase,
 } from "./frame/frame.ts";
+export {
+  activationFrameBytes,
+  DEFAULT_MAX_FRAME_BYTES,
+  type FrameShape,
+  gradientFrameBytes,
+} from "./frame/frame-size.ts";
 export * from "./subjects/index.ts";
 export { type EncodedRows, encodedRowBytes, encodeRows, type RowCodec } from "./tensor/encoded-rows.ts";
 export { encodedTensorBytes, type TensorCodec } from "./tensor/tensor-codec.ts";

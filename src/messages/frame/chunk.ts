@@ -5,7 +5,7 @@ import { fieldSize, writePrefix } from "../wire/length-prefix.ts";
 import { refusal } from "../wire/refusal.ts";
 
 export interface Chunk {
-  /** Names the whole: 16 random bytes. */
+  /** Names the whole and how it is cut, 16 bytes: equal in every transmission of one frame. */
   readonly transferId: Uint8Array;
   /** Position of this piece, 0 to count - 1. */
   readonly index: number;

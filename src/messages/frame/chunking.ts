@@ -1,60 +1,77 @@
 /**
- * Frames larger than the server's max_payload: cut into chunks by the sender, joined and verified by the receiver.
- * The bus may lose or repeat any of them; a whole either comes out as it went in or not at all.
+ * Frames larger than the server's max_payload: cut into chunks by the sender, joined and verified by the receiver. The bus
+ * may lose, duplicate or reorder any of them; a frame is joined exactly as it was cut, or not at all. Transmissions of one
+ * frame share their transfer id, so a retransmission completes what an earlier transmission left incomplete.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
+import { KnowledgeNetError } from "../../errors/index.ts";
 import { type Chunk, encodeChunk, MAX_CHUNKS, TRANSFER_ID_BYTES } from "./chunk.ts";
+import { DEFAULT_MAX_FRAME_BYTES } from "./frame-size.ts";
 import { refusal } from "../wire/refusal.ts";
 
-/** What a chunk's own fields take at most: ids, digest, counts and the lengths around the payload. 90 bytes, rounded up. */
+/** Bytes of a chunk besides its payload: ids, digest, counts and lengths. At most 90, rounded up. */
 const CHUNK_OVERHEAD_BYTES = 128;
 
-/** 64 MiB: an activation of [256, 64, 64, 16] in f32. */
-const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+/** Largest frame that can be sent in messages of `maxPayloadBytes`, bytes; 0 or less: none. */
+export function largestFrameBytes(maxPayloadBytes: number): number {
+  const pieces = MAX_CHUNKS * (maxPayloadBytes - CHUNK_OVERHEAD_BYTES);
+  return Math.max(maxPayloadBytes, pieces);
+}
 
 /**
- * @param maxPayloadBytes what the bus takes as one message.
- * @returns `[frame]` itself when it fits, else its pieces in order; each call names a new transfer.
- * @throws RangeError when `maxPayloadBytes` is too small for the frame to go in `MAX_CHUNKS` pieces.
+ * @param maxPayloadBytes largest message of the bus.
+ * @returns `[frame]` itself when it fits, else its pieces in order.
+ * @throws KnowledgeNetError KN_CONFIG when the frame does not fit in `MAX_CHUNKS` messages.
  */
 export function splitFrame(frame: Uint8Array, maxPayloadBytes: number): Uint8Array[] {
   if (frame.byteLength <= maxPayloadBytes) return [frame];
-  const pieceBytes = maxPayloadBytes - CHUNK_OVERHEAD_BYTES;
-  const count = Math.ceil(frame.byteLength / pieceBytes);
-  if (pieceBytes < 1 || count > MAX_CHUNKS) {
-    throw new RangeError(
-      `Cannot split a frame of ${frame.byteLength} bytes as it must fit ${MAX_CHUNKS} messages of ${maxPayloadBytes} bytes`,
-    );
+  if (frame.byteLength > largestFrameBytes(maxPayloadBytes)) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: "split a frame",
+      rule: `it must fit in ${MAX_CHUNKS} messages of at most ${maxPayloadBytes} bytes`,
+      value: `${frame.byteLength} bytes`,
+      remedy: "raise `max_payload` in the server's configuration, or lower the batch size",
+    });
   }
+  const pieceBytes = maxPayloadBytes - CHUNK_OVERHEAD_BYTES;
+  const digest = new Uint8Array(createHash("sha256").update(frame).digest());
   const whole = {
-    transferId: new Uint8Array(randomBytes(TRANSFER_ID_BYTES)),
-    count,
+    transferId: transferIdOf(digest, pieceBytes),
+    count: Math.ceil(frame.byteLength / pieceBytes),
     totalBytes: frame.byteLength,
-    digest: new Uint8Array(createHash("sha256").update(frame).digest()),
+    digest,
   };
-  return Array.from({ length: count }, (_, index) =>
+  return Array.from({ length: whole.count }, (_, index) =>
     encodeChunk({ ...whole, index, payload: frame.subarray(index * pieceBytes, (index + 1) * pieceBytes) }),
   );
 }
 
+/** The same frame cut in the same way has the same id. */
+function transferIdOf(digest: Uint8Array, pieceBytes: number): Uint8Array {
+  const id = new Uint8Array(TRANSFER_ID_BYTES);
+  id.set(digest.subarray(0, TRANSFER_ID_BYTES - 4));
+  new DataView(id.buffer).setUint32(TRANSFER_ID_BYTES - 4, pieceBytes);
+  return id;
+}
+
 export interface ChunkAssemblerOptions {
-  /** Wholes that may be unfinished at a time. @default 4 */
+  /** Frames that may be incomplete at a time. @default 4 */
   readonly maxTransfers?: number;
-  /** Bytes held for all unfinished wholes together, and so the largest whole. @default 64 MiB */
+  /** Bytes held for all incomplete frames together, and so the largest frame. @default 64 MiB */
   readonly maxBytes?: number;
 }
 
 export interface ChunkAssembler {
-  /** Wholes given up so far: pushed out by newer ones, or found damaged. */
+  /** Frames discarded so far: evicted by newer ones, or damaged. */
   readonly dropped: number;
-  /** Bytes held for unfinished wholes. */
+  /** Bytes held for incomplete frames. */
   readonly heldBytes: number;
   /**
-   * Takes a piece; keeps a copy of its payload. A repeated piece is ignored; one that comes after its whole is
-   * complete counts as the first of a new one, so that a sender may send a whole again.
-   * @returns the whole frame when this piece was the last one missing.
-   * @throws KnowledgeNetError KN_DECODE when the piece contradicts the others of its whole, the whole exceeds
-   * `maxBytes`, or its digest is not the one announced; that whole is then forgotten.
+   * Accepts a piece; keeps a copy of its payload. A duplicate is ignored; one that arrives after its frame is complete
+   * counts as the first of a retransmission.
+   * @returns the frame when this piece was the last one missing.
+   * @throws KnowledgeNetError KN_DECODE when the piece contradicts the others of its frame, the frame exceeds `maxBytes`,
+   * or its digest is not the announced one; the frame is then discarded.
    */
   accept(chunk: Chunk): Uint8Array | undefined;
 }
@@ -70,7 +87,7 @@ interface Transfer {
 const ATTEMPT = "join a chunk to its frame";
 
 export function createChunkAssembler(options: ChunkAssemblerOptions = {}): ChunkAssembler {
-  const { maxTransfers = 4, maxBytes = DEFAULT_MAX_BYTES } = options;
+  const { maxTransfers = 4, maxBytes = DEFAULT_MAX_FRAME_BYTES } = options;
   const transfers = new Map<string, Transfer>(); // oldest first
   let dropped = 0;
   let heldBytes = 0;
@@ -79,14 +96,14 @@ export function createChunkAssembler(options: ChunkAssemblerOptions = {}): Chunk
     heldBytes -= transfers.get(id)?.heldBytes ?? 0;
     transfers.delete(id);
   };
-  const giveUp = (id: string): void => {
+  const discard = (id: string): void => {
     forget(id);
     dropped += 1;
   };
   const makeRoom = (id: string, bytes: number): void => {
     for (const oldest of transfers.keys()) {
       if (heldBytes + bytes <= maxBytes && transfers.size <= maxTransfers) return;
-      if (oldest !== id) giveUp(oldest);
+      if (oldest !== id) discard(oldest);
     }
   };
 
@@ -103,12 +120,12 @@ export function createChunkAssembler(options: ChunkAssemblerOptions = {}): Chunk
       const announced = hex(digest);
       const transfer = transfers.get(id) ?? { count, totalBytes, digest: announced, pieces: new Map(), heldBytes: 0 };
       if (transfer.count !== count || transfer.totalBytes !== totalBytes || transfer.digest !== announced) {
-        giveUp(id);
+        discard(id);
         throw refusal(ATTEMPT, "all pieces must announce the same whole", id);
       }
       if (transfer.pieces.has(index)) return undefined;
       if (transfer.heldBytes + payload.byteLength > totalBytes) {
-        if (transfers.has(id)) giveUp(id);
+        if (transfers.has(id)) discard(id);
         throw refusal(ATTEMPT, "the pieces must not exceed their whole", `more than ${totalBytes} bytes`);
       }
       transfers.set(id, transfer);

@@ -25,6 +25,7 @@ import { readCount, readWord } from "../wire/fields.ts";
 import { type Header, readHeader, writeCount, writeHeader } from "../wire/header.ts";
 import { refusal } from "../wire/refusal.ts";
 import { type Chunk, readChunk } from "./chunk.ts";
+import { DEFAULT_MAX_FRAME_BYTES } from "./frame-size.ts";
 import { writeFrame } from "./frame-writer.ts";
 
 const PHASES = {
@@ -95,9 +96,6 @@ export interface DecodeLimits extends TensorLimits {
   /** Refuses what is more than `span` steps older than step `newest`. @default nothing is too old */
   readonly stepWindow?: { readonly newest: number; readonly span: number };
 }
-
-/** 64 MiB: an activation of [256, 64, 64, 16] in f32. */
-const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
 
 const ATTEMPT = "decode a frame";
 
@@ -177,7 +175,7 @@ export function encodeGap({ header, first }: Gap): Uint8Array {
  * @throws KnowledgeNetError KN_DECODE on anything that is not a valid frame; KN_STALE on one outside the step window.
  */
 export function decodeFrame(data: Uint8Array, limits: DecodeLimits = {}): Frame {
-  const { maxBytes = DEFAULT_MAX_BYTES } = limits;
+  const { maxBytes = DEFAULT_MAX_FRAME_BYTES } = limits;
   return decodeWire(wire.Frame, data, { attempt: ATTEMPT, maxBytes }, (fields) => readFrame(fields, limits));
 }
 

@@ -1,5 +1,5 @@
 /** From bus messages to decoded activations and gradients: joins chunks, validates, counts what it refuses. */
-import { isKnowledgeNetError } from "../../errors/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import {
   type Activation,
   createChunkAssembler,
@@ -9,68 +9,93 @@ import {
   type Gradient,
   type TensorView,
 } from "../../messages/index.ts";
-import { createFenceGuard } from "./fence-guard.ts";
-import { type DropCounters } from "./drop-counters.ts";
 import type { BusHandler } from "../bus/index.ts";
+import type { Clock } from "../clock/index.ts";
 import type { Logger } from "../telemetry/index.ts";
+import type { DropCounters } from "./drop-counters.ts";
+import { createFenceGuard } from "./fence-guard.ts";
+import { createRefusals, MAX_REFUSALS } from "./refusals.ts";
 
 export interface FrameReceiverOptions {
   /** Messages of another run are refused. */
   readonly run: string;
-  /** Largest frame, bytes, chunks joined. */
+  /** Largest frame of the run's plan, bytes, chunks joined. */
   readonly maxFrameBytes: number;
 }
 
+/** Each handler returns whether the stream advanced: false for a duplicate, or a frame that is not accepted now. */
 export interface FrameReceiverDeps {
+  readonly clock: Clock;
   readonly drops: DropCounters;
   readonly log: Logger;
-  readonly onActivation?: (activation: Activation, receivedBytes: number) => void;
-  readonly onGradient?: (gradient: Gradient, receivedBytes: number) => void;
-  readonly onGap?: (gap: Gap) => void;
+  /** Ends the actor: KN_INVARIANT when a frame is refused however often it is retransmitted. */
+  readonly fail: (error: Error) => void;
+  readonly onActivation?: (activation: Activation, receivedBytes: number) => boolean;
+  readonly onGradient?: (gradient: Gradient, receivedBytes: number) => boolean;
+  readonly onGap?: (gap: Gap) => boolean;
 }
 
-/** @returns the handler for every subject that carries frames. Tensors given on are owned by the receiver. */
+/** @returns the handler for every subject that carries frames. The tensors of a delivered frame are owned by the handler. */
 export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameReceiverDeps): BusHandler {
   const { run, maxFrameBytes } = options;
-  const { drops, log, onActivation, onGradient, onGap } = deps;
+  const { clock, drops, log, fail, onActivation, onGradient, onGap } = deps;
   const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
-
   const guard = createFenceGuard();
+  const refusals = createRefusals(clock);
 
-  const accept = (data: Uint8Array): void => {
+  /** @returns whether the stream advanced. */
+  const accept = (data: Uint8Array): boolean => {
     const frame = decodeFrame(data, { maxBytes: maxFrameBytes });
     if (frame.kind === "chunk") {
       const whole = assembler.accept(frame.chunk);
-      if (whole !== undefined) accept(whole);
-      return;
+      return whole !== undefined && accept(whole);
     }
     const { header } = contentOf(frame);
     if (header.run !== run) {
       drops.count("unexpected");
-    } else if (!guard.admit(header.sender, header.fence)) {
+      return false;
+    }
+    if (!guard.admit(header.sender, header.fence)) {
       drops.count("fenced");
-    } else if (frame.kind === "activation" && onActivation !== undefined) {
+      return false;
+    }
+    if (frame.kind === "activation" && onActivation !== undefined) {
       const { activation } = frame;
-      onActivation(
+      return onActivation(
         { ...activation, tensor: own(activation.tensor, data), labels: own(activation.labels, data) },
         data.byteLength,
       );
-    } else if (frame.kind === "gradient" && onGradient !== undefined) {
-      const { gradient } = frame;
-      onGradient({ ...gradient, tensor: own(gradient.tensor, data) }, data.byteLength);
-    } else if (frame.kind === "gap" && onGap !== undefined) {
-      onGap(frame.gap);
-    } else {
-      drops.count("unexpected");
     }
+    if (frame.kind === "gradient" && onGradient !== undefined) {
+      const { gradient } = frame;
+      return onGradient({ ...gradient, tensor: own(gradient.tensor, data) }, data.byteLength);
+    }
+    if (frame.kind === "gap" && onGap !== undefined) return onGap(frame.gap);
+    drops.count("unexpected");
+    return false;
+  };
+
+  const refuse = (error: unknown, subject: string, data: Uint8Array): void => {
+    const isStale = isKnowledgeNetError(error, "KN_STALE");
+    drops.count(isStale ? "stale" : "undecodable");
+    log.warn({ err: error, subject }, "frame refused");
+    if (isStale || !refusals.add(data)) return;
+    fail(
+      new KnowledgeNetError("KN_INVARIANT", {
+        attempt: `receive from ${subject}`,
+        rule: "sender and receiver must agree on every frame",
+        value: `one was refused ${MAX_REFUSALS} times: ${error instanceof Error ? error.message : String(error)}`,
+        remedy: "run one version of the software on all nodes",
+        cause: error,
+      }),
+    );
   };
 
   return ({ data, subject }) => {
     try {
-      accept(data);
+      if (accept(data)) refusals.clear();
     } catch (error) {
-      drops.count(isKnowledgeNetError(error, "KN_STALE") ? "stale" : "undecodable");
-      log.warn({ err: error, subject }, "frame refused");
+      refuse(error, subject, data);
     }
   };
 }

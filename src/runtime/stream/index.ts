@@ -9,7 +9,7 @@ export { createFrameReceiver, type FrameReceiverDeps } from "./frame-receiver.ts
 export { createFrameSender, type FrameSender } from "./frame-sender.ts";
 export { createDrainTracker, type DrainTracker } from "./drain-tracker.ts";
 export { createInputStream, type InputQueue, type InputStream } from "./input-stream.ts";
-export { MAX_FRAME_BYTES, RETRANSMIT_AFTER_MS } from "./limits.ts";
+export { RETRANSMIT_AFTER_MS } from "./limits.ts";
 export { createOutbox, type Outbox, type StreamPosition } from "./outbox.ts";
 export { createSequenceGate, type GapCause, type SequenceGate } from "./sequence-gate.ts";
 export { createStepAccount, parseCounts, type StepAccount } from "./step-account.ts";

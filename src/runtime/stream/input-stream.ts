@@ -37,8 +37,10 @@ export interface InputStreamDeps<M> {
 export interface InputStream<M> {
   /** Starts after sequence `start`. @param isRestored from a checkpoint: the sender may not know this position yet */
   begin(start: number, isRestored: boolean): void;
-  accept(message: M, receivedBytes: number): void;
-  skip(gap: Gap): void;
+  /** @returns whether the stream advanced. */
+  accept(message: M, receivedBytes: number): boolean;
+  /** @returns whether the stream advanced. */
+  skip(gap: Gap): boolean;
   close(): void;
 }
 
@@ -72,24 +74,29 @@ export function createInputStream<M extends { readonly header: Header }>(
     },
     accept(message, receivedBytes) {
       stopAnnouncing();
-      if (!hasRoom()) return;
+      if (!hasRoom()) return false;
       const { sequence, fence } = message.header;
       const verdict = gate.check(sequence, fence);
       if (verdict === "accept") {
         queue.put(message, receivedBytes);
-        return;
+        return true;
       }
       drops.count(verdict);
       if (verdict === "duplicate") onDuplicate(sequence);
+      return false;
     },
     skip({ first, header }) {
       stopAnnouncing();
-      if (!hasRoom()) return;
+      if (!hasRoom()) return false;
       const verdict = gate.skip(first, header.sequence, header.fence);
+      if (typeof verdict === "object") {
+        queue.putGap(header, verdict.cause);
+        return true;
+      }
       if (verdict === "duplicate")
         acknowledge(); // the sender retransmits a gap until it is acknowledged
-      else if (verdict === "out-of-order") drops.count(verdict);
-      else queue.putGap(header, verdict.cause);
+      else drops.count(verdict);
+      return false;
     },
     close: stopAnnouncing,
   };

@@ -1,13 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeChunk } from "../../../src/messages/frame/chunk.ts";
-import { type Chunk, createChunkAssembler, decodeFrame, splitFrame } from "../../../src/messages/index.ts";
+import {
+  type Chunk,
+  createChunkAssembler,
+  decodeFrame,
+  largestFrameBytes,
+  splitFrame,
+} from "../../../src/messages/index.ts";
 
 const decodeError = expect.objectContaining({ code: "KN_DECODE" });
 
-/** Bytes that differ from piece to piece. */
-function frame(bytes: number): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, index) => (index * 31) % 251);
+/** Bytes that differ from piece to piece, and from seed to seed. */
+function frame(bytes: number, seed = 0): Uint8Array {
+  return Uint8Array.from({ length: bytes }, (_, index) => (seed + index * 31) % 251);
 }
 
 function chunksOf(whole: Uint8Array, maxPayloadBytes: number): Chunk[] {
@@ -39,13 +45,25 @@ describe("splitFrame", () => {
     );
   });
 
-  it("names each transfer anew", () => {
-    const ids = [1, 2].map(() => chunksOf(frame(1000), 500)[0]?.transferId);
-    expect(ids[0]).not.toEqual(ids[1]);
+  it("names a transfer by its content and the size of its pieces", () => {
+    const idOf = (whole: Uint8Array, maxPayloadBytes: number) => chunksOf(whole, maxPayloadBytes)[0]?.transferId;
+    expect(idOf(frame(1000), 500)).toEqual(idOf(frame(1000), 500));
+    expect(idOf(frame(1000), 500)).not.toEqual(idOf(frame(1001), 500));
+    // Both cut it into three; a piece of one would damage the other.
+    expect(idOf(frame(1000), 500)).not.toEqual(idOf(frame(1000), 490));
   });
 
   it.each([1, 128])("refuses messages of %i bytes, which have no room for a piece", (maxPayloadBytes) => {
-    expect(() => splitFrame(frame(1000), maxPayloadBytes)).toThrow(RangeError);
+    expect(() => splitFrame(frame(1000), maxPayloadBytes)).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
+  });
+
+  it("sends up to largestFrameBytes and refuses one byte more", () => {
+    const largest = largestFrameBytes(130);
+    expect(splitFrame(frame(largest), 130)).toHaveLength(4096);
+    expect(() => splitFrame(frame(largest + 1), 130)).toThrow(
+      expect.objectContaining({ code: "KN_CONFIG", value: `${largest + 1} bytes` }),
+    );
+    expect(largestFrameBytes(100)).toBe(100); // whole messages only
   });
 });
 
@@ -82,26 +100,35 @@ describe("createChunkAssembler", () => {
     expect(joined.at(-1)).toEqual(whole);
   });
 
-  it("joins a whole that is sent again under the same name", () => {
+  it("joins a frame that is retransmitted in full", () => {
     const chunks = chunksOf(frame(1000), 500);
     const assembler = createChunkAssembler();
     const joined = [...chunks, ...chunks].map((chunk) => assembler.accept(chunk));
     expect(joined.filter((result) => result !== undefined)).toHaveLength(2);
   });
 
-  it("drops the oldest unfinished whole for a newer one, and counts it", () => {
+  it("completes a frame with pieces of two transmissions", () => {
+    const [first, second, third] = chunksOf(frame(1000), 500) as [Chunk, Chunk, Chunk];
+    const assembler = createChunkAssembler();
+    for (const chunk of [first, third]) expect(assembler.accept(chunk)).toBeUndefined(); // the second is lost
+    const retransmitted = [first, second].map((chunk) => assembler.accept(chunk));
+    expect(retransmitted).toEqual([undefined, frame(1000)]);
+    expect(assembler.heldBytes).toBe(0);
+  });
+
+  it("evicts the oldest incomplete frame for a newer one, and counts it", () => {
     const assembler = createChunkAssembler({ maxTransfers: 2 });
-    const [first, second, third] = [1, 2, 3].map(() => chunksOf(frame(700), 500)) as [Chunk[], Chunk[], Chunk[]];
+    const [first, second, third] = [1, 2, 3].map((seed) => chunksOf(frame(700, seed), 500)) as [Chunk[], Chunk[], Chunk[]];
     for (const chunks of [first, second, third]) assembler.accept(chunks[0] as Chunk);
     expect(assembler.dropped).toBe(1);
-    expect(assembler.accept(second[1] as Chunk)).toEqual(frame(700));
+    expect(assembler.accept(second[1] as Chunk)).toEqual(frame(700, 2));
     expect(assembler.accept(first[1] as Chunk)).toBeUndefined();
   });
 
   it("never holds more than maxBytes", () => {
     const assembler = createChunkAssembler({ maxTransfers: 100, maxBytes: 2000 });
     for (let transfer = 0; transfer < 20; transfer += 1) {
-      for (const chunk of chunksOf(frame(1500), 500).slice(1)) {
+      for (const chunk of chunksOf(frame(1500, transfer), 500).slice(1)) {
         assembler.accept(chunk);
         expect(assembler.heldBytes).toBeLessThanOrEqual(2000);
       }
