@@ -10,7 +10,7 @@ import { createDistillationComposer } from "./compose-distillation.ts";
 import { createTrainingComposer } from "./compose-training.ts";
 import type { ComposeContext, ComposerDeps, ComposerOptions, KindComposer } from "./composer.ts";
 import { actorsOf, planOf, READY_DEADLINE_MS, type RunPlan } from "./run-plan.ts";
-import { FEEDER } from "../run-spec/index.ts";
+import { FEEDER, maxFrameBytesOf } from "../run-spec/index.ts";
 
 export interface ActorComposer extends AsyncDisposable {
   /** Makes ready what the actor needs. @returns what makes one incarnation of it. */
@@ -33,6 +33,7 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
       run,
       id,
       fence,
+      maxFrameBytes: maxFrameBytesOf(spec),
       softwareVersion: options.softwareVersion,
       metadata: { spec: spec.name, ...options.metadata, ...metadata },
     }),

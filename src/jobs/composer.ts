@@ -48,6 +48,7 @@ export interface ComposeContext {
     readonly run: string;
     readonly id: string;
     readonly fence: number;
+    readonly maxFrameBytes: number;
     readonly softwareVersion: string;
     readonly metadata: Readonly<Record<string, string>>;
   };

@@ -3,6 +3,7 @@ import { createComputeWorker } from "../compute/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
 import type { ModelSpec, RunSpec } from "../run-spec/index.ts";
+import { checkFrames } from "./check-frames.ts";
 import { matchSections, teacherModelOf } from "./match-sections.ts";
 import type { RunSlices } from "./run-plan.ts";
 
@@ -11,10 +12,15 @@ export async function describeSlices(spec: RunSpec): Promise<RunSlices> {
   // The plain backend: nothing is computed, only shapes are asked for.
   await using worker = await createComputeWorker({ backend: "cpu" });
   const describe = async (model: ModelSpec) => (await worker.call("describeModel", { model })).result;
-  if (spec.kind === "training") return { slices: await describe(spec.model), teacherSlices: [] };
+  if (spec.kind === "training") {
+    const described = { slices: await describe(spec.model), teacherSlices: [] };
+    checkFrames(spec, described);
+    return described;
+  }
   const slices = await describe(spec.student.model);
   const teacherSlices = await describe(teacherModelOf(spec));
   matchSections(spec, slices, teacherSlices);
+  checkFrames(spec, { slices, teacherSlices });
   return { slices, teacherSlices };
 }
 

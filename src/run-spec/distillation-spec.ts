@@ -12,6 +12,7 @@ import {
   CODECS,
   dataKeys,
   evaluationSchema,
+  maxFrameSchema,
   placementSchema,
   positive,
   scheduleKeys,
@@ -125,7 +126,7 @@ export const distillationSpecSchema = z
       })
       .prefault({}),
     evaluation: evaluationSchema,
-    flow: z.strictObject({ window: windowSchema }).prefault({}),
+    flow: z.strictObject({ window: windowSchema, maxFrameMiB: maxFrameSchema }).prefault({}),
     checkpoint: checkpointSchema,
     placement: placementSchema,
   })

@@ -38,7 +38,7 @@ export { type LayerMeasure, measureLayers, measureSections, type SectionMeasure 
 export { LAYER_TYPES, type LayerSpec, type LayerType, layersOfBlocks, type ModelSpec } from "./model-spec.ts";
 export { parseYaml, type ParseYamlOptions } from "./parse-yaml.ts";
 export { type PlanOptions, planStudent, type StudentPlan } from "./plan-student.ts";
-export type { CodecName, OptimizerSpec } from "./run-parts.ts";
+export { type CodecName, maxFrameBytesOf, type OptimizerSpec } from "./run-parts.ts";
 export { parseSpec, type ParseSpecOptions, parseTrainingSpec, type RunSpec } from "./parse-spec.ts";
 export {
   type AutoSpec,

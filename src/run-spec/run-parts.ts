@@ -87,6 +87,17 @@ export const checkpointSchema = z
 
 /** Batches between the feeder and the slowest of those that learn. */
 export const windowSchema = positive.max(256).default(4);
+/**
+ * Largest frame on the bus, MiB; a plan with larger ones is refused. A receiver holds up to this much per stream for
+ * incomplete frames, and a sender `window` frames until they are acknowledged.
+ */
+export const maxFrameSchema = positive.max(1024).default(64);
+
+/** The limit of a run's plan, bytes. */
+export function maxFrameBytesOf({ flow }: { readonly flow: { readonly maxFrameMiB: number } }): number {
+  return flow.maxFrameMiB * 1024 * 1024;
+}
+
 export const batchSizeSchema = positive.max(8192).default(128);
 
 /** Where actors live: node name, or `label=value`, by actor. */

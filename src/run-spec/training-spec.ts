@@ -9,6 +9,7 @@ import {
   CODECS,
   dataKeys,
   evaluationSchema,
+  maxFrameSchema,
   optimizerSchema,
   placementSchema,
   positive,
@@ -121,6 +122,7 @@ export const trainingSpecSchema = z
     flow: z
       .strictObject({
         window: windowSchema,
+        maxFrameMiB: maxFrameSchema,
         /** `wait`: nothing is skipped; `drop`: the fast go on, the slow take the newest, each skip is counted. */
         overload: z.enum(OVERLOADS).default("wait"),
       })

@@ -28,7 +28,6 @@ import {
   createFrameSender,
   createDrainTracker,
   createInputStream,
-  MAX_FRAME_BYTES,
   RETRANSMIT_AFTER_MS,
 } from "../../runtime/stream/index.ts";
 import { blockActor, gradientActor } from "../../run-spec/index.ts";
@@ -49,7 +48,7 @@ import type { BlockActorDeps, BlockActorOptions } from "./block-options.ts";
 const DROPPING_IN_FLIGHT = 2;
 
 export function createBlockActor(options: BlockActorOptions, deps: BlockActorDeps): Actor {
-  const { run, id, fence, index, blocks, isGating, isPreviousGating, isDropping } = options;
+  const { run, id, fence, maxFrameBytes, index, blocks, isGating, isPreviousGating, isDropping } = options;
   const { bus, clock, log, policy } = deps;
   const isFirst = index === 0;
   const isLast = index === blocks - 1;
@@ -59,7 +58,19 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
 
   const drops = createDropCounters();
   const ledger = createBlockLedger(drops);
-  const send = createFrameSender({ bus, log });
+  /** Set once the actor exists: effects outside a message end it through this. */
+  let fail: (error: Error) => void = () => undefined;
+  const send = createFrameSender(
+    { maxFrameBytes },
+    {
+      bus,
+      clock,
+      log,
+      fail: (error) => {
+        fail(error);
+      },
+    },
+  );
   const activations: Outbox = createOutbox(
     { retransmitAfterMs: RETRANSMIT_AFTER_MS, ...(isDropping ? { inFlight: DROPPING_IN_FLIGHT } : {}) },
     {
@@ -92,7 +103,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       mailboxDepth: 2 * options.window,
     },
     { ...deps, drops },
-    ({ mailbox, channel, saveSoon }) => {
+    ({ mailbox, channel, saveSoon, fail: failActor }) => {
+      fail = failActor;
       const here = (): Position => ({ sequence: ledger.consumed, step: ledger.step, version: ledger.version });
       const emitProgress = (): void => {
         channel.emit(ledger.progress(), here());
@@ -131,7 +143,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         },
       );
 
-      const onGradient = (gradient: Gradient, receivedBytes: number): void => {
+      const onGradient = (gradient: Gradient, receivedBytes: number): boolean => {
         const { sequence } = gradient.header;
         const arrival = isGating ? awaited.arrive(sequence) : "wanted";
         if (arrival !== "wanted") {
@@ -139,7 +151,10 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         } else if (!mailbox.put({ kind: "gradient", gradient, receivedBytes })) {
           drops.count("overflow");
           awaited.release();
+        } else {
+          return true;
         }
+        return false;
       };
 
       const sendInputGradient = (of: Header, outcome: Pick<Gradient, "origin" | "tensor">): void => {
@@ -268,8 +283,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       };
 
       const receive = createFrameReceiver(
-        { run, maxFrameBytes: MAX_FRAME_BYTES },
-        { drops, log, onActivation: input.accept, onGap: input.skip, onGradient },
+        { run, maxFrameBytes },
+        { clock, drops, log, fail, onActivation: input.accept, onGap: input.skip, onGradient },
       );
 
       return {

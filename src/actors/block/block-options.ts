@@ -2,9 +2,9 @@
 import type { AutoPolicy, BlockHandle } from "../../compute/index.ts";
 import type { TensorCodec } from "../../messages/index.ts";
 import type { ActorMemory } from "../../runtime/artifacts/index.ts";
-import type { ActorDeps, ActorOptions } from "../link/index.ts";
+import type { ActorDeps, StreamActorOptions } from "../link/index.ts";
 
-export interface BlockActorOptions extends ActorOptions {
+export interface BlockActorOptions extends StreamActorOptions {
   /** Position in the network, 0 for the first. */
   readonly index: number;
   /** Blocks of the run. */

@@ -28,12 +28,12 @@ import {
 import { createCounters, createOutbox, type StreamPosition } from "../../runtime/stream/index.ts";
 import type { Service, Subscription } from "../../runtime/bus/index.ts";
 
-import { type ActorDeps, type ActorOptions } from "../link/index.ts";
+import { type ActorDeps, type StreamActorOptions } from "../link/index.ts";
 import { createFrameSender, RETRANSMIT_AFTER_MS } from "../../runtime/stream/index.ts";
 import { feederMachine, type FeederMarkKind } from "./feeder-machine.ts";
 import type { FeedingPlan } from "./feeding-plan.ts";
 
-export interface FeederActorOptions extends ActorOptions {
+export interface FeederActorOptions extends StreamActorOptions {
   /** Actors that learn, whose progress is the credit: blocks from the first to the last, or sections. */
   readonly learners: readonly string[];
   /**
@@ -61,11 +61,23 @@ export interface FeederActorDeps extends ActorDeps {
 }
 
 export function createFeederActor(options: FeederActorOptions, deps: FeederActorDeps): Actor {
-  const { run, id, fence, learners, window, isDropping, augmentation } = options;
+  const { run, id, fence, maxFrameBytes, learners, window, isDropping, augmentation } = options;
   const { bus, clock, log, dataset, plan } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const sent = createCounters<Plane>();
-  const send = createFrameSender({ bus, log });
+  const send = createFrameSender(
+    { maxFrameBytes },
+    {
+      bus,
+      clock,
+      log,
+      fail: (error) => {
+        later(() => {
+          throw error;
+        });
+      },
+    },
+  );
   const subject = runSubject(run, "batch", "0");
   const hasOneReceiver = options.keepsUntil === "first";
   // Without its fence: a batch depends on its sequence alone, whoever sends it, and a learner takes each once and in order.

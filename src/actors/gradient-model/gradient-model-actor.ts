@@ -20,11 +20,11 @@ import { type Actor, createMailActor } from "../../runtime/actor/index.ts";
 import { type Counters, createCounters, createDropCounters } from "../../runtime/stream/index.ts";
 import type { ActorMemory } from "../../runtime/artifacts/index.ts";
 import { blockActor } from "../../run-spec/index.ts";
-import { type ActorDeps, type ActorOptions } from "../link/index.ts";
-import { createFrameReceiver, createFrameSender, MAX_FRAME_BYTES } from "../../runtime/stream/index.ts";
+import { type ActorDeps, type StreamActorOptions } from "../link/index.ts";
+import { createFrameReceiver, createFrameSender } from "../../runtime/stream/index.ts";
 import { gradientModelMachine } from "./gradient-model-machine.ts";
 
-export interface GradientModelActorOptions extends ActorOptions {
+export interface GradientModelActorOptions extends StreamActorOptions {
   /** The boundary that it serves: between block `boundary` and the next one. */
   readonly boundary: number;
   /** It learns from every n-th gradient. */
@@ -57,11 +57,23 @@ interface GradientMail {
 }
 
 export function createGradientModelActor(options: GradientModelActorOptions, deps: GradientModelActorDeps): Actor {
-  const { run, id, fence, boundary, learnEvery, retain, isElsewhere, saveEverySteps } = options;
-  const { bus, log } = deps;
+  const { run, id, fence, maxFrameBytes, boundary, learnEvery, retain, isElsewhere, saveEverySteps } = options;
+  const { bus, clock, log } = deps;
   const drops = createDropCounters();
   let sent: Counters<Plane> = createCounters();
-  const send = createFrameSender({ bus, log });
+  /** Set once the actor exists: effects outside a message end it through this. */
+  let fail: (error: Error) => void = () => undefined;
+  const send = createFrameSender(
+    { maxFrameBytes },
+    {
+      bus,
+      clock,
+      log,
+      fail: (error) => {
+        fail(error);
+      },
+    },
+  );
   let unit: GradientModelHandle | undefined;
   let updates = 0;
   let learntStep = 0;
@@ -99,21 +111,32 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
       mailboxDepth: retain,
     },
     { ...deps, drops },
-    ({ mailbox, channel, saveSoon }) => {
-      const onGradient = (gradient: Gradient, receivedBytes: number): void => {
+    ({ mailbox, channel, saveSoon, fail: failActor }) => {
+      fail = failActor;
+      const onGradient = (gradient: Gradient, receivedBytes: number): boolean => {
         const { step } = gradient.header;
-        if (step <= learntStep) drops.count("duplicate");
-        else if (step % learnEvery === 0 && !mailbox.put({ kind: "gradient", gradient, receivedBytes })) {
-          drops.count("overflow");
+        if (step <= learntStep) {
+          drops.count("duplicate");
+          return false;
         }
+        if (step % learnEvery !== 0 || mailbox.put({ kind: "gradient", gradient, receivedBytes })) return true;
+        drops.count("overflow");
+        return false;
       };
 
-      const onActivation = (activation: Activation, receivedBytes: number): void => {
+      const onActivation = (activation: Activation, receivedBytes: number): boolean => {
         const { step } = activation.header;
-        if (activation.phase === "evaluate") return;
-        if (step <= predictedStep) drops.count("duplicate");
-        else if (mailbox.put({ kind: "batch", activation, receivedBytes })) predictedStep = step;
-        else drops.count("overflow");
+        if (activation.phase === "evaluate") return true;
+        if (step <= predictedStep) {
+          drops.count("duplicate");
+          return false;
+        }
+        if (mailbox.put({ kind: "batch", activation, receivedBytes })) {
+          predictedStep = step;
+          return true;
+        }
+        drops.count("overflow");
+        return false;
       };
 
       /** A block that repeats a step after its own restart asks anew. */
@@ -137,8 +160,8 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
       };
 
       const receive = createFrameReceiver(
-        { run, maxFrameBytes: MAX_FRAME_BYTES },
-        { drops, log, onGradient, ...(isElsewhere ? { onActivation, onGap: () => undefined } : {}) },
+        { run, maxFrameBytes },
+        { clock, drops, log, fail, onGradient, ...(isElsewhere ? { onActivation, onGap: () => true } : {}) },
       );
 
       return {

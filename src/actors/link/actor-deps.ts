@@ -22,3 +22,9 @@ export interface ActorOptions {
   /** Facts shown by `nats service info`, besides run and actor. */
   readonly metadata: Readonly<Record<string, string>>;
 }
+
+/** Options of every kind of actor that sends or receives tensors. */
+export interface StreamActorOptions extends ActorOptions {
+  /** Largest frame of the run's plan, bytes: `flow.maxFrameMiB`. */
+  readonly maxFrameBytes: number;
+}

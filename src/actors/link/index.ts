@@ -1,3 +1,3 @@
 /** What kinds of actors share: what each is given, and the tally of an evaluation. Kinds never import one another. */
-export { type ActorDeps, type ActorOptions } from "./actor-deps.ts";
+export { type ActorDeps, type ActorOptions, type StreamActorOptions } from "./actor-deps.ts";
 export { createEvaluationTally, type EvaluationTally } from "./evaluation-tally.ts";

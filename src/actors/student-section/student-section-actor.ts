@@ -29,13 +29,12 @@ import {
 } from "../../runtime/stream/index.ts";
 import type { ActorMemory } from "../../runtime/artifacts/index.ts";
 import { ownShareAt, type SectionsPhaseSpec } from "../../run-spec/index.ts";
-import { type ActorDeps, type ActorOptions, createEvaluationTally } from "../link/index.ts";
+import { type ActorDeps, type StreamActorOptions, createEvaluationTally } from "../link/index.ts";
 import {
   createFrameReceiver,
   createFrameSender,
   createDrainTracker,
   createStepAccount,
-  MAX_FRAME_BYTES,
   parseCounts,
   RETRANSMIT_AFTER_MS,
   type StepAccount,
@@ -43,7 +42,7 @@ import {
 import { createLessonDesk, type LessonDesk, type PartName, type WholeLesson } from "./lesson-desk.ts";
 import { studentSectionMachine } from "./student-section-machine.ts";
 
-export interface StudentSectionActorOptions extends ActorOptions {
+export interface StudentSectionActorOptions extends StreamActorOptions {
   /** Sections of the student that it holds: one, or with the first and the last all of them. */
   readonly first: number;
   readonly last: number;
@@ -86,14 +85,29 @@ interface RepeatMail {
 }
 
 export function createStudentSectionActor(options: StudentSectionActorOptions, deps: StudentSectionActorDeps): Actor {
-  const { run, id, fence, first, last, sections, isTaught, ownInput, totalSteps } = options;
+  const { run, id, fence, maxFrameBytes, first, last, sections, isTaught, ownInput, totalSteps } = options;
   const { bus, clock, log } = deps;
   const isLast = last === sections - 1;
   const drops = createDropCounters();
   let sent: Counters<Plane> = createCounters();
+  /** Set once the actor exists: effects outside a message end it through this. */
+  let fail: (error: Error) => void = () => undefined;
   const outputs = createOutbox(
     { retransmitAfterMs: RETRANSMIT_AFTER_MS },
-    { clock, send: createFrameSender({ bus, log }) },
+    {
+      clock,
+      send: createFrameSender(
+        { maxFrameBytes },
+        {
+          bus,
+          clock,
+          log,
+          fail: (error) => {
+            fail(error);
+          },
+        },
+      ),
+    },
   );
   const drain = createDrainTracker(outputs);
   const evaluations = createEvaluationTally();
@@ -166,7 +180,8 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
       mailboxDepth: 2 * options.window,
     },
     { ...deps, drops },
-    ({ mailbox, channel, saveSoon }) => {
+    ({ mailbox, channel, saveSoon, fail: failActor }) => {
+      fail = failActor;
       const emitProgress = (): void => {
         channel.emit(progress(), { sequence: consumed, step: account.step, version });
       };
@@ -210,16 +225,17 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
 
       const onPart =
         (name: PartName) =>
-        (part: Activation, receivedBytes: number): void => {
+        (part: Activation, receivedBytes: number): boolean => {
           const arrival = desk.add(name, part, receivedBytes);
           if (arrival === "kept") {
             serve();
             // Later ones come and the next does not: it may be one that was consumed before a restart.
             if (desk.newest > desk.next && clock.now() - askedMs > RETRANSMIT_AFTER_MS) void locate();
-            return;
+            return true;
           }
           if (arrival !== "unexpected") drops.count(arrival);
           if (arrival === "duplicate" && name !== "hint") repeat(name, part);
+          return false;
         };
 
       const consume = (sequence: number): void => {
@@ -335,10 +351,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
       const endpoint = (name: PartName, subject: string) => ({
         name,
         subject,
-        handler: createFrameReceiver(
-          { run, maxFrameBytes: MAX_FRAME_BYTES },
-          { drops, log, onActivation: onPart(name) },
-        ),
+        handler: createFrameReceiver({ run, maxFrameBytes }, { clock, drops, log, fail, onActivation: onPart(name) }),
       });
       return {
         machine: studentSectionMachine,

@@ -22,11 +22,11 @@ import { type Actor, createMailActor, type PerformOutcome } from "../../runtime/
 import { createCounters, createDropCounters } from "../../runtime/stream/index.ts";
 import type { Shelf } from "../../runtime/cache/index.ts";
 import { NO_MEMORY } from "../../runtime/artifacts/index.ts";
-import { type ActorDeps, type ActorOptions } from "../link/index.ts";
-import { createFrameReceiver, createFrameSender, MAX_FRAME_BYTES } from "../../runtime/stream/index.ts";
+import { type ActorDeps, type StreamActorOptions } from "../link/index.ts";
+import { createFrameReceiver, createFrameSender } from "../../runtime/stream/index.ts";
 import { teacherSectionMachine } from "./teacher-section-machine.ts";
 
-export interface TeacherSectionActorOptions extends ActorOptions {
+export interface TeacherSectionActorOptions extends StreamActorOptions {
   /** Position in the teacher, 0 for the first. */
   readonly index: number;
   /** Sections of the teacher. */
@@ -60,18 +60,31 @@ interface LessonMail {
 type CacheFigure = "hits" | "misses" | "refused" | "saved_macs";
 
 export function createTeacherSectionActor(options: TeacherSectionActorOptions, deps: TeacherSectionActorDeps): Actor {
-  const { run, id, fence, index, sections, codec, outputShape, macs } = options;
-  const { bus, log } = deps;
+  const { run, id, fence, maxFrameBytes, index, sections, codec, outputShape, macs } = options;
+  const { bus, clock, log } = deps;
   const drops = createDropCounters();
   const sent = createCounters<Plane>();
   const cache = createCounters<CacheFigure>();
-  const send = createFrameSender({ bus, log });
+  /** Set once the actor exists: effects outside a message end it through this. */
+  let fail: (error: Error) => void = () => undefined;
+  const send = createFrameSender(
+    { maxFrameBytes },
+    {
+      bus,
+      clock,
+      log,
+      fail: (error) => {
+        fail(error);
+      },
+    },
+  );
   const rowBytes = encodedRowBytes(outputShape, codec);
   const inputSubject = index === 0 ? runSubject(run, "batch", "0") : runSubject(run, "hint", index - 1);
   const outputSubject = runSubject(run, "hint", index);
   /** Sequences that wait or are at work: a repeat of one of them is no news. */
   const underWay = new Set<number>();
   let opened: { readonly version: number; readonly unit: TeacherHandle } | undefined;
+  let newest = 0;
   let consumed = 0;
   let step = 0;
   let answered = 0;
@@ -109,14 +122,25 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
       mailboxDepth: 2 * options.window,
     },
     { ...deps, memory: NO_MEMORY, drops },
-    ({ mailbox, channel }) => {
-      const onActivation = (activation: Activation, receivedBytes: number): void => {
+    ({ mailbox, channel, fail: failActor }) => {
+      fail = failActor;
+      const onActivation = (activation: Activation, receivedBytes: number): boolean => {
         const { lesson, phase, header } = activation;
-        // What nobody is taught by: batches for batch norm's statistics.
-        if (lesson === undefined || lesson.teacher === 0 || phase === "recalibrate") return;
-        if (underWay.has(header.sequence)) drops.count("duplicate");
-        else if (mailbox.put({ kind: "lesson", activation, lesson, receivedBytes })) underWay.add(header.sequence);
-        else drops.count("overflow");
+        const { sequence } = header;
+        // Batches for batch norm's statistics need no teacher.
+        if (lesson === undefined || lesson.teacher === 0 || phase === "recalibrate") return sequence > newest;
+        if (underWay.has(sequence)) {
+          drops.count("duplicate");
+          return false;
+        }
+        if (mailbox.put({ kind: "lesson", activation, lesson, receivedBytes })) {
+          underWay.add(sequence);
+          const isNew = sequence > newest; // an older one is retransmitted
+          newest = Math.max(newest, sequence);
+          return isNew;
+        }
+        drops.count("overflow");
+        return false;
       };
 
       /** Computes the rows that are not there yet. */
@@ -175,7 +199,7 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
         return { isAwaiting: false };
       };
 
-      const receive = createFrameReceiver({ run, maxFrameBytes: MAX_FRAME_BYTES }, { drops, log, onActivation });
+      const receive = createFrameReceiver({ run, maxFrameBytes }, { clock, drops, log, fail, onActivation });
       return {
         machine: teacherSectionMachine,
         endpoints: [

@@ -15,7 +15,7 @@ import { phaseOf, type RunRecordEntry, type RunStatus } from "../../fleet/record
 import type { Clock } from "../../runtime/clock/index.ts";
 import { bucketsOf, teacherBucketsOf } from "../../fleet/run-host.ts";
 import { spawnFleet } from "../connect/spawned-fleet.ts";
-import { checkReplicas } from "../../jobs/check-replicas.ts";
+import { checkBus } from "../../jobs/check-frames.ts";
 import { actorsOf, CHECKPOINT_BUCKETS, TEACHER_BUCKETS } from "../../jobs/run-plan.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { isServerAddress } from "../connect/bus-address.ts";
@@ -79,7 +79,7 @@ export async function executeFleetRun(
     { log },
   );
   const { bus, fleet } = connected;
-  checkReplicas(spec, prepared.teacherSlices, bus);
+  checkBus(spec, prepared, bus);
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };

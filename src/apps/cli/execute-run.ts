@@ -6,7 +6,7 @@ import { type Manifest, openCheckpoints } from "../../runtime/artifacts/index.ts
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import { parseActorRef, type RunSpec } from "../../run-spec/index.ts";
-import { checkReplicas } from "../../jobs/check-replicas.ts";
+import { checkBus } from "../../jobs/check-frames.ts";
 import { openBus } from "../connect/open-bus.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { openKnowledgeCache } from "../knowledge-cache.ts";
@@ -65,7 +65,7 @@ export async function executeRun(
   await using opened = await openBus({ bus: options.bus, name: `kn ${name}`, env, log });
   await using cache = openKnowledgeCache(spec, { env, clock, log });
   const { bus } = opened;
-  checkReplicas(spec, prepared.teacherSlices, bus);
+  checkBus(spec, prepared, bus);
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };

@@ -10,6 +10,7 @@ export { createFrameSender, type FrameSender } from "./frame-sender.ts";
 export { createDrainTracker, type DrainTracker } from "./drain-tracker.ts";
 export { createInputStream, type InputQueue, type InputStream } from "./input-stream.ts";
 export { RETRANSMIT_AFTER_MS } from "./limits.ts";
+export { MAX_REFUSALS } from "./refusals.ts";
 export { createOutbox, type Outbox, type StreamPosition } from "./outbox.ts";
 export { createSequenceGate, type GapCause, type SequenceGate } from "./sequence-gate.ts";
 export { createStepAccount, parseCounts, type StepAccount } from "./step-account.ts";

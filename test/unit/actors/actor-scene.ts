@@ -1,9 +1,10 @@
 /** What the tests of single actors share: a simulated clock, a broker that can go down, somebody who listens and speaks. */
-import type { ActorOptions } from "../../../src/actors/link/index.ts";
+import type { StreamActorOptions } from "../../../src/actors/link/index.ts";
 import type { BlockHandle, GradientModelHandle } from "../../../src/compute/index.ts";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import {
   type Command,
+  DEFAULT_MAX_FRAME_BYTES,
   type CommandReply,
   type Event,
   encodeActivation,
@@ -111,7 +112,7 @@ export interface Scene {
   readonly channel: ControlChannel;
   order(actor: string, command: Command): Promise<CommandReply>;
   /** What every kind of actor is told. @default fence 1 */
-  options(id: string, fence?: number): ActorOptions;
+  options(id: string, fence?: number): StreamActorOptions;
 }
 
 export function createScene(): Scene {
@@ -154,7 +155,14 @@ export function createScene(): Scene {
     },
     channel,
     order: (actor, command) => channel.order(actor, command),
-    options: (id, fence = 1) => ({ run: RUN, id, fence, softwareVersion: "0.0.0", metadata: {} }),
+    options: (id, fence = 1) => ({
+      run: RUN,
+      id,
+      fence,
+      maxFrameBytes: DEFAULT_MAX_FRAME_BYTES,
+      softwareVersion: "0.0.0",
+      metadata: {},
+    }),
   };
 }
 

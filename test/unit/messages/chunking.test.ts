@@ -118,7 +118,11 @@ describe("createChunkAssembler", () => {
 
   it("evicts the oldest incomplete frame for a newer one, and counts it", () => {
     const assembler = createChunkAssembler({ maxTransfers: 2 });
-    const [first, second, third] = [1, 2, 3].map((seed) => chunksOf(frame(700, seed), 500)) as [Chunk[], Chunk[], Chunk[]];
+    const [first, second, third] = [1, 2, 3].map((seed) => chunksOf(frame(700, seed), 500)) as [
+      Chunk[],
+      Chunk[],
+      Chunk[],
+    ];
     for (const chunks of [first, second, third]) assembler.accept(chunks[0] as Chunk);
     expect(assembler.dropped).toBe(1);
     expect(assembler.accept(second[1] as Chunk)).toEqual(frame(700, 2));

@@ -59,7 +59,7 @@ describe("parseSpec", () => {
       },
       codecs: { activation: "int8-channel", gradient: "bf16" },
       evaluation: { samples: 2000, batchSize: 500 },
-      flow: { window: 4 },
+      flow: { window: 4, maxFrameMiB: 64 },
     });
   });
 
@@ -148,7 +148,7 @@ describe("parseSpec", () => {
   });
 
   it("lists the known keys when none is near", () => {
-    expect(refusalOf(`${MINIMAL}flow:\n  backpressure: 3\n`).remedy).toBe("known keys: window, overload");
+    expect(refusalOf(`${MINIMAL}flow:\n  backpressure: 3\n`).remedy).toBe("known keys: window, maxFrameMiB, overload");
   });
 
   it("--set overrides scalars, lists and maps, makes sections, and reaches into lists", () => {

@@ -3,6 +3,7 @@
  * writes down what it was given. Every block gets every batch once and in order, and the run ends as usual.
  */
 import { expect, it } from "vitest";
+import { DEFAULT_MAX_FRAME_BYTES } from "../../../../src/messages/index.ts";
 import { createBlockActor } from "../../../../src/actors/block/index.ts";
 import { createCoordinator } from "../../../../src/actors/coordinator/index.ts";
 import { createFeederActor, createFeedingPlan } from "../../../../src/actors/feeder/index.ts";
@@ -46,6 +47,7 @@ async function pipeline(options: PipelineOptions) {
     run: "pipeline",
     id,
     fence,
+    maxFrameBytes: DEFAULT_MAX_FRAME_BYTES,
     softwareVersion: "0.0.0",
     metadata: {},
   });
