@@ -67,7 +67,10 @@ async function sameTeacher(
 ): Promise<Pick<FoundModel, "model" | "tensors">> {
   const model = teacherModelIn(spec);
   const named = teacher.endsWith(".json") ? { file: teacher } : { run: teacher };
-  const found = await findTeacher({ teacher: { ...named, cuts: model.cuts, replicas: 1 }, runs, onDamaged }, clock);
+  const found = await findTeacher(
+    { teacher: { ...named, cuts: model.cuts, replicas: 1 }, runs, note: onDamaged },
+    clock,
+  );
   const [wanted, given] = [model, found.model].map(({ cuts: _cuts, ...rest }) => rest);
   if (isDeepStrictEqual(wanted, given)) return { model, tensors: found.tensors };
   const at = model.layers.findIndex((layer, index) => !isDeepStrictEqual(layer, found.model.layers[index]));

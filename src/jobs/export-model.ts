@@ -1,4 +1,4 @@
-/** Writes a network for others to load: tfjs's own format, or Keras's topology with the weights as safetensors. */
+/** Writes a network for tfjs (its layers format) or for Keras (topology as JSON, weights as safetensors). */
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NamedTensorData, TensorData } from "../compute/index.ts";
@@ -40,7 +40,7 @@ export async function exportModel(
         ];
   try {
     await mkdir(directory, { recursive: true });
-    // The model last, and by a rename: what has a model.json is whole.
+    // The model last, and by a rename: a folder with a model.json is whole.
     for (const [file, content] of files) {
       const path = join(directory, file);
       await writeFile(`${path}.partial`, content);
@@ -83,7 +83,7 @@ function tfjsFile(topology: unknown, weights: readonly [string, TensorData][], c
   };
 }
 
-const LOAD_PY = `"""Loads this network into Keras: model = load.load(). Needs keras, numpy and safetensors."""
+const LOAD_PY = `"""Loads this network into Keras 2.15 or 3: model = load.load(). Needs keras, numpy and safetensors."""
 import pathlib
 
 import keras

@@ -1,4 +1,4 @@
-/** From what a spec calls its teacher to layers and weights: a run's last checkpoint, or a model file. */
+/** Layers and weights of the teacher that a spec names: of a run's last checkpoint, or of a model file. */
 import { KnowledgeNetError } from "../errors/index.ts";
 import type { NamedTensorData } from "../compute/index.ts";
 import {
@@ -27,19 +27,20 @@ export interface FoundModel {
   readonly model: ModelSpec;
   /** `weights/<layer>/<weight>` of all its layers; and other state of the run that it is from. */
   readonly tensors: NamedTensorData;
-  /** Training step that they are of; 0: not known. */
+  /** Training step of the checkpoint; 0: not known. */
   readonly step: number;
 }
 
 export interface FindTeacherOptions {
   readonly teacher: TeacherSpec;
-  /** Where runs are kept. */
+  /** Folder of the runs. */
   readonly runs: string;
-  readonly onDamaged: (line: string) => void;
+  /** Called with lines for the user: a damaged checkpoint, a model file that does not scale its input. */
+  readonly note: (line: string) => void;
 }
 
 /** Rejects with KN_CONFIG when it names none or one that is not there, KN_CHECKPOINT when it was not trained yet. */
-export async function findTeacher({ teacher, runs, onDamaged }: FindTeacherOptions, clock: Clock): Promise<FoundModel> {
+export async function findTeacher({ teacher, runs, note }: FindTeacherOptions, clock: Clock): Promise<FoundModel> {
   const { run, file, cuts } = teacher;
   if ((run === undefined) === (file === undefined)) {
     throw new KnowledgeNetError("KN_CONFIG", {
@@ -49,8 +50,14 @@ export async function findTeacher({ teacher, runs, onDamaged }: FindTeacherOptio
       remedy: "name a finished run or a model.json: --teacher <run or file>",
     });
   }
-  const found = run === undefined ? await importModelFile(file ?? "") : await trainedModel(run, runs, clock, onDamaged);
+  const found = run === undefined ? await importTeacher(file ?? "", note) : await trainedModel(run, runs, clock, note);
   return cuts === undefined ? found : { ...found, model: { ...found.model, cuts } };
+}
+
+async function importTeacher(file: string, note: (line: string) => void): Promise<FoundModel> {
+  const { model, tensors, step, notes } = await importModelFile(file);
+  notes.forEach(note);
+  return { model, tensors, step };
 }
 
 /**
@@ -61,14 +68,14 @@ export async function trainedModel(
   name: string,
   runs: string,
   clock: Clock,
-  onDamaged: (line: string) => void,
+  note: (line: string) => void,
   phase?: PhaseName,
 ): Promise<FoundModel> {
   const folder = await openRunFolder(runs, name);
   await using store = await fileStore({ directory: folder.storePath, clock });
   const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
   const onDamage = ({ generation }: Manifest): void => {
-    onDamaged(`checkpoint ${generation} of ${folder.name} is damaged; trying the one before`);
+    note(`checkpoint ${generation} of ${folder.name} is damaged; trying the one before`);
   };
   const manifest = await chooseGeneration(checkpoints, onDamage, phase);
   // A comparison is taken only by its name; sections are not one network yet.

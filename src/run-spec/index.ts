@@ -33,7 +33,7 @@ export {
   type TeacherSpec,
 } from "./distillation-spec.ts";
 export { adapterLayers, foldTarget } from "./adapters.ts";
-export { type ReadTopology, readTopology, writeTopology } from "./keras-topology.ts";
+export { type ReadTopology, readTopology, writeTopology } from "./keras/index.ts";
 export { type LayerMeasure, measureLayers, measureSections, type SectionMeasure } from "./measure-model.ts";
 export { LAYER_TYPES, type LayerSpec, type LayerType, layersOfBlocks, type ModelSpec } from "./model-spec.ts";
 export { parseYaml, type ParseYamlOptions } from "./parse-yaml.ts";

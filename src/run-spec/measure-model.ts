@@ -7,7 +7,9 @@ export interface LayerMeasure {
   readonly type: LayerSpec["type"];
   /** Shape of one sample of its output. */
   readonly outputShape: readonly number[];
-  /** All its weights, batch norm's moving statistics too. */
+  /** Shape of each weight, by Keras's name; batch norm's moving statistics too. */
+  readonly weights: Readonly<Record<string, readonly number[]>>;
+  /** Values in all its weights. */
   readonly parameters: number;
   /** Multiply-accumulates of one sample's forward: kernels only. */
   readonly macs: number;
@@ -53,54 +55,58 @@ export function measureSections(model: ModelSpec): SectionMeasure[] {
 
 function measureLayer(layer: LayerSpec, input: readonly number[]): LayerMeasure {
   const { name, type } = layer;
-  const still = (outputShape: readonly number[], parameters = 0): LayerMeasure => ({
+  const measured = (outputShape: readonly number[], weights: LayerMeasure["weights"] = {}, macs = 0): LayerMeasure => ({
     name,
     type,
     outputShape,
-    parameters,
-    macs: 0,
+    weights,
+    parameters: Object.values(weights).reduce((sum, shape) => sum + product(shape), 0),
+    macs,
   });
+  const withBias = (weights: LayerMeasure["weights"], outputs: number): LayerMeasure["weights"] =>
+    "useBias" in layer && layer.useBias === false ? weights : { ...weights, bias: [outputs] };
   switch (layer.type) {
     case "rescaling":
     case "re_lu":
     case "dropout":
-      return still(input);
-    case "batch_normalization":
-      return still(input, 4 * (input.at(-1) ?? 1)); // gamma, beta, moving mean, moving variance
+      return measured(input);
+    case "batch_normalization": {
+      const shape = [input.at(-1) ?? 1];
+      return measured(input, { gamma: shape, beta: shape, moving_mean: shape, moving_variance: shape });
+    }
     case "flatten":
-      return still([product(input)]);
+      return measured([product(input)]);
     case "global_average_pooling2d":
-      return still([image(layer, input)[2]]);
+      return measured([image(layer, input)[2]]);
     case "max_pooling2d":
     case "average_pooling2d": {
       const [height, width, channels] = image(layer, input);
       const size = pair(layer.poolSize ?? 2);
       const strides = layer.strides === undefined ? size : pair(layer.strides);
       const [down, across] = extents(layer, [height, width], size, strides);
-      return still([down, across, channels]);
+      return measured([down, across, channels]);
     }
     case "conv2d": {
       const [height, width, channels] = image(layer, input);
       const size = pair(layer.kernelSize);
       const [down, across] = extents(layer, [height, width], size, pair(layer.strides ?? 1));
-      const kernel = size[0] * size[1] * channels * layer.filters;
-      const parameters = kernel + (layer.useBias === false ? 0 : layer.filters);
-      return { name, type, outputShape: [down, across, layer.filters], parameters, macs: down * across * kernel };
+      const kernel = [...size, channels, layer.filters];
+      const weights = withBias({ kernel }, layer.filters);
+      return measured([down, across, layer.filters], weights, down * across * product(kernel));
     }
     case "depthwise_conv2d": {
       const [height, width, channels] = image(layer, input);
       const size = pair(layer.kernelSize);
       const [down, across] = extents(layer, [height, width], size, pair(layer.strides ?? 1));
+      const kernel = [...size, channels, layer.depthMultiplier ?? 1];
       const outputs = channels * (layer.depthMultiplier ?? 1);
-      const kernel = size[0] * size[1] * outputs;
-      const parameters = kernel + (layer.useBias === false ? 0 : outputs);
-      return { name, type, outputShape: [down, across, outputs], parameters, macs: down * across * kernel };
+      const weights = withBias({ depthwise_kernel: kernel }, outputs);
+      return measured([down, across, outputs], weights, down * across * product(kernel));
     }
     case "dense": {
-      const positions = product(input.slice(0, -1));
-      const kernel = (input.at(-1) ?? 1) * layer.units;
-      const parameters = kernel + (layer.useBias === false ? 0 : layer.units);
-      return { name, type, outputShape: [...input.slice(0, -1), layer.units], parameters, macs: positions * kernel };
+      const kernel = [input.at(-1) ?? 1, layer.units];
+      const weights = withBias({ kernel }, layer.units);
+      return measured([...input.slice(0, -1), layer.units], weights, product(input.slice(0, -1)) * product(kernel));
     }
   }
 }

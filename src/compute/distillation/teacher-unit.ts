@@ -18,7 +18,10 @@ export interface TeacherUnit {
   readonly outputShape: readonly number[];
   /** [batch, ...input] -> [batch, ...output] */
   infer(input: TensorData): TensorData;
-  /** [height, width, channels] u8 of any size, brought to the input's -> probability of each class. */
+  /**
+   * [height, width, channels] u8 -> probability of each class. The image is resized to the input's height and width; for
+   * a flat input it must have as many samples as that.
+   */
   classify(image: TensorData): number[];
   dispose(): void;
 }
@@ -46,10 +49,13 @@ export function createTeacherUnit({ inputShape, layers, weights }: TeacherUnitOp
     },
     classify(image) {
       const probabilities = tf.tidy(() => {
-        const [height = 1, width = 1] = inputShape;
+        const [height, width] = inputShape;
         const pixels = toTensor(image) as tf.Tensor3D;
-        const fitted = tf.image.resizeBilinear(pixels, [height, width]).expandDims(0);
-        return tf.softmax(model.apply(fitted, { training: false }) as tf.Tensor2D);
+        const isFlat = height === undefined || width === undefined;
+        const fitted = isFlat ? pixels : tf.image.resizeBilinear(pixels, [height, width]);
+        // [height, width, channels] -> [1, ...input]
+        const sample = fitted.reshape([1, ...inputShape]);
+        return tf.softmax(model.apply(sample, { training: false }) as tf.Tensor2D);
       });
       try {
         return Array.from(probabilities.dataSync());

@@ -1,4 +1,4 @@
-/** `kn import MODEL.JSON`: shows where a network can be cut, and what its sections would be. */
+/** `kn import MODEL.JSON`: shows the layers of a network, the cost of a cut behind each, and the resulting sections. */
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { encodedTensorBytes } from "../../../messages/index.ts";
@@ -22,7 +22,8 @@ export function registerImport(program: Command, { terminal }: ExecuteDeps, exit
     .option("--cuts <layers>", "names of the layers after which to cut it, with commas between")
     .option("--json", "print one JSON document and nothing else on stdout", false)
     .action(async (file: string, options: ImportOptions) => {
-      const { model } = await importModelFile(file);
+      const { model, notes } = await importModelFile(file);
+      notes.forEach(terminal.note);
       const cuts = checkCuts(model, file, options.cuts);
       if (options.json) terminal.write(JSON.stringify(describe({ ...model, cuts }), undefined, 2));
       else terminal.write(tableOf({ ...model, cuts }));

@@ -1,34 +1,52 @@
-/** `kn predict FOLDER IMAGE.PNG`: what an exported network holds an image for. */
+/** `kn predict FOLDER IMAGE.PNG`: classifies an image with an exported network. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import Table from "cli-table3";
 import { type Command, Option } from "commander";
-import { decode } from "fast-png";
 import { type BackendPreference, createComputeWorker, openTeacher, type TensorData } from "../../../compute/index.ts";
+import { BLACK, decodePng, type PngImage } from "../../../data/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import { importModelFile } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 
+type Background = "black" | "white";
+
 interface PredictOptions {
   readonly backend: BackendPreference;
+  readonly background: Background;
   readonly json: boolean;
 }
 
-/** Classes shown. */
-const SHOWN = 5;
+interface Picture {
+  readonly pixels: TensorData;
+  /** The background shows through at least one pixel. */
+  readonly isTransparent: boolean;
+}
+
+/** Classes in the table. */
+const SHOWN_CLASSES = 5;
 
 export function registerPredict(program: Command, { terminal }: ExecuteDeps, exit: (code: number) => void): void {
   program
     .command("predict")
-    .argument("<folder>", "what `kn export --format tfjs` wrote")
-    .argument("<image>", "a PNG of any size")
-    .description("show what an exported network holds an image for")
+    .argument("<folder>", "folder that `kn export --format tfjs` wrote")
+    .argument("<image>", "a PNG of any size; of the input's size where the network takes a flat vector")
+    .description("classify an image with an exported network")
     .addOption(new Option("--backend <name>").choices(["auto", "native", "wasm", "cpu"]).default("auto"))
+    .addOption(
+      new Option("--background <colour>", "behind transparent pixels").choices(["black", "white"]).default("black"),
+    )
     .option("--json", "print one JSON document and nothing else on stdout", false)
     .action(async (folder: string, image: string, options: PredictOptions) => {
-      const { model, tensors, classNames } = await importModelFile(join(folder, "model.json"));
-      const pixels = await readImage(image, model.input.at(-1) ?? 3);
+      const { model, tensors, classNames, notes } = await importModelFile(join(folder, "model.json"));
+      notes.forEach(terminal.note);
+      const { pixels, isTransparent } = await readImage(image, model.input, options.background);
+      if (isTransparent) {
+        terminal.note(
+          `${image} has transparent pixels, which are laid on ${options.background}: --background changes it`,
+        );
+      }
       await using worker = await createComputeWorker({ backend: options.backend });
       const network = await openTeacher(worker, "network", {
         inputShape: model.input,
@@ -43,34 +61,49 @@ export function registerPredict(program: Command, { terminal }: ExecuteDeps, exi
         terminal.write(JSON.stringify({ image, backend: worker.backend.name, classes: ranked }, undefined, 2));
       } else {
         const table = new Table({ head: ["class", "probability"], style: { head: [], border: [], compact: true } });
-        for (const each of ranked.slice(0, SHOWN)) table.push([each.class, `${(100 * each.probability).toFixed(2)} %`]);
+        for (const each of ranked.slice(0, SHOWN_CLASSES))
+          table.push([each.class, `${(100 * each.probability).toFixed(2)} %`]);
         terminal.write(table.toString());
       }
       exit(EXIT_OK);
     });
 }
 
-/** [height, width, channels] u8: grey and colour as the network wants it, without transparency. */
-async function readImage(file: string, wanted: number): Promise<TensorData> {
-  const refuse = (rule: string, value: string, cause?: unknown): KnowledgeNetError =>
-    new KnowledgeNetError("KN_CONFIG", { attempt: `read ${file}`, rule, value, remedy: "give it a PNG image", cause });
-  let png: ReturnType<typeof decode>;
+/** [height, width, channels] u8, with the channels that the network takes. */
+async function readImage(file: string, input: readonly number[], background: Background): Promise<Picture> {
+  let bytes: Uint8Array;
   try {
-    png = decode(await readFile(file));
+    bytes = await readFile(file);
   } catch (error) {
-    throw refuse("it must be a readable PNG file", error instanceof Error ? error.message : String(error), error);
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `read ${file}`,
+      rule: "it must be a readable file",
+      value: error instanceof Error ? error.message : String(error),
+      remedy: "name a PNG image",
+      cause: error,
+    });
   }
-  const { width, height, depth, palette } = png;
-  const shift = depth === 16 ? 8 : 0;
-  const channels = palette === undefined ? png.channels : 1;
-  const values = new Uint8Array(height * width * wanted);
-  const isGrey = palette === undefined && channels < 3;
-  for (let pixel = 0; pixel < height * width; pixel += 1) {
-    const at = (channel: number): number => (png.data[pixel * channels + channel] ?? 0) >> shift;
-    const [red = 0, green = 0, blue = 0] = palette?.[at(0)] ?? (isGrey ? [at(0), at(0), at(0)] : [at(0), at(1), at(2)]);
-    // Rec. 601 luma where the network wants one channel.
-    const colours = wanted === 1 ? [Math.round(0.299 * red + 0.587 * green + 0.114 * blue)] : [red, green, blue];
-    values.set(colours.slice(0, wanted), pixel * wanted);
-  }
-  return { dtype: "u8", shape: [height, width, wanted], values };
+  const decodeTo = (channels: 1 | 3): PngImage =>
+    decodePng(bytes, { file, channels, background: background === "white" ? [255, 255, 255] : BLACK });
+  const asTensor = (channels: 1 | 3, { height, width, values, isTransparent }: PngImage): Picture => ({
+    pixels: { dtype: "u8", shape: [height, width, channels], values },
+    isTransparent,
+  });
+  const [, , channels = 1] = input;
+  // Images are resized to [height, width, channels] and [height, width]; a flat input says nothing of the two extents.
+  if (input.length === 2 || (input.length === 3 && channels === 1)) return asTensor(1, decodeTo(1));
+  if (input.length === 3 && channels === 3) return asTensor(3, decodeTo(3));
+  const grey = decodeTo(1);
+  const size = grey.height * grey.width;
+  if (input.length === 1 && input[0] === size) return asTensor(1, grey);
+  if (input.length === 1 && input[0] === 3 * size) return asTensor(3, decodeTo(3));
+  throw new KnowledgeNetError("KN_SHAPE", {
+    attempt: `classify ${file}`,
+    rule:
+      input.length === 1
+        ? "an image for a flat input must have as many samples as the input"
+        : "the network must take images of 1 or 3 channels",
+    value: `[${grey.height}, ${grey.width}, 1 or 3] for an input of [${input.join(", ")}]`,
+    remedy: input.length === 1 ? "resize the image first" : "use another network",
+  });
 }

@@ -114,7 +114,7 @@ function teacherSettings({ teacher, set }: RunCommandOptions): string[] {
 }
 
 function teacherOf(spec: DistillationSpec, { runs }: RunCommandOptions, { terminal, clock }: ExecuteDeps) {
-  return findTeacher({ teacher: spec.teacher, runs, onDamaged: terminal.note }, clock);
+  return findTeacher({ teacher: spec.teacher, runs, note: terminal.note }, clock);
 }
 
 async function readSpec(file: string, set: readonly string[]): Promise<RunSpec> {
