@@ -1,30 +1,36 @@
 /**
- * What one actor remembers across its own restarts: it comes back from the newest state that it saved itself in this
- * timeline, the others having gone on meanwhile; when it has none yet, from the generation that the timeline began with.
+ * What one incarnation of an actor remembers: it comes back from the newest state that the actor saved in this timeline,
+ * the others having gone on meanwhile; when there is none yet, from the generation that the timeline began with.
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
 import type { BlobInfo } from "../store/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { Checkpoints, SavedAt } from "./checkpoints.ts";
+import type { SavedAt } from "./artifact-names.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 
 export interface ActorMemory {
-  /** @returns undefined for a fresh start. Rejects with KN_CHECKPOINT when what the timeline began with is damaged. */
+  /**
+   * Claims the actor and reads its state. @returns undefined for a fresh start. Rejects with KN_FENCED when a newer
+   * incarnation has claimed it, KN_CHECKPOINT when the generation that the timeline began with is damaged.
+   */
   restore(): Promise<SafetensorsContent | undefined>;
-  /** Rejects with KN_CHECKPOINT or KN_UNAVAILABLE when it cannot be made durable; older ones stay. */
+  /** Rejects with KN_FENCED, KN_CHECKPOINT or KN_UNAVAILABLE when it cannot be made durable; older states stay. */
   save(generation: number, content: SafetensorsContent): Promise<BlobInfo>;
 }
 
 export interface ActorMemoryOptions {
   readonly actor: string;
   readonly timeline: number;
-  /** What the timeline began with; undefined: nothing. */
+  /** Fencing token of the incarnation. */
+  readonly fence: number;
+  /** Generation that the timeline began with; undefined: none. */
   readonly from: SavedAt | undefined;
   /** Makes the actor's first state where `from` does not hold one by its name. @default the one that `from` holds */
   readonly begin?: () => Promise<SafetensorsContent | undefined>;
 }
 
-/** Of an actor that has no state: it begins anew each time, and is never asked to save. */
+/** Of an actor without state: it begins anew each time, and is never asked to save. */
 export const NO_MEMORY: ActorMemory = {
   restore: () => Promise.resolve(undefined),
   save: (generation) =>
@@ -42,23 +48,26 @@ export interface ActorMemoryDeps {
 }
 
 export function createActorMemory(options: ActorMemoryOptions, { checkpoints, log }: ActorMemoryDeps): ActorMemory {
-  const { actor, timeline, from, begin } = options;
+  const { actor, timeline, fence, from, begin } = options;
+  const states = checkpoints.statesOf(actor, { timeline, fence });
   return {
     async restore() {
-      for (const at of await checkpoints.saved(actor)) {
-        if (at.timeline !== timeline) continue;
+      await states.claim();
+      for (const state of await states.list()) {
+        if (state.timeline !== timeline) continue;
+        const { generation } = state;
         try {
-          const content = await checkpoints.load(actor, at);
-          log.info({ actor, ...at }, "goes on from what was saved");
+          const content = await states.load(state);
+          log.info({ actor, timeline, generation }, "restored from its newest state");
           return content;
         } catch (error) {
           if (!isKnowledgeNetError(error, "KN_CHECKPOINT", "KN_DECODE")) throw error;
-          log.warn({ actor, ...at, err: error }, "saved state is damaged; trying the one before");
+          log.warn({ actor, timeline, generation, err: error }, "saved state is damaged; trying the one before");
         }
       }
       if (begin !== undefined) return begin();
       return from === undefined ? undefined : checkpoints.load(actor, from);
     },
-    save: (generation, content) => checkpoints.save(actor, { timeline, generation }, content),
+    save: (generation, content) => states.save({ timeline, generation }, content),
   };
 }

@@ -1,145 +1,135 @@
 /**
- * The saved states of a run's actors: blobs `<actor>.<timeline>-<generation>`, and a manifest per generation whose blobs
- * are all there and belong together.
+ * The saved states of one run's actors, and which of them belong together.
  *
- * A generation is the training step after which every actor's state was taken. It counts only once its manifest is
- * written, so a crash in the middle of saving leaves the one before in force. A timeline is the run from one start or
- * resume to the next: resuming from an older generation begins a new one, and what the old one saved later is not part of it.
+ * An actor writes its states as immutable blobs and deletes its own old ones, as far as the committed generations allow.
+ * The coordinator commits a generation once all states of it are durable, in one record that says what is kept. Both are
+ * fenced: a holder whose place was taken while it was suspended changes nothing any more. The number of requests of a
+ * save and of a commit does not depend on how long the run has been going on.
  */
-import { z } from "zod";
-import { KnowledgeNetError } from "../../errors/index.ts";
-import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
-import type { BlobInfo, Blobs, KeyValue, Store } from "../store/store.ts";
-
-const manifestSchema = z.object({
-  /** Schema of this record. */
-  format: z.literal(2),
-  timeline: z.int().min(1),
-  generation: z.int().min(1),
-  /** Sequence, step and epoch at which every actor stood. */
-  sequence: z.int().min(0),
-  step: z.int().min(0),
-  epoch: z.int().min(0),
-  /** Phase of the run that they are of. */
-  phase: z.string().default("training"),
-  /** SHA-256 of each actor's blob. */
-  actors: z.record(z.string(), z.string()),
-});
-export type Manifest = z.infer<typeof manifestSchema>;
-
-/** Which saved state of an actor. */
-export interface SavedAt {
-  readonly timeline: number;
-  readonly generation: number;
-}
-
-/** Generations kept of each phase of the run: the newest and one to fall back to. */
-const KEPT_GENERATIONS = 2;
-/** States of one actor kept besides those, while no manifest names them yet. */
-const KEPT_STATES = 3;
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
+import { decodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
+import type { Blobs, KeyValue, Store } from "../store/store.ts";
+import {
+  ARTIFACT_BLOBS,
+  ARTIFACT_RECORDS,
+  type ArtifactScope,
+  type SavedAt,
+  stateName,
+  verifyDigest,
+} from "./artifact-names.ts";
+import { type ActorStates, openActorStates } from "./actor-states.ts";
+import {
+  compareHolders,
+  encodeRecord,
+  type Holder,
+  type Manifest,
+  type ManifestRecord,
+  manifestsKey,
+  NO_MANIFESTS,
+  parseManifestRecord,
+  withManifest,
+} from "./manifest.ts";
 
 export interface Checkpoints {
   /**
-   * Writes one actor's state, then forgets its older ones that no kept manifest names. Rejects with KN_CHECKPOINT when it
-   * cannot be made durable; older ones stay.
+   * Declares a generation complete and lets go of generations beyond retention. Rejects with KN_CHECKPOINT when a state
+   * that it names is not in the store, KN_FENCED when a newer coordinator has written; what was committed before stays.
+   * @param fence fencing token of the coordinator. @default 0
    */
-  save(actor: string, at: SavedAt, content: SafetensorsContent): Promise<BlobInfo>;
-  /** Reads one actor's state. Rejects with KN_CHECKPOINT when it is absent or damaged. */
-  load(actor: string, at: SavedAt): Promise<SafetensorsContent>;
-  /** What this actor has saved, newest first. */
-  saved(actor: string): Promise<SavedAt[]>;
-  /** Declares a generation complete, then forgets manifests of its phase that are too old. */
-  commit(manifest: Omit<Manifest, "format">): Promise<void>;
-  /** Complete generations, newest first. A record that does not parse is left out. */
+  commit(manifest: Manifest, fence?: number): Promise<void>;
+  /** Committed generations, newest first. Rejects with KN_CHECKPOINT when the record does not parse. */
   manifests(): Promise<Manifest[]>;
+  /** State of one actor in a committed generation, verified. Rejects with KN_CHECKPOINT when it is absent or damaged. */
+  load(actor: string, at: SavedAt): Promise<SafetensorsContent>;
+  /** The states of one actor, for its holder. */
+  statesOf(actor: string, holder: Holder): ActorStates;
 }
 
-export interface CheckpointBuckets {
-  readonly blobs: string;
-  readonly manifests: string;
-}
+export async function openCheckpoints(store: Store, scope: ArtifactScope): Promise<Checkpoints> {
+  const blobs: Blobs = await store.blobs(ARTIFACT_BLOBS);
+  const records: KeyValue = await store.kv(ARTIFACT_RECORDS);
+  const key = manifestsKey(scope);
 
-export async function openCheckpoints(store: Store, buckets: CheckpointBuckets): Promise<Checkpoints> {
-  const blobs: Blobs = await store.blobs(buckets.blobs);
-  const records: KeyValue = await store.kv(buckets.manifests);
-
-  const manifests = async (): Promise<Manifest[]> => {
-    const found: Manifest[] = [];
-    for (const key of await records.keys()) {
-      const entry = await records.get(key);
-      if (entry === undefined) continue;
-      const parsed = manifestSchema.safeParse(parseJson(entry.value));
-      if (parsed.success) found.push(parsed.data);
-    }
-    return found.sort(newestFirst);
-  };
-
-  const saved = async (actor: string): Promise<SavedAt[]> => {
-    const found = (await blobs.list()).flatMap(({ name }) => {
-      const match = BLOB_NAME.exec(name);
-      return match?.[1] === actor ? [{ timeline: Number(match[2]), generation: Number(match[3]) }] : [];
+  const read = async (): Promise<{ readonly record: ManifestRecord; readonly revision: number | undefined }> => {
+    const entry = await records.get(key);
+    if (entry === undefined) return { record: NO_MANIFESTS, revision: undefined };
+    const record = parseManifestRecord(entry.value);
+    if (record !== undefined) return { record, revision: entry.revision };
+    throw new KnowledgeNetError("KN_CHECKPOINT", {
+      attempt: `read the manifests of ${scope}`,
+      rule: "the record must be one of this version",
+      value: new TextDecoder().decode(entry.value.subarray(0, 100)),
+      remedy: "use the version of knowledgenet that wrote it",
     });
-    return found.sort(newestFirst);
   };
+  const manifests = async (): Promise<Manifest[]> => (await read()).record.manifests;
 
-  const prune = async (actor: string): Promise<void> => {
-    const named = (await manifests()).filter(isKept);
-    const isNamed = (at: SavedAt): boolean => named.some((manifest) => newestFirst(manifest, at) === 0);
-    for (const at of (await saved(actor)).slice(KEPT_STATES)) {
-      if (!isNamed(at)) await blobs.delete(blobName(actor, at));
-    }
+  const assertStates = async ({ actors, ...at }: Manifest): Promise<void> => {
+    const found = await Promise.all(
+      Object.entries(actors).map(async ([actor, digest]) => {
+        const info = await blobs.info(stateName(scope, actor, at, digest));
+        return info?.digest === digest ? undefined : actor;
+      }),
+    );
+    const missing = found.filter((actor) => actor !== undefined);
+    if (missing.length === 0) return;
+    throw new KnowledgeNetError("KN_CHECKPOINT", {
+      attempt: `commit generation ${at.generation} of ${scope}`,
+      rule: "every state that it names must be in the store",
+      value: `absent: ${missing.join(", ")}`,
+      remedy: "the next generation is committed instead",
+    });
   };
 
   return {
-    async save(actor, at, content) {
-      const info = await blobs.put(blobName(actor, at), encodeSafetensors(content));
-      await prune(actor);
-      return info;
-    },
-    async load(actor, at) {
-      const bytes = await blobs.get(blobName(actor, at));
-      if (bytes !== undefined) return decodeSafetensors(bytes);
-      throw new KnowledgeNetError("KN_CHECKPOINT", {
-        attempt: `restore ${actor}`,
-        rule: `generation ${at.generation} must hold its state`,
-        value: "absent",
-        remedy: "use an older generation",
-      });
-    },
-    saved,
-    async commit(manifest) {
-      const record = new TextEncoder().encode(JSON.stringify({ format: 2, ...manifest }));
-      await records.put(manifestKey(manifest), record);
-      const all = await manifests();
-      for (const old of all.filter((each, index) => !isKept(each, index, all))) await records.delete(manifestKey(old));
+    async commit(manifest, fence = 0) {
+      const holder = { timeline: manifest.timeline, fence };
+      await assertStates(manifest);
+      for (;;) {
+        const { record, revision } = await read();
+        if (compareHolders(holder, record.holder) < 0) throw staleCoordinator(scope, holder, record.holder);
+        const next = encodeRecord(withManifest(record, holder, manifest));
+        try {
+          if (revision === undefined) await records.create(key, next);
+          else await records.update(key, next, revision);
+          return;
+        } catch (error) {
+          // Another coordinator wrote meanwhile: the holder in its record decides who is stale.
+          if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
+        }
+      }
     },
     manifests,
+    async load(actor, at) {
+      const manifest = (await manifests()).find(
+        ({ timeline, generation }) => timeline === at.timeline && generation === at.generation,
+      );
+      const digest = manifest?.actors[actor];
+      if (digest === undefined) throw absent(actor, at, "no manifest names it");
+      const name = stateName(scope, actor, at, digest);
+      const bytes = await blobs.get(name);
+      if (bytes === undefined) throw absent(actor, at, "absent");
+      verifyDigest(name, bytes, digest);
+      return decodeSafetensors(bytes);
+    },
+    statesOf: (actor, holder) => openActorStates({ scope, actor, holder }, { blobs, records, manifests }),
   };
 }
 
-/** Of `all`, newest first: what a phase ended with outlives the phases after it. */
-function isKept({ phase }: Manifest, index: number, all: readonly Manifest[]): boolean {
-  return all.slice(0, index).filter((newer) => newer.phase === phase).length < KEPT_GENERATIONS;
+function absent(actor: string, { generation }: SavedAt, value: string): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CHECKPOINT", {
+    attempt: `restore ${actor}`,
+    rule: `generation ${generation} must hold its state`,
+    value,
+    remedy: "use an older generation",
+  });
 }
 
-const BLOB_NAME = /^([A-Za-z0-9_-]+)\.(\d+)-(\d+)$/;
-
-function blobName(actor: string, { timeline, generation }: SavedAt): string {
-  return `${actor}.${timeline}-${generation}`;
-}
-
-function manifestKey({ timeline, generation }: SavedAt): string {
-  return `generation.${timeline}-${generation}`;
-}
-
-function newestFirst(a: SavedAt, b: SavedAt): number {
-  return b.timeline - a.timeline || b.generation - a.generation;
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
+function staleCoordinator(scope: string, holder: Holder, newest: Holder): KnowledgeNetError {
+  return new KnowledgeNetError("KN_FENCED", {
+    attempt: `commit a generation of ${scope} with the fencing token ${holder.fence} of timeline ${holder.timeline}`,
+    rule: "no newer coordinator must have committed",
+    value: `fencing token ${newest.fence} of timeline ${newest.timeline}`,
+    remedy: "stop this coordinator",
+  });
 }

@@ -1,101 +1,150 @@
 /**
- * Numbered releases of a set of weights in parts: what a run's teacher is, and which is the newest. A release is there
- * whole or not at all; its parts are blobs, told by their digests.
+ * Numbered releases of a set of weights in parts: the versions of a run's teacher, the published versions of a model. A
+ * release is there whole or not at all; its parts are blobs named by their digests, shared by releases of one scope.
  */
-import { createHash } from "node:crypto";
 import { z } from "zod";
-import { KnowledgeNetError } from "../../errors/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
-import type { Store } from "../store/store.ts";
+import type { KvEntry, Store } from "../store/store.ts";
+import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, type ArtifactScope, digestOf, partName, verifyDigest } from "./artifact-names.ts";
+import { parseJson } from "./manifest.ts";
 
 const releaseSchema = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   release: z.int().min(1),
   /** SHA-256 of each part, in order. */
   digests: z.array(z.string()),
+  /** Facts about it: run, generation, step. */
+  metadata: z.record(z.string(), z.string()),
+  /** A pinned release is never collected. */
+  isPinned: z.boolean(),
 });
 export type Release = z.infer<typeof releaseSchema>;
 
+export interface PublishOptions {
+  /** @default none */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** @default false */
+  readonly isPinned?: boolean;
+}
+
 export interface Releases {
   /** Makes `parts` the newest release. Rejects with KN_CHECKPOINT, KN_UNAVAILABLE when it cannot be made durable. */
-  publish(parts: readonly SafetensorsContent["tensors"][]): Promise<Release>;
+  publish(parts: readonly SafetensorsContent["tensors"][], options?: PublishOptions): Promise<Release>;
+  /** Newest first. A record that does not parse is left out. */
+  list(): Promise<Release[]>;
   /** Undefined: there is none. */
   newest(): Promise<Release | undefined>;
   /** Rejects with KN_CHECKPOINT when there is no such release. */
   get(release: number): Promise<Release>;
   /** Rejects with KN_CHECKPOINT when it is absent, damaged, or not what the release names. */
   load(release: Release, part: number): Promise<SafetensorsContent["tensors"]>;
+  /** Rejects with KN_CHECKPOINT when there is no such release. */
+  setPinned(release: number, isPinned: boolean): Promise<void>;
+  /** Deletes all but the newest `kept`, the pinned and those `inUse`, then the parts that no release names. */
+  retain(options: { readonly kept: number; readonly inUse?: readonly number[] }): Promise<void>;
 }
 
-export interface ReleaseBuckets {
-  readonly blobs: string;
-  readonly records: string;
+const releaseFilter = (scope: ArtifactScope): string => `${scope}.release.*`;
+const releaseKey = (scope: ArtifactScope, release: number): string => `${scope}.release.${release}`;
+
+/** @returns undefined when the bytes are not such a record. */
+export function parseRelease(bytes: Uint8Array): Release | undefined {
+  return releaseSchema.safeParse(parseJson(bytes)).data;
 }
 
-export async function openReleases(store: Store, buckets: ReleaseBuckets): Promise<Releases> {
-  const blobs = await store.blobs(buckets.blobs);
-  const records = await store.kv(buckets.records);
+export async function openReleases(store: Store, scope: ArtifactScope): Promise<Releases> {
+  const blobs = await store.blobs(ARTIFACT_BLOBS);
+  const records = await store.kv(ARTIFACT_RECORDS);
 
   const missing = (release: number, value: string): KnowledgeNetError =>
     new KnowledgeNetError("KN_CHECKPOINT", {
-      attempt: `load version ${release} of the teacher`,
+      attempt: `load release ${release} of ${scope}`,
       rule: "it must be in the store, whole",
       value,
-      remedy: "publish it again: kn teach",
+      remedy: "publish it again",
     });
 
-  const read = async (release: number): Promise<Release | undefined> => {
-    const entry = await records.get(`${RECORD}.${release}`);
-    if (entry === undefined) return undefined;
-    return releaseSchema.safeParse(JSON.parse(new TextDecoder().decode(entry.value))).data;
+  const entryOf = async (release: number): Promise<{ readonly entry: KvEntry; readonly record: Release } | undefined> => {
+    const entry = await records.get(releaseKey(scope, release));
+    const record = entry === undefined ? undefined : parseRelease(entry.value);
+    return entry === undefined || record === undefined ? undefined : { entry, record };
   };
 
   const numbers = async (): Promise<number[]> =>
-    (await records.keys(`${RECORD}.*`)).map((key) => Number(key.split(".")[1])).sort((a, b) => b - a);
+    (await records.keys(releaseFilter(scope))).map((key) => Number(key.split(".").at(-1))).sort((a, b) => b - a);
+
+  const list = async (): Promise<Release[]> => {
+    const found = await Promise.all((await numbers()).map(entryOf));
+    return found.flatMap((each) => (each === undefined ? [] : [each.record]));
+  };
+
+  const encode = (record: Release): Uint8Array => new TextEncoder().encode(JSON.stringify(record));
+
+  /** The first number that nobody has taken. */
+  const create = async (digests: string[], { metadata = {}, isPinned = false }: PublishOptions): Promise<Release> => {
+    for (;;) {
+      const release = ((await numbers())[0] ?? 0) + 1;
+      const record: Release = { format: 2, release, digests, metadata: { ...metadata }, isPinned };
+      try {
+        await records.create(releaseKey(scope, release), encode(record));
+        return record;
+      } catch (error) {
+        if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
+      }
+    }
+  };
 
   return {
-    async publish(parts) {
-      const digests: string[] = [];
-      // The same weights give the same bytes, and so the same digest, wherever they come from.
-      for (const tensors of parts) {
-        const bytes = encodeSafetensors({ metadata: {}, tensors });
-        const digest = createHash("sha256").update(bytes).digest("hex");
-        await blobs.put(blobName(digest), bytes);
-        digests.push(digest);
-      }
-      for (;;) {
-        const release = ((await numbers())[0] ?? 0) + 1;
-        const record: Release = { format: 1, release, digests };
-        try {
-          await records.create(`${RECORD}.${release}`, new TextEncoder().encode(JSON.stringify(record)));
-          return record;
-        } catch (error) {
-          // Somebody else took the number: ours gets the next one.
-          if (!(error instanceof KnowledgeNetError) || error.code !== "KN_FENCED") throw error;
-        }
-      }
+    async publish(parts, options = {}) {
+      const encoded = parts.map((tensors) => encodeSafetensors({ metadata: {}, tensors }));
+      const digests = encoded.map(digestOf);
+      const write = async (part: number): Promise<void> => {
+        await blobs.put(partName(scope, digests[part] ?? ""), encoded[part] ?? new Uint8Array());
+      };
+      for (const part of encoded.keys()) await write(part);
+      const record = await create(digests, options);
+      // `retain` may have deleted an equal part of an older release before the record named it.
+      for (const [part, digest] of digests.entries())
+        if ((await blobs.info(partName(scope, digest))) === undefined) await write(part);
+      return record;
     },
+    list,
     async newest() {
       const [release] = await numbers();
-      return release === undefined ? undefined : read(release);
+      return release === undefined ? undefined : (await entryOf(release))?.record;
     },
     async get(release) {
-      const found = await read(release);
-      if (found !== undefined) return found;
+      const found = await entryOf(release);
+      if (found !== undefined) return found.record;
       throw missing(release, "absent");
     },
     async load({ release, digests }, part) {
       const digest = digests[part];
-      const bytes = digest === undefined ? undefined : await blobs.get(blobName(digest));
-      if (bytes === undefined) throw missing(release, `part ${part} is absent`);
+      const bytes = digest === undefined ? undefined : await blobs.get(partName(scope, digest));
+      if (bytes === undefined || digest === undefined) throw missing(release, `part ${part} is absent`);
+      verifyDigest(partName(scope, digest), bytes, digest);
       return decodeSafetensors(bytes).tensors;
     },
+    async setPinned(release, isPinned) {
+      for (;;) {
+        const found = await entryOf(release);
+        if (found === undefined) throw missing(release, "absent");
+        try {
+          await records.update(releaseKey(scope, release), encode({ ...found.record, isPinned }), found.entry.revision);
+          return;
+        } catch (error) {
+          if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
+        }
+      }
+    },
+    async retain({ kept, inUse = [] }) {
+      const all = await list();
+      const dropped = all.slice(kept).filter(({ release, isPinned }) => !isPinned && !inUse.includes(release));
+      for (const { release } of dropped) await records.delete(releaseKey(scope, release));
+      const named = new Set((await list()).flatMap(({ digests }) => digests));
+      const unnamed = new Set(dropped.flatMap(({ digests }) => digests).filter((digest) => !named.has(digest)));
+      for (const digest of unnamed) await blobs.delete(partName(scope, digest));
+    },
   };
-}
-
-const RECORD = "release";
-
-/** Named by what is in it: two who publish at once cannot take each other's place. */
-function blobName(digest: string): string {
-  return `teacher.${digest}`;
 }

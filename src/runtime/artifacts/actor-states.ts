@@ -1,0 +1,138 @@
+/**
+ * The states of one actor, as its holder sees them: claims the actor, writes states, and deletes old ones. A link to the
+ * shared store that is down does not fail a save whose blob is durable in the node's own folder: the fence is checked and
+ * old states are deleted as soon as the records can be read again.
+ */
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
+import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
+import type { BlobInfo, Blobs, KeyValue } from "../store/store.ts";
+import {
+  type ArtifactScope,
+  digestOf,
+  newestFirst,
+  parseStateName,
+  type SavedAt,
+  type SavedState,
+  stateName,
+  verifyDigest,
+} from "./artifact-names.ts";
+import { compareHolders, encodeRecord, fenceKey, type Holder, type Manifest, parseHolder } from "./manifest.ts";
+import { statesToDelete } from "./state-retention.ts";
+
+export interface ActorStates {
+  /** Claims the actor for this holder: from now on what earlier holders save is refused. Rejects with KN_FENCED when a newer one has. */
+  claim(): Promise<void>;
+  /** States that are in the store, newest first. */
+  list(): Promise<readonly SavedState[]>;
+  /** Content of one of them, verified. Rejects with KN_CHECKPOINT when it is absent or damaged. */
+  load(state: SavedState): Promise<SafetensorsContent>;
+  /**
+   * Writes a state, then deletes those that retention lets go. Rejects with KN_FENCED when a newer holder has claimed the
+   * actor, KN_CHECKPOINT or KN_UNAVAILABLE when the state cannot be made durable; older states stay then.
+   */
+  save(at: SavedAt, content: SafetensorsContent): Promise<BlobInfo>;
+}
+
+export interface ActorStatesOptions {
+  readonly scope: ArtifactScope;
+  readonly actor: string;
+  readonly holder: Holder;
+}
+
+export interface ActorStatesDeps {
+  readonly blobs: Blobs;
+  readonly records: KeyValue;
+  readonly manifests: () => Promise<Manifest[]>;
+}
+
+export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDeps): ActorStates {
+  const { scope, actor, holder } = options;
+  const { blobs, records, manifests } = deps;
+  const key = fenceKey(scope, actor);
+  /** Known once they were listed, kept up to date by this holder's own saves and deletions. */
+  let known: SavedState[] | undefined;
+
+  const newestHolder = async (): Promise<{ readonly newest: Holder; readonly revision: number | undefined }> => {
+    const entry = await records.get(key);
+    const newest = entry === undefined ? undefined : parseHolder(entry.value);
+    return { newest: newest ?? { timeline: 0, fence: 0 }, revision: entry?.revision };
+  };
+  const assertNewest = (newest: Holder): void => {
+    if (compareHolders(holder, newest) >= 0) return;
+    throw new KnowledgeNetError("KN_FENCED", {
+      attempt: `save ${actor} of ${scope} with the fencing token ${holder.fence} of timeline ${holder.timeline}`,
+      rule: "no newer holder must have claimed the actor",
+      value: `fencing token ${newest.fence} of timeline ${newest.timeline}`,
+      remedy: "stop this actor: another node has its place",
+    });
+  };
+
+  const list = async (): Promise<SavedState[]> => {
+    const infos = await blobs.list(`${scope}.${actor}.`);
+    known = infos.flatMap(({ name }) => parseStateName(name) ?? []).sort(newestFirst);
+    return known;
+  };
+
+  /** Whether the records can be read; KN_FENCED is thrown on. */
+  const whenReachable = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      if (!isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
+    }
+  };
+
+  const deleteOld = async (): Promise<void> => {
+    const states = known ?? (await list());
+    for (const state of statesToDelete(actor, states, await manifests())) {
+      await blobs.delete(state.name);
+      known = known?.filter(({ name }) => name !== state.name);
+    }
+  };
+
+  return {
+    async claim() {
+      for (;;) {
+        const { newest, revision } = await newestHolder();
+        assertNewest(newest);
+        if (compareHolders(holder, newest) === 0 && revision !== undefined) return;
+        try {
+          if (revision === undefined) await records.create(key, encodeRecord(holder));
+          else await records.update(key, encodeRecord(holder), revision);
+          return;
+        } catch (error) {
+          if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
+        }
+      }
+    },
+    list,
+    async load({ name, digest }) {
+      const bytes = await blobs.get(name);
+      if (bytes === undefined) {
+        throw new KnowledgeNetError("KN_CHECKPOINT", {
+          attempt: `restore ${actor}`,
+          rule: `${name} must be in the store`,
+          value: "absent",
+          remedy: "use an older generation",
+        });
+      }
+      verifyDigest(name, bytes, digest);
+      return decodeSafetensors(bytes);
+    },
+    async save(at, content) {
+      await whenReachable(async () => {
+        assertNewest((await newestHolder()).newest);
+      });
+      // The fencing token is part of the content, hence of the digest: no two holders ever write the same blob.
+      const metadata = { ...content.metadata, fence: String(holder.fence) };
+      const bytes = encodeSafetensors({ metadata, tensors: content.tensors });
+      const digest = digestOf(bytes);
+      const name = stateName(scope, actor, at, digest);
+      const info = await blobs.put(name, bytes);
+      const { timeline, generation } = at;
+      known = known && [...known.filter((state) => state.name !== name), { name, digest, timeline, generation }];
+      await whenReachable(deleteOld);
+      return info;
+    },
+  };
+}
