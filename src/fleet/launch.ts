@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
 import type { Dataset } from "../data/index.ts";
-import { openCheckpoints } from "../runtime/artifacts/index.ts";
+import { openCheckpoints, scopeOfRun } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { RunSpec } from "../run-spec/index.ts";
 import { chooseGeneration } from "../jobs/choose-generation.ts";
@@ -10,7 +10,6 @@ import { epochsOf, phasesOfRun, planOf, type RunSlices, startAfter } from "../jo
 import type { Fleet } from "./fleet.ts";
 import { placeActors } from "./placement.ts";
 import { type PhaseEntry, type RunRecordEntry, type RunStatus, WIRE_VERSION } from "./records.ts";
-import { bucketsOf } from "./run-host.ts";
 
 export interface LaunchOptions extends RunSlices {
   readonly run: string;
@@ -87,7 +86,7 @@ export async function relaunchRun(
       remedy: `look at it: kn status ${run} --follow`,
     });
   }
-  const checkpoints = await openCheckpoints(fleet.store, bucketsOf(run));
+  const checkpoints = await openCheckpoints(fleet.store, scopeOfRun(run));
   const from = await chooseGeneration(checkpoints, ({ generation }) => {
     onDamaged(`checkpoint ${generation} is damaged; trying the one before`);
   });

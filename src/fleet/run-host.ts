@@ -5,7 +5,7 @@ import { KnowledgeNetError } from "../errors/index.ts";
 import { failureOf } from "../messages/index.ts";
 import { createControlChannel } from "../runtime/actor/index.ts";
 import type { Bus } from "../runtime/bus/index.ts";
-import { type Checkpoints, openCheckpoints, openReleases } from "../runtime/artifacts/index.ts";
+import { type Checkpoints, openCheckpoints, openReleases, scopeOfRun } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Store } from "../runtime/store/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
@@ -51,16 +51,6 @@ export interface RunHost {
   stop(): Promise<void>;
 }
 
-/** Where a run's checkpoints are in the shared store. */
-export function bucketsOf(run: string): { readonly blobs: string; readonly manifests: string } {
-  return { blobs: `checkpoints-${run}`, manifests: `manifests-${run}` };
-}
-
-/** Where the versions of its teacher are. */
-export function teacherBucketsOf(run: string): { readonly blobs: string; readonly records: string } {
-  return { blobs: `teacher-${run}`, records: `teachers-${run}` };
-}
-
 export function createRunHost(first: RunRecordEntry, options: RunHostOptions, deps: RunHostDeps): RunHost {
   const { run } = first;
   const { node, instance } = options;
@@ -96,7 +86,7 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
     });
   };
 
-  const open = (): Promise<Checkpoints> => openCheckpoints(store, bucketsOf(run));
+  const open = (): Promise<Checkpoints> => openCheckpoints(store, scopeOfRun(run));
 
   const openComposer = async (): Promise<ActorComposer> => {
     const { spec, dataset, slices, teacherSlices, phase, timeline, from } = record;
@@ -115,7 +105,7 @@ export function createRunHost(first: RunRecordEntry, options: RunHostOptions, de
         clock,
         log,
         checkpoints: await open(),
-        teachers: await openReleases(store, teacherBucketsOf(run)),
+        teachers: await openReleases(store, scopeOfRun(run)),
         cache,
         openDataset,
       },

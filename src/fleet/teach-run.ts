@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { KnowledgeNetError } from "../errors/index.ts";
 import { createControlChannel } from "../runtime/actor/index.ts";
-import type { Release } from "../runtime/artifacts/index.ts";
+import { type Release, scopeOfRun } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import { fileStore } from "../runtime/store/index.ts";
 import { silentLogger } from "../runtime/telemetry/index.ts";
@@ -10,10 +10,8 @@ import { FEEDER, type ModelSpec, type RunSpec } from "../run-spec/index.ts";
 import type { Bus } from "../runtime/bus/index.ts";
 import type { Fleet } from "./fleet.ts";
 import { runRecordOf } from "./launch.ts";
-import { teacherBucketsOf } from "./run-host.ts";
 import { findTeacher, type FoundModel, publishTeacher } from "../jobs/find-teacher.ts";
 import type { RunFolder } from "../jobs/run-folder.ts";
-import { TEACHER_BUCKETS } from "../jobs/run-plan.ts";
 
 export interface TeachOptions {
   /** A finished run, or a `model.json`. */
@@ -46,7 +44,7 @@ export async function teachFleetRun(
     });
   }
   const found = await sameTeacher(record.spec, options, clock);
-  const release = await publishTeacher(fleet.store, found, teacherBucketsOf(run));
+  const release = await publishTeacher(fleet.store, found, scopeOfRun(run));
   const channel = createControlChannel({ run, actor: "kn-teach" }, { bus, log: silentLogger });
   const command = { kind: "UseTeacher", version: release.release } as const;
   await channel.order(FEEDER, command, { timeoutMs: ORDER_DEADLINE_MS });
@@ -57,7 +55,7 @@ export async function teachFleetRun(
 export async function teachRunFolder(folder: RunFolder, options: TeachOptions, clock: Clock): Promise<Release> {
   const found = await sameTeacher(folder.spec, options, clock);
   await using store = await fileStore({ directory: folder.storePath, clock });
-  return await publishTeacher(store, found, TEACHER_BUCKETS);
+  return await publishTeacher(store, found, scopeOfRun(folder.name));
 }
 
 async function sameTeacher(

@@ -37,10 +37,10 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
       softwareVersion: options.softwareVersion,
       metadata: { spec: spec.name, ...options.metadata, ...metadata },
     }),
-    depsOf(id, begin) {
+    depsOf(id, fence, begin) {
       const log = deps.log.child({ actor: id });
       const memory = createActorMemory(
-        { actor: id, timeline, from, ...(begin === undefined ? {} : { begin }) },
+        { actor: id, timeline, fence, from, ...(begin === undefined ? {} : { begin }) },
         { checkpoints: deps.checkpoints, log },
       );
       return { ...deps, log, memory };
@@ -68,7 +68,7 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
           isDistilling,
         },
         {
-          ...context.depsOf(FEEDER),
+          ...context.depsOf(FEEDER, fence),
           dataset,
           plan: feedingPlan,
           ...(isDistilling && phase !== "baseline"

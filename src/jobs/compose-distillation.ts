@@ -68,7 +68,7 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
     const site = siteOf(id);
     const recordBytes = encodedRowBytes(slice.outputShape, codec);
     const keys = new Map<string, Promise<string>>();
-    const { log } = depsOf(id);
+    const log = deps.log.child({ actor: id });
 
     const openShelf = async (lesson: Lesson): Promise<Shelf | undefined> => {
       const { cache } = deps;
@@ -98,7 +98,7 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
           queue: spec.teacher.replicas > 1 ? teacherActor(index) : undefined,
         },
         {
-          ...depsOf(id),
+          ...depsOf(id, fence),
           openUnit: async (version) => {
             const weights = await deps.teachers.load(await deps.teachers.get(version), index);
             // Two versions are open for a moment.
@@ -190,7 +190,7 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
           feeder: FEEDER,
           next: last < sections - 1 ? studentActor(last + 1) : undefined,
         },
-        { ...depsOf(id, begin), openUnit: async () => openSection(await site.worker(), id, unit) },
+        { ...depsOf(id, fence, begin), openUnit: async () => openSection(await site.worker(), id, unit) },
       );
       return createWorkerBoundActor(actor, site);
     };

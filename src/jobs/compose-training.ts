@@ -70,7 +70,7 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
           saveEverySteps,
         },
         {
-          ...depsOf(id),
+          ...depsOf(id, fence),
           openUnit: () => site.openBlock(),
           ...(boundary?.source === "auto"
             ? {
@@ -107,7 +107,7 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
           gradientCodec,
           saveEverySteps,
         },
-        { ...depsOf(id), openUnit: () => site.openGradientModel() },
+        { ...depsOf(id, fence), openUnit: () => site.openGradientModel() },
       );
       return createWorkerBoundActor(actor, site);
     };

@@ -52,8 +52,12 @@ export interface ComposeContext {
     readonly softwareVersion: string;
     readonly metadata: Readonly<Record<string, string>>;
   };
-  /** What every actor is given, with its memory. */
-  readonly depsOf: (id: string, begin?: ActorMemoryOptions["begin"]) => ComposerDeps & { readonly memory: ActorMemory };
+  /** What one incarnation of an actor is given, with its memory. */
+  readonly depsOf: (
+    id: string,
+    fence: number,
+    begin?: ActorMemoryOptions["begin"],
+  ) => ComposerDeps & { readonly memory: ActorMemory };
 }
 
 /** The actors of one kind of run. */

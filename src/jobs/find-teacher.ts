@@ -4,9 +4,10 @@ import type { NamedTensorData } from "../compute/index.ts";
 import {
   type Manifest,
   openCheckpoints,
+  type ArtifactScope,
   openReleases,
   type Release,
-  type ReleaseBuckets,
+  scopeOfRun,
 } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import { fileStore, type Store } from "../runtime/store/index.ts";
@@ -21,7 +22,6 @@ import { chooseGeneration } from "./choose-generation.ts";
 import { modelOf } from "./describe-slices.ts";
 import { importModelFile } from "./import-model.ts";
 import { openRunFolder } from "./run-folder.ts";
-import { CHECKPOINT_BUCKETS } from "./run-plan.ts";
 
 export interface FoundModel {
   readonly model: ModelSpec;
@@ -73,7 +73,7 @@ export async function trainedModel(
 ): Promise<FoundModel> {
   const folder = await openRunFolder(runs, name);
   await using store = await fileStore({ directory: folder.storePath, clock });
-  const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
+  const checkpoints = await openCheckpoints(store, scopeOfRun(folder.name));
   const onDamage = ({ generation }: Manifest): void => {
     note(`checkpoint ${generation} of ${folder.name} is damaged; trying the one before`);
   };
@@ -105,18 +105,23 @@ export async function trainedModel(
 
 const AVERAGE = "average/";
 
+/** Versions of a teacher that stay: batches under way name the one before the newest. */
+const KEPT_TEACHERS = 4;
+
 /** Makes a teacher the newest one of a run. */
 export async function publishTeacher(
   store: Store,
   { model, tensors }: Pick<FoundModel, "model" | "tensors">,
-  buckets: ReleaseBuckets,
+  scope: ArtifactScope,
 ): Promise<Release> {
-  const releases = await openReleases(store, buckets);
+  const releases = await openReleases(store, scope);
   const parts = layersOfBlocks(model).map((layers) => {
     const names = new Set(layers.map(({ name }) => name));
     return Object.fromEntries(Object.entries(tensors).filter(([key]) => names.has(key.split("/")[1] ?? "")));
   });
-  return releases.publish(parts);
+  const release = await releases.publish(parts);
+  await releases.retain({ kept: KEPT_TEACHERS });
+  return release;
 }
 
 /** The spec with its teacher's layers filled in. */

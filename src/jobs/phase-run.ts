@@ -9,7 +9,7 @@ import type { Dataset } from "../data/index.ts";
 import { failureOf } from "../messages/index.ts";
 import { createControlChannel, createSupervisor, type Supervisor } from "../runtime/actor/index.ts";
 import type { Bus } from "../runtime/bus/index.ts";
-import { type Checkpoints, type Manifest, openCheckpoints, openReleases } from "../runtime/artifacts/index.ts";
+import { type Checkpoints, type Manifest, openCheckpoints, openReleases, scopeOfRun } from "../runtime/artifacts/index.ts";
 import type { RecordCache } from "../runtime/cache/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Store } from "../runtime/store/index.ts";
@@ -19,12 +19,10 @@ import { type ActorComposer, createActorComposer } from "./compose-actors.ts";
 import type { StartWorker } from "./compute-site.ts";
 import {
   actorsOf,
-  CHECKPOINT_BUCKETS,
   planOf,
   READY_DEADLINE_MS,
   type RunPhase,
   type RunSlices,
-  TEACHER_BUCKETS,
 } from "./run-plan.ts";
 
 export interface PhaseRunOptions extends RunSlices {
@@ -150,7 +148,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
         clock,
         log,
         checkpoints,
-        teachers: await openReleases(store, TEACHER_BUCKETS),
+        teachers: await openReleases(store, scopeOfRun(run)),
         cache: deps.cache,
         startWorker: deps.startWorker,
         openDataset: () => Promise.resolve(dataset),
@@ -191,7 +189,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
     ended,
     async start() {
       try {
-        await compose(await openCheckpoints(store, CHECKPOINT_BUCKETS));
+        await compose(await openCheckpoints(store, scopeOfRun(run)));
       } catch (error) {
         await closeAll();
         throw error;

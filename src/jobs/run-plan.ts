@@ -22,10 +22,6 @@ import {
 /** How long the actors may take to answer for the first time, ms: wasm compiles, disks are slow, nodes restart. */
 export const READY_DEADLINE_MS = 60_000;
 
-/** Where the run's checkpoints are in its store, and its teacher. */
-export const CHECKPOINT_BUCKETS = { blobs: "checkpoints", manifests: "manifests" } as const;
-export const TEACHER_BUCKETS = { blobs: "teacher", records: "teachers" } as const;
-
 /** The only phase of a training run. */
 export const TRAINING = "training";
 export type RunPhase = typeof TRAINING | PhaseName;

@@ -4,14 +4,14 @@ import type { RunRecord } from "../../src/actors/coordinator/index.ts";
 import { publishTeacher } from "../../src/jobs/find-teacher.ts";
 import { createPhaseRun } from "../../src/jobs/phase-run.ts";
 import { describeSlices } from "../../src/jobs/describe-slices.ts";
-import { CHECKPOINT_BUCKETS, startAfter, TEACHER_BUCKETS } from "../../src/jobs/run-plan.ts";
+import { startAfter } from "../../src/jobs/run-plan.ts";
 import { createComputeWorker, openSection } from "../../src/compute/index.ts";
 import { createSplit, type Dataset } from "../../src/data/index.ts";
 import { type Activation, decodeFrame, type Event, runSubject } from "../../src/messages/index.ts";
 import { createControlChannel } from "../../src/runtime/actor/index.ts";
 import { createMemoryBroker } from "../../src/runtime/bus/index.ts";
 import { createFileRecordCache, type RecordCache } from "../../src/runtime/cache/index.ts";
-import { openCheckpoints } from "../../src/runtime/artifacts/index.ts";
+import { openCheckpoints, scopeOfRun } from "../../src/runtime/artifacts/index.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { fileStore } from "../../src/runtime/store/index.ts";
 import { silentLogger } from "../../src/runtime/telemetry/index.ts";
@@ -106,7 +106,7 @@ async function scene({ folder, cache, changes, name = "small" }: SceneOptions) {
   const dataset = smallDataset();
   const bus = createMemoryBroker().connect({ clock });
   const store = await fileStore({ directory: `${folder}/${name}`, clock });
-  await publishTeacher(store, { model: TEACHER, tensors: await teacherWeights(1) }, TEACHER_BUCKETS);
+  await publishTeacher(store, { model: TEACHER, tensors: await teacherWeights(1) }, scopeOfRun(name));
   const hints: { readonly index: number; readonly activation: Activation; readonly bytes: Uint8Array }[] = [];
   for (const index of [0, 1, 2]) {
     bus.subscribe(runSubject(name, "hint", index), ({ data }) => {
@@ -120,7 +120,7 @@ async function scene({ folder, cache, changes, name = "small" }: SceneOptions) {
     events.push(event);
   });
   const slices = await describeSlices(spec);
-  const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
+  const checkpoints = await openCheckpoints(store, scopeOfRun(name));
   const runPhase = async (during?: () => Promise<void>): Promise<RunRecord> => {
     const [newest] = await checkpoints.manifests();
     const start = startAfter(spec, dataset, newest);
@@ -223,7 +223,7 @@ describe("a distillation run in one process", { timeout: 60_000 }, () => {
         "the student has begun",
         30_000,
       );
-      const { release } = await publishTeacher(at.store, next, TEACHER_BUCKETS);
+      const { release } = await publishTeacher(at.store, next, scopeOfRun("small"));
       expect(release).toBe(2);
       await at.channel.order("feeder", { kind: "UseTeacher", version: release });
     });

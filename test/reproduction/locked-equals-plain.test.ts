@@ -5,7 +5,6 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { expect, it } from "vitest";
-import { CHECKPOINT_BUCKETS } from "../../src/jobs/run-plan.ts";
 import { openDataset } from "../../src/apps/open-dataset.ts";
 import { selectBackend } from "../../src/compute/backend/index.ts";
 import { createBlockModel } from "../../src/compute/nn/block-model.ts";
@@ -13,7 +12,7 @@ import { createOptimizer } from "../../src/compute/nn/optimizer/index.ts";
 import { epochOrder } from "../../src/data/index.ts";
 import { createControlChannel } from "../../src/runtime/actor/index.ts";
 import { memoryBus } from "../../src/runtime/bus/index.ts";
-import { type Manifest, openCheckpoints } from "../../src/runtime/artifacts/index.ts";
+import { type Manifest, openCheckpoints, scopeOfRun } from "../../src/runtime/artifacts/index.ts";
 import type { Store } from "../../src/runtime/store/index.ts";
 import { silentLogger } from "../../src/runtime/telemetry/index.ts";
 import type { TrainingSpec } from "../../src/run-spec/index.ts";
@@ -78,8 +77,8 @@ const BLOCKS = ["block-0", "block-1", "block-2", "block-3"];
 type Weights = Readonly<Record<string, Float32Array>>;
 
 /** Weights by the name of layer and variable, from the newest checkpoint. */
-async function savedWeights(store: Store): Promise<{ readonly weights: Weights; readonly manifest: Manifest }> {
-  const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
+async function savedWeights(store: Store, name: string): Promise<{ readonly weights: Weights; readonly manifest: Manifest }> {
+  const checkpoints = await openCheckpoints(store, scopeOfRun(name));
   const [manifest] = await checkpoints.manifests();
   if (manifest === undefined) throw new Error("the run left no checkpoint");
   const weights: Record<string, Float32Array> = {};
@@ -145,7 +144,7 @@ for (const { name, spec, createPlain } of OPTIMIZERS) {
     await training.run.start();
     const { outcome } = await training.run.ended;
     expect(outcome).toBe("completed");
-    const { weights } = await savedWeights(training.store);
+    const { weights } = await savedWeights(training.store, "locked");
     const worst = distance(weights, await plainWeights(training.spec, createPlain()));
     console.log(`${name}: largest relative difference after ${STEPS} steps: ${worst.toExponential(2)}`);
     expect(worst).toBeLessThanOrEqual(1e-4);
@@ -165,7 +164,7 @@ it("a locked run that was stopped and resumed ends with the weights of one that 
     });
     await training.run.start();
     await training.run.ended;
-    return (await savedWeights(training.store)).weights;
+    return (await savedWeights(training.store, "whole")).weights;
   })();
 
   await using folder = await temporaryFolder();
@@ -190,7 +189,7 @@ it("a locked run that was stopped and resumed ends with the weights of one that 
     expect(outcome).toBe("stopped");
     expect(record.step).toBeGreaterThanOrEqual(7);
     expect(record.step).toBeLessThan(STEPS);
-    return (await savedWeights(training.store)).manifest;
+    return (await savedWeights(training.store, "parts")).manifest;
   })();
   await using training = await testTraining({
     name: "parts",
@@ -205,7 +204,7 @@ it("a locked run that was stopped and resumed ends with the weights of one that 
   expect(outcome).toBe("completed");
   expect(record.step).toBe(STEPS);
   // Native kernels split sums over threads as the machine is free: two runs of the same steps differ by as much.
-  const worst = distance((await savedWeights(training.store)).weights, whole);
+  const worst = distance((await savedWeights(training.store, "parts")).weights, whole);
   console.log(`largest relative difference to the undisturbed run: ${worst.toExponential(2)}`);
   expect(worst).toBeLessThanOrEqual(1e-4);
 });

@@ -22,7 +22,7 @@ import { locateTool } from "../../setup/index.ts";
 import { describeSlices, modelOf } from "../../src/jobs/describe-slices.ts";
 import { publishTeacher } from "../../src/jobs/find-teacher.ts";
 import { teacherModelOf } from "../../src/jobs/match-sections.ts";
-import { teacherBucketsOf } from "../../src/fleet/run-host.ts";
+import { scopeOfRun } from "../../src/runtime/artifacts/index.ts";
 import { actorsOf, phasesOfRun, type RunSlices, TRAINING } from "../../src/jobs/run-plan.ts";
 import { openDataset } from "../../src/apps/open-dataset.ts";
 
@@ -137,7 +137,7 @@ export async function openFleetScene<Spec extends RunSpec>({
       const { learners, others, companions } = actorsOf(spec, phasesOfRun(spec)[0] ?? TRAINING);
       const last = learners.at(-1);
       if (spec.kind === "distillation" && teacher !== undefined) {
-        await publishTeacher(fleet.store, { model: teacherModelOf(spec), tensors: teacher }, teacherBucketsOf(run));
+        await publishTeacher(fleet.store, { model: teacherModelOf(spec), tensors: teacher }, scopeOfRun(run));
       }
       let step = 0;
       const watching = createControlChannel({ run, actor: "bench" }, { bus, log: silentLogger }).watch("*", (event) => {

@@ -202,7 +202,7 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
       epoch: epochs,
       phase: options.phase,
       actors: digests,
-    });
+    }, fence);
     generation = of;
     step = of;
     for (const older of collected.keys()) if (older <= of) collected.delete(older);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { BackendInfo } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
-import { openCheckpoints, openReleases } from "../../runtime/artifacts/index.ts";
+import { copyGeneration, openCheckpoints, openReleases, scopeOfRun } from "../../runtime/artifacts/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { awaitNodes } from "../../fleet/await-nodes.ts";
@@ -13,10 +13,9 @@ import { awaitOutcome, joinRun, launchRun, relaunchRun, stopRun } from "../../fl
 import type { Fleet } from "../../fleet/fleet.ts";
 import { phaseOf, type RunRecordEntry, type RunStatus } from "../../fleet/records.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
-import { bucketsOf, teacherBucketsOf } from "../../fleet/run-host.ts";
 import { spawnFleet } from "../connect/spawned-fleet.ts";
 import { checkBus } from "../../jobs/check-frames.ts";
-import { actorsOf, CHECKPOINT_BUCKETS, TEACHER_BUCKETS } from "../../jobs/run-plan.ts";
+import { actorsOf } from "../../jobs/run-plan.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { isServerAddress } from "../connect/bus-address.ts";
 import type { RunFolder } from "../../jobs/run-folder.ts";
@@ -219,15 +218,10 @@ async function fetchCheckpoint(
   try {
     await mkdir(folder.path, { recursive: true });
     await using local = await fileStore({ directory: folder.storePath, clock });
-    const target = await openCheckpoints(local, CHECKPOINT_BUCKETS);
-    const source = await openCheckpoints(fleet.store, bucketsOf(folder.name));
+    const scope = scopeOfRun(folder.name);
+    const source = await openCheckpoints(fleet.store, scope);
     const newest = new Map((await source.manifests()).reverse().map((manifest) => [manifest.phase, manifest]));
-    for (const manifest of newest.values()) {
-      for (const actor of Object.keys(manifest.actors)) {
-        await target.save(actor, manifest, await source.load(actor, manifest));
-      }
-      await target.commit(manifest);
-    }
+    for (const manifest of newest.values()) await copyGeneration(manifest, scope, { from: fleet.store, to: local });
   } catch (error) {
     log.warn({ err: error }, "checkpoint not copied into the run's folder");
     terminal.note(`the checkpoint stays in the fleet: ${error instanceof Error ? error.message : String(error)}`);
@@ -237,11 +231,11 @@ async function fetchCheckpoint(
 /** Brings the run's teacher to where all nodes find it. */
 async function shareTeacher(folder: RunFolder, fleet: Fleet, clock: Clock): Promise<void> {
   await using local = await fileStore({ directory: folder.storePath, clock });
-  const source = await openReleases(local, TEACHER_BUCKETS);
+  const source = await openReleases(local, scopeOfRun(folder.name));
   const release = await source.newest();
   if (release === undefined) return;
   const parts = await Promise.all(release.digests.map((_, part) => source.load(release, part)));
-  await (await openReleases(fleet.store, teacherBucketsOf(folder.name))).publish(parts);
+  await (await openReleases(fleet.store, scopeOfRun(folder.name))).publish(parts);
 }
 
 /** "node-1, node-2". */

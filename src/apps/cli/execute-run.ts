@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { BackendPreference } from "../../compute/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
-import { type Manifest, openCheckpoints } from "../../runtime/artifacts/index.ts";
+import { type Manifest, openCheckpoints, scopeOfRun } from "../../runtime/artifacts/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import { parseActorRef, type RunSpec } from "../../run-spec/index.ts";
@@ -13,7 +13,7 @@ import { openKnowledgeCache } from "../knowledge-cache.ts";
 import { createPhaseRun, type PhaseRun } from "../../jobs/phase-run.ts";
 import type { RunFolder } from "../../jobs/run-folder.ts";
 import { createRunMonitor } from "../../jobs/run-monitor.ts";
-import { actorsOf, CHECKPOINT_BUCKETS, type PhaseStart, startAfter } from "../../jobs/run-plan.ts";
+import { actorsOf, type PhaseStart, startAfter } from "../../jobs/run-plan.ts";
 import { keepResults, type PhaseEnd, reportFolder } from "./keep-results.ts";
 import { EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, exitCodeOf } from "./exit-codes.ts";
 import { openRunLog } from "./run-log.ts";
@@ -135,7 +135,7 @@ export async function executeRun(
   };
 
   try {
-    const checkpoints = await openCheckpoints(store, CHECKPOINT_BUCKETS);
+    const checkpoints = await openCheckpoints(store, scopeOfRun(name));
     let start = startAfter(spec, dataset, newest);
     while (start !== undefined) {
       const ended = await runPhase(start);
@@ -152,7 +152,7 @@ export async function executeRun(
   } catch (error) {
     log.error({ err: error }, "run failed");
     terminal.note(error instanceof Error ? error.message : String(error));
-    const [saved] = await (await openCheckpoints(store, CHECKPOINT_BUCKETS)).manifests().catch(() => []);
+    const [saved] = await (await openCheckpoints(store, scopeOfRun(name))).manifests().catch(() => []);
     terminal.note(
       saved === undefined
         ? "no checkpoint was written"

@@ -1,90 +1,57 @@
 /**
  * Collection of artifacts: removal of everything that one run or model owns, and of blobs that no record names, such as
- * those of a save that was cut off. A blob younger than `graceMs` may be one whose record is about to be written: it stays.
+ * those of a save that was cut off.
  */
-import type { KeyValue, Store } from "../store/store.ts";
-import {
-  ARTIFACT_BLOBS,
-  ARTIFACT_RECORDS,
-  type ArtifactScope,
-  parseStateName,
-  partName,
-  type SavedState,
-  scopeOf,
-} from "./artifact-names.ts";
+import type { BlobInfo, KeyValue, Store } from "../store/store.ts";
+import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, type ArtifactScope, parseStateName, scopeOf } from "./artifact-names.ts";
 import { type Manifest, manifestsKey, parseManifestRecord } from "./manifest.ts";
-import { parseRelease } from "./releases.ts";
+import { namedParts } from "./releases.ts";
 import { statesToDelete } from "./state-retention.ts";
 
-/** Longer than any save takes from its first byte to its record, ms. */
-const GRACE_MS = 10 * 60_000;
-
-/** What would be deleted, or was. */
+/** What is to be deleted. */
 export interface ArtifactCollection {
-  /** Names of blobs. */
-  readonly blobs: readonly string[];
-  /** Bytes of those blobs. */
-  readonly sizeBytes: number;
+  readonly blobs: readonly BlobInfo[];
   /** Keys of records. */
   readonly records: readonly string[];
 }
 
-export interface CollectionDeps {
-  readonly store: Store;
-  readonly wallTimeMs: () => number;
-}
-
 /** Everything that `scope` owns: for a run or a model that is removed. */
 export async function planArtifactRemoval(store: Store, scope: ArtifactScope): Promise<ArtifactCollection> {
-  const blobs = await (await store.blobs(ARTIFACT_BLOBS)).list(`${scope}.`);
   const records = await (await store.kv(ARTIFACT_RECORDS)).keys(`${scope}.>`);
-  return { blobs: blobs.map(({ name }) => name), sizeBytes: sum(blobs), records };
+  return { records, blobs: await (await store.blobs(ARTIFACT_BLOBS)).list(`${scope}.`) };
 }
 
 /** Blobs that no record names. A scope whose manifests do not parse is left alone. */
-export async function planArtifactCollection(
-  { store, wallTimeMs }: CollectionDeps,
-  graceMs = GRACE_MS,
-): Promise<ArtifactCollection> {
-  // Blobs first: what a record names by the time it is read was written before.
+export async function planArtifactCollection(store: Store): Promise<ArtifactCollection> {
+  // Blobs before records: what is written anew after this has another revision, and is not deleted.
   const blobs = await (await store.blobs(ARTIFACT_BLOBS)).list();
   const records = await store.kv(ARTIFACT_RECORDS);
-  const youngest = wallTimeMs() - graceMs;
-  const old = blobs.filter(({ writtenMs }) => writtenMs < youngest);
-  const unnamed: typeof old = [];
-  for (const scope of new Set(old.flatMap(({ name }) => scopeOf(name) ?? []))) {
-    const own = old.filter(({ name }) => scopeOf(name) === scope);
-    const names = new Set(await unnamedIn(scope, blobs.map(({ name }) => name), records));
-    unnamed.push(...own.filter(({ name }) => names.has(name)));
-  }
-  return { blobs: unnamed.map(({ name }) => name), sizeBytes: sum(unnamed), records: [] };
+  const unnamed: BlobInfo[] = [];
+  for (const [scope, own] of groupBy(blobs, ({ name }) => scopeOf(name)))
+    if (scope !== undefined) unnamed.push(...(await unnamedIn(scope, own, records)));
+  return { records: [], blobs: unnamed };
 }
 
-/** Deletes what was planned: records first, so that nothing names a blob that is gone. */
-export async function applyArtifactCollection({ store }: Pick<CollectionDeps, "store">, planned: ArtifactCollection): Promise<void> {
+/** Deletes what was planned and is as it was; records first, so that nothing names a blob that is gone. */
+export async function applyArtifactCollection(store: Store, planned: ArtifactCollection): Promise<void> {
   const records = await store.kv(ARTIFACT_RECORDS);
   const blobs = await store.blobs(ARTIFACT_BLOBS);
   for (const key of planned.records) await records.delete(key);
-  for (const name of planned.blobs) await blobs.delete(name);
+  for (const { name, revision } of planned.blobs) await blobs.delete(name, { revision });
 }
 
-async function unnamedIn(scope: ArtifactScope, all: readonly string[], records: KeyValue): Promise<string[]> {
-  const own = all.filter((name) => scopeOf(name) === scope);
-  const keys = await records.keys(`${scope}.>`);
-  if (keys.length === 0) return own;
+async function unnamedIn(scope: ArtifactScope, own: readonly BlobInfo[], records: KeyValue): Promise<BlobInfo[]> {
+  // An actor claims its place before it saves, a publisher names its parts before it writes them.
+  if ((await records.keys(`${scope}.>`)).length === 0) return [...own];
   const manifests = await manifestsOf(scope, records);
   if (manifests === undefined) return [];
-  const parts = await namedParts(scope, keys, records);
-  const byActor = new Map<string, SavedState[]>();
-  for (const name of own) {
-    const state = parseStateName(name);
-    if (state !== undefined) byActor.set(state.actor, [...(byActor.get(state.actor) ?? []), state]);
-  }
-  const states = [...byActor].flatMap(([actor, each]) => statesToDelete(actor, each, manifests));
-  return [
-    ...states.map(({ name }) => name),
-    ...own.filter((name) => name.startsWith(`${scope}.part.`) && !parts.has(name)),
-  ];
+  const states = own.flatMap(({ name }) => parseStateName(name) ?? []);
+  const old = [...groupBy(states, ({ actor }) => actor)].flatMap(([actor, each]) =>
+    statesToDelete(actor, each, manifests),
+  );
+  const names = new Set(old.map(({ name }) => name));
+  const parts = await namedParts(scope, records);
+  return own.filter(({ name }) => names.has(name) || (name.startsWith(`${scope}.part.`) && !parts.has(name)));
 }
 
 /** @returns undefined when there is a record that does not parse. */
@@ -93,16 +60,12 @@ async function manifestsOf(scope: ArtifactScope, records: KeyValue): Promise<rea
   return entry === undefined ? [] : parseManifestRecord(entry.value)?.manifests;
 }
 
-async function namedParts(scope: ArtifactScope, keys: readonly string[], records: KeyValue): Promise<Set<string>> {
-  const named = new Set<string>();
-  for (const key of keys.filter((each) => each.startsWith(`${scope}.release.`))) {
-    const entry = await records.get(key);
-    const release = entry === undefined ? undefined : parseRelease(entry.value);
-    for (const digest of release?.digests ?? []) named.add(partName(scope, digest));
+function groupBy<T, Key>(items: readonly T[], keyOf: (item: T) => Key): Map<Key, T[]> {
+  const groups = new Map<Key, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group === undefined) groups.set(keyOf(item), [item]);
+    else group.push(item);
   }
-  return named;
-}
-
-function sum(blobs: readonly { readonly sizeBytes: number }[]): number {
-  return blobs.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+  return groups;
 }

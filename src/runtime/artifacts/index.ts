@@ -20,6 +20,7 @@ export {
   scopeOfModel,
   scopeOfRun,
 } from "./artifact-names.ts";
+export { copyGeneration } from "./copy-generation.ts";
 export { type Checkpoints, openCheckpoints } from "./checkpoints.ts";
 export {
   applyArtifactCollection,

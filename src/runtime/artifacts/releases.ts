@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
-import type { KvEntry, Store } from "../store/store.ts";
+import type { KeyValue, KvEntry, Store } from "../store/store.ts";
 import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, type ArtifactScope, digestOf, partName, verifyDigest } from "./artifact-names.ts";
 import { parseJson } from "./manifest.ts";
 
@@ -19,6 +19,7 @@ const releaseSchema = z.object({
   /** A pinned release is never collected. */
   isPinned: z.boolean(),
 });
+const namesSchema = z.object({ digests: z.array(z.string()) });
 export type Release = z.infer<typeof releaseSchema>;
 
 export interface PublishOptions {
@@ -48,8 +49,22 @@ export interface Releases {
 const releaseFilter = (scope: ArtifactScope): string => `${scope}.release.*`;
 const releaseKey = (scope: ArtifactScope, release: number): string => `${scope}.release.${release}`;
 
+const publishingKey = (scope: ArtifactScope, digest: string): string => `${scope}.publishing.${digest}`;
+
+/** Names of the parts of a scope's releases, and of those that are being published. */
+export async function namedParts(scope: ArtifactScope, records: KeyValue): Promise<ReadonlySet<string>> {
+  const keys = [...(await records.keys(`${scope}.publishing.*`)), ...(await records.keys(releaseFilter(scope)))];
+  const named = new Set<string>();
+  for (const key of keys) {
+    const entry = await records.get(key);
+    const found = entry === undefined ? undefined : namesSchema.safeParse(parseJson(entry.value)).data;
+    for (const digest of found?.digests ?? []) named.add(partName(scope, digest));
+  }
+  return named;
+}
+
 /** @returns undefined when the bytes are not such a record. */
-export function parseRelease(bytes: Uint8Array): Release | undefined {
+function parseRelease(bytes: Uint8Array): Release | undefined {
   return releaseSchema.safeParse(parseJson(bytes)).data;
 }
 
@@ -102,11 +117,12 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
       const write = async (part: number): Promise<void> => {
         await blobs.put(partName(scope, digests[part] ?? ""), encoded[part] ?? new Uint8Array());
       };
+      // Names the parts while no release does: a collection at the same time leaves them alone.
+      const intent = publishingKey(scope, digestOf(new TextEncoder().encode(digests.join(" "))));
+      await records.put(intent, new TextEncoder().encode(JSON.stringify({ digests })));
       for (const part of encoded.keys()) await write(part);
       const record = await create(digests, options);
-      // `retain` may have deleted an equal part of an older release before the record named it.
-      for (const [part, digest] of digests.entries())
-        if ((await blobs.info(partName(scope, digest))) === undefined) await write(part);
+      await records.delete(intent);
       return record;
     },
     list,
@@ -142,9 +158,12 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
       const all = await list();
       const dropped = all.slice(kept).filter(({ release, isPinned }) => !isPinned && !inUse.includes(release));
       for (const { release } of dropped) await records.delete(releaseKey(scope, release));
-      const named = new Set((await list()).flatMap(({ digests }) => digests));
-      const unnamed = new Set(dropped.flatMap(({ digests }) => digests).filter((digest) => !named.has(digest)));
-      for (const digest of unnamed) await blobs.delete(partName(scope, digest));
+      const names = new Set(dropped.flatMap(({ digests }) => digests.map((digest) => partName(scope, digest))));
+      // Revisions before records: a part that is published anew meanwhile has another one, and stays.
+      const infos = await Promise.all([...names].map((name) => blobs.info(name)));
+      const named = await namedParts(scope, records);
+      for (const info of infos)
+        if (info !== undefined && !named.has(info.name)) await blobs.delete(info.name, { revision: info.revision });
     },
   };
 }

@@ -25,62 +25,68 @@ import {
   type Manifest,
   type SavedAt,
 } from "../../../src/runtime/artifacts/index.ts";
+import type { SafetensorsContent } from "../../../src/messages/checkpoint/index.ts";
 import { type SimulatedClock, simulatedClock } from "../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
 
 export const RUN = "test";
-
-export type SavedState = Parameters<Checkpoints["save"]>[2];
 
 export const TIMELINE = 1;
 
 /** Checkpoints without a disk: real time and simulated time do not mix. `refusal` makes saves and manifests fail. */
 export interface HeldCheckpoints extends Checkpoints {
   /** By `<actor>.<timeline>-<generation>`. */
-  readonly states: Map<string, SavedState>;
+  readonly states: Map<string, SafetensorsContent>;
   /** Newest first. */
   readonly committed: Manifest[];
   refusal: Error | undefined;
 }
 
 export function heldCheckpoints(): HeldCheckpoints {
-  const states = new Map<string, SavedState>();
+  const states = new Map<string, SafetensorsContent>();
   const committed: Manifest[] = [];
   const nameOf = (actor: string, { timeline, generation }: SavedAt): string => `${actor}.${timeline}-${generation}`;
-  return {
+  const digest = "0".repeat(64);
+  const found = (name: string): Promise<SafetensorsContent> => {
+    const content = states.get(name);
+    return content === undefined ? Promise.reject(failure("KN_CHECKPOINT")) : Promise.resolve(content);
+  };
+  const held: HeldCheckpoints = {
     states,
     committed,
     refusal: undefined,
-    save(actor, at, content) {
-      if (this.refusal !== undefined) return Promise.reject(this.refusal);
-      const name = nameOf(actor, at);
-      states.set(name, content);
-      return Promise.resolve({ name, sizeBytes: 1, digest: "0".repeat(64), revision: 1 });
-    },
-    load(actor, at) {
-      const content = states.get(nameOf(actor, at));
-      return content === undefined ? Promise.reject(failure("KN_CHECKPOINT")) : Promise.resolve(content);
-    },
-    saved(actor) {
-      const found = [...states.keys()].flatMap((name) => {
-        const [owner, at = ""] = name.split(".");
-        const [timeline, generation] = at.split("-").map(Number);
-        return owner === actor ? [{ timeline: timeline ?? 0, generation: generation ?? 0 }] : [];
-      });
-      return Promise.resolve(found.sort((a, b) => b.timeline - a.timeline || b.generation - a.generation));
-    },
+    load: (actor, at) => found(nameOf(actor, at)),
     commit(manifest) {
-      if (this.refusal !== undefined) return Promise.reject(this.refusal);
-      committed.unshift({ format: 2, ...manifest });
+      if (held.refusal !== undefined) return Promise.reject(held.refusal);
+      committed.unshift(manifest);
       return Promise.resolve();
     },
     manifests: () => Promise.resolve(committed),
+    statesOf: (actor) => ({
+      claim: () => Promise.resolve(),
+      list() {
+        const own = [...states.keys()].flatMap((name) => {
+          const [owner, at = ""] = name.split(".");
+          const [timeline = 0, generation = 0] = at.split("-").map(Number);
+          return owner === actor ? [{ name, digest, timeline, generation }] : [];
+        });
+        return Promise.resolve(own.sort((a, b) => b.timeline - a.timeline || b.generation - a.generation));
+      },
+      load: ({ name }) => found(name),
+      save(at, content) {
+        if (held.refusal !== undefined) return Promise.reject(held.refusal);
+        const name = nameOf(actor, at);
+        states.set(name, content);
+        return Promise.resolve({ name, sizeBytes: 1, digest, revision: 1 });
+      },
+    }),
   };
+  return held;
 }
 
 /** What `actor` remembers, over checkpoints that are held in memory. */
 export function memoryOf(actor: string, checkpoints: Checkpoints, from?: SavedAt): ActorMemory {
-  return createActorMemory({ actor, timeline: TIMELINE, from }, { checkpoints, log: silentLogger });
+  return createActorMemory({ actor, timeline: TIMELINE, fence: 1, from }, { checkpoints, log: silentLogger });
 }
 
 export function failure(code: KnowledgeNetError["code"]): KnowledgeNetError {

@@ -1,6 +1,6 @@
 /** `kn resume RUN`: goes on from the newest whole checkpoint. */
 import type { Command } from "commander";
-import { openCheckpoints } from "../../../runtime/artifacts/index.ts";
+import { openCheckpoints, scopeOfRun } from "../../../runtime/artifacts/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { connectFleet } from "../../connect/connect-fleet.ts";
@@ -8,7 +8,7 @@ import { runRecordOf } from "../../../fleet/launch.ts";
 import { chooseGeneration } from "../../../jobs/choose-generation.ts";
 import { createRunFolder, findRunFolder, openRunFolder, type RunFolder } from "../../../jobs/run-folder.ts";
 import { openDataset } from "../../open-dataset.ts";
-import { CHECKPOINT_BUCKETS, startAfter } from "../../../jobs/run-plan.ts";
+import { startAfter } from "../../../jobs/run-plan.ts";
 import { executeFleetRun, type FleetRunOptions } from "../execute-fleet-run.ts";
 import { type ExecuteDeps, type ExecuteOptions, executeRun } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
@@ -43,7 +43,7 @@ async function resume(folder: RunFolder, options: ExecuteOptions, deps: ExecuteD
   const { terminal, clock, env } = deps;
   const from = await (async () => {
     await using store = await fileStore({ directory: folder.storePath, clock });
-    return await chooseGeneration(await openCheckpoints(store, CHECKPOINT_BUCKETS), (manifest, error) => {
+    return await chooseGeneration(await openCheckpoints(store, scopeOfRun(folder.name)), (manifest, error) => {
       terminal.note(
         `checkpoint ${manifest.generation} is damaged (${error instanceof Error ? error.message : String(error)}); trying the one before`,
       );

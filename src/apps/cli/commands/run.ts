@@ -7,7 +7,7 @@ import { fileStore } from "../../../runtime/store/index.ts";
 import { type DistillationSpec, parseSpec, type RunSpec } from "../../../run-spec/index.ts";
 import { findTeacher, publishTeacher, withTeacher } from "../../../jobs/find-teacher.ts";
 import { prepareRun } from "../prepare-run.ts";
-import { TEACHER_BUCKETS } from "../../../jobs/run-plan.ts";
+import { scopeOfRun } from "../../../runtime/artifacts/index.ts";
 import { createRunFolder, DEFAULT_RUNS_FOLDER } from "../../../jobs/run-folder.ts";
 import { dryRun } from "../dry-run.ts";
 import { executeFleetRun } from "../execute-fleet-run.ts";
@@ -79,7 +79,7 @@ export async function runSpecFile(file: string, options: RunCommandOptions, deps
         });
   if (teacher !== undefined) {
     await using store = await fileStore({ directory: folder.storePath, clock: deps.clock });
-    await publishTeacher(store, teacher, TEACHER_BUCKETS);
+    await publishTeacher(store, teacher, scopeOfRun(folder.name));
   }
   return options.nodes === "here"
     ? executeRun(folder, undefined, options, deps)

@@ -1,130 +1,121 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { chooseGeneration } from "../../../../src/jobs/choose-generation.ts";
-import { type Checkpoints, createActorMemory, openCheckpoints } from "../../../../src/runtime/artifacts/index.ts";
-import { fileStore } from "../../../../src/runtime/store/index.ts";
-import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
-import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
-import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { type Checkpoints, openCheckpoints, scopeOfRun } from "../../../../src/runtime/artifacts/index.ts";
+import { ARTIFACT_BLOBS } from "../../../../src/runtime/artifacts/index.ts";
+import { artifactScene, content, saveGeneration } from "./artifact-scene.ts";
 
-const ACTORS = ["block-0", "gradient-0"];
-const TIMELINE = 1;
-const at = (generation: number, timeline = TIMELINE) => ({ timeline, generation });
+const at = (generation: number, timeline = 1) => ({ timeline, generation });
+const wordOf = async (checkpoints: Checkpoints, generation: number): Promise<string | undefined> =>
+  (await checkpoints.load("block-0", at(generation))).metadata.word;
 
-async function saveGeneration(checkpoints: Checkpoints, generation: number, timeline = TIMELINE): Promise<void> {
-  const digests: Record<string, string> = {};
-  for (const actor of ACTORS) {
-    const values = new Float32Array([generation]);
-    const info = await checkpoints.save(actor, at(generation, timeline), {
-      metadata: { generation: String(generation) },
-      tensors: { w: { dtype: "f32", shape: [1], values } },
-    });
-    digests[actor] = info.digest;
-  }
-  await checkpoints.commit({
-    timeline,
-    generation,
-    sequence: generation,
-    step: generation,
-    epoch: 0,
-    phase: "training",
-    actors: digests,
-  });
-}
-
-async function scene(folder: string) {
-  const store = await fileStore({ directory: folder, clock: simulatedClock() });
-  return { store, checkpoints: await openCheckpoints(store, { blobs: "blobs", manifests: "manifests" }) };
-}
-
-describe("openCheckpoints", () => {
-  it("keeps two generations, newest first, and in time forgets the states of older ones", async () => {
-    await using folder = await temporaryFolder();
-    const { store, checkpoints } = await scene(folder.path);
+describe("Checkpoints.commit", () => {
+  it("keeps two generations of a phase, newest first, and their states only", async () => {
+    const { store, checkpoints } = await artifactScene();
     for (const generation of [1, 2, 3, 4, 5]) await saveGeneration(checkpoints, generation);
     expect((await checkpoints.manifests()).map(({ generation }) => generation)).toEqual([5, 4]);
-    expect((await checkpoints.load("block-0", at(4))).metadata).toEqual({ generation: "4" });
+    expect(await wordOf(checkpoints, 4)).toBe("4");
     await expect(checkpoints.load("block-0", at(1))).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
-    await store.close();
+    // The states of generation 3 go with the next save: only a newer committed generation lets them go.
+    await saveGeneration(checkpoints, 6);
+    const names = (await (await store.blobs(ARTIFACT_BLOBS)).list()).map(({ name }) => name);
+    expect(names.map((name) => name.split(".").slice(2, 4).join(" ")).sort()).toEqual([
+      "block-0 1-4",
+      "block-0 1-5",
+      "block-0 1-6",
+      "gradient-0 1-4",
+      "gradient-0 1-5",
+      "gradient-0 1-6",
+    ]);
   });
 
-  it("a generation without its manifest does not count: a crash in the middle of saving leaves the one before", async () => {
-    await using folder = await temporaryFolder();
-    const { store, checkpoints } = await scene(folder.path);
+  it("keeps the last generations of each phase", async () => {
+    const { checkpoints } = await artifactScene();
+    for (const generation of [1, 2, 3]) await saveGeneration(checkpoints, generation, { phase: "sections" });
+    for (const generation of [4, 5, 6]) await saveGeneration(checkpoints, generation, { phase: "finetune" });
+    const kept = (await checkpoints.manifests()).map(({ phase, generation }) => `${phase} ${generation}`);
+    expect(kept).toEqual(["finetune 6", "finetune 5", "sections 3", "sections 2"]);
+    expect(await wordOf(checkpoints, 2)).toBe("2");
+  });
+
+  it("refuses a generation whose states are not in the store; the one before stays in force", async () => {
+    const { store, checkpoints } = await artifactScene();
     await saveGeneration(checkpoints, 1);
-    await checkpoints.save("block-0", at(2), { metadata: {}, tensors: {} });
+    const manifest = await saveGeneration(checkpoints, 2, { commits: false });
+    for (const { name } of await (await store.blobs(ARTIFACT_BLOBS)).list("run.small.gradient-0."))
+      if (name.includes("1-2")) await (await store.blobs(ARTIFACT_BLOBS)).delete(name);
+    await expect(checkpoints.commit(manifest)).rejects.toThrow(/KN_CHECKPOINT.*absent: gradient-0/);
     expect(await chooseGeneration(checkpoints, () => undefined)).toMatchObject({ generation: 1 });
-    await store.close();
+  });
+
+  it("a coordinator whose place was taken cannot commit any more", async () => {
+    const { checkpoints } = await artifactScene();
+    const late = await saveGeneration(checkpoints, 1, { commits: false });
+    await checkpoints.commit(await saveGeneration(checkpoints, 2, { commits: false }), 7);
+    await expect(checkpoints.commit(late, 6)).rejects.toMatchObject({ code: "KN_FENCED" });
+    expect((await checkpoints.manifests()).map(({ generation }) => generation)).toEqual([2]);
+    // A resumed run begins a new timeline, in which fencing tokens begin anew.
+    await checkpoints.commit(await saveGeneration(checkpoints, 3, { timeline: 2, commits: false }), 1);
+    expect((await checkpoints.manifests()).map(({ generation }) => generation)).toEqual([3, 2]);
+  });
+
+  it("two that commit at once both stay, whatever the order", async () => {
+    const { checkpoints } = await artifactScene();
+    const [one, two] = [
+      await saveGeneration(checkpoints, 1, { commits: false }),
+      await saveGeneration(checkpoints, 2, { commits: false }),
+    ];
+    await Promise.all([checkpoints.commit(two, 1), checkpoints.commit(one, 1)]);
+    expect((await checkpoints.manifests()).map(({ generation }) => generation)).toEqual([2, 1]);
   });
 });
 
-describe("openCheckpoints, states that no manifest names", () => {
-  it("keeps three of an actor's own, and what a manifest names however old it is", async () => {
-    await using folder = await temporaryFolder();
-    const { store, checkpoints } = await scene(folder.path);
+describe("Checkpoints.load", () => {
+  it("refuses content that is not what the manifest names, though the store finds it whole", async () => {
+    const { store, checkpoints } = await artifactScene();
     await saveGeneration(checkpoints, 1);
-    for (const generation of [2, 3, 4, 5])
-      await checkpoints.save("block-0", at(generation), { metadata: {}, tensors: {} });
-    expect(await checkpoints.saved("block-0")).toEqual([at(5), at(4), at(3), at(1)]);
-    await store.close();
-  });
-});
-
-describe("createActorMemory", () => {
-  const content = (word: string) => ({ metadata: { word }, tensors: {} });
-  const memoryOf = (checkpoints: Checkpoints, timeline: number, from?: { timeline: number; generation: number }) =>
-    createActorMemory({ actor: "block-0", timeline, from }, { checkpoints, log: silentLogger });
-
-  it("begins with what its timeline began with, then comes back from its own newest state", async () => {
-    await using folder = await temporaryFolder();
-    const { store, checkpoints } = await scene(folder.path);
-    await checkpoints.save("block-0", at(100), content("before"));
-    await checkpoints.save("block-0", at(200), content("abandoned"));
-    const memory = memoryOf(checkpoints, 2, at(100));
-    expect((await memory.restore())?.metadata).toEqual({ word: "before" });
-    await memory.save(150, content("own"));
-    expect((await memoryOf(checkpoints, 2, at(100)).restore())?.metadata).toEqual({ word: "own" });
-    await store.close();
-  });
-
-  it("passes over a damaged state of its own", async () => {
-    await using folder = await temporaryFolder();
-    const { store, checkpoints } = await scene(folder.path);
-    const memory = memoryOf(checkpoints, 1);
-    expect(await memory.restore()).toBeUndefined();
-    await memory.save(1, content("one"));
-    await memory.save(2, content("two"));
-    await writeFile(join(folder.path, "blobs", "blobs", "block-0.1-2"), "torn");
-    expect((await memory.restore())?.metadata).toEqual({ word: "one" });
-    await store.close();
+    await saveGeneration(checkpoints, 2);
+    const blobs = await store.blobs(ARTIFACT_BLOBS);
+    const [newest] = (await blobs.list("run.small.block-0.")).filter(({ name }) => name.includes("1-2"));
+    await blobs.put(newest?.name ?? "", new TextEncoder().encode("another holder's content"));
+    await expect(checkpoints.load("block-0", at(2))).rejects.toThrow(/KN_CHECKPOINT.*must have the digest/);
+    const damaged: number[] = [];
+    const chosen = await chooseGeneration(checkpoints, ({ generation }) => damaged.push(generation));
+    expect(chosen).toMatchObject({ generation: 1 });
+    expect(damaged).toEqual([2]);
   });
 });
 
 describe("chooseGeneration", () => {
-  it("passes over a damaged generation, says so, and takes the one before", async () => {
-    await using folder = await temporaryFolder();
-    const { store, checkpoints } = await scene(folder.path);
-    for (const generation of [1, 2]) await saveGeneration(checkpoints, generation);
-    const path = join(folder.path, "blobs", "blobs", "block-0.1-2");
-    const bytes = await readFile(path);
-    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-    await writeFile(path, bytes);
-    const damaged: number[] = [];
-    expect(await chooseGeneration(checkpoints, ({ generation }) => damaged.push(generation))).toMatchObject({
-      generation: 1,
-    });
-    expect(damaged).toEqual([2]);
-    await store.close();
-  });
-
-  it("has nothing to say of a run without checkpoints, and refuses one where all are damaged", async () => {
-    await using folder = await temporaryFolder();
-    const { store, checkpoints } = await scene(folder.path);
+  it("finds nothing in a run without checkpoints, and refuses one where all are damaged", async () => {
+    const { store, checkpoints } = await artifactScene();
     expect(await chooseGeneration(checkpoints, () => undefined)).toBeUndefined();
     await saveGeneration(checkpoints, 1);
-    await writeFile(join(folder.path, "blobs", "blobs", "gradient-0.1-1"), "nothing of the kind");
+    const blobs = await store.blobs(ARTIFACT_BLOBS);
+    for (const { name } of await blobs.list("run.small.gradient-0.")) await blobs.delete(name);
     await expect(chooseGeneration(checkpoints, () => undefined)).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
-    await store.close();
+  });
+
+  it("passes over a generation without its manifest: a crash in the middle of a save leaves the one before", async () => {
+    const { checkpoints } = await artifactScene();
+    await saveGeneration(checkpoints, 1);
+    await checkpoints.statesOf("block-0", { timeline: 1, fence: 1 }).save(at(2), content("2"));
+    expect(await chooseGeneration(checkpoints, () => undefined)).toMatchObject({ generation: 1 });
+  });
+});
+
+describe("openCheckpoints", () => {
+  it("refuses a record of another version instead of beginning anew", async () => {
+    const { store, checkpoints } = await artifactScene();
+    await (await store.kv("kn-manifests")).put("run.small.manifests", new TextEncoder().encode('{"format":9}'));
+    await expect(checkpoints.manifests()).rejects.toThrow(/KN_CHECKPOINT.*format/);
+    await expect(saveGeneration(checkpoints, 1)).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
+  });
+
+  it("runs of one store do not see one another", async () => {
+    const { store, checkpoints } = await artifactScene();
+    await saveGeneration(checkpoints, 1);
+    const other = await openCheckpoints(store, scopeOfRun("small-2"));
+    expect(await other.manifests()).toEqual([]);
+    expect(await other.statesOf("block-0", { timeline: 1, fence: 1 }).list()).toEqual([]);
   });
 });

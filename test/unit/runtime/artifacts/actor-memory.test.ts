@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { ARTIFACT_BLOBS, type Checkpoints, createActorMemory } from "../../../../src/runtime/artifacts/index.ts";
+import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
+import { artifactScene, content, saveGeneration } from "./artifact-scene.ts";
+
+const memoryOf = (checkpoints: Checkpoints, timeline: number, fence: number, from?: { timeline: number; generation: number }) =>
+  createActorMemory({ actor: "block-0", timeline, fence, from }, { checkpoints, log: silentLogger });
+
+describe("createActorMemory", () => {
+  it("begins with the generation that its timeline began with, then comes back from its own newest state", async () => {
+    const { checkpoints } = await artifactScene();
+    await saveGeneration(checkpoints, 100);
+    await checkpoints.statesOf("block-0", { timeline: 1, fence: 1 }).save({ timeline: 1, generation: 200 }, content("abandoned"));
+    const from = { timeline: 1, generation: 100 };
+    const memory = memoryOf(checkpoints, 2, 1, from);
+    expect((await memory.restore())?.metadata.word).toBe("100");
+    await memory.save(150, content("own"));
+    expect((await memoryOf(checkpoints, 2, 2, from).restore())?.metadata.word).toBe("own");
+  });
+
+  it("skips a damaged state of its own", async () => {
+    const { store, checkpoints } = await artifactScene();
+    const memory = memoryOf(checkpoints, 1, 1);
+    expect(await memory.restore()).toBeUndefined();
+    await memory.save(1, content("one"));
+    const { name } = await memory.save(2, content("two"));
+    await (await store.blobs(ARTIFACT_BLOBS)).put(name, new TextEncoder().encode("torn"));
+    expect((await memoryOf(checkpoints, 1, 2).restore())?.metadata.word).toBe("one");
+  });
+
+  it("a holder that was suspended saves nothing over its successor, and deletes nothing of it", async () => {
+    const { store, checkpoints } = await artifactScene();
+    const suspended = memoryOf(checkpoints, 1, 1);
+    await suspended.restore();
+    await suspended.save(10, content("old"));
+    const successor = memoryOf(checkpoints, 1, 2);
+    expect((await successor.restore())?.metadata.word).toBe("old");
+    await successor.save(20, content("new"));
+    await expect(suspended.save(20, content("late"))).rejects.toMatchObject({ code: "KN_FENCED" });
+    expect((await memoryOf(checkpoints, 1, 3).restore())?.metadata.word).toBe("new");
+    expect(await (await store.blobs(ARTIFACT_BLOBS)).list("run.small.block-0.")).toHaveLength(2);
+  });
+
+  it("an incarnation that starts after a newer one is refused", async () => {
+    const { checkpoints } = await artifactScene();
+    await memoryOf(checkpoints, 1, 5).restore();
+    await expect(memoryOf(checkpoints, 1, 4).restore()).rejects.toMatchObject({ code: "KN_FENCED" });
+  });
+
+  it("keeps every state that a committed generation names, however many the actor saves after it", async () => {
+    const { checkpoints } = await artifactScene();
+    await saveGeneration(checkpoints, 1);
+    const states = checkpoints.statesOf("block-0", { timeline: 1, fence: 1 });
+    for (let generation = 2; generation <= 20; generation += 1)
+      await states.save({ timeline: 1, generation }, content(String(generation)));
+    expect((await checkpoints.load("block-0", { timeline: 1, generation: 1 })).metadata.word).toBe("1");
+    expect((await states.list()).map(({ generation }) => generation)).toEqual([20, 19, 18, 17, 1]);
+  });
+});
