@@ -145,7 +145,7 @@ describe("artifacts, under any order of saves, commits, crashes, suspended holde
         for (const actor of ACTORS)
           expect((await (await shared.blobs(ARTIFACT_BLOBS)).list(`${SCOPE}.${actor}.`)).length).toBeLessThanOrEqual(12);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 });

@@ -111,6 +111,13 @@ describe("openCheckpoints", () => {
     await expect(saveGeneration(checkpoints, 1)).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
   });
 
+  it("refuses a run of version 0.1 instead of taking it for one without checkpoints", async () => {
+    const { store } = await artifactScene();
+    await store.blobs("checkpoints-old");
+    await expect(openCheckpoints(store, scopeOfRun("old"))).rejects.toThrow(/KN_CHECKPOINT.*bucket checkpoints-old/);
+    await openCheckpoints(store, scopeOfRun("new"));
+  });
+
   it("runs of one store do not see one another", async () => {
     const { store, checkpoints } = await artifactScene();
     await saveGeneration(checkpoints, 1);
