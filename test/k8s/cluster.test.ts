@@ -146,14 +146,14 @@ describe("while a run goes on", () => {
       "nats service info kn-block": ["block-", "activation"],
       "nats service stats kn-block": ["kn-block"],
       "nats sub": [`kn.v1.${RUN}.`],
-      "nats kv ls": ["kn-nodes", "kn-runs", "kn-status", "kn-leases"],
+      "nats kv ls": ["kn-nodes", "kn-runs", "kn-status", "kn-leases", "kn-manifests"],
       "nats kv get kn-status": [`"run":"${RUN}"`],
       "nats kv get kn-runs": [`"run":"${RUN}"`],
-      "nats object ls": [`checkpoints-${RUN}`],
-      "nats object ls checkpoints-RUN": ["block-0.", "gradient-2."],
-      "nats stream report": ["KV_kn-runs", `OBJ_checkpoints-${RUN}`],
+      "nats object ls": ["kn-artifacts"],
+      "nats object ls kn-artifacts": [`run.${RUN}.block-0.`, `run.${RUN}.gradient-2.`],
+      "nats stream report": ["KV_kn-runs", "OBJ_kn-artifacts"],
       "nats consumer report": ["KV_kn-runs"],
-      "nats account backup": [`OBJ_checkpoints-${RUN}`],
+      "nats account backup": ["OBJ_kn-artifacts"],
     };
     for (const prefix of Object.keys(expected)) expect(commands.join("\n")).toContain(prefix);
     try {
