@@ -92,7 +92,7 @@ export async function openFleetScene<Spec extends RunSpec>({
     links.set(node, await toxiproxy.link(node, `127.0.0.1:${server.port}`));
     if (cores !== undefined) limits.set(node, use(await createCpuLimit(`bench-${index}`, cores)));
   }
-  const fleetOfOurs = use(
+  const ownedFleet = use(
     await spawnFleet(
       {
         nodes,
@@ -161,7 +161,7 @@ export async function openFleetScene<Spec extends RunSpec>({
         },
       };
     },
-    pidOf: (node) => fleetOfOurs.nodes.find(({ name }) => name === node)?.pid ?? 0,
+    pidOf: (node) => ownedFleet.nodes.find(({ name }) => name === node)?.pid ?? 0,
     async [Symbol.asyncDispose]() {
       for (const each of opened) await each[Symbol.asyncDispose]();
     },

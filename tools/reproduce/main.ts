@@ -1,5 +1,5 @@
 /**
- * `npm run reproduce -- mnist | trouble | kt | kt-quick`: the experiments whose figures stand under docs/results. Each runs
+ * `npm run reproduce -- mnist | fault-schedule | kt | kt-quick`: the experiments whose figures stand under docs/results. Each runs
  * what is not finished and writes its table and plots; ending one loses what is at hand and no more.
  */
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { MNIST_SOURCES } from "./mnist/settings.ts";
 import { ROOT } from "./run-kn.ts";
 import { reproduceQuick, reproduceTransfer, type TransferCommandOptions } from "./transfer/reproduce-transfer.ts";
 import { EXPERIMENTS } from "./transfer/settings.ts";
-import { reproduceTrouble } from "./trouble/reproduce-trouble.ts";
+import { reproduceFaultSchedule } from "./fault-schedule/reproduce-fault-schedule.ts";
 
 /** @returns the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -33,10 +33,10 @@ async function main(argv: readonly string[]): Promise<number> {
     .action(async (options: MnistCommandOptions) => {
       code = await reproduceMnist(options);
     });
-  experiment("trouble", "MNIST in four processes with slow links, a slow node, a killed node and a restarted server")
+  experiment("fault-schedule", "MNIST in four processes with slow links, a slow node, a killed node and a restarted server")
     .option("--epochs <n>", "epochs", "6")
     .action(async (options: { readonly epochs: string; readonly out: string }) => {
-      code = await reproduceTrouble(Number(options.epochs), options.out);
+      code = await reproduceFaultSchedule(Number(options.epochs), options.out);
     });
   const transfer = (command: Command): Command =>
     command

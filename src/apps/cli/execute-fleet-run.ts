@@ -54,7 +54,7 @@ export async function executeFleetRun(
   const { dataset } = prepared;
   const spawned = parseSpawned(options.nodes);
   if (spawned !== undefined && options.detach) throw needsFleet();
-  await using fleetOfOurs =
+  await using ownedFleet =
     spawned === undefined
       ? undefined
       : await spawnFleet(
@@ -71,7 +71,7 @@ export async function executeFleetRun(
   const isWaiting = options.minNodes !== undefined;
   await using connected = await connectFleet(
     {
-      address: fleetOfOurs?.address ?? options.bus,
+      address: ownedFleet?.address ?? options.bus,
       name: `kn ${name}`,
       ...(isWaiting ? { connectTimeoutMs: FLEET_DEADLINE_MS } : {}),
     },
@@ -82,9 +82,9 @@ export async function executeFleetRun(
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };
-  if (fleetOfOurs !== undefined) {
+  if (ownedFleet !== undefined) {
     const remedy = "what they said is in fleet/<node>.out in the run's folder";
-    const wanted = { names: fleetOfOurs.nodes.map((node) => node.name), deadlineMs: JOIN_DEADLINE_MS, remedy };
+    const wanted = { names: ownedFleet.nodes.map((node) => node.name), deadlineMs: JOIN_DEADLINE_MS, remedy };
     await awaitNodes(wanted, fleet, clock);
   }
   const known = isResumed ? undefined : await joinRun(name, spec, fleet);
@@ -129,7 +129,7 @@ export async function executeFleetRun(
   const forget = terminal.onSignal((signal) => {
     if (signalled !== undefined) return;
     signalled = signal === "SIGINT" ? EXIT_SIGINT : EXIT_SIGTERM;
-    if (fleetOfOurs === undefined) {
+    if (ownedFleet === undefined) {
       view.note(`${signal}: leaving; the run goes on. Stop it with: kn stop ${name} --bus ${options.bus}`);
       leaving.abort(new Error("left"));
     } else {

@@ -55,7 +55,7 @@ export async function startLocalNatsServer(options: LocalNatsServerOptions): Pro
 
   // A process group of its own: Ctrl-C reaches us first, and what we save then still needs the server.
   const child = spawn(binary, ["--config", configPath], { stdio: ["ignore", "ignore", "pipe"], detached: true });
-  const unbind = bindToUs(child);
+  const unbind = killWithParent(child);
 
   let isAsked = false;
   const closed = ended(child).then(async (reason) => {
@@ -94,7 +94,7 @@ export async function startLocalNatsServer(options: LocalNatsServerOptions): Pro
  * kernel closes with our process. Without a shell (a bare image) the exit handler is what is left.
  * @returns what ends this, for when the server is gone: its process id may then be another's
  */
-function bindToUs(server: ChildProcess): () => void {
+function killWithParent(server: ChildProcess): () => void {
   const endIt = (): void => {
     server.kill("SIGKILL");
   };

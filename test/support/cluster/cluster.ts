@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { clusterFolder } from "../../../scripts/setup-suites.js";
 import { cacheRoot } from "../../../setup/index.ts";
 import type { Engine } from "../containers/engine.ts";
-import { sweepAfterUs } from "../sweep-after-us.ts";
+import { cleanupOnExit } from "../cleanup-on-exit.ts";
 import { waitFor } from "../wait-for.ts";
 
 const run = promisify(execFile);
@@ -64,7 +64,7 @@ export async function startCluster(engine: Engine, images: Readonly<Record<strin
     `for i in 1 2 3 4 5; do find /sys/fs/cgroup -depth -type d -path '*/${cgroup}*' -exec rmdir {} + 2>/dev/null; sleep 0.2; done`,
     `rm -rf '${folder}'`,
   ].join("; ");
-  const sweeper = sweepAfterUs(sweep);
+  const sweeper = cleanupOnExit(sweep);
   const dispose = (): Promise<void> => sweeper[Symbol.asyncDispose]();
   try {
     await waitFor(

@@ -8,7 +8,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { sweepAfterUs } from "../sweep-after-us.ts";
+import { cleanupOnExit } from "../cleanup-on-exit.ts";
 import { waitFor } from "../wait-for.ts";
 
 const run = promisify(execFile);
@@ -68,7 +68,7 @@ function engineOf(access: EngineAccess, afterwards: string): Engine {
     `${program} volume ls -q ${ours} | xargs -r ${program} volume rm`,
     afterwards,
   ].join("; ");
-  const sweeper = sweepAfterUs(sweep, env);
+  const sweeper = cleanupOnExit(sweep, env);
   return {
     access,
     async call(...args) {

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import type { ConnectedFleet } from "../../../src/apps/connect/connect-fleet.ts";
 import { awaitOutcome, launchRun } from "../../../src/fleet/launch.ts";
 import type { RunRecordEntry, RunStatus } from "../../../src/fleet/records.ts";
-import { type Audit, createAudit } from "../../../tools/reproduce/trouble/audit.ts";
+import { type Audit, createAudit } from "../../../tools/reproduce/fault-schedule/audit.ts";
 import { describeSlices } from "../../../src/jobs/describe-slices.ts";
 import { openDataset } from "../../../src/apps/open-dataset.ts";
 import { phaseOf } from "../../../src/fleet/records.ts";

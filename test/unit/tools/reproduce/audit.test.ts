@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createAudit } from "../../../../tools/reproduce/trouble/audit.ts";
+import { createAudit } from "../../../../tools/reproduce/fault-schedule/audit.ts";
 import type { Event, Progress } from "../../../../src/messages/index.ts";
 
 function progress(fence: number, changes: Partial<Progress>): Event {

@@ -8,7 +8,7 @@ export interface Sweeper extends AsyncDisposable {
 }
 
 /** @param script of `sh`; runs once, when the result is disposed of or this process is gone. */
-export function sweepAfterUs(script: string, env: NodeJS.ProcessEnv = process.env): Sweeper {
+export function cleanupOnExit(script: string, env: NodeJS.ProcessEnv = process.env): Sweeper {
   // A process of its own, whose input ends when we end.
   const helper = spawn("sh", ["-c", `cat > /dev/null; ${script}`], {
     env,

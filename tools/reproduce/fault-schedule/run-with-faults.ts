@@ -32,7 +32,7 @@ interface Kill {
 }
 
 /** `at`, `from` and `to` tell when in the run something happens: a share of its steps, 0 to 1. */
-export interface TroubleOptions {
+export interface FaultyRunOptions {
   /** Spec file, and overrides of it. */
   readonly spec: string;
   readonly set: readonly string[];
@@ -60,7 +60,7 @@ export interface BlockAccount {
   readonly drops: Readonly<Record<string, number>>;
 }
 
-export interface TroubleResult {
+export interface FaultyRunResult {
   readonly outcome: RunStatus["outcome"];
   readonly accuracy: number;
   readonly steps: number;
@@ -79,7 +79,7 @@ export interface TroubleResult {
  * All of it at once: 0 to 200 ms on every link in each direction, a block at a tenth of a core for the middle third, another
  * killed half way, the server killed and restarted at four fifths.
  */
-export function troubleOf(epochs: number): Omit<TroubleOptions, "spec" | "folder"> {
+export function faultScheduleOf(epochs: number): Omit<FaultyRunOptions, "spec" | "folder"> {
   return {
     // A window that covers the round trip, and room for what is under way.
     set: [`training.epochs=${epochs}`, "flow.window=16", "gradients.retain=32"],
@@ -94,7 +94,7 @@ const NODES = 4;
 const JOIN_DEADLINE_MS = 60_000;
 const LOOK_EVERY_MS = 200;
 
-export async function runTrouble(options: TroubleOptions): Promise<TroubleResult> {
+export async function runWithFaults(options: FaultyRunOptions): Promise<FaultyRunResult> {
   const clock = systemClock();
   const { folder, delay } = options;
   await mkdir(folder, { recursive: true });
@@ -110,7 +110,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
   for (let index = 1; toxiproxy !== undefined && index <= NODES; index += 1) {
     links.set(`node-${index}`, await toxiproxy.link(`node-${index}`, `127.0.0.1:${port}`));
   }
-  await using fleetOfOurs: SpawnedFleet = await spawnFleet(
+  await using ownedFleet: SpawnedFleet = await spawnFleet(
     {
       nodes: NODES,
       folder,
@@ -122,7 +122,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
     { clock },
   );
   try {
-    await using connected = await connectFleet({ address: url, name: "kn trouble" }, { log: silentLogger });
+    await using connected = await connectFleet({ address: url, name: "kn faults" }, { log: silentLogger });
     const { bus, fleet } = connected;
     await until(
       clock,
@@ -130,7 +130,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
       JOIN_DEADLINE_MS,
       async () => (await fleet.nodes.all()).length === NODES,
     );
-    const record = await launchRun({ run: "trouble", spec, ...described, dataset }, fleet, clock);
+    const record = await launchRun({ run: "faults", spec, ...described, dataset }, fleet, clock);
 
     const startedMs = clock.now();
     const events: string[] = [];
@@ -143,7 +143,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
     const lastBlock = blocks.at(-1) ?? "";
     const audit = createAudit();
     let step = 0;
-    const watching = createControlChannel({ run: "trouble", actor: "audit" }, { bus, log: silentLogger }).watch(
+    const watching = createControlChannel({ run: "faults", actor: "audit" }, { bus, log: silentLogger }).watch(
       "*",
       (event) => {
         audit.observe(event);
@@ -163,7 +163,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
       );
     const nodeOf = (block: number, of: RunRecordEntry = record): string => of.actors[`block-${block}`] ?? "";
     const pidOf = (node: string): number => {
-      const pid = fleetOfOurs.nodes.find(({ name }) => name === node)?.pid;
+      const pid = ownedFleet.nodes.find(({ name }) => name === node)?.pid;
       if (pid !== undefined) return pid;
       throw new KnowledgeNetError("KN_UNAVAILABLE", {
         attempt: `break ${node}`,
@@ -176,7 +176,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
       if (options.throttle === undefined) return;
       const { block, cores, from, to } = options.throttle;
       await at(from);
-      await using limit = await createCpuLimit("trouble", cores);
+      await using limit = await createCpuLimit("faults", cores);
       await limit.add(pidOf(nodeOf(block)));
       happened(`block-${block} gets ${cores} of a core`);
       await at(to).finally(() => limit.set(availableCores));
@@ -196,7 +196,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
       process.kill(pid, "SIGSTOP");
       happened(`block-${block} suspended`);
       const moved = async (): Promise<boolean> => {
-        const now = await fleet.runs.get("trouble");
+        const now = await fleet.runs.get("faults");
         return now !== undefined && nodeOf(block, now.value) !== node;
       };
       const stepBefore = step;
@@ -242,7 +242,7 @@ export async function runTrouble(options: TroubleOptions): Promise<TroubleResult
       events,
     };
   } finally {
-    await fleetOfOurs[Symbol.asyncDispose]();
+    await ownedFleet[Symbol.asyncDispose]();
     await server.stop();
   }
 }

@@ -1,21 +1,21 @@
-/** Runs the trouble once and keeps what came of it. */
+/** Runs the fault schedule once and keeps its result. */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeJson } from "../../../src/jobs/run-folder.ts";
 import { MNIST_SPEC } from "../mnist/settings.ts";
 import { provenance, ROOT, say } from "../run-kn.ts";
-import { runTrouble, troubleOf } from "./trouble.ts";
+import { runWithFaults, faultScheduleOf } from "./run-with-faults.ts";
 
 /** @returns 1 when something that must hold did not. */
-export async function reproduceTrouble(epochs: number, out: string): Promise<number> {
-  const work = await mkdtemp(join(tmpdir(), "knowledgenet-trouble-"));
+export async function reproduceFaultSchedule(epochs: number, out: string): Promise<number> {
+  const work = await mkdtemp(join(tmpdir(), "knowledgenet-faults-"));
   try {
-    const options = troubleOf(epochs);
-    const result = await runTrouble({ spec: join(ROOT, MNIST_SPEC), folder: work, onEvent: say, ...options });
+    const options = faultScheduleOf(epochs);
+    const result = await runWithFaults({ spec: join(ROOT, MNIST_SPEC), folder: work, onEvent: say, ...options });
     await mkdir(out, { recursive: true });
     await writeJson(join(out, "result.json"), {
-      command: `npm run reproduce -- trouble --epochs ${epochs}`,
+      command: `npm run reproduce -- fault-schedule --epochs ${epochs}`,
       options,
       result,
       ...(await provenance()),
