@@ -9,7 +9,13 @@ import type { Dataset } from "../data/index.ts";
 import { failureOf } from "../messages/index.ts";
 import { createControlChannel, createSupervisor, type Supervisor } from "../runtime/actor/index.ts";
 import type { Bus } from "../runtime/bus/index.ts";
-import { type Checkpoints, type Manifest, openCheckpoints, openReleases, scopeOfRun } from "../runtime/artifacts/index.ts";
+import {
+  type Checkpoints,
+  type Manifest,
+  openCheckpoints,
+  openReleases,
+  scopeOfRun,
+} from "../runtime/artifacts/index.ts";
 import type { RecordCache } from "../runtime/cache/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Store } from "../runtime/store/index.ts";
@@ -17,13 +23,7 @@ import type { Logger } from "../runtime/telemetry/index.ts";
 import { COORDINATOR, FEEDER, type RunSpec } from "../run-spec/index.ts";
 import { type ActorComposer, createActorComposer } from "./compose-actors.ts";
 import type { StartWorker } from "./compute-site.ts";
-import {
-  actorsOf,
-  planOf,
-  READY_DEADLINE_MS,
-  type RunPhase,
-  type RunSlices,
-} from "./run-plan.ts";
+import { actorsOf, planOf, READY_DEADLINE_MS, type RunPhase, type RunSlices } from "./run-plan.ts";
 
 export interface PhaseRunOptions extends RunSlices {
   /** Name of the run: a subject token. */

@@ -77,7 +77,10 @@ const BLOCKS = ["block-0", "block-1", "block-2", "block-3"];
 type Weights = Readonly<Record<string, Float32Array>>;
 
 /** Weights by the name of layer and variable, from the newest checkpoint. */
-async function savedWeights(store: Store, name: string): Promise<{ readonly weights: Weights; readonly manifest: Manifest }> {
+async function savedWeights(
+  store: Store,
+  name: string,
+): Promise<{ readonly weights: Weights; readonly manifest: Manifest }> {
   const checkpoints = await openCheckpoints(store, scopeOfRun(name));
   const [manifest] = await checkpoints.manifests();
   if (manifest === undefined) throw new Error("the run left no checkpoint");

@@ -4,7 +4,11 @@
  */
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import { runWithFaults, type FaultyRunOptions, type FaultyRunResult } from "../../tools/reproduce/fault-schedule/run-with-faults.ts";
+import {
+  runWithFaults,
+  type FaultyRunOptions,
+  type FaultyRunResult,
+} from "../../tools/reproduce/fault-schedule/run-with-faults.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const SPEC = fileURLToPath(new URL("../../examples/mnist-synthetic.yaml", import.meta.url));

@@ -33,7 +33,10 @@ async function main(argv: readonly string[]): Promise<number> {
     .action(async (options: MnistCommandOptions) => {
       code = await reproduceMnist(options);
     });
-  experiment("fault-schedule", "MNIST in four processes with slow links, a slow node, a killed node and a restarted server")
+  experiment(
+    "fault-schedule",
+    "MNIST in four processes with slow links, a slow node, a killed node and a restarted server",
+  )
     .option("--epochs <n>", "epochs", "6")
     .action(async (options: { readonly epochs: string; readonly out: string }) => {
       code = await reproduceFaultSchedule(Number(options.epochs), options.out);

@@ -194,15 +194,18 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
   };
 
   const commit = async (of: number, sequence: number, digests: Readonly<Record<string, string>>): Promise<void> => {
-    await checkpoints.commit({
-      timeline,
-      generation: of,
-      sequence,
-      step: of,
-      epoch: epochs,
-      phase: options.phase,
-      actors: digests,
-    }, fence);
+    await checkpoints.commit(
+      {
+        timeline,
+        generation: of,
+        sequence,
+        step: of,
+        epoch: epochs,
+        phase: options.phase,
+        actors: digests,
+      },
+      fence,
+    );
     generation = of;
     step = of;
     for (const older of collected.keys()) if (older <= of) collected.delete(older);

@@ -6,7 +6,14 @@ import { z } from "zod";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
 import type { KeyValue, KvEntry, Store } from "../store/store.ts";
-import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, type ArtifactScope, digestOf, partName, verifyDigest } from "./artifact-names.ts";
+import {
+  ARTIFACT_BLOBS,
+  ARTIFACT_RECORDS,
+  type ArtifactScope,
+  digestOf,
+  partName,
+  verifyDigest,
+} from "./artifact-names.ts";
 import { parseJson } from "./manifest.ts";
 
 const releaseSchema = z.object({
@@ -80,7 +87,9 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
       remedy: "publish it again",
     });
 
-  const entryOf = async (release: number): Promise<{ readonly entry: KvEntry; readonly record: Release } | undefined> => {
+  const entryOf = async (
+    release: number,
+  ): Promise<{ readonly entry: KvEntry; readonly record: Release } | undefined> => {
     const entry = await records.get(releaseKey(scope, release));
     const record = entry === undefined ? undefined : parseRelease(entry.value);
     return entry === undefined || record === undefined ? undefined : { entry, record };

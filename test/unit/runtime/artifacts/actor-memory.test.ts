@@ -3,14 +3,20 @@ import { ARTIFACT_BLOBS, type Checkpoints, createActorMemory } from "../../../..
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 import { artifactScene, content, saveGeneration } from "./artifact-scene.ts";
 
-const memoryOf = (checkpoints: Checkpoints, timeline: number, fence: number, from?: { timeline: number; generation: number }) =>
-  createActorMemory({ actor: "block-0", timeline, fence, from }, { checkpoints, log: silentLogger });
+const memoryOf = (
+  checkpoints: Checkpoints,
+  timeline: number,
+  fence: number,
+  from?: { timeline: number; generation: number },
+) => createActorMemory({ actor: "block-0", timeline, fence, from }, { checkpoints, log: silentLogger });
 
 describe("createActorMemory", () => {
   it("begins with the generation that its timeline began with, then comes back from its own newest state", async () => {
     const { checkpoints } = await artifactScene();
     await saveGeneration(checkpoints, 100);
-    await checkpoints.statesOf("block-0", { timeline: 1, fence: 1 }).save({ timeline: 1, generation: 200 }, content("abandoned"));
+    await checkpoints
+      .statesOf("block-0", { timeline: 1, fence: 1 })
+      .save({ timeline: 1, generation: 200 }, content("abandoned"));
     const from = { timeline: 1, generation: 100 };
     const memory = memoryOf(checkpoints, 2, 1, from);
     expect((await memory.restore())?.metadata.word).toBe("100");

@@ -1,6 +1,11 @@
 /** Checkpoints over a store in memory, and generations of two actors in them. */
 import type { SafetensorsContent } from "../../../../src/messages/checkpoint/index.ts";
-import { type Checkpoints, type Manifest, openCheckpoints, scopeOfRun } from "../../../../src/runtime/artifacts/index.ts";
+import {
+  type Checkpoints,
+  type Manifest,
+  openCheckpoints,
+  scopeOfRun,
+} from "../../../../src/runtime/artifacts/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { memoryStore } from "../../../../src/runtime/store/index.ts";
 

@@ -40,7 +40,10 @@ function processOn(store: Store, s: fc.Scheduler, nextFate: () => Fate): Store {
       get(target, property, receiver) {
         const member: unknown = Reflect.get(target, property, receiver);
         if (typeof member !== "function") return member;
-        return through((member as (...args: unknown[]) => Promise<unknown>).bind(target), `${bucket}.${String(property)}`);
+        return through(
+          (member as (...args: unknown[]) => Promise<unknown>).bind(target),
+          `${bucket}.${String(property)}`,
+        );
       },
     });
   return {
@@ -51,7 +54,13 @@ function processOn(store: Store, s: fc.Scheduler, nextFate: () => Fate): Store {
 }
 
 /** One incarnation of an actor: claims it, comes back, saves what it is told to, until it is refused. */
-async function actorLife(store: Store, actor: string, fence: number, generations: readonly number[], saved: SavedDigests) {
+async function actorLife(
+  store: Store,
+  actor: string,
+  fence: number,
+  generations: readonly number[],
+  saved: SavedDigests,
+) {
   const checkpoints = await openCheckpoints(store, SCOPE);
   const memory = createActorMemory({ actor, timeline: 1, fence, from: undefined }, { checkpoints, log: silentLogger });
   await memory.restore();
@@ -107,44 +116,51 @@ const GENERATIONS = Array.from({ length: 12 }, (_, index) => index + 1);
 describe("artifacts, under any order of saves, commits, crashes, suspended holders and cut links", () => {
   it("a committed generation within retention loads", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), fc.array(fate, { minLength: 40, maxLength: 400 }), fc.nat(3), async (s, fates, overlap) => {
-        const shared = await memoryStore({ clock: simulatedClock() });
-        let calls = 0;
-        const nextFate = (): Fate => fates[calls++ % fates.length] ?? "works";
-        const saved: SavedDigests = new Map();
-        // Each holder begins where the one before is still at work: `overlap` generations are saved by both.
-        const lives = [0, 4, 8].flatMap((first, life) => {
-          const own = GENERATIONS.slice(first, first + 4 + overlap);
-          return [
-            ...ACTORS.map((actor) => actorLife(processOn(shared, s, nextFate), actor, life + 1, own, saved)),
-            coordinatorLife(processOn(shared, s, nextFate), life + 1, own, saved, s),
-            coordinatorLife(processOn(shared, s, nextFate), life + 1, own, saved, s),
-          ];
-        });
-        const settled = lives.map((life) =>
-          life.catch((error: unknown) => {
-            if (!isKnowledgeNetError(error, "KN_FENCED", "KN_UNAVAILABLE")) throw error;
-          }),
-        );
-        const failures: unknown[] = [];
-        for (const life of settled) life.catch((error: unknown) => failures.push(error));
-        const checkpoints = await openCheckpoints(shared, SCOPE);
-        let committed = 0;
-        while (s.count() > 0) {
-          await s.waitOne();
-          const manifests = await checkpoints.manifests();
-          const loadable = await Promise.all(manifests.map((manifest) => loads(checkpoints, manifest)));
-          // The newest, or the one before it.
-          if (manifests.length > 0) expect(loadable).toContain(true);
-          const newest = manifests[0]?.generation ?? 0;
-          expect(newest).toBeGreaterThanOrEqual(committed);
-          committed = newest;
-        }
-        expect(failures).toEqual([]);
-        // Bounded, whatever happened.
-        for (const actor of ACTORS)
-          expect((await (await shared.blobs(ARTIFACT_BLOBS)).list(`${SCOPE}.${actor}.`)).length).toBeLessThanOrEqual(12);
-      }),
+      fc.asyncProperty(
+        fc.scheduler(),
+        fc.array(fate, { minLength: 40, maxLength: 400 }),
+        fc.nat(3),
+        async (s, fates, overlap) => {
+          const shared = await memoryStore({ clock: simulatedClock() });
+          let calls = 0;
+          const nextFate = (): Fate => fates[calls++ % fates.length] ?? "works";
+          const saved: SavedDigests = new Map();
+          // Each holder begins where the one before is still at work: `overlap` generations are saved by both.
+          const lives = [0, 4, 8].flatMap((first, life) => {
+            const own = GENERATIONS.slice(first, first + 4 + overlap);
+            return [
+              ...ACTORS.map((actor) => actorLife(processOn(shared, s, nextFate), actor, life + 1, own, saved)),
+              coordinatorLife(processOn(shared, s, nextFate), life + 1, own, saved, s),
+              coordinatorLife(processOn(shared, s, nextFate), life + 1, own, saved, s),
+            ];
+          });
+          const settled = lives.map((life) =>
+            life.catch((error: unknown) => {
+              if (!isKnowledgeNetError(error, "KN_FENCED", "KN_UNAVAILABLE")) throw error;
+            }),
+          );
+          const failures: unknown[] = [];
+          for (const life of settled) life.catch((error: unknown) => failures.push(error));
+          const checkpoints = await openCheckpoints(shared, SCOPE);
+          let committed = 0;
+          while (s.count() > 0) {
+            await s.waitOne();
+            const manifests = await checkpoints.manifests();
+            const loadable = await Promise.all(manifests.map((manifest) => loads(checkpoints, manifest)));
+            // The newest, or the one before it.
+            if (manifests.length > 0) expect(loadable).toContain(true);
+            const newest = manifests[0]?.generation ?? 0;
+            expect(newest).toBeGreaterThanOrEqual(committed);
+            committed = newest;
+          }
+          expect(failures).toEqual([]);
+          // Bounded, whatever happened.
+          for (const actor of ACTORS)
+            expect((await (await shared.blobs(ARTIFACT_BLOBS)).list(`${SCOPE}.${actor}.`)).length).toBeLessThanOrEqual(
+              12,
+            );
+        },
+      ),
       { numRuns: 100 },
     );
   });

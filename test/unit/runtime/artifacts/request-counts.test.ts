@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, createActorMemory, openCheckpoints } from "../../../../src/runtime/artifacts/index.ts";
+import {
+  ARTIFACT_BLOBS,
+  ARTIFACT_RECORDS,
+  createActorMemory,
+  openCheckpoints,
+} from "../../../../src/runtime/artifacts/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { memoryStore, type Store } from "../../../../src/runtime/store/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
@@ -47,7 +52,10 @@ describe("a run of 1,000 generations", () => {
       for (const { actor, memory } of memories)
         actors[actor] = (await memory.save(generation, content(String(generation)))).digest;
       const step = generation * 200;
-      await checkpoints.commit({ timeline: 1, generation, sequence: step, step, epoch: 0, phase: "training", actors }, 1);
+      await checkpoints.commit(
+        { timeline: 1, generation, sequence: step, step, epoch: 0, phase: "training", actors },
+        1,
+      );
       if (generation !== 10 && generation !== 1000) continue;
       at[generation] = {
         calls: Object.fromEntries(calls),
