@@ -90,7 +90,6 @@ describe("createCoordinator", () => {
     expect(test.saves()).toEqual([[9], [9], [9]]);
     expect(test.scene.checkpoints.committed).toEqual([
       {
-        format: 2,
         phase: "training",
         timeline: TIMELINE,
         generation: 9,
@@ -163,7 +162,6 @@ describe("createCoordinator: checkpoints that actors save by themselves", () => 
     await test.saved("gradient-0", 100, 0);
     expect(test.scene.checkpoints.committed).toEqual([
       {
-        format: 2,
         phase: "training",
         timeline: TIMELINE,
         generation: 100,

@@ -144,7 +144,7 @@ describe("artifacts, under any order of saves, commits, crashes, suspended holde
           const checkpoints = await openCheckpoints(shared, SCOPE);
           let committed = 0;
           while (s.count() > 0) {
-            await s.waitOne();
+            await s.waitNext(1);
             const manifests = await checkpoints.manifests();
             const loadable = await Promise.all(manifests.map((manifest) => loads(checkpoints, manifest)));
             // The newest, or the one before it.
