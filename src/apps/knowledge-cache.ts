@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { createFileRecordCache, type RecordCache } from "../runtime/cache/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
+import { jobKindOf } from "../jobs/kinds/index.ts";
 import type { RunSpec } from "../run-spec/index.ts";
 import { cacheRoot } from "../../setup/index.ts";
 
@@ -14,7 +15,8 @@ export interface KnowledgeCacheDeps {
 
 /** @returns undefined for a run without a teacher, or whose spec keeps nothing. */
 export function openKnowledgeCache(spec: RunSpec, { env, clock, log }: KnowledgeCacheDeps): RecordCache | undefined {
-  if (spec.kind !== "distillation" || spec.cache.budgetMiB === 0) return undefined;
-  const directory = resolve(spec.cache.directory ?? join(cacheRoot(env), "hints"));
-  return createFileRecordCache({ directory, budgetBytes: spec.cache.budgetMiB * 2 ** 20 }, { clock, log });
+  const cache = jobKindOf(spec).teaching?.cacheOf(spec);
+  if (cache === undefined) return undefined;
+  const directory = resolve(cache.directory ?? join(cacheRoot(env), "hints"));
+  return createFileRecordCache({ directory, budgetBytes: cache.budgetMiB * 2 ** 20 }, { clock, log });
 }

@@ -24,7 +24,9 @@ export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clo
     const plan = planOf(spec, dataset, phase);
     return { phase, epochs: epochsOf(plan), totalSteps: plan.totalSteps, startAfter: plan.firstSequence - 1 };
   });
-  const phase = phases[0]?.phase ?? "training";
+  const [first] = phases;
+  if (first === undefined) throw new RangeError(`${spec.name} has no phase`);
+  const { phase } = first;
   const record: RunRecordEntry = {
     format: 1,
     run,

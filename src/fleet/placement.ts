@@ -3,8 +3,16 @@
  */
 import type { SliceDescription } from "../compute/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
-import { blockActor, COORDINATOR, FEEDER, gradientActor, parseActorRef, type RunSpec } from "../run-spec/index.ts";
-import { actorsOf, type RunPhase, type RunSlices } from "../jobs/run-plan.ts";
+import {
+  blockActor,
+  COORDINATOR,
+  FEEDER,
+  gradientActor,
+  parseActorRef,
+  type RunPhase,
+  type RunSpec,
+} from "../run-spec/index.ts";
+import { actorsOf, type RunSlices } from "../jobs/run-plan.ts";
 import { type NodeRecord, WIRE_VERSION } from "./records.ts";
 
 export interface PlacementOptions extends RunSlices {
@@ -31,10 +39,10 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
     );
   }
 
-  const { learners, companions, others } = actorsOf(spec, phase);
+  const { learners, gradientModels, teachers } = actorsOf(spec, phase);
   const placed: Record<string, string> = {};
   for (const [actor, selector] of Object.entries(spec.placement)) {
-    const isUsed = [...learners, ...companions, ...others, FEEDER, COORDINATOR].includes(actor);
+    const isUsed = [...learners, ...gradientModels, ...teachers, FEEDER, COORDINATOR].includes(actor);
     if (isUsed) placed[actor] = chooseBySelector(selector, actor, able, nodes, placed);
   }
 
@@ -49,7 +57,7 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
   };
   const speedOf = (name: string): number => Math.max(able.find((node) => node.name === name)?.gflops ?? 0, 1e-3);
   for (const [actor, name] of Object.entries(placed)) load.set(name, (load.get(name) ?? 0) + costOf(actor));
-  const heavy = [...learners, ...others];
+  const heavy = [...learners, ...teachers];
   const hosted = (name: string): number =>
     Object.entries(placed).filter(([actor, at]) => at === name && heavy.includes(actor)).length;
   for (const actor of [...heavy].sort((a, b) => costOf(b) - costOf(a))) {
@@ -66,7 +74,7 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
     placed[actor] = name;
     load.set(name, (load.get(name) ?? 0) + costOf(actor));
   }
-  for (const actor of companions) {
+  for (const actor of gradientModels) {
     placed[actor] ??= placed[blockActor(parseActorRef(actor)?.index ?? 0)] ?? first.name;
   }
   // Both are light; beside the first learner the batches need no way.

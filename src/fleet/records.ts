@@ -5,8 +5,7 @@
 import { z } from "zod";
 import { KnowledgeNetError } from "../errors/index.ts";
 import type { KeyValue, KvEntry } from "../runtime/store/index.ts";
-import { distillationSpecSchema, trainingSpecSchema } from "../run-spec/index.ts";
-import type { RunPhase } from "../jobs/run-plan.ts";
+import { RUN_PHASES, runSpecSchema } from "../run-spec/index.ts";
 
 /** Buckets. Presence and leases expire, the rest stays. */
 export const NODES_BUCKET = "kn-nodes";
@@ -50,7 +49,7 @@ const sliceSchema = z.object({
   parameters: count,
   macs: count,
 });
-const phaseNameSchema: z.ZodType<RunPhase> = z.enum(["training", "baseline", "sections", "finetune"]);
+const phaseNameSchema = z.enum(RUN_PHASES);
 const phaseSchema = z.object({
   phase: phaseNameSchema,
   epochs: count,
@@ -67,7 +66,7 @@ export const runRecordSchema = z.object({
   wireVersion: count,
   /** What is wanted. `stopping`: saved first; `ended`: nodes let go of it. */
   desired: z.enum(["running", "stopping", "ended"]),
-  spec: z.discriminatedUnion("kind", [trainingSpecSchema, distillationSpecSchema]),
+  spec: runSpecSchema,
   slices: z.array(sliceSchema),
   teacherSlices: z.array(sliceSchema),
   /** What it goes through, in order, and where it stands. */

@@ -92,7 +92,7 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
 
   const coordinate = async (lease: Lease): Promise<void> => {
     const { record } = host;
-    const { learners, companions, others } = actorsOf(record.spec, record.phase);
+    const { learners, gradientModels, teachers } = actorsOf(record.spec, record.phase);
     const done = (await fleet.status.get(run))?.value.done ?? [];
     const soFar = await recordSoFar(record);
     const startedMs = Date.parse(soFar.startedAt);
@@ -105,8 +105,8 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
         metadata: { spec: record.spec.name, node },
         feeder: FEEDER,
         learners,
-        companions,
-        others,
+        companions: gradientModels,
+        others: teachers,
         phase: record.phase,
         readyDeadlineMs: READY_DEADLINE_MS,
         stopDeadlineMs: STOP_DEADLINE_MS,
@@ -196,7 +196,7 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
             phase,
             timeline: value.timeline + 1,
             actors,
-            ...(takesOver(phase, record.phase) ? { from: { timeline: record.timeline, generation } } : {}),
+            ...(takesOver(record.spec, phase, record.phase) ? { from: { timeline: record.timeline, generation } } : {}),
           },
     );
   };

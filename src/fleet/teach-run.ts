@@ -11,6 +11,7 @@ import type { Bus } from "../runtime/bus/index.ts";
 import type { Fleet } from "./fleet.ts";
 import { runRecordOf } from "./launch.ts";
 import { findTeacher, type FoundModel, publishTeacher } from "../jobs/find-teacher.ts";
+import { jobKindOf } from "../jobs/kinds/index.ts";
 import type { RunFolder } from "../jobs/run-folder.ts";
 
 export interface TeachOptions {
@@ -84,7 +85,8 @@ async function sameTeacher(
 }
 
 function teacherModelIn(spec: RunSpec): ModelSpec {
-  if (spec.kind === "distillation" && spec.teacher.model !== undefined) return spec.teacher.model;
+  const { teaching } = jobKindOf(spec);
+  if (teaching !== undefined) return teaching.teacherModelOf(spec);
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `teach ${spec.name}`,
     rule: "it must be a distillation run",

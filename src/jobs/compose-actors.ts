@@ -1,25 +1,23 @@
 /**
- * From a run's plan to its actors: what each kind is told and given, in one place, for a run in this process and for the
- * actors that a node hosts alike.
+ * Makes the actors of one phase from its plan: options and collaborators of each, for a run in this process and for the
+ * actors on a node alike.
  */
 import { createFeederActor } from "../actors/feeder/index.ts";
 import type { BackendInfo } from "../compute/index.ts";
-import type { Actor } from "../runtime/actor/index.ts";
 import { createActorMemory } from "../runtime/artifacts/index.ts";
-import { createDistillationComposer } from "./compose-distillation.ts";
-import { createTrainingComposer } from "./compose-training.ts";
-import type { ComposeContext, ComposerDeps, ComposerOptions, KindComposer } from "./composer.ts";
-import { actorsOf, planOf, READY_DEADLINE_MS, type RunPlan } from "./run-plan.ts";
 import { FEEDER, maxFrameBytesOf } from "../run-spec/index.ts";
+import type { ComposeContext, ComposerDeps, ComposerOptions, CreateActor } from "./composer.ts";
+import { jobKindOf } from "./kinds/index.ts";
+import { READY_DEADLINE_MS, type RunPlan } from "./run-parts.ts";
 
 export interface ActorComposer extends AsyncDisposable {
-  /** Makes ready what the actor needs. @returns what makes one incarnation of it. */
-  compose(id: string): Promise<(fence: number) => Actor>;
-  /** Ends what the actor computes in, once it has ended; the next incarnation begins with a new one. */
+  /** Prepares an actor. Rejects with RangeError when the run has none of that id. */
+  compose(id: string): Promise<CreateActor>;
+  /** Closes the compute site of an actor that has ended; the next incarnation opens a new one. */
   release(id: string): Promise<void>;
   /** Tensors alive in all workers. */
   countTensors(): Promise<number>;
-  /** Backends in use, of learners by their index. */
+  /** Backends of the open compute sites, in the order of composition. */
   readonly backends: readonly BackendInfo[];
 }
 
@@ -46,34 +44,31 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
       return { ...deps, log, memory };
     },
   };
-  const kind: KindComposer =
-    spec.kind === "training" ? createTrainingComposer(spec, context) : createDistillationComposer(spec, context);
-  const { sites } = kind;
+  const kind = jobKindOf(spec);
+  const composer = kind.compose(spec, context);
+  const { sites } = composer;
 
-  const composeFeeder = async (): Promise<(fence: number) => Actor> => {
+  const composeFeeder = async (): Promise<CreateActor | undefined> => {
+    const { feeding } = kind;
+    if (feeding === undefined) return undefined;
     const dataset = await deps.openDataset();
-    const feedingPlan = planOf(spec, dataset, phase);
+    const feedingPlan = feeding.plan(spec, dataset, phase);
+    const { namesTeacher, ...rules } = feeding.rules(spec, phase);
     const metadata = { dataset: dataset.name, samples: String(dataset.train.count) };
-    const isDistilling = spec.kind === "distillation";
+    const newestTeacher = async (): Promise<number> => (await deps.teachers.newest())?.release ?? 0;
     return (fence) =>
       createFeederActor(
         {
           ...context.shared(FEEDER, fence, metadata),
-          learners: actorsOf(spec, phase).learners,
-          keepsUntil: isDistilling ? "all" : "first",
-          window: spec.flow.window,
-          isDropping: spec.kind === "training" && spec.flow.overload === "drop",
+          ...rules,
+          learners: kind.actors(spec, phase).learners,
           readyDeadlineMs: READY_DEADLINE_MS,
-          augmentation: spec.data.augmentation,
-          isDistilling,
         },
         {
           ...context.depsOf(FEEDER, fence),
           dataset,
           plan: feedingPlan,
-          ...(isDistilling && phase !== "baseline"
-            ? { newestTeacher: async () => (await deps.teachers.newest())?.release ?? 0 }
-            : {}),
+          ...(namesTeacher ? { newestTeacher } : {}),
         },
       );
   };
@@ -84,7 +79,7 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
 
   return {
     async compose(id) {
-      const create = id === FEEDER ? await composeFeeder() : kind.compose(id);
+      const create = id === FEEDER ? await composeFeeder() : composer.compose(id);
       if (create !== undefined) return create;
       throw new RangeError(`${run} has no actor ${id}`);
     },

@@ -1,4 +1,4 @@
-/** What actors are composed from, and what composes those of one kind of run. */
+/** The parts that actors are made of, and the composer of one job kind. */
 import type { BackendPreference } from "../compute/index.ts";
 import type { Dataset } from "../data/index.ts";
 import type { Actor } from "../runtime/actor/index.ts";
@@ -8,14 +8,14 @@ import type { ActorMemory, ActorMemoryOptions, Checkpoints, Releases } from "../
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
 import type { ComputeSite, StartWorker } from "./compute-site.ts";
-import type { RunPlan } from "./run-plan.ts";
+import type { RunPlan } from "./run-parts.ts";
 
 export interface ComposerOptions {
   readonly backend: BackendPreference;
   readonly softwareVersion: string;
-  /** Facts that `nats service info` shows of every actor. */
+  /** Shown by `nats service info` for every actor. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Whether the gradient model of this boundary is not in its block's process. */
+  /** Whether the gradient model of this boundary is in another process than its block. */
   readonly isElsewhere: (boundary: number) => boolean;
 }
 
@@ -24,22 +24,25 @@ export interface ComposerDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly checkpoints: Checkpoints;
-  /** Versions of the teacher; of a distillation run. */
+  /** Versions of the teacher; empty for a job without one. */
   readonly teachers: Releases;
-  /** Where teacher sections keep what they have said; undefined: nowhere. */
+  /** Cache of teacher activations; undefined: none. */
   readonly cache: RecordCache | undefined;
   /** Starts a compute worker. @default a worker thread of this process */
   readonly startWorker?: StartWorker | undefined;
-  /** Opens the data; called when the feeder is composed. */
+  /** Opens the data set; called when the feeder is composed. */
   readonly openDataset: () => Promise<Dataset>;
 }
 
-/** What the actors of one kind of run are composed from. */
+/** Makes one incarnation of an actor. */
+export type CreateActor = (fence: number) => Actor;
+
+/** Everything that a job kind makes its actors from. */
 export interface ComposeContext {
   readonly plan: RunPlan;
   readonly options: ComposerOptions;
   readonly deps: ComposerDeps;
-  /** What every actor is told. */
+  /** Options that every actor has. */
   readonly shared: (
     id: string,
     fence: number,
@@ -52,7 +55,7 @@ export interface ComposeContext {
     readonly softwareVersion: string;
     readonly metadata: Readonly<Record<string, string>>;
   };
-  /** What one incarnation of an actor is given, with its memory. */
+  /** Collaborators of one incarnation of an actor, and its memory. */
   readonly depsOf: (
     id: string,
     fence: number,
@@ -60,10 +63,10 @@ export interface ComposeContext {
   ) => ComposerDeps & { readonly memory: ActorMemory };
 }
 
-/** The actors of one kind of run. */
+/** Makes the actors of one run, all but the feeder and the coordinator. */
 export interface KindComposer {
-  /** Where something computes, by the actor it belongs to. */
+  /** Compute sites, by the actor that owns each. */
   readonly sites: Map<string, ComputeSite>;
-  /** @returns what makes one incarnation; undefined when there is no such actor. */
-  compose(id: string): ((fence: number) => Actor) | undefined;
+  /** @returns undefined when the run has no actor of that id. */
+  compose(id: string): CreateActor | undefined;
 }

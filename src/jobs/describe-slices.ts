@@ -4,29 +4,22 @@ import type { Dataset } from "../data/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
 import type { ModelSpec, RunSpec } from "../run-spec/index.ts";
 import { checkFrames } from "./check-frames.ts";
-import { matchSections, teacherModelOf } from "./match-sections.ts";
-import type { RunSlices } from "./run-plan.ts";
+import { jobKindOf } from "./kinds/index.ts";
+import type { RunSlices } from "./run-parts.ts";
 
 /** Shapes and sizes of the cut models; refuses one whose layers do not fit, before anything is opened. */
 export async function describeSlices(spec: RunSpec): Promise<RunSlices> {
   // The plain backend: nothing is computed, only shapes are asked for.
   await using worker = await createComputeWorker({ backend: "cpu" });
   const describe = async (model: ModelSpec) => (await worker.call("describeModel", { model })).result;
-  if (spec.kind === "training") {
-    const described = { slices: await describe(spec.model), teacherSlices: [] };
-    checkFrames(spec, described);
-    return described;
-  }
-  const slices = await describe(spec.student.model);
-  const teacherSlices = await describe(teacherModelOf(spec));
-  matchSections(spec, slices, teacherSlices);
-  checkFrames(spec, { slices, teacherSlices });
-  return { slices, teacherSlices };
+  const slices = await jobKindOf(spec).slices(spec, describe);
+  checkFrames(spec, slices);
+  return slices;
 }
 
 /** The network that a run trains. */
 export function modelOf(spec: RunSpec): ModelSpec {
-  return spec.kind === "training" ? spec.model : spec.student.model;
+  return jobKindOf(spec).modelOf(spec);
 }
 
 /** @throws KnowledgeNetError KN_CONFIG when the data do not suit the model. */

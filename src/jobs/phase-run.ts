@@ -1,10 +1,10 @@
 /**
- * One phase of a run in this process (a training run has one, a distillation run up to three): composes bus, store,
- * compute and actors from a spec, and waits for the end. The only place where the parts of a run meet.
+ * One phase of a run in this process (a training run has one, a distillation run up to three): makes its actors from a
+ * spec on the given bus and store, supervises them, and waits for the end.
  */
-import { type Coordinator, createCoordinator, type RunOutcome, type RunRecord } from "../actors/coordinator/index.ts";
+import { type Coordinator, createCoordinator, type RunRecord } from "../actors/coordinator/index.ts";
 import type { FeedingPlan } from "../actors/feeder/index.ts";
-import type { BackendInfo, BackendPreference } from "../compute/index.ts";
+import type { BackendPreference } from "../compute/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { failureOf } from "../messages/index.ts";
 import { createControlChannel, createSupervisor, type Supervisor } from "../runtime/actor/index.ts";
@@ -20,10 +20,13 @@ import type { RecordCache } from "../runtime/cache/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Store } from "../runtime/store/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
-import { COORDINATOR, FEEDER, type RunSpec } from "../run-spec/index.ts";
+import { COORDINATOR, FEEDER, type RunPhase, type RunSpec } from "../run-spec/index.ts";
 import { type ActorComposer, createActorComposer } from "./compose-actors.ts";
 import type { StartWorker } from "./compute-site.ts";
-import { actorsOf, planOf, READY_DEADLINE_MS, type RunPhase, type RunSlices } from "./run-plan.ts";
+import { actorsOf, planOf } from "./run-plan.ts";
+import { type PhaseRunEnd, READY_DEADLINE_MS, type RunSlices } from "./run-parts.ts";
+
+export type { PhaseRunEnd } from "./run-parts.ts";
 
 export interface PhaseRunOptions extends RunSlices {
   /** Name of the run: a subject token. */
@@ -44,20 +47,10 @@ export interface PhaseRunDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly dataset: Dataset;
-  /** Where teacher sections keep what they have said. @default nowhere */
+  /** Cache of teacher activations. @default none */
   readonly cache?: RecordCache | undefined;
   /** Starts a compute worker. @default a worker thread of this process */
   readonly startWorker?: StartWorker | undefined;
-}
-
-export interface PhaseRunEnd {
-  readonly outcome: RunOutcome;
-  readonly error?: Error;
-  readonly record: RunRecord;
-  /** Backend of each block. */
-  readonly backends: readonly BackendInfo[];
-  /** From the first batch to the last checkpoint, seconds. */
-  readonly seconds: number;
 }
 
 export interface PhaseRun {
@@ -79,7 +72,7 @@ export interface PhaseRun {
 /** How long a stop waits for the batches under way, ms; a stop has to end within five seconds. */
 const STOP_DEADLINE_MS = 4_000;
 
-/** The record that a phase begins with: what its checkpoint says; nothing, where that is of the phase before. */
+/** The record that a phase begins with: from its own checkpoint; none at the beginning of a phase. */
 export function recordFrom(manifest: Manifest | undefined, phase: RunPhase): RunRecord | undefined {
   if (manifest?.phase !== phase) return undefined;
   const { epoch, step, generation } = manifest;
@@ -90,7 +83,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
   const { name: run, spec, phase, slices, teacherSlices, from, timeline } = options;
   const { bus, store, clock, log, dataset } = deps;
   const plan = planOf(spec, dataset, phase);
-  const { learners, companions, others, all } = actorsOf(spec, phase);
+  const { learners, gradientModels, teachers, all } = actorsOf(spec, phase);
   const lastLearner = learners.at(-1) ?? "";
   const channel = createControlChannel({ run, actor: "supervisor" }, { bus, log });
   const supervisors: Supervisor[] = [];
@@ -165,8 +158,8 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
         metadata: { spec: spec.name },
         feeder: FEEDER,
         learners,
-        companions,
-        others,
+        companions: gradientModels,
+        others: teachers,
         phase,
         readyDeadlineMs: READY_DEADLINE_MS,
         stopDeadlineMs: STOP_DEADLINE_MS,

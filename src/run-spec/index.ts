@@ -39,7 +39,17 @@ export { LAYER_TYPES, type LayerSpec, type LayerType, layersOfBlocks, type Model
 export { parseYaml, type ParseYamlOptions } from "./parse-yaml.ts";
 export { type PlanOptions, planStudent, type StudentPlan } from "./plan-student.ts";
 export { type CodecName, maxFrameBytesOf, type OptimizerSpec } from "./run-parts.ts";
-export { parseSpec, type ParseSpecOptions, parseTrainingSpec, type RunSpec } from "./parse-spec.ts";
+export { parseSpec, type ParseSpecOptions, parseTrainingSpec } from "./parse-spec.ts";
+export {
+  RUN_PHASES,
+  type RunPhase,
+  type RunSpec,
+  runSpecSchema,
+  SPEC_KINDS,
+  SPEC_SCHEMAS,
+  type SpecKind,
+  TRAINING,
+} from "./spec-kinds.ts";
 export {
   type AutoSpec,
   type AuxiliarySpec,

@@ -1,5 +1,6 @@
 /** What each codec costs in accuracy and saves in bytes: one epoch in this process per pair of codecs. */
-import { resultsOf } from "../../src/jobs/results.ts";
+import { trainingKind } from "../../src/jobs/kinds/training/index.ts";
+import { TRAINING } from "../../src/run-spec/index.ts";
 import { EMBEDDED_RUN, runEmbedded } from "./embedded-run.ts";
 
 export interface CodecAccuracy {
@@ -38,8 +39,9 @@ export async function measureCodecAccuracy(text: string, write: (line: string) =
 
 async function train(text: string, set: readonly string[]): Promise<{ bytesPerStep: number; accuracy: number }> {
   const { end, spec, slices, dataset } = await runEmbedded(text, set);
-  const context = { run: EMBEDDED_RUN, spec, slices, dataset, bus: "memory", stepsBefore: 0, startedMs: 0 };
-  const { boundaries, accuracy } = resultsOf(end, context);
+  const context = { run: EMBEDDED_RUN, spec, slices, teacherSlices: [], dataset, bus: "memory" };
+  const ended = { phase: TRAINING, end, stepsBefore: 0, startedMs: 0 };
+  const { boundaries, accuracy } = trainingKind.results([ended], undefined, context);
   const bytes = boundaries.map((each) => each.activationBytesPerStep + each.gradientBytesPerStep);
   return { bytesPerStep: bytes.reduce((sum, each) => sum + each, 0), accuracy: accuracy ?? 0 };
 }

@@ -10,7 +10,7 @@ import { createControlChannel } from "../../src/runtime/actor/index.ts";
 import { type Clock, systemClock } from "../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../src/runtime/telemetry/index.ts";
 import type { NamedTensorData } from "../../src/compute/index.ts";
-import type { RunSpec } from "../../src/run-spec/index.ts";
+import { type RunSpec, TRAINING } from "../../src/run-spec/index.ts";
 import { connectFleet } from "../../src/apps/connect/connect-fleet.ts";
 import { launchRun } from "../../src/fleet/launch.ts";
 import type { RunRecordEntry } from "../../src/fleet/records.ts";
@@ -21,9 +21,9 @@ import { type Delay, type Link, startLocalToxiproxy } from "../faults/local-toxi
 import { locateTool } from "../../setup/index.ts";
 import { describeSlices, modelOf } from "../../src/jobs/describe-slices.ts";
 import { publishTeacher } from "../../src/jobs/find-teacher.ts";
-import { teacherModelOf } from "../../src/jobs/match-sections.ts";
+import { jobKindOf } from "../../src/jobs/kinds/index.ts";
 import { scopeOfRun } from "../../src/runtime/artifacts/index.ts";
-import { actorsOf, phasesOfRun, type RunSlices, TRAINING } from "../../src/jobs/run-plan.ts";
+import { actorsOf, phasesOfRun, type RunSlices } from "../../src/jobs/run-plan.ts";
 import { openDataset } from "../../src/apps/open-dataset.ts";
 
 export interface FleetSceneOptions<Spec extends RunSpec> {
@@ -134,10 +134,11 @@ export async function openFleetScene<Spec extends RunSpec>({
       slices.set(model, cut);
       runs += 1;
       const run = `bench-${runs}`;
-      const { learners, others, companions } = actorsOf(spec, phasesOfRun(spec)[0] ?? TRAINING);
+      const { learners, gradientModels, teachers } = actorsOf(spec, phasesOfRun(spec)[0] ?? TRAINING);
       const last = learners.at(-1);
-      if (spec.kind === "distillation" && teacher !== undefined) {
-        await publishTeacher(fleet.store, { model: teacherModelOf(spec), tensors: teacher }, scopeOfRun(run));
+      const { teaching } = jobKindOf(spec);
+      if (teaching !== undefined && teacher !== undefined) {
+        await publishTeacher(fleet.store, { model: teaching.teacherModelOf(spec), tensors: teacher }, scopeOfRun(run));
       }
       let step = 0;
       const watching = createControlChannel({ run, actor: "bench" }, { bus, log: silentLogger }).watch("*", (event) => {
@@ -153,7 +154,9 @@ export async function openFleetScene<Spec extends RunSpec>({
         async end() {
           watching.unsubscribe();
           await fleet.runs.change(run, (value) => ({ ...value, desired: "ended" }));
-          const actors = [...Object.keys(record.actors), ...others, ...companions].map((actor) => `${run}.${actor}`);
+          const actors = [...Object.keys(record.actors), ...teachers, ...gradientModels].map(
+            (actor) => `${run}.${actor}`,
+          );
           // Its leases are given back when its actors have ended: the next run then has the machine for itself.
           while ((await Promise.all(actors.map((key) => fleet.leases.get(key)))).some((each) => each !== undefined)) {
             await clock.sleep(LOOK_EVERY_MS);

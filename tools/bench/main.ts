@@ -7,7 +7,7 @@ import { Command } from "commander";
 import { isKnowledgeNetError } from "../../src/errors/index.ts";
 import { parseTrainingSpec } from "../../src/run-spec/index.ts";
 import { describeSlices } from "../../src/jobs/describe-slices.ts";
-import { bytes } from "../../src/apps/cli/results-table.ts";
+import { bytesText } from "../../src/jobs/text.ts";
 import { startLocalNatsServer } from "../../src/runtime/nats/local-nats-server.ts";
 import { locateTool, PACKAGE_ROOT } from "../../setup/index.ts";
 import { openDataset } from "../../src/apps/open-dataset.ts";
@@ -92,7 +92,7 @@ async function measureCodecTimes(text: string, write: (line: string) => void): P
   const codecs = measureCodecs(shapes, now);
   const table = plainTable(["boundary", "codec", "bytes", "encode ms", "decode ms"]);
   for (const { codec, shape, bytes: size, encodeMs, decodeMs } of codecs) {
-    table.push([`[${shape.join(", ")}]`, codec, bytes(size), encodeMs.toFixed(2), decodeMs.toFixed(2)]);
+    table.push([`[${shape.join(", ")}]`, codec, bytesText(size), encodeMs.toFixed(2), decodeMs.toFixed(2)]);
   }
   write(table.toString());
   const perStepMs = codecs
@@ -115,7 +115,7 @@ async function busRates(write: (line: string) => void): Promise<BusRate[]> {
     const table = plainTable(["payload", "chunks", "NatsBus tensors/s", "bare client tensors/s", "ratio"]);
     for (const rate of rates) {
       table.push([
-        bytes(rate.payloadBytes),
+        bytesText(rate.payloadBytes),
         String(rate.chunks),
         rate.busPerSecond.toFixed(0),
         rate.barePerSecond.toFixed(0),

@@ -80,12 +80,12 @@ function placeBalanced(
   nodes: number,
   computeMs: Readonly<Record<string, number>>,
 ): Record<string, string> {
-  const { learners, others } = actorsOf(spec, "sections");
+  const { learners, teachers } = actorsOf(spec, "sections");
   const load = new Map(Array.from({ length: nodes }, (_, index) => [`node-${index + 1}`, 0]));
   const least = (): string => [...load].sort(([, a], [, b]) => a - b)[0]?.[0] ?? "node-1";
   const placed: Record<string, string> = {};
   const costOf = (actor: string): number => computeMs[actor] ?? 0;
-  for (const actor of [...learners, ...others].sort((a, b) => costOf(b) - costOf(a))) {
+  for (const actor of [...learners, ...teachers].sort((a, b) => costOf(b) - costOf(a))) {
     const node = least();
     placed[actor] = node;
     load.set(node, (load.get(node) ?? 0) + costOf(actor));
@@ -114,9 +114,9 @@ async function measureSteps(
   weights: NamedTensorData,
 ): Promise<{ msPerStep: number; computeMs: Record<string, number> }> {
   const spec = scene.parse(set);
-  const { learners, others } = actorsOf(spec, "sections");
+  const { learners, teachers } = actorsOf(spec, "sections");
   const sums = new Map<string, { ms: number; steps: number }>(
-    [...learners, ...others].map((id) => [id, { ms: 0, steps: 0 }]),
+    [...learners, ...teachers].map((id) => [id, { ms: 0, steps: 0 }]),
   );
   let isMeasuring = false;
   const run = await scene.run(

@@ -15,12 +15,13 @@ import { phaseOf, type RunRecordEntry, type RunStatus } from "../../fleet/record
 import type { Clock } from "../../runtime/clock/index.ts";
 import { spawnFleet } from "../connect/spawned-fleet.ts";
 import { checkBus } from "../../jobs/check-frames.ts";
-import { actorsOf } from "../../jobs/run-plan.ts";
+import { jobKindOf } from "../../jobs/kinds/index.ts";
+import { actorsOf, shownLearners } from "../../jobs/run-plan.ts";
 import { prepareRun } from "./prepare-run.ts";
 import { isServerAddress } from "../connect/bus-address.ts";
 import type { RunFolder } from "../../jobs/run-folder.ts";
 import { createRunMonitor } from "../../jobs/run-monitor.ts";
-import { chooseView, counted, drawUntil, type ExecuteDeps, type ExecuteOptions } from "./execute-run.ts";
+import { chooseView, drawUntil, type ExecuteDeps, type ExecuteOptions } from "./execute-run.ts";
 import { EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, exitCodeOf } from "./exit-codes.ts";
 import { keepResults, type PhaseEnd, reportFolder } from "./keep-results.ts";
 import { openRunLog } from "./run-log.ts";
@@ -93,22 +94,23 @@ export async function executeFleetRun(
     await awaitNodes({ count: options.minNodes, deadlineMs: FLEET_DEADLINE_MS, remedy, onChange: say }, fleet, clock);
   }
 
-  if (!isResumed && known === undefined && spec.kind === "distillation") await shareTeacher(folder, fleet, clock);
+  if (!isResumed && known === undefined && jobKindOf(spec).teaching !== undefined)
+    await shareTeacher(folder, fleet, clock);
   const record = isResumed
     ? await relaunchRun(name, dataset, fleet, terminal.note)
     : (known ?? (await launchRun({ run: name, spec, ...prepared }, fleet, clock)));
-  const { learners } = actorsOf(spec, record.phase);
+  const learners = shownLearners(spec, record.phase);
   const { totalSteps } = phaseOf(record);
   say(`run ${name} in ${folder.path}`);
   say(
-    `${counted(learners)} on ${placesOf(record)}, ${totalSteps} steps, bus ${bus.description}${record.from === undefined ? "" : `, from step ${record.from.generation}`}`,
+    `${learners.text} on ${placesOf(record)}, ${totalSteps} steps, bus ${bus.description}${record.from === undefined ? "" : `, from step ${record.from.generation}`}`,
   );
   if (options.detach) {
     say(`it goes on by itself; look at it with: kn status ${name} --follow --bus ${options.bus}`);
     return EXIT_OK;
   }
 
-  let monitor = createRunMonitor(learners.at(-1) ?? "");
+  let monitor = createRunMonitor(learners.ids.at(-1) ?? "");
   const watching = createControlChannel({ run: name, actor: "view" }, { bus, log }).watch("*", (event) => {
     monitor.observe(event, clock.now());
   });
@@ -119,9 +121,9 @@ export async function executeFleetRun(
     shown = phase;
     view.finish(monitor.figures());
     const next = phaseOf({ ...record, phase });
-    const { learners: learning } = actorsOf(spec, phase);
-    say(`${phase}: ${counted(learning)}, ${next.totalSteps} steps`);
-    monitor = createRunMonitor(learning.at(-1) ?? "");
+    const learning = shownLearners(spec, phase);
+    say(`${phase}: ${learning.text}, ${next.totalSteps} steps`);
+    monitor = createRunMonitor(learning.ids.at(-1) ?? "");
     view = chooseView(options, deps, next.totalSteps, learning);
   };
   const leaving = new AbortController();

@@ -5,7 +5,7 @@ import { createControlChannel } from "../../runtime/actor/index.ts";
 import { type Manifest, openCheckpoints, scopeOfRun } from "../../runtime/artifacts/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
-import { parseActorRef, type RunSpec } from "../../run-spec/index.ts";
+import type { RunSpec } from "../../run-spec/index.ts";
 import { checkBus } from "../../jobs/check-frames.ts";
 import { openBus } from "../connect/open-bus.ts";
 import { prepareRun } from "./prepare-run.ts";
@@ -13,7 +13,7 @@ import { openKnowledgeCache } from "../knowledge-cache.ts";
 import { createPhaseRun, type PhaseRun } from "../../jobs/phase-run.ts";
 import type { RunFolder } from "../../jobs/run-folder.ts";
 import { createRunMonitor } from "../../jobs/run-monitor.ts";
-import { actorsOf, type PhaseStart, startAfter } from "../../jobs/run-plan.ts";
+import { type PhaseStart, phasesOfRun, type ShownLearners, shownLearners, startAfter } from "../../jobs/run-plan.ts";
 import { keepResults, type PhaseEnd, reportFolder } from "./keep-results.ts";
 import { EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, exitCodeOf } from "./exit-codes.ts";
 import { openRunLog } from "./run-log.ts";
@@ -104,11 +104,11 @@ export async function executeRun(
       { bus, store, clock, log, dataset, cache },
     );
     const { plan, lastLearner } = run;
-    const { learners } = actorsOf(spec, phase);
+    const learners = shownLearners(spec, phase);
     const stepsBefore = from?.phase === phase ? from.step : 0;
-    const ofPhase = phase === "training" ? "" : `${phase}: `;
+    const ofPhase = phasesOfRun(spec).length === 1 ? "" : `${phase}: `;
     say(
-      `${ofPhase}${counted(learners)}, ${plan.totalSteps} steps, bus ${bus.description}${stepsBefore === 0 ? "" : `, from step ${stepsBefore}`}`,
+      `${ofPhase}${learners.text}, ${plan.totalSteps} steps, bus ${bus.description}${stepsBefore === 0 ? "" : `, from step ${stepsBefore}`}`,
     );
     const monitor = createRunMonitor(lastLearner);
     const watching = createControlChannel({ run: name, actor: "view" }, { bus, log }).watch("*", (event) => {
@@ -164,17 +164,11 @@ export async function executeRun(
   }
 }
 
-/** "4 blocks", "5 sections", "the whole student". */
-export function counted(learners: readonly string[]): string {
-  if (parseActorRef(learners[0] ?? "")?.kind === "block") return `${learners.length} blocks`;
-  return learners.length === 1 ? "the whole student" : `${learners.length} sections`;
-}
-
 export function chooseView(
   { json }: ExecuteOptions,
   { terminal, clock }: ExecuteDeps,
   totalSteps: number,
-  learners: readonly string[],
+  learners: ShownLearners,
 ): RunView {
   if (json) return silentView(terminal);
   const options = { totalSteps, learners, write: terminal.write, note: terminal.note };

@@ -1,23 +1,22 @@
-/**
- * How a run shows itself while it goes on: a live picture in a terminal, plain lines elsewhere, nothing with --json.
- */
+/** Shows the progress of a run: a live picture in a terminal, plain lines elsewhere, nothing with --json. */
 import cliProgress from "cli-progress";
-import { gradientActor, parseActorRef, teacherActor } from "../../run-spec/index.ts";
+import type { ShownLearners } from "../../jobs/run-plan.ts";
+import { percentText } from "../../jobs/text.ts";
 import type { ActorFigures, MonitorFigures } from "../../jobs/run-monitor.ts";
 
 export interface RunView {
   /** Called several times a second. */
   update(figures: MonitorFigures): void;
-  /** Says something without tearing the picture. */
+  /** Writes a line without breaking the picture. */
   note(line: string): void;
-  /** Called once at the end; the view lets go of the terminal. */
+  /** Called once at the end; releases the terminal. */
   finish(figures: MonitorFigures): void;
 }
 
 export interface RunViewOptions {
   readonly totalSteps: number;
   /** Actors that have a line. */
-  readonly learners: readonly string[];
+  readonly learners: ShownLearners;
   /** A line for stdout. */
   readonly write: (line: string) => void;
   /** A line for stderr. */
@@ -38,7 +37,7 @@ export function lineView(
   let shownEvaluation = "";
   const line = (figures: MonitorFigures): void => {
     const blocks = learnerFigures(figures, learners)
-      .map((learner) => `${learner.id} ${rate(learner)}${qualityOf(figures, learner)}`)
+      .map((learner) => [learner.id, rate(learner), learners.view.note(figures, learner.id)].filter(Boolean).join(" "))
       .join(" | ");
     write(
       `step ${figures.step}/${totalSteps} | loss ${lossOf(figures)} | ${figures.stepsPerSecond.toFixed(1)} steps/s | ${blocks}`,
@@ -68,7 +67,7 @@ export function lineView(
   };
 }
 
-/** An evaluation has ended when a training step beyond it is done. */
+/** An evaluation is complete once a later training step is done. */
 function isComplete({ evaluation, step }: MonitorFigures): boolean {
   return evaluation !== undefined && step > evaluation.step;
 }
@@ -89,32 +88,30 @@ export function liveView({ totalSteps, learners }: RunViewOptions): RunView {
     {},
     {
       format:
-        "{bar} {percentage}% | step {value}/{total} | {duration_formatted} | accuracy {accuracy} | loss {loss}{lessons}",
+        "{bar} {percentage}% | step {value}/{total} | {duration_formatted} | accuracy {accuracy} | loss {loss}{agreement}",
     },
   );
   const heading = bars.create(1, 0, {}, { format: "{text}" });
   heading.update(0, {
-    text: isSections(learners)
-      ? row("section", "state", "steps/s", "compute", "hint loss", "teacher: computed/kept", "drops")
-      : row("block", "state", "steps/s", "compute", "staleness", "quality of M (cosine)", "drops"),
+    text: row([learners.view.noun, "state", "steps/s", "compute", ...learners.view.columns, "drops"]),
   });
-  const lines = learners.map(() => bars.create(1, 0, { text: "" }, { format: "{text}" }));
+  const lines = learners.ids.map(() => bars.create(1, 0, { text: "" }, { format: "{text}" }));
   const draw = (figures: MonitorFigures): void => {
     main.update(Math.min(figures.step, totalSteps), {
       accuracy: figures.evaluation === undefined ? "-" : percent(figures.evaluation),
       loss: lossOf(figures),
-      lessons: figures.evaluation === undefined ? "" : agreementOf(figures.evaluation),
+      agreement: figures.evaluation === undefined ? "" : agreementOf(figures.evaluation),
     });
     learnerFigures(figures, learners).forEach((learner, index) => {
       lines[index]?.update(0, {
-        text: row(
+        text: row([
           learner.id,
           learner.state,
           rate(learner),
           `${learner.computeMs.toFixed(0)} ms`,
-          ...learningOf(figures, learner),
+          ...learners.view.cells(figures, learner.id),
           dropsOf(learner),
-        ),
+        ]),
       });
     });
   };
@@ -131,35 +128,15 @@ export function liveView({ totalSteps, learners }: RunViewOptions): RunView {
   };
 }
 
-function row(...cells: readonly [string, string, string, string, string, string, string]): string {
-  const widths = [9, 12, 9, 9, 10, 24, 0];
-  return cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(" ");
+/** Widths of the columns, characters; the last one is open. */
+const WIDTHS = [9, 12, 9, 9, 10, 24, 0];
+
+function row(cells: readonly string[]): string {
+  return cells.map((cell, index) => cell.padEnd(WIDTHS[index] ?? 0)).join(" ");
 }
 
-function learnerFigures({ actors }: MonitorFigures, learners: readonly string[]): ActorFigures[] {
-  return actors.filter(({ id }) => learners.includes(id));
-}
-
-function isSections([first = ""]: readonly string[]): boolean {
-  const kind = parseActorRef(first)?.kind;
-  return kind !== undefined && kind !== "block";
-}
-
-/** Of a block how old and how good its gradients are; of a section how far it is from its teacher, and what that cost. */
-function learningOf(figures: MonitorFigures, learner: ActorFigures): [string, string] {
-  if (isSections([learner.id])) {
-    const ref = parseActorRef(learner.id);
-    const teacher =
-      ref?.kind === "student-section" ? figures.actors.find(({ id }) => id === teacherActor(ref.index)) : undefined;
-    const { hits = 0, misses = 0 } = teacher?.cache ?? {};
-    const answered = hits + misses === 0 ? "-" : `${misses} / ${hits}`;
-    return [learner.hintLoss === undefined ? "-" : learner.hintLoss.toFixed(4), answered];
-  }
-  const model = modelOf(figures, learner);
-  return [
-    model === undefined ? "0 steps" : `${model.stalenessSteps} steps`,
-    model?.quality === undefined ? "-" : `${gauge(model.quality.cosine)} ${model.quality.cosine.toFixed(2)}`,
-  ];
+function learnerFigures({ actors }: MonitorFigures, { ids }: ShownLearners): ActorFigures[] {
+  return actors.filter(({ id }) => ids.includes(id));
 }
 
 function agreementOf({
@@ -172,18 +149,6 @@ function agreementOf({
   return agreeing === undefined ? "" : ` | agrees with the teacher ${percent({ correct: agreeing, samples })}`;
 }
 
-/** The gradient model at a block's output. */
-function modelOf({ actors }: MonitorFigures, block: ActorFigures): ActorFigures | undefined {
-  const ref = parseActorRef(block.id);
-  return ref?.kind === "block" ? actors.find(({ id }) => id === gradientActor(ref.index)) : undefined;
-}
-
-function qualityOf(figures: MonitorFigures, block: ActorFigures): string {
-  if (block.hintLoss !== undefined) return ` hint ${block.hintLoss.toFixed(3)}`;
-  const model = modelOf(figures, block);
-  return model?.quality === undefined ? "" : ` stale ${model.stalenessSteps} M ${model.quality.cosine.toFixed(2)}`;
-}
-
 function lossOf({ actors }: MonitorFigures): string {
   const loss = actors.find((actor) => actor.loss !== undefined)?.loss;
   return loss === undefined ? "-" : loss.toFixed(4);
@@ -194,12 +159,7 @@ function rate({ updatesPerSecond }: ActorFigures): string {
 }
 
 function percent({ correct, samples }: { readonly correct: number; readonly samples: number }): string {
-  return `${((100 * correct) / Math.max(1, samples)).toFixed(2)} %`;
-}
-
-function gauge(cosine: number): string {
-  const filled = Math.round(Math.max(0, Math.min(1, cosine)) * 10);
-  return "▮".repeat(filled) + "▯".repeat(10 - filled);
+  return percentText(correct / Math.max(1, samples));
 }
 
 function dropsOf({ drops }: ActorFigures): string {

@@ -10,7 +10,7 @@ import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import { createControlChannel } from "../../../src/runtime/actor/index.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
-import { parseTrainingSpec } from "../../../src/run-spec/index.ts";
+import { parseTrainingSpec, TRAINING } from "../../../src/run-spec/index.ts";
 import { createCpuLimit } from "../../faults/limit-cpu.ts";
 import { connectFleet } from "../../../src/apps/connect/connect-fleet.ts";
 import { awaitOutcome, launchRun } from "../../../src/fleet/launch.ts";
@@ -19,7 +19,7 @@ import { type SpawnedFleet, spawnFleet } from "../../../src/apps/connect/spawned
 import { type LocalNatsServer, startLocalNatsServer } from "../../../src/runtime/nats/local-nats-server.ts";
 import { type Delay, type Link, startLocalToxiproxy } from "../../faults/local-toxiproxy.ts";
 import { locateTool } from "../../../setup/index.ts";
-import { actorsOf, planOf, TRAINING } from "../../../src/jobs/run-plan.ts";
+import { actorsOf, planOf } from "../../../src/jobs/run-plan.ts";
 import { describeSlices } from "../../../src/jobs/describe-slices.ts";
 import { openDataset } from "../../../src/apps/open-dataset.ts";
 import { createAudit } from "./audit.ts";

@@ -7,7 +7,7 @@ import { KnowledgeNetError } from "../../../errors/index.ts";
 import { importModelFile } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
-import { bytes } from "../results-table.ts";
+import { bytesText } from "../../../jobs/text.ts";
 
 interface ImportOptions {
   readonly cuts?: string;
@@ -76,7 +76,7 @@ function tableOf(model: ModelSpec): string {
       `[${layer.outputShape.join(", ")}]`,
       String(layer.parameters),
       String(layer.macs),
-      layer.canBeCut ? `${bytes(layer.hintBytes)}${layer.isCut ? "  <- cut" : ""}` : "-",
+      layer.canBeCut ? `${bytesText(layer.hintBytes)}${layer.isCut ? "  <- cut" : ""}` : "-",
     ]);
     if (layer.isCut) section += 1;
   }

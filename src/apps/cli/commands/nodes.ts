@@ -5,7 +5,7 @@ import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { connectFleet } from "../../connect/connect-fleet.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit-codes.ts";
-import { bytes } from "../results-table.ts";
+import { bytesText } from "../../../jobs/text.ts";
 import { withFleetOptions } from "./fleet-options.ts";
 
 export function registerNodes(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
@@ -41,7 +41,7 @@ export function registerNodes(program: Command, deps: ExecuteDeps, exit: (code: 
             labels.join(" "),
             `${row.backend} ${row.backendVersion}`,
             String(row.cores),
-            bytes(row.memoryBytes),
+            bytesText(row.memoryBytes),
             row.gflops.toFixed(0),
             row.actors.length === 0 ? "-" : row.actors.map((actor) => actor.split("/")[1]).join(" "),
             row.startedAt.slice(0, 19).replace("T", " "),

@@ -4,8 +4,9 @@ import { type Command, Option } from "commander";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import { isRunName } from "../../../messages/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
-import { type DistillationSpec, parseSpec, type RunSpec } from "../../../run-spec/index.ts";
-import { findTeacher, publishTeacher, withTeacher } from "../../../jobs/find-teacher.ts";
+import { parseSpec, type RunSpec, type TeacherSpec } from "../../../run-spec/index.ts";
+import { jobKindOf } from "../../../jobs/kinds/index.ts";
+import { findTeacher, publishTeacher } from "../../../jobs/find-teacher.ts";
 import { prepareRun } from "../prepare-run.ts";
 import { scopeOfRun } from "../../../runtime/artifacts/index.ts";
 import { createRunFolder, DEFAULT_RUNS_FOLDER } from "../../../jobs/run-folder.ts";
@@ -66,8 +67,9 @@ export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: nu
 
 export async function runSpecFile(file: string, options: RunCommandOptions, deps: ExecuteDeps): Promise<number> {
   const read = await readSpec(file, teacherSettings(options));
-  const teacher = read.kind === "distillation" ? await teacherOf(read, options, deps) : undefined;
-  const spec = read.kind === "distillation" && teacher !== undefined ? withTeacher(read, teacher) : read;
+  const { teaching } = jobKindOf(read);
+  const teacher = teaching === undefined ? undefined : await findTeacherOf(teaching.teacherOf(read), options, deps);
+  const spec = teacher === undefined ? read : (teaching?.withTeacherModel(read, teacher.model) ?? read);
   if (options.dryRun) return dryRun(spec, options.json, deps.terminal);
   // Before anything is made: what cannot be run leaves nothing behind.
   await prepareRun({ spec, data: options.data, env: deps.env });
@@ -113,8 +115,8 @@ function teacherSettings({ teacher, set }: RunCommandOptions): string[] {
   return [`teacher.${teacher.endsWith(".json") ? "file" : "run"}=${JSON.stringify(teacher)}`, ...set];
 }
 
-function teacherOf(spec: DistillationSpec, { runs }: RunCommandOptions, { terminal, clock }: ExecuteDeps) {
-  return findTeacher({ teacher: spec.teacher, runs, note: terminal.note }, clock);
+function findTeacherOf(teacher: TeacherSpec, { runs }: RunCommandOptions, { terminal, clock }: ExecuteDeps) {
+  return findTeacher({ teacher, runs, note: terminal.note }, clock);
 }
 
 async function readSpec(file: string, set: readonly string[]): Promise<RunSpec> {

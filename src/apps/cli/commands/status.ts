@@ -99,7 +99,7 @@ export interface StatusSummary {
 
 export function summarise(record: RunRecordEntry, status: RunStatus | undefined): StatusSummary {
   const progress = status?.record.progress ?? {};
-  const { learners, companions } = actorsOf(record.spec, record.phase);
+  const { learners, gradientModels } = actorsOf(record.spec, record.phase);
   const evaluation = status?.record.evaluations.at(-1);
   const last = progress[learners.at(-1) ?? ""];
   return {
@@ -121,7 +121,7 @@ export function summarise(record: RunRecordEntry, status: RunStatus | undefined)
       const node = record.actors[actor] ?? "-";
       return { actor, node, published: step, applied, skipped, pending, isBalanced: total === step };
     }),
-    gradientModels: companions.map((actor) => ({
+    gradientModels: gradientModels.map((actor) => ({
       actor,
       node: record.actors[actor] ?? "-",
       cosine: progress[actor]?.quality?.cosine ?? null,

@@ -6,20 +6,12 @@ import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { connectFleet } from "../../connect/connect-fleet.ts";
 import { awaitOutcome, runRecordOf } from "../../../fleet/launch.ts";
 import { type NodeRecord, phaseOf, type RunRecordEntry, type RunStatus } from "../../../fleet/records.ts";
-import { actorsOf } from "../../../jobs/run-plan.ts";
-import { type ActorFigures, createRunMonitor, type MonitorFigures } from "../../../jobs/run-monitor.ts";
-import {
-  blockActor,
-  boundariesOf,
-  gradientActor,
-  STUDENT,
-  studentActor,
-  teacherActor,
-  type TrainingSpec,
-} from "../../../run-spec/index.ts";
+import { jobKindOf } from "../../../jobs/kinds/index.ts";
+import { actorsOf, shownLearners } from "../../../jobs/run-plan.ts";
+import { createRunMonitor, type MonitorFigures } from "../../../jobs/run-monitor.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
-import { bytes } from "../results-table.ts";
+import { drawTable } from "../text-table.ts";
 import { withFleetOptions } from "./fleet-options.ts";
 
 /** Between two pictures, ms. */
@@ -121,7 +113,7 @@ export function pictureOf({ record, status, nodes, figures }: Picture): string {
     heading,
     nodeTable(record, nodes),
     learnerTable(record, figures),
-    ...(record.spec.kind === "training" ? [boundaryTable(record.spec, figures)] : [lessonTable(record, figures)]),
+    drawTable(jobKindOf(record.spec).view.boundaries(record.spec, record.phase, figures), { isCompact: true }),
     ...eventLines(figures),
   ].join("\n");
 }
@@ -145,8 +137,9 @@ function nodeTable({ actors }: RunRecordEntry, nodes: readonly NodeRecord[]): st
 }
 
 function learnerTable({ spec, phase }: RunRecordEntry, { actors }: MonitorFigures): string {
+  const learners = shownLearners(spec, phase);
   const table = plainTable([
-    spec.kind === "training" ? "block" : "section",
+    learners.view.noun,
     "state",
     "steps/s",
     "compute",
@@ -156,10 +149,10 @@ function learnerTable({ spec, phase }: RunRecordEntry, { actors }: MonitorFigure
     "staleness",
     "drops",
   ]);
-  for (const id of actorsOf(spec, phase).learners) {
+  for (const id of learners.ids) {
     const figures = actors.find((each) => each.id === id);
     if (figures === undefined) {
-      table.push([id, "not heard of", "-", "-", "-", "-", "-", "-", "-"]);
+      table.push([id, "no heartbeat yet", "-", "-", "-", "-", "-", "-", "-"]);
       continue;
     }
     table.push([
@@ -172,56 +165,6 @@ function learnerTable({ spec, phase }: RunRecordEntry, { actors }: MonitorFigure
       String(figures.pending),
       String(figures.stalenessSteps),
       countsOf(figures.drops),
-    ]);
-  }
-  return table.toString();
-}
-
-function boundaryTable(spec: TrainingSpec, { actors }: MonitorFigures): string {
-  const table = plainTable([
-    "boundary",
-    "source",
-    "forward/s",
-    "back/s",
-    "predicted/s",
-    "quality of M (cosine)",
-    "M behind",
-  ]);
-  const find = (id: string): ActorFigures | undefined => actors.find((each) => each.id === id);
-  for (const { index, name, source } of boundariesOf(spec)) {
-    const model = find(gradientActor(index));
-    const rate = (id: string, plane: string): string => bytes(Math.round(find(id)?.bytesPerSecond[plane] ?? 0));
-    table.push([
-      `${index} ${name}`,
-      source,
-      rate(blockActor(index), "act"),
-      rate(blockActor(index + 1), "grad"),
-      rate(gradientActor(index), "syn"),
-      model?.quality === undefined ? "-" : model.quality.cosine.toFixed(2),
-      model === undefined ? "-" : `${model.stalenessSteps} steps`,
-    ]);
-  }
-  return table.toString();
-}
-
-/** Between teacher and student, section by section. */
-function lessonTable({ spec, phase }: RunRecordEntry, { actors }: MonitorFigures): string {
-  const table = plainTable(["section", "hint loss", "hints/s", "passed on/s", "teacher: computed", "kept", "refused"]);
-  const find = (id: string): ActorFigures | undefined => actors.find((each) => each.id === id);
-  const sections = spec.kind === "training" ? 0 : spec.student.model.cuts.length + 1;
-  const whole = actorsOf(spec, phase).learners.length === 1;
-  for (let index = 0; index < sections; index += 1) {
-    const student = find(whole ? (index === sections - 1 ? STUDENT : "") : studentActor(index));
-    const teacher = find(teacherActor(index));
-    const { hits = 0, misses = 0, refused = 0 } = teacher?.cache ?? {};
-    table.push([
-      String(index),
-      student?.hintLoss?.toFixed(4) ?? "-",
-      bytes(Math.round(teacher?.bytesPerSecond.hint ?? 0)),
-      bytes(Math.round(student?.bytesPerSecond.act ?? 0)),
-      String(misses),
-      String(hits),
-      String(refused),
     ]);
   }
   return table.toString();

@@ -1,9 +1,7 @@
-/** Blocks and gradient models of a training run: what each is told and given. */
-import { createWorkerBoundActor } from "./worker-bound-actor.ts";
-import { createBlockActor } from "../actors/block/index.ts";
-import { createGradientModelActor } from "../actors/gradient-model/index.ts";
-import { createAutoPolicy, GRADIENT_SOURCE_TRAITS } from "../compute/index.ts";
-import type { Actor } from "../runtime/actor/index.ts";
+/** Options and collaborators of each block and gradient model of a training run. */
+import { createBlockActor } from "../../../actors/block/index.ts";
+import { createGradientModelActor } from "../../../actors/gradient-model/index.ts";
+import { createAutoPolicy, GRADIENT_SOURCE_TRAITS } from "../../../compute/index.ts";
 import {
   blockActor,
   boundariesOf,
@@ -11,22 +9,21 @@ import {
   gradientActor,
   parseActorRef,
   type TrainingSpec,
-} from "../run-spec/index.ts";
-import { type BlockSite, createBlockSite } from "./block-site.ts";
-import type { ComposeContext, KindComposer } from "./composer.ts";
-import { actorsOf, TRAINING } from "./run-plan.ts";
-import { wireCodec } from "./wire-codec.ts";
+} from "../../../run-spec/index.ts";
+import { type BlockSite, createBlockSite } from "../../block-site.ts";
+import type { ComposeContext, CreateActor, KindComposer } from "../../composer.ts";
+import { wireCodec } from "../../wire-codec.ts";
+import { createWorkerBoundActor } from "../../worker-bound-actor.ts";
 
 export function createTrainingComposer(spec: TrainingSpec, context: ComposeContext): KindComposer {
   const { plan, options, deps, shared, depsOf } = context;
   const { slices, totalSteps } = plan;
   const { isElsewhere } = options;
   const boundaries = boundariesOf(spec);
-  const { learners: blocks } = actorsOf(spec, TRAINING);
   const isDropping = spec.flow.overload === "drop";
   const saveEverySteps = spec.checkpoint.everySteps;
   const gradientCodec = wireCodec(spec.codecs.gradient);
-  /** Where something computes, by the actor it belongs to. */
+  /** Compute sites, by the actor that owns each. */
   const sites = new Map<string, BlockSite>();
 
   const siteOf = (owner: string, index: number): BlockSite => {
@@ -41,7 +38,7 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
     return fresh;
   };
 
-  const composeBlock = (index: number): ((fence: number) => Actor) => {
+  const composeBlock = (index: number): CreateActor => {
     const id = blockActor(index);
     const slice = slices[index];
     const boundary: BoundarySpec | undefined = boundaries[index];
@@ -58,7 +55,7 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
         {
           ...shared(id, fence, metadata),
           index,
-          blocks: blocks.length,
+          blocks: slices.length,
           activationCodec: wireCodec(spec.codecs.activation),
           gradientCodec,
           window: spec.flow.window,
@@ -86,7 +83,7 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
     };
   };
 
-  const composeGradientModel = (index: number): ((fence: number) => Actor) => {
+  const composeGradientModel = (index: number): CreateActor => {
     const id = gradientActor(index);
     const boundary = boundaries[index];
     const elsewhere = isElsewhere(index);
@@ -117,7 +114,7 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
     sites,
     compose(id) {
       const ref = parseActorRef(id);
-      if (ref?.kind === "block" && ref.index < blocks.length) return composeBlock(ref.index);
+      if (ref?.kind === "block" && ref.index < slices.length) return composeBlock(ref.index);
       if (ref?.kind === "gradient-model" && ref.index < boundaries.length) return composeGradientModel(ref.index);
       return undefined;
     },
