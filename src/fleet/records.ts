@@ -17,7 +17,7 @@ export const FENCES_BUCKET = "kn-fences";
 export const PRESENCE_TTL_MS = 6_000;
 
 /** Generation of subjects and messages, `kn.v1`, and of what may not differ between nodes of one run. */
-export const WIRE_VERSION = 4;
+export const WIRE_VERSION = 5;
 
 const count = z.int().min(0);
 

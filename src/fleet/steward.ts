@@ -108,6 +108,8 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
         companions: gradientModels,
         others: teachers,
         phase: record.phase,
+        saveEverySteps: record.spec.checkpoint.everySteps,
+        window: record.spec.flow.window,
         readyDeadlineMs: READY_DEADLINE_MS,
         stopDeadlineMs: STOP_DEADLINE_MS,
         timeline: record.timeline,
@@ -137,9 +139,10 @@ export function createSteward(options: StewardOptions, deps: StewardDeps): Stewa
     };
 
     let isOver = false;
-    const over = coordinator.ended.then((end) => {
+    const over = coordinator.ended.then((error) => {
       isOver = true;
-      return end;
+      const { outcome } = coordinator;
+      return { ...(outcome === undefined ? {} : { outcome }), ...(error instanceof Error ? { error } : {}) };
     });
     const lost = lease.ended.then((error) => {
       if (error instanceof Error) coordinator.abandon();

@@ -116,7 +116,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
     });
   };
 
-  const compose = async (checkpoints: Checkpoints): Promise<void> => {
+  const compose = async (checkpoints: Checkpoints): Promise<Coordinator> => {
     composer = createActorComposer(
       {
         run,
@@ -161,6 +161,8 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
         companions: gradientModels,
         others: teachers,
         phase,
+        saveEverySteps: spec.checkpoint.everySteps,
+        window: spec.flow.window,
         readyDeadlineMs: READY_DEADLINE_MS,
         stopDeadlineMs: STOP_DEADLINE_MS,
         timeline,
@@ -168,11 +170,28 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
       },
       { bus, clock, checkpoints, log: log.child({ actor: COORDINATOR }) },
     );
+    return coordinator;
   };
 
+  /** Closes everything, whatever fails meanwhile: the outcome of the run is durable by then. */
   const closeAll = async (): Promise<void> => {
-    await Promise.all(supervisors.map((supervisor) => supervisor.stop()));
+    const closing = [...supervisors.map((supervisor) => supervisor.stop())];
+    const results = [...(await Promise.allSettled(closing)), ...(await Promise.allSettled([closeComposer()]))];
+    for (const result of results)
+      if (result.status === "rejected") log.error({ run, err: result.reason as unknown }, "an actor was not closed");
+  };
+  const closeComposer = async (): Promise<void> => {
     await composer?.[Symbol.asyncDispose]();
+  };
+
+  /** Never rejects: `ended` resolves in any case. */
+  const conclude = async (opened: Coordinator): Promise<void> => {
+    const error = await opened.ended;
+    const seconds = (clock.now() - startedMs) / 1000;
+    const backends = composer?.backends ?? [];
+    const { record, outcome = "failed" } = opened;
+    await closeAll();
+    finish({ outcome, record, backends, seconds, ...(error instanceof Error ? { error } : {}) });
   };
 
   return {
@@ -181,23 +200,17 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
     lastLearner,
     ended,
     async start() {
+      let opened: Coordinator;
       try {
-        await compose(await openCheckpoints(store, scopeOfRun(run)));
+        opened = await compose(await openCheckpoints(store, scopeOfRun(run)));
+        startedMs = clock.now();
+        await opened.start();
       } catch (error) {
         await closeAll();
         throw error;
       }
-      const opened = coordinator as Coordinator;
-      startedMs = clock.now();
-      await opened.start();
       if (isStopRequested) opened.requestStop();
-      void opened.ended.then(async ({ outcome, error }) => {
-        const seconds = (clock.now() - startedMs) / 1000;
-        const backends = composer?.backends ?? [];
-        const record = opened.record;
-        await closeAll();
-        finish({ outcome, record, backends, seconds, ...(error === undefined ? {} : { error }) });
-      });
+      void conclude(opened);
     },
     countTensors: () => composer?.countTensors() ?? Promise.resolve(0),
     requestStop() {

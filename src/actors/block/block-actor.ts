@@ -22,7 +22,7 @@ import {
 } from "../../messages/index.ts";
 import { type Actor, createMailActor, type PerformOutcome, type Position } from "../../runtime/actor/index.ts";
 import { createDropCounters, createOutbox, type Outbox } from "../../runtime/stream/index.ts";
-import { createEvaluationTally } from "../link/index.ts";
+import { askMeasurement, createEvaluationTally } from "../link/index.ts";
 import {
   createFrameReceiver,
   createFrameSender,
@@ -30,7 +30,7 @@ import {
   createInputStream,
   RETRANSMIT_AFTER_MS,
 } from "../../runtime/stream/index.ts";
-import { blockActor, gradientActor } from "../../run-spec/index.ts";
+import { blockActor, COORDINATOR, gradientActor } from "../../run-spec/index.ts";
 import { createAwaitedGradient } from "./awaited-gradient.ts";
 import { createBlockLedger } from "./block-ledger.ts";
 import { blockMachine } from "./block-machine.ts";
@@ -85,7 +85,6 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   const gradients: Outbox = createOutbox({ retransmitAfterMs: RETRANSMIT_AFTER_MS }, { clock, send });
 
   let unit: BlockHandle | undefined;
-  let savedAt = 0;
   const awaited = createAwaitedGradient();
   const evaluations = createEvaluationTally();
   const opened = (): BlockHandle => {
@@ -103,7 +102,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       mailboxDepth: 2 * options.window,
     },
     { ...deps, drops },
-    ({ mailbox, channel, saveSoon, fail: failActor }) => {
+    ({ mailbox, channel, reached, fail: failActor }) => {
       fail = failActor;
       const here = (): Position => ({ sequence: ledger.consumed, step: ledger.step, version: ledger.version });
       const emitProgress = (): void => {
@@ -114,11 +113,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       const consume = ({ sequence }: Header): void => {
         ledger.consume(sequence);
         emitProgress();
-        const generation = Math.floor(ledger.step / options.saveEverySteps) * options.saveEverySteps;
-        if (generation > savedAt) {
-          savedAt = generation;
-          saveSoon(generation);
-        }
+        reached(ledger.finished);
       };
 
       const input = createInputStream<Activation>(
@@ -199,7 +194,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           const activation = { ...mail.activation, header: header(of, ledger.version), tensor: result.output };
           activations.post(of, outputSubject, encodeActivation(activation, options.activationCodec));
         } else {
-          const measured = evaluations.add({
+          const measured = evaluations.add(of.sequence, {
             evaluation: mail.activation.evaluation,
             correct: result.correct ?? 0,
             samples: labels.shape[0] ?? 0,
@@ -262,7 +257,9 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         activations.acknowledge(Math.min(fact.consumed, waitingFor - 1));
         const answer = awaited.onConsumed(fact.consumed);
         if (answer === "ask-again") activations.retransmit(waitingFor);
-        else if (answer === "give-up") mailbox.put({ kind: "give-up", sequence: waitingFor });
+        // The next acknowledgement repeats what a full mailbox refuses.
+        else if (answer === "give-up" && !mailbox.put({ kind: "give-up", sequence: waitingFor }))
+          drops.count("overflow");
       };
 
       /** Changes the way to a gradient when the gradient model has become good or bad enough. */
@@ -308,13 +305,14 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           if (saved !== undefined) {
             const { metadata, tensors } = saved;
             ledger.restore(metadata);
-            savedAt = ledger.step;
+            evaluations.restore(metadata);
             await unit.restore({ version: ledger.version, tensors });
             if (metadata.source !== undefined) {
               policy?.resume(metadata.source as AutoChoice);
               await unit.use(metadata.source as AutoChoice);
             }
           }
+          if (isLast) evaluations.adopt(await askMeasurement(channel, COORDINATOR));
           input.begin(ledger.consumed, saved !== undefined);
           if (!isLast) activations.begin(here());
         },
@@ -341,6 +339,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             metadata: {
               actor: id,
               ...ledger.save(isGating, awaited.batch !== undefined),
+              ...evaluations.save(),
               ...(policy === undefined ? {} : { source: policy.current }),
             },
             tensors,
@@ -362,6 +361,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           await unit?.dispose();
         },
         progress: () => ledger.progress(),
+        position: () => ledger.position(),
         evaluation: () => evaluations.current,
         onReconnected() {
           activations.retransmit();

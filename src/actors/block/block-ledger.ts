@@ -4,6 +4,7 @@
  */
 import type { UpdateOutcome } from "../../compute/index.ts";
 import type { Plane, Progress } from "../../messages/index.ts";
+import type { StatePosition } from "../../runtime/actor/index.ts";
 import { type Counters, createCounters, type DropCounters, type GapCause } from "../../runtime/stream/index.ts";
 import { createStepAccount, parseCounts, type StepAccount } from "../../runtime/stream/index.ts";
 
@@ -22,6 +23,8 @@ export interface BlockLedger {
   readonly version: number;
   /** Newest training step that was taken. */
   readonly step: number;
+  /** Newest training step that is done with: no batch up to it waits for its gradient to go on. */
+  readonly finished: number;
   /** Batches before the next one were passed over. */
   miss(cause: GapCause): void;
   /** A batch is taken in. @param isTraining it is in hand until `settle`, `refuse` or `giveUp` */
@@ -37,6 +40,7 @@ export interface BlockLedger {
   note(figures: MessageFigures): void;
   countSent(plane: Plane, bytes: number): void;
   progress(): Progress;
+  position(): StatePosition;
   /** As strings, for a checkpoint. @param isGating a batch whose gradient is awaited comes again @param isOpen there is one */
   save(isGating: boolean, isOpen: boolean): Readonly<Record<string, string>>;
   /** Goes on from what `save` gave: what was pending then will get no gradient now. */
@@ -47,6 +51,7 @@ export function createBlockLedger(drops: DropCounters): BlockLedger {
   let sent: Counters<Plane> = createCounters();
   let account: StepAccount = createStepAccount();
   let consumed = 0;
+  let finished = 0;
   let version = 0;
   /** Batches that the unit keeps for their gradient, and the one that is being computed. */
   let pending = 0;
@@ -66,6 +71,9 @@ export function createBlockLedger(drops: DropCounters): BlockLedger {
     get step() {
       return account.step;
     },
+    get finished() {
+      return finished;
+    },
     miss(cause) {
       missing = cause;
     },
@@ -76,6 +84,7 @@ export function createBlockLedger(drops: DropCounters): BlockLedger {
     },
     consume(sequence) {
       consumed = sequence;
+      finished = account.step;
     },
     settle(step, result) {
       if (result.isApplied) {
@@ -115,6 +124,7 @@ export function createBlockLedger(drops: DropCounters): BlockLedger {
       sentBytes: sent.snapshot(),
       step: account.step,
     }),
+    position: () => ({ step: account.step, finished, consumed, applied: version }),
     save: (isGating, isOpen) => ({
       version: String(version),
       consumed: String(consumed),
@@ -126,6 +136,7 @@ export function createBlockLedger(drops: DropCounters): BlockLedger {
       version = Number(saved.version);
       consumed = Number(saved.consumed);
       account = createStepAccount(saved);
+      finished = account.step;
       sent = createCounters(parseCounts(saved.sentBytes));
       const lost = Number(saved.pending);
       if (lost > 0) account.skipped.count("unanswered", lost);

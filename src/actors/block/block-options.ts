@@ -23,8 +23,6 @@ export interface BlockActorOptions extends StreamActorOptions {
   readonly isPreviousGating: boolean;
   /** Senders leave out the old for the new when this block or the next is slower. */
   readonly isDropping: boolean;
-  /** Training steps between two checkpoints. */
-  readonly saveEverySteps: number;
 }
 
 export interface BlockActorDeps extends ActorDeps {

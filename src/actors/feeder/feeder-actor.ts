@@ -262,7 +262,10 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     if (repeating !== undefined) clock.clearTimeout(repeating);
     repeating = undefined;
     if (announced !== undefined) {
-      const fact = { kind: "FeederMark", mark: announced, epoch: epochs, evaluation: 0 } as const;
+      const evaluation =
+        announced === "paused" || published < plan.firstSequence ? 0 : plan.itemAt(published).evaluation;
+      const evaluationSamples = evaluation === 0 ? 0 : plan.samplesOfEvaluation(evaluation);
+      const fact = { kind: "FeederMark", mark: announced, epoch: epochs, evaluation, evaluationSamples } as const;
       channel.emit(fact, { sequence: published, step, version: 0 });
     } else if (host.state === "holding") {
       channel.emit({ kind: "StateEntered", state: "holding" }); // until somebody has it begin

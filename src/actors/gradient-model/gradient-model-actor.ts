@@ -34,8 +34,6 @@ export interface GradientModelActorOptions extends StreamActorOptions {
   /** It is not in its block's worker: it hears activations and publishes predictions. */
   readonly isElsewhere: boolean;
   readonly gradientCodec: TensorCodec;
-  /** Training steps between two checkpoints. */
-  readonly saveEverySteps: number;
 }
 
 export interface GradientModelActorDeps extends ActorDeps {
@@ -57,7 +55,7 @@ interface GradientMail {
 }
 
 export function createGradientModelActor(options: GradientModelActorOptions, deps: GradientModelActorDeps): Actor {
-  const { run, id, fence, maxFrameBytes, boundary, learnEvery, retain, isElsewhere, saveEverySteps } = options;
+  const { run, id, fence, maxFrameBytes, boundary, learnEvery, retain, isElsewhere } = options;
   const { bus, clock, log } = deps;
   const drops = createDropCounters();
   let sent: Counters<Plane> = createCounters();
@@ -79,7 +77,6 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
   let learntStep = 0;
   let blockStep = 0;
   let predictedStep = 0;
-  let savedAt = 0;
   let quality: GradientQuality | undefined;
   let last = { computeMs: 0, receivedBytes: 0 };
 
@@ -111,7 +108,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
       mailboxDepth: retain,
     },
     { ...deps, drops },
-    ({ mailbox, channel, saveSoon, fail: failActor }) => {
+    ({ mailbox, channel, reached, fail: failActor }) => {
       fail = failActor;
       const onGradient = (gradient: Gradient, receivedBytes: number): boolean => {
         const { step } = gradient.header;
@@ -143,10 +140,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
       const onBlockProgress = (step: number): void => {
         if (step < predictedStep - retain) predictedStep = step;
         blockStep = Math.max(blockStep, step);
-        const generation = Math.floor(step / saveEverySteps) * saveEverySteps;
-        if (generation <= savedAt) return;
-        savedAt = generation;
-        saveSoon(generation);
+        reached(blockStep);
       };
 
       const predict = async ({ activation, receivedBytes }: BatchMail): Promise<void> => {
@@ -187,7 +181,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
           learntStep = Number(saved.metadata.step);
           predictedStep = learntStep;
           sent = createCounters(JSON.parse(saved.metadata.sentBytes ?? "{}") as Readonly<Record<string, number>>);
-          savedAt = learntStep;
+          blockStep = learntStep;
           await unit.restore({ version: updates, tensors: saved.tensors });
         },
         async perform(mail) {
@@ -224,6 +218,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
           await unit?.dispose();
         },
         progress,
+        position: () => ({ step: blockStep, finished: blockStep, consumed: 0, applied: updates }),
         onReconnected: () => undefined, // gradients to M may be lost: the next ones teach it as well
       };
     },

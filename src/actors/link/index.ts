@@ -1,3 +1,4 @@
 /** What kinds of actors share: what each is given, and the tally of an evaluation. Kinds never import one another. */
 export { type ActorDeps, type ActorOptions, type StreamActorOptions } from "./actor-deps.ts";
+export { askMeasurement } from "./ask-measurement.ts";
 export { createEvaluationTally, type EvaluationTally } from "./evaluation-tally.ts";

@@ -28,8 +28,8 @@ import {
   type GapCause,
 } from "../../runtime/stream/index.ts";
 import type { ActorMemory } from "../../runtime/artifacts/index.ts";
-import { ownShareAt, type SectionsPhaseSpec } from "../../run-spec/index.ts";
-import { type ActorDeps, type StreamActorOptions, createEvaluationTally } from "../link/index.ts";
+import { COORDINATOR, ownShareAt, type SectionsPhaseSpec } from "../../run-spec/index.ts";
+import { type ActorDeps, askMeasurement, createEvaluationTally, type StreamActorOptions } from "../link/index.ts";
 import {
   createFrameReceiver,
   createFrameSender,
@@ -58,8 +58,6 @@ export interface StudentSectionActorOptions extends StreamActorOptions {
   readonly activationCodec: TensorCodec;
   /** Batches between the feeder and the slowest section. */
   readonly window: number;
-  /** Training steps between two checkpoints. */
-  readonly saveEverySteps: number;
   readonly feeder: string;
   /** Actor of the student's next section; undefined: there is none. */
   readonly next: string | undefined;
@@ -119,9 +117,11 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
   let recalibrated = 0;
   let teacher = 0;
   let inHand = 0;
-  let savedAt = 0;
+  let finished = 0;
   let askedMs = -Infinity;
   let isSkipping = false;
+  /** Lessons in the mailbox: a whole lesson stays at the desk while there is no room. */
+  let waitingLessons = 0;
   let figures: { loss?: number; hintLoss?: number; computeMs: number; receivedBytes: number } = {
     computeMs: 0,
     receivedBytes: 0,
@@ -180,15 +180,18 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
       mailboxDepth: 2 * options.window,
     },
     { ...deps, drops },
-    ({ mailbox, channel, saveSoon, fail: failActor }) => {
+    ({ mailbox, channel, reached, fail: failActor }) => {
       fail = failActor;
       const emitProgress = (): void => {
         channel.emit(progress(), { sequence: consumed, step: account.step, version });
       };
 
       const serve = (): void => {
-        for (let lesson = desk.take(); lesson !== undefined; lesson = desk.take()) {
-          mailbox.put({ kind: "lesson", lesson, gap: isSkipping ? "restarted" : undefined });
+        while (waitingLessons < 2 * options.window) {
+          const lesson = desk.take();
+          if (lesson === undefined) return;
+          if (mailbox.put({ kind: "lesson", lesson, gap: isSkipping ? "restarted" : undefined })) waitingLessons += 1;
+          else drops.count("overflow"); // the mailbox is closed
           isSkipping = false;
         }
       };
@@ -219,7 +222,8 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
       const repeat = (name: PartName, part: Activation): void => {
         const { header, phase } = part;
         if (outputs.keeps(header.sequence)) outputs.retransmit(header.sequence);
-        else if (name === startsFrom(phase) && isMissed(part)) mailbox.put({ kind: "repeat", input: part });
+        else if (name === startsFrom(phase) && isMissed(part) && !mailbox.put({ kind: "repeat", input: part }))
+          drops.count("overflow"); // the sender retransmits
         emitProgress();
       };
 
@@ -241,10 +245,8 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
       const consume = (sequence: number): void => {
         consumed = sequence;
         emitProgress();
-        const generation = Math.floor(account.step / options.saveEverySteps) * options.saveEverySteps;
-        if (generation <= savedAt) return;
-        savedAt = generation;
-        saveSoon(generation);
+        finished = account.step;
+        reached(finished);
       };
 
       const pass = (part: Activation, output: TensorData, ofVersion: number): void => {
@@ -302,7 +304,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
           return;
         }
         const { agreeing, teacherCorrect } = result;
-        const measured = evaluations.add({
+        const measured = evaluations.add(of.sequence, {
           evaluation,
           correct: result.correct ?? 0,
           samples: labels.shape[0] ?? 0,
@@ -314,6 +316,8 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
       };
 
       const learn = async ({ lesson, gap }: LessonMail): Promise<PerformOutcome> => {
+        waitingLessons -= 1;
+        serve();
         const input = lesson.parts.input ?? lesson.parts.own;
         if (input === undefined) throw new TypeError(`lesson ${lesson.sequence} has nothing to begin with`);
         const { phase, header: of } = input;
@@ -370,10 +374,12 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
             recalibrated = Number(metadata.recalibrated ?? 0);
             teacher = Number(metadata.teacher ?? 0);
             account = createStepAccount(metadata);
+            evaluations.restore(metadata);
             sent = createCounters(parseCounts(metadata.sentBytes));
-            savedAt = account.step;
+            finished = account.step;
             await unit.restore({ version, tensors });
           }
+          if (isLast) evaluations.adopt(await askMeasurement(channel, COORDINATOR));
           desk = createDesk(consumed);
           await locate();
         },
@@ -389,6 +395,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
               teacher: String(teacher),
               sentBytes: JSON.stringify(sent.snapshot()),
               ...account.save(),
+              ...evaluations.save(),
             },
             tensors,
           };
@@ -400,6 +407,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
           await unit?.dispose();
         },
         progress,
+        position: () => ({ step: account.step, finished, consumed, applied: version }),
         evaluation: () => evaluations.current,
         onReconnected() {
           outputs.retransmit();

@@ -219,6 +219,7 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
           await opened?.unit.dispose();
         },
         progress,
+        position: () => ({ step, finished: step, consumed, applied: 0 }),
         onReconnected: () => undefined, // the feeder repeats what was not learnt
       };
     },

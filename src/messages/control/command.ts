@@ -1,4 +1,4 @@
-/** What the coordinator asks of one actor on `ctl.<actor>`, and what it answers. Every command is idempotent. */
+/** Commands of the coordinator to one actor on `ctl.<actor>`, and their replies. Every command is idempotent. */
 import { type CommandFields, type CommandReplyFields, wire } from "../generated/knowledgenet.ts";
 import { decodeWire } from "../wire/bounded-reader.ts";
 import { readCount } from "../wire/fields.ts";
@@ -25,6 +25,10 @@ export type Command =
   | { readonly kind: "PauseFeeding" }
   /** `generation` counts from 1, the same for all actors of the run. */
   | { readonly kind: "SaveCheckpoint"; readonly generation: number }
+  /** Save `generation` when its step is reached. */
+  | { readonly kind: "PrepareCheckpoint"; readonly generation: number }
+  /** Forget the prepared `generation`. */
+  | { readonly kind: "AbandonCheckpoint"; readonly generation: number }
   | { readonly kind: "StopActor" }
   | { readonly kind: "ReportState" }
   /** `version` counts from 1. */
@@ -73,9 +77,11 @@ function writeCommand(command: Command): CommandFields {
     case "PauseFeeding":
       return { pauseFeeding: {} };
     case "SaveCheckpoint":
-      if (command.generation < 1)
-        throw new RangeError(`Cannot save generation ${command.generation}: they count from 1`);
-      return { saveCheckpoint: { generation: writeCount("generation", command.generation) } };
+      return { saveCheckpoint: writeGeneration(command) };
+    case "PrepareCheckpoint":
+      return { prepareCheckpoint: writeGeneration(command) };
+    case "AbandonCheckpoint":
+      return { abandonCheckpoint: writeGeneration(command) };
     case "StopActor":
       return { stopActor: {} };
     case "ReportState":
@@ -96,10 +102,25 @@ function readCommand(fields: CommandFields): Command {
     if (version < 1) throw refusal(COMMAND.attempt, "version must count from 1", version);
     return { kind: "UseTeacher", version };
   }
-  if (!fields.saveCheckpoint) throw refusal(COMMAND.attempt, "it must have a known order", "none");
-  const generation = readCount(COMMAND.attempt, "generation", fields.saveCheckpoint.generation);
+  if (fields.saveCheckpoint) return { kind: "SaveCheckpoint", ...readGeneration(fields.saveCheckpoint) };
+  if (fields.prepareCheckpoint) return { kind: "PrepareCheckpoint", ...readGeneration(fields.prepareCheckpoint) };
+  if (fields.abandonCheckpoint) return { kind: "AbandonCheckpoint", ...readGeneration(fields.abandonCheckpoint) };
+  throw refusal(COMMAND.attempt, "it must have a known order", "none");
+}
+
+interface Generation {
+  readonly generation: number;
+}
+
+function writeGeneration({ generation }: Generation): Generation {
+  if (generation < 1) throw new RangeError(`cannot send generation ${generation}: generations count from 1`);
+  return { generation: writeCount("generation", generation) };
+}
+
+function readGeneration(fields: { readonly generation?: number | null | undefined }): Generation {
+  const generation = readCount(COMMAND.attempt, "generation", fields.generation);
   if (generation < 1) throw refusal(COMMAND.attempt, "generation must count from 1", generation);
-  return { kind: "SaveCheckpoint", generation };
+  return { generation };
 }
 
 function writeReply(reply: CommandReply): CommandReplyFields {

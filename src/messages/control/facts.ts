@@ -112,8 +112,10 @@ export interface FeederMark {
   readonly mark: keyof typeof MARKS;
   /** Epochs finished so far. */
   readonly epoch: number;
-  /** The evaluation in question; 0 for the other marks. */
+  /** The last evaluation published before the mark, counted from 1; 0 for `paused`. */
   readonly evaluation: number;
+  /** Samples of that evaluation; 0 where there is none. */
+  readonly evaluationSamples: number;
 }
 
 /** Reasons of drops, causes of skips, planes: entries that one table of a Progress may have. */
@@ -278,8 +280,13 @@ export function readCheckpointSaved(attempt: string, fields: CheckpointSavedFiel
   };
 }
 
-export function writeFeederMark({ mark, epoch, evaluation }: FeederMark): FeederMarkFields {
-  return { kind: MARKS[mark], epoch: writeCount("epoch", epoch), evaluation: writeCount("evaluation", evaluation) };
+export function writeFeederMark({ mark, epoch, evaluation, evaluationSamples }: FeederMark): FeederMarkFields {
+  return {
+    kind: MARKS[mark],
+    epoch: writeCount("epoch", epoch),
+    evaluation: writeCount("evaluation", evaluation),
+    evaluationSamples: writeCount("evaluation_samples", evaluationSamples),
+  };
 }
 
 export function readFeederMark(attempt: string, fields: FeederMarkFields): FeederMark {
@@ -288,6 +295,7 @@ export function readFeederMark(attempt: string, fields: FeederMarkFields): Feede
     mark: readWord(attempt, "mark", fields.kind, MARKS),
     epoch: readCount(attempt, "epoch", fields.epoch),
     evaluation: readCount(attempt, "evaluation", fields.evaluation),
+    evaluationSamples: readCount(attempt, "evaluation_samples", fields.evaluationSamples),
   };
 }
 

@@ -231,6 +231,170 @@ const knowledgenet = $root.knowledgenet = (() => {
             return SaveCheckpoint;
         })();
 
+        v1.PrepareCheckpoint = (function() {
+
+            const PrepareCheckpoint = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            PrepareCheckpoint.prototype.generation = null;
+
+            PrepareCheckpoint.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.generation != null && $Object.hasOwnProperty.call(message, "generation") && (typeof message.generation === "object" ? message.generation.low || message.generation.high : message.generation !== 0))
+                    writer.uint32(8).uint64(message.generation);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            PrepareCheckpoint.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.PrepareCheckpoint();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.generation = value;
+                            else
+                                delete message.generation;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return PrepareCheckpoint;
+        })();
+
+        v1.AbandonCheckpoint = (function() {
+
+            const AbandonCheckpoint = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            AbandonCheckpoint.prototype.generation = null;
+
+            AbandonCheckpoint.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.generation != null && $Object.hasOwnProperty.call(message, "generation") && (typeof message.generation === "object" ? message.generation.low || message.generation.high : message.generation !== 0))
+                    writer.uint32(8).uint64(message.generation);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            AbandonCheckpoint.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.AbandonCheckpoint();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.generation = value;
+                            else
+                                delete message.generation;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return AbandonCheckpoint;
+        })();
+
         v1.ReportState = (function() {
 
             const ReportState = function (properties) {
@@ -460,11 +624,13 @@ const knowledgenet = $root.knowledgenet = (() => {
             Command.prototype.stopActor = null;
             Command.prototype.reportState = null;
             Command.prototype.useTeacher = null;
+            Command.prototype.prepareCheckpoint = null;
+            Command.prototype.abandonCheckpoint = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Command.prototype, "order", {
-                get: $util.oneOfGetter($oneOfFields = ["startFeeding", "pauseFeeding", "saveCheckpoint", "stopActor", "reportState", "useTeacher"]),
+                get: $util.oneOfGetter($oneOfFields = ["startFeeding", "pauseFeeding", "saveCheckpoint", "stopActor", "reportState", "useTeacher", "prepareCheckpoint", "abandonCheckpoint"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -487,6 +653,10 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.ReportState.encode(message.reportState, writer.uint32(42).fork(), _depth + 1).ldelim();
                 if (message.useTeacher != null && $Object.hasOwnProperty.call(message, "useTeacher"))
                     $root.knowledgenet.v1.UseTeacher.encode(message.useTeacher, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.prepareCheckpoint != null && $Object.hasOwnProperty.call(message, "prepareCheckpoint"))
+                    $root.knowledgenet.v1.PrepareCheckpoint.encode(message.prepareCheckpoint, writer.uint32(58).fork(), _depth + 1).ldelim();
+                if (message.abandonCheckpoint != null && $Object.hasOwnProperty.call(message, "abandonCheckpoint"))
+                    $root.knowledgenet.v1.AbandonCheckpoint.encode(message.abandonCheckpoint, writer.uint32(66).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -560,6 +730,20 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 break;
                             message.useTeacher = $root.knowledgenet.v1.UseTeacher.decode(reader, reader.size(), $undefined, _depth + 1, message.useTeacher);
                             message.order = "useTeacher";
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            message.prepareCheckpoint = $root.knowledgenet.v1.PrepareCheckpoint.decode(reader, reader.size(), $undefined, _depth + 1, message.prepareCheckpoint);
+                            message.order = "prepareCheckpoint";
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            message.abandonCheckpoint = $root.knowledgenet.v1.AbandonCheckpoint.decode(reader, reader.size(), $undefined, _depth + 1, message.abandonCheckpoint);
+                            message.order = "abandonCheckpoint";
                             continue;
                         }
                     }
@@ -1990,6 +2174,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             FeederMark.prototype.kind = null;
             FeederMark.prototype.epoch = null;
             FeederMark.prototype.evaluation = null;
+            FeederMark.prototype.evaluationSamples = null;
 
             FeederMark.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2004,6 +2189,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     writer.uint32(16).uint64(message.epoch);
                 if (message.evaluation != null && $Object.hasOwnProperty.call(message, "evaluation") && (typeof message.evaluation === "object" ? message.evaluation.low || message.evaluation.high : message.evaluation !== 0))
                     writer.uint32(24).uint64(message.evaluation);
+                if (message.evaluationSamples != null && $Object.hasOwnProperty.call(message, "evaluationSamples") && (typeof message.evaluationSamples === "object" ? message.evaluationSamples.low || message.evaluationSamples.high : message.evaluationSamples !== 0))
+                    writer.uint32(32).uint64(message.evaluationSamples);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2062,6 +2249,15 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 message.evaluation = value;
                             else
                                 delete message.evaluation;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.evaluationSamples = value;
+                            else
+                                delete message.evaluationSamples;
                             continue;
                         }
                     }
@@ -3304,6 +3500,14 @@ export interface SaveCheckpointFields {
   readonly generation?: number | null;
 }
 
+export interface PrepareCheckpointFields {
+  readonly generation?: number | null;
+}
+
+export interface AbandonCheckpointFields {
+  readonly generation?: number | null;
+}
+
 export interface ReportStateFields {}
 
 export interface StopActorFields {}
@@ -3319,7 +3523,9 @@ export interface CommandFields {
   readonly stopActor?: StopActorFields | null;
   readonly reportState?: ReportStateFields | null;
   readonly useTeacher?: UseTeacherFields | null;
-  readonly order?: "startFeeding" | "pauseFeeding" | "saveCheckpoint" | "stopActor" | "reportState" | "useTeacher" | undefined;
+  readonly prepareCheckpoint?: PrepareCheckpointFields | null;
+  readonly abandonCheckpoint?: AbandonCheckpointFields | null;
+  readonly order?: "startFeeding" | "pauseFeeding" | "saveCheckpoint" | "stopActor" | "reportState" | "useTeacher" | "prepareCheckpoint" | "abandonCheckpoint" | undefined;
 }
 
 export interface CommandReplyFields {
@@ -3401,6 +3607,7 @@ export interface FeederMarkFields {
   readonly kind?: number | null;
   readonly epoch?: number | null;
   readonly evaluation?: number | null;
+  readonly evaluationSamples?: number | null;
 }
 
 export interface EventFields {
@@ -3482,6 +3689,8 @@ export const wire: {
   readonly StartFeeding: WireCodec<StartFeedingFields>;
   readonly PauseFeeding: WireCodec<PauseFeedingFields>;
   readonly SaveCheckpoint: WireCodec<SaveCheckpointFields>;
+  readonly PrepareCheckpoint: WireCodec<PrepareCheckpointFields>;
+  readonly AbandonCheckpoint: WireCodec<AbandonCheckpointFields>;
   readonly ReportState: WireCodec<ReportStateFields>;
   readonly StopActor: WireCodec<StopActorFields>;
   readonly UseTeacher: WireCodec<UseTeacherFields>;

@@ -15,7 +15,8 @@ export {
   refuseCommand,
 } from "./control-channel.ts";
 export { hostMachine, type MachineHost } from "./machine-host.ts";
-export { createMailbox, type Mail, type Mailbox } from "./mailbox.ts";
+export { createMailbox, type Mailbox, type Message } from "./mailbox.ts";
 export { createSupervisor, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 export { mailMachine, type MailContext, type MailEvent, type PerformOutcome } from "./mail-machine.ts";
+export type { StatePosition } from "./state-saver.ts";
 export { createMailActor, type MailActorDeps, type MailActorOptions } from "./mail-actor.ts";

@@ -6,17 +6,18 @@
 import { type EventFromLogic, fromPromise } from "xstate";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
-import type { CommandReply, EvaluationMeasured, Event, Progress } from "../../messages/index.ts";
+import type { EvaluationMeasured, Event, Progress } from "../../messages/index.ts";
 import type { Bus, Service, ServiceEndpoint, Subscription } from "../bus/bus.ts";
 import { type ActorMemory, NO_MEMORY } from "../artifacts/actor-memory.ts";
 import type { Clock } from "../clock/clock.ts";
 import { endsWithin } from "../clock/ends-within.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Actor } from "./actor.ts";
-import { type ControlChannel, createControlChannel, type Position, refuseCommand } from "./control-channel.ts";
+import { type ControlChannel, createControlChannel, refuseCommand } from "./control-channel.ts";
 import type { DropCounters } from "../stream/drop-counters.ts";
 import { hostMachine } from "./machine-host.ts";
-import { createMailbox, type Mail, type Mailbox } from "./mailbox.ts";
+import { createMailbox, type Mailbox, type Message as Mail } from "./mailbox.ts";
+import { createStateSaver, type SaveMessage, type SaverState, type StatePosition } from "./state-saver.ts";
 import type { mailMachine, PerformOutcome } from "./mail-machine.ts";
 
 /** How long one that leaves waits for others to take what it has sent, ms: a server that restarts is back by then. */
@@ -44,14 +45,6 @@ export interface MailActorDeps {
   readonly drops: DropCounters;
 }
 
-/** A command to save, as mail: it takes its turn between two messages. */
-export interface SaveMail extends Mail {
-  readonly kind: "save";
-  readonly generation: number;
-  readonly done: (reply: CommandReply) => void;
-  readonly failed: (error: unknown) => void;
-}
-
 /** What a kind of actor brings. */
 export interface MailActorBehaviour<M extends Mail> {
   readonly machine: ReturnType<typeof mailMachine>;
@@ -70,16 +63,18 @@ export interface MailActorBehaviour<M extends Mail> {
   readonly drain?: () => Promise<void>;
   readonly close: () => Promise<void>;
   readonly progress: () => Progress;
+  /** Where the state stands, for checkpoints. */
+  readonly position: () => StatePosition;
   readonly evaluation?: () => EvaluationMeasured | undefined;
   /** After the connection came back: send again what may be lost. */
   readonly onReconnected: () => void;
 }
 
 export interface MailActorParts<M extends Mail> {
-  readonly mailbox: Mailbox<M | SaveMail>;
+  readonly mailbox: Mailbox<M | SaveMessage>;
   readonly channel: ControlChannel;
-  /** Saves in turn, between two messages, without being asked; a failure is logged and the next one tries again. */
-  readonly saveSoon: (generation: number) => void;
+  /** Training step `step` is finished: a generation prepared for it is saved before the next message. */
+  readonly reached: (step: number) => void;
   /** Ends the actor with `error` after the message at hand: for what fails outside a message, and cannot be repeated. */
   readonly fail: (error: Error) => void;
 }
@@ -91,69 +86,46 @@ export function createMailActor<M extends Mail>(
 ): Actor {
   const { run, id, fence } = options;
   const { bus, clock, log, memory, drops } = deps;
-  const mailbox = createMailbox<M | SaveMail>({ depth: options.mailboxDepth });
+  const mailbox = createMailbox<M | SaveMessage>({ depth: options.mailboxDepth });
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const subscriptions: Subscription[] = [];
   let service: Service | undefined;
   let forgetReconnect: () => void = () => undefined;
-  let current: M | SaveMail | undefined;
+  let wanted: (M | SaveMessage)["kind"][] = [];
   let isSavingLast = false;
 
-  /** The write under way. Training goes on meanwhile: only the snapshot takes its turn between two messages. */
-  let writing: Promise<void> | undefined;
-
-  const write = async (mail: SaveMail, content: SafetensorsContent, at: Position): Promise<void> => {
-    try {
-      const info = await memory.save(mail.generation, content);
-      const fact = { kind: "CheckpointSaved", ...info } as const;
-      channel.emit(fact, at);
-      mail.done(fact);
-    } catch (error) {
-      // A full disk must not end the training that is still in memory: the coordinator hears of it and decides.
-      mail.failed(error);
-    }
-  };
-
-  const save = async (mail: SaveMail): Promise<PerformOutcome> => {
-    try {
-      const content = await behaviour.snapshot();
-      const at = { sequence: behaviour.progress().consumed, step: mail.generation, version: 0 };
-      const before = writing;
-      const now: Promise<void> = (before ?? Promise.resolve())
-        .then(() => write(mail, content, at))
-        .finally(() => {
-          if (writing === now) writing = undefined;
-        });
-      writing = now;
-    } catch (error) {
-      mail.failed(error);
-      throw error;
-    }
-    return { isAwaiting: behaviour.isAwaiting() };
-  };
-
-  let lastSave: { readonly generation: number; readonly reply: Promise<CommandReply> } | undefined;
-  const queueSave = (generation: number): Promise<CommandReply> =>
-    new Promise((done, failed) => {
-      if (mailbox.put({ kind: "save", generation, done, failed })) return;
-      const parts = { attempt: `save ${id}`, rule: "a save must not wait behind others", remedy: "repeat it" };
-      failed(new KnowledgeNetError("KN_OVERLOADED", parts));
+  const ended = (): KnowledgeNetError =>
+    new KnowledgeNetError("KN_UNAVAILABLE", {
+      attempt: `answer a command to ${id}`,
+      rule: "the actor must run",
+      value: host.state,
+      remedy: "repeat it to the next incarnation",
     });
-
-  const saveSoon = (generation: number): void => {
-    // A slow disk or link: what is being written is new enough, and content does not pile up in memory.
-    if (lastSave?.generation === generation || writing !== undefined) return;
-    const reply = queueSave(generation);
-    lastSave = { generation, reply };
-    reply.catch((error: unknown) => {
-      lastSave = undefined;
-      log.warn({ actor: id, generation, err: error }, "checkpoint not written");
-    });
-  };
+  let saverState: SaverState = "clean";
+  const saver = createStateSaver(
+    { id },
+    {
+      memory,
+      log,
+      queue(save) {
+        if (mailbox.put(save)) return undefined;
+        const parts = { attempt: `save ${id}`, rule: "its queue of saves must have room", remedy: "repeat it" };
+        return host.state.startsWith("running") ? new KnowledgeNetError("KN_OVERLOADED", parts) : ended();
+      },
+      snapshot: () => behaviour.snapshot(),
+      position: () => behaviour.position(),
+      emit: (fact, at) => {
+        channel.emit(fact, at);
+      },
+      onState: (entered) => {
+        saverState = entered;
+      },
+    },
+  );
   const fail = (error: Error): void => {
     host.send({ type: "Failed", error } satisfies EventFromLogic<typeof machine>);
   };
-  const behaviour = build({ mailbox, channel, saveSoon, fail });
+  const behaviour = build({ mailbox, channel, reached: saver.reached, fail });
 
   const commands = channel.commands(async (command) => {
     switch (command.kind) {
@@ -163,14 +135,10 @@ export function createMailActor<M extends Mail>(
         return { kind: "ActorState", state: host.state, progress, ...(evaluation === undefined ? {} : { evaluation }) };
       }
       case "SaveCheckpoint":
-        // The coordinator repeats itself when the answer is slow or lost: the same save answers all of them.
-        if (lastSave?.generation !== command.generation) {
-          lastSave = { generation: command.generation, reply: queueSave(command.generation) };
-          lastSave.reply.catch(() => {
-            lastSave = undefined; // a failed one may be tried again
-          });
-        }
-        return await lastSave.reply;
+      case "PrepareCheckpoint":
+      case "AbandonCheckpoint":
+        if (memory === NO_MEMORY) throw refuseCommand(id, command);
+        return saver.handle(command);
       case "StopActor":
         host.send({ type: "Stop" });
         return { kind: "Done" };
@@ -188,34 +156,19 @@ export function createMailActor<M extends Mail>(
       description: options.description,
       metadata: { run, actor: id, fence: String(fence), ...options.metadata },
       endpoints: [...behaviour.endpoints, commands],
-      stats: () => ({ state: host.state, mailbox: mailbox.size, ...behaviour.progress() }),
+      stats: () => ({ state: host.state, checkpoint: saverState, mailbox: mailbox.size, ...behaviour.progress() }),
     });
     forgetReconnect = bus.on("reconnected", behaviour.onReconnected);
   };
 
-  /** The state that it leaves with, where it is newer than what was saved last. A failure is logged: older ones stay. */
-  const saveLast = async (): Promise<void> => {
-    const { step: generation, consumed: sequence } = behaviour.progress();
-    if (memory === NO_MEMORY || generation === 0 || generation === lastSave?.generation) return;
-    try {
-      await memory.save(generation, await behaviour.snapshot());
-      log.info({ actor: id, generation, sequence }, "saved before leaving");
-    } catch (error) {
-      log.warn(
-        { actor: id, generation, err: error },
-        "leaves without saving; it will go on from what was saved before",
-      );
-    }
-  };
-
   const close = async (): Promise<void> => {
+    mailbox.close(ended());
     await service?.stop();
-    mailbox.clear();
-    await writing;
+    await saver.settled();
     if (isSavingLast) {
       if (behaviour.drain !== undefined && !(await endsWithin(DRAIN_MS, behaviour.drain(), clock)))
         log.warn({ actor: id }, "leaves before others have what it sent: they do without");
-      await saveLast();
+      await saver.saveLast();
     }
     forgetReconnect();
     for (const subscription of subscriptions) subscription.unsubscribe();
@@ -226,17 +179,18 @@ export function createMailActor<M extends Mail>(
     actors: {
       open: fromPromise(open),
       perform: fromPromise<PerformOutcome>(async () => {
-        const mail = current;
-        current = undefined;
-        if (mail === undefined) throw new TypeError(`${id} was told of mail that is not there`);
-        return mail.kind === "save" ? await save(mail as SaveMail) : await behaviour.perform(mail as M);
+        const mail = mailbox.take(wanted);
+        if (mail === undefined) throw new TypeError(`${id} was notified of a message that is not in its mailbox`);
+        if (mail.kind !== "save") return await behaviour.perform(mail as M);
+        await saver.take(mail as SaveMessage);
+        return { isAwaiting: behaviour.isAwaiting() };
       }),
       close: fromPromise(close),
     },
     actions: {
       requestMail: (_, kinds) => {
-        mailbox.request(kinds as (M | SaveMail)["kind"][], (mail) => {
-          current = mail;
+        wanted = kinds as (M | SaveMessage)["kind"][];
+        mailbox.whenAvailable(wanted, () => {
           // Not at once: an event sent from within the machine's own entry action would be taken as its own.
           queueMicrotask(() => {
             host.send({ type: "Mail" } satisfies EventFromLogic<typeof machine>);

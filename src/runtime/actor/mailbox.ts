@@ -1,9 +1,12 @@
 /**
- * What waits for an actor: one bounded queue per kind of mail, taken one at a time and only when the actor asks.
- * Kinds are served in the order in which the actor names them, so that a gradient can go before the next batch.
+ * Messages that wait for an actor: one bounded queue per kind, taken one at a time and only when the actor is ready.
+ * Kinds are taken in the order in which the actor names them, so that a gradient can go before the next batch.
  */
-export interface Mail {
+
+export interface Message {
   readonly kind: string;
+  /** Called when the mailbox closes before the message is taken: the sender waits for an answer. */
+  readonly reject?: (reason: Error) => void;
 }
 
 export interface MailboxOptions {
@@ -11,59 +14,63 @@ export interface MailboxOptions {
   readonly depth: number;
 }
 
-export interface Mailbox<M extends Mail> {
+export interface Mailbox<M extends Message> {
   /** Messages that wait. */
   readonly size: number;
-  /** Queues `mail`. @returns false when that queue is full: the caller counts the drop. */
-  put(mail: M): boolean;
-  /**
-   * Asks for the next mail of one of `kinds`; `receive` is called once, at once or later. A new request replaces the
-   * one before.
-   */
-  request(kinds: readonly M["kind"][], receive: (mail: M) => void): void;
-  /** Forgets everything, the request too. @returns how many messages were lost. */
-  clear(): number;
+  /** Queues `message`. @returns false when its queue is full or the mailbox is closed: the caller counts the drop. */
+  put(message: M): boolean;
+  /** Calls `onAvailable` once, now or later, when a message of one of `kinds` waits. Replaces the call before. */
+  whenAvailable(kinds: readonly M["kind"][], onAvailable: () => void): void;
+  /** Removes and returns the first message of the first kind that has one. */
+  take(kinds: readonly M["kind"][]): M | undefined;
+  /** Ends it: rejects the messages that wait, and every later one is refused. @returns how many messages were lost. */
+  close(reason: Error): number;
 }
 
-export function createMailbox<M extends Mail>({ depth }: MailboxOptions): Mailbox<M> {
+export function createMailbox<M extends Message>({ depth }: MailboxOptions): Mailbox<M> {
   const queues = new Map<string, M[]>();
-  let waiting: { readonly kinds: readonly string[]; readonly receive: (mail: M) => void } | undefined;
+  let waiting: { readonly kinds: readonly string[]; readonly onAvailable: () => void } | undefined;
+  let isClosed = false;
 
-  const deliver = (): void => {
-    if (waiting === undefined) return;
-    for (const kind of waiting.kinds) {
-      const mail = queues.get(kind)?.shift();
-      if (mail === undefined) continue;
-      const { receive } = waiting;
-      waiting = undefined;
-      receive(mail);
-      return;
-    }
+  const size = (): number => [...queues.values()].reduce((sum, queue) => sum + queue.length, 0);
+  const notify = (): void => {
+    if (waiting === undefined || !waiting.kinds.some((kind) => (queues.get(kind)?.length ?? 0) > 0)) return;
+    const { onAvailable } = waiting;
+    waiting = undefined;
+    onAvailable();
   };
 
   return {
     get size() {
-      let size = 0;
-      for (const queue of queues.values()) size += queue.length;
-      return size;
+      return size();
     },
-    put(mail) {
-      const queue = queues.get(mail.kind) ?? [];
-      queues.set(mail.kind, queue);
+    put(message) {
+      if (isClosed) return false;
+      const queue = queues.get(message.kind) ?? [];
+      queues.set(message.kind, queue);
       if (queue.length >= depth) return false;
-      queue.push(mail);
-      deliver();
+      queue.push(message);
+      notify();
       return true;
     },
-    request(kinds, receive) {
-      waiting = { kinds, receive };
-      deliver();
+    whenAvailable(kinds, onAvailable) {
+      waiting = { kinds, onAvailable };
+      notify();
     },
-    clear() {
-      const { size } = this;
-      queues.clear();
+    take(kinds) {
+      for (const kind of kinds) {
+        const message = queues.get(kind)?.shift();
+        if (message !== undefined) return message;
+      }
+      return undefined;
+    },
+    close(reason) {
+      isClosed = true;
       waiting = undefined;
-      return size;
+      const left = [...queues.values()].flat();
+      queues.clear();
+      for (const message of left) message.reject?.(reason);
+      return left.length;
     },
   };
 }

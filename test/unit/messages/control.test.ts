@@ -70,7 +70,7 @@ describe("encodeEvent", () => {
   });
 
   it.each(["paused", "finished", "epoch-ended", "evaluation-published"] as const)("carries the mark %s", (mark) => {
-    const fact = { kind: "FeederMark", mark, epoch: 1, evaluation: 0 } as const;
+    const fact = { kind: "FeederMark", mark, epoch: 1, evaluation: 0, evaluationSamples: 0 } as const;
     expect(decodeEvent(encodeEvent({ header, fact })).fact).toEqual(fact);
   });
 
@@ -156,14 +156,17 @@ describe("encodeCommand", () => {
   });
 
   it("refuses generation 0", () => {
-    expect(() => encodeCommand({ kind: "SaveCheckpoint", generation: 0 })).toThrow(RangeError);
+    for (const kind of ["SaveCheckpoint", "PrepareCheckpoint", "AbandonCheckpoint"] as const)
+      expect(() => encodeCommand({ kind, generation: 0 })).toThrow(RangeError);
   });
 });
 
 describe("decodeCommand", () => {
   it.each([
     ["no order", {}],
-    ["generation 0", { saveCheckpoint: {} }],
+    ["generation 0 to save", { saveCheckpoint: {} }],
+    ["generation 0 to prepare", { prepareCheckpoint: {} }],
+    ["generation 0 to abandon", { abandonCheckpoint: {} }],
   ])("refuses %s", (_, fields) => {
     expect(() => decodeCommand(wire.Command.encode(fields).finish())).toThrow(decodeError);
   });

@@ -43,7 +43,6 @@ export function createDistillationComposer(spec: DistillationSpec, context: Comp
           startAfter,
           activationCodec: wireCodec(spec.codecs.activation),
           window: spec.flow.window,
-          saveEverySteps: spec.checkpoint.everySteps,
           feeder: FEEDER,
           next: last < sections - 1 ? studentActor(last + 1) : undefined,
         },

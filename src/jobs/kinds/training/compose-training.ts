@@ -21,7 +21,6 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
   const { isElsewhere } = options;
   const boundaries = boundariesOf(spec);
   const isDropping = spec.flow.overload === "drop";
-  const saveEverySteps = spec.checkpoint.everySteps;
   const gradientCodec = wireCodec(spec.codecs.gradient);
   /** Compute sites, by the actor that owns each. */
   const sites = new Map<string, BlockSite>();
@@ -64,7 +63,6 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
           isGradientModelElsewhere: (traits?.hasGradientModel ?? false) && isElsewhere(index),
           isPreviousGating: before !== undefined && GRADIENT_SOURCE_TRAITS[before.source].isGating,
           isDropping,
-          saveEverySteps,
         },
         {
           ...depsOf(id, fence),
@@ -102,7 +100,6 @@ export function createTrainingComposer(spec: TrainingSpec, context: ComposeConte
           retain: spec.gradients.retain,
           isElsewhere: elsewhere,
           gradientCodec,
-          saveEverySteps,
         },
         { ...depsOf(id, fence), openUnit: () => site.openGradientModel() },
       );

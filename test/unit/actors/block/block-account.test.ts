@@ -56,7 +56,8 @@ describe("createBlockActor: fences", () => {
 
 describe("createBlockActor: return from its memory", () => {
   it("goes on with what comes, and counts what went by since it saved", async () => {
-    const before = await middleBlock({ saveEverySteps: 2 });
+    const before = await middleBlock();
+    await before.prepare(2);
     await before.send(1, 2, 3);
     const block = await restart(before);
     await block.skip(1, 5);

@@ -87,7 +87,8 @@ describe("createBlockActor", () => {
     block.unit.hold = new Promise((resolve) => {
       release = resolve;
     });
-    await block.send(1, 2, 3, 4, 5); // one at work, two waiting
+    await block.send(1);
+    await block.send(2, 3, 4, 5); // one at work, two waiting
     expect((await block.reported()).drops).toEqual({ overflow: 2 });
     release();
     await block.scene.settle();

@@ -2,48 +2,126 @@
 import { describe, expect, it } from "vitest";
 import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { createAutoPolicy } from "../../../../src/compute/index.ts";
+import type { KnowledgeNetError } from "../../../../src/errors/index.ts";
 import { batchFrame, failure, progressOf, type Scene } from "../actor-scene.ts";
-import { INPUT, middleBlock, sequenceOf, told } from "./middle-block.ts";
+import { INPUT, type MiddleBlock, middleBlock, sequenceOf, told } from "./middle-block.ts";
 
-describe("createBlockActor: checkpoints by step", () => {
-  it("saves every so many steps, and says so with that step as the generation", async () => {
-    const block = await middleBlock({ saveEverySteps: 2 });
-    await block.send(1, 2, 3, 4, 5);
-    expect([...block.scene.checkpoints.states.keys()]).toEqual(["block-1.1-2", "block-1.1-4"]);
+describe("createBlockActor: prepared checkpoints", () => {
+  const stored = (block: MiddleBlock): string[] => [...block.scene.checkpoints.states.keys()];
+
+  it("saves a prepared generation at its step, between two messages, and reports it", async () => {
+    const block = await middleBlock();
+    await block.send(1);
+    expect(await block.prepare(3)).toEqual({ kind: "Done" });
+    await block.send(2, 3, 4, 5);
+    expect(stored(block)).toEqual(["block-1.1-3"]);
     const saved = block.scene.events.filter(({ fact }) => fact.kind === "CheckpointSaved");
     expect(saved.map(({ header, fact }) => ({ ...header, ...fact }))).toMatchObject([
-      { sender: "block-1", step: 2, sequence: 2, name: "block-1.1-2" },
-      { sender: "block-1", step: 4, sequence: 4, name: "block-1.1-4" },
+      { sender: "block-1", step: 3, sequence: 3, name: "block-1.1-3" },
     ]);
-    expect(block.scene.checkpoints.states.get("block-1.1-4")?.metadata).toMatchObject({ version: "4", step: "4" });
+    expect(block.scene.checkpoints.states.get("block-1.1-3")?.metadata).toMatchObject({ version: "3", step: "3" });
   });
 
-  it("saves once per generation, evaluations between two steps or not, and an order for the same is answered by it", async () => {
-    const block = await middleBlock({ saveEverySteps: 2 });
+  it("saves at once when it stands at the step, and nothing without an order", async () => {
+    const block = await middleBlock();
     await block.send(1, 2);
-    for (const sequence of [3, 4]) block.scene.publish(INPUT, batchFrame(sequence, { phase: "evaluate", step: 2 }));
-    await block.scene.settle();
-    const saving = block.scene.order("block-1", { kind: "SaveCheckpoint", generation: 2 });
-    await block.scene.settle();
-    expect(await saving).toMatchObject({ kind: "CheckpointSaved", name: "block-1.1-2" });
+    expect(stored(block)).toEqual([]);
+    await block.prepare(2);
+    expect(stored(block)).toEqual(["block-1.1-2"]);
+  });
+
+  it("refuses a generation that it is past", async () => {
+    const block = await middleBlock();
+    await block.send(1, 2, 3);
+    await expect(block.prepare(2)).rejects.toMatchObject({ code: "KN_STALE" });
+    await block.send(4);
+    expect(stored(block)).toEqual([]);
+  });
+
+  it("saves at the first step after the generation when that step itself is skipped", async () => {
+    const block = await middleBlock();
+    await block.prepare(4);
+    await block.skip(1, 5);
+    await block.send(6, 7);
+    expect(stored(block)).toEqual(["block-1.1-4"]);
+  });
+
+  it("forgets an abandoned generation, and replaces a prepared one by a newer one", async () => {
+    const block = await middleBlock();
+    await block.prepare(2);
+    await block.command({ kind: "AbandonCheckpoint", generation: 2 });
+    await block.send(1, 2, 3);
+    expect(stored(block)).toEqual([]);
+    await block.prepare(4);
+    await block.prepare(5);
+    await block.command({ kind: "AbandonCheckpoint", generation: 4 });
+    await block.send(4, 5);
+    expect(stored(block)).toEqual(["block-1.1-5"]);
+  });
+
+  it("answers a repeated order with the save that is done", async () => {
+    const block = await middleBlock();
+    await block.prepare(1);
+    await block.send(1, 2);
+    expect(await block.prepare(1)).toMatchObject({ kind: "CheckpointSaved", name: "block-1.1-1" });
     expect(block.scene.facts("block-1", "CheckpointSaved")).toHaveLength(1);
   });
 
-  it("takes the multiple that it has passed when the step itself went by", async () => {
-    const block = await middleBlock({ saveEverySteps: 4 });
-    await block.skip(1, 5);
-    await block.send(6, 7);
-    expect([...block.scene.checkpoints.states.keys()]).toEqual(["block-1.1-4"]);
+  it("saves anew under the same generation when it has consumed an evaluation since", async () => {
+    const block = await middleBlock();
+    await block.prepare(2);
+    await block.send(1, 2);
+    for (const sequence of [3, 4]) block.scene.publish(INPUT, batchFrame(sequence, { phase: "evaluate", step: 2 }));
+    await block.scene.settle();
+    const order = { kind: "SaveCheckpoint", generation: 2 } as const;
+    expect(await block.command(order)).toMatchObject({ kind: "CheckpointSaved" });
+    expect(await block.command(order)).toMatchObject({ kind: "CheckpointSaved" });
+    const saved = block.scene.events.filter(({ fact }) => fact.kind === "CheckpointSaved");
+    expect(saved.map(({ header }) => header.sequence)).toEqual([2, 4]);
   });
 
   it("trains on when it cannot save, and saves the next generation", async () => {
-    const block = await middleBlock({ saveEverySteps: 2 });
+    const block = await middleBlock();
     block.scene.checkpoints.refusal = failure("KN_CHECKPOINT");
+    await block.prepare(2);
     await block.send(1, 2, 3);
     block.scene.checkpoints.refusal = undefined;
+    await block.prepare(4);
     await block.send(4);
     expect(block.unit.trained).toEqual([1, 2, 3, 4]);
-    expect([...block.scene.checkpoints.states.keys()]).toEqual(["block-1.1-4"]);
+    expect(stored(block)).toEqual(["block-1.1-4"]);
+  });
+
+  it("rejects a save that waits for its turn when the actor stops or fails", async () => {
+    for (const end of ["stop", "fail"] as const) {
+      let release: () => void = () => undefined;
+      const block = await middleBlock();
+      block.unit.hold = new Promise((resolve) => {
+        release = resolve;
+      });
+      await block.send(1);
+      const saving = block.scene.order("block-1", { kind: "SaveCheckpoint", generation: 1 });
+      const rejected = expect(saving).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
+      await block.scene.settle();
+      if (end === "fail") block.unit.failWith = failure("KN_INVARIANT");
+      const stopping = block.actor.stop();
+      release();
+      await stopping;
+      await block.scene.settle();
+      await rejected;
+    }
+  });
+
+  it("rejects a save that comes in the moment in which the actor stops", async () => {
+    const block = await middleBlock();
+    const saving = block.scene.order("block-1", { kind: "SaveCheckpoint", generation: 1 });
+    const settled = saving.then(
+      ({ kind }) => kind,
+      (error: unknown) => (error as KnowledgeNetError).code,
+    );
+    await block.actor.stop();
+    await block.scene.settle();
+    expect(["KN_UNAVAILABLE", "CheckpointSaved"]).toContain(await settled);
   });
 });
 
@@ -148,7 +226,8 @@ describe("createBlockActor: auto", () => {
   });
 
   it("comes back with the source that was in charge when it saved", async () => {
-    const before = await middleBlock({ policy: policy(), saveEverySteps: 4 });
+    const before = await middleBlock({ policy: policy() });
+    await before.prepare(4);
     for (const step of [1, 3]) await observe(before.scene, step, 0.9);
     await before.send(1, 2, 3, 4);
     expect(before.scene.checkpoints.states.get("block-1.1-4")?.metadata.source).toBe("synthetic");

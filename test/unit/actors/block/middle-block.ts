@@ -1,6 +1,12 @@
 /** Block 1 of 3 without its neighbours: the test sends what they would, and hears what they would. */
 import { type BlockActorDeps, type BlockActorOptions, createBlockActor } from "../../../../src/actors/block/index.ts";
-import { decodeFrame, type Header, type Progress } from "../../../../src/messages/index.ts";
+import {
+  type Command,
+  type CommandReply,
+  decodeFrame,
+  type Header,
+  type Progress,
+} from "../../../../src/messages/index.ts";
 import type { Actor } from "../../../../src/runtime/actor/index.ts";
 import {
   type BatchOptions,
@@ -31,7 +37,6 @@ export const PLAIN_BLOCK = {
   isGradientModelElsewhere: false,
   isPreviousGating: false,
   isDropping: false,
-  saveEverySteps: 1_000,
 } as const satisfies Partial<BlockActorOptions>;
 
 export interface MiddleBlock {
@@ -54,6 +59,9 @@ export interface MiddleBlock {
   consumed(): number[];
   /** In what it has sent and said so far. */
   fences(): { activations: number[]; gradients: number[]; facts: number[] };
+  /** Sends a command and lets it be answered. */
+  command(command: Command): Promise<CommandReply>;
+  prepare(generation: number): Promise<CommandReply>;
   /** The figures that the actor itself reports, whether or not it had reason to publish them. */
   reported(): Promise<Progress>;
 }
@@ -84,10 +92,18 @@ export async function middleBlock(options: MiddleBlockOptions = {}, scene = crea
     for (const sequence of sequences) scene.publish(INPUT, batchFrame(sequence, frameOptions));
     await scene.settle();
   };
+  const command: MiddleBlock["command"] = async (order) => {
+    const answer = scene.order("block-1", order);
+    answer.catch(() => undefined); // the caller awaits it below
+    await scene.settle();
+    return answer;
+  };
   return {
     scene,
     actor,
     unit,
+    command,
+    prepare: (generation) => command({ kind: "PrepareCheckpoint", generation }),
     activations,
     gradients,
     send: (...sequences) => sendFrom({}, ...sequences),

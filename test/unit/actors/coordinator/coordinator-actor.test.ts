@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type CoordinatorOptions, createCoordinator } from "../../../../src/actors/coordinator/index.ts";
-import type { CommandReply, FeederMark } from "../../../../src/messages/index.ts";
-import { createScene, progressOf, standIn, TIMELINE } from "../actor-scene.ts";
+import { type Command, type CommandReply, failureOf, type FeederMark } from "../../../../src/messages/index.ts";
+import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
+import { createScene, failure, progressOf, standIn, TIMELINE } from "../actor-scene.ts";
 
 const BLOCKS = ["block-0", "block-1"];
 const STATEFUL = [...BLOCKS, "gradient-0"];
@@ -16,14 +17,15 @@ async function coordinating(changes: Partial<CoordinatorOptions> = {}) {
   const feeder = await standIn(scene, "feeder", (command) =>
     command.kind === "ReportState" ? state : { kind: "Done" },
   );
+  /** Answers of an actor that differ from the usual ones. */
+  const answers: Record<string, ((command: Command) => CommandReply | undefined) | undefined> = {};
+  const usual = (actor: string, command: Command): CommandReply => {
+    if (command.kind === "ReportState") return state;
+    if (command.kind !== "SaveCheckpoint") return { kind: "Done" };
+    return { kind: "CheckpointSaved", name: actor, digest: digestOf(actor, command.generation), sizeBytes: 1 };
+  };
   const actors = await Promise.all(
-    STATEFUL.map(async (actor) =>
-      standIn(scene, actor, (command) =>
-        command.kind === "SaveCheckpoint"
-          ? { kind: "CheckpointSaved", name: actor, digest: digestOf(actor, command.generation), sizeBytes: 1 }
-          : state,
-      ),
-    ),
+    STATEFUL.map((actor) => standIn(scene, actor, (command) => answers[actor]?.(command) ?? usual(actor, command))),
   );
   const coordinator = createCoordinator(
     {
@@ -45,6 +47,7 @@ async function coordinating(changes: Partial<CoordinatorOptions> = {}) {
   return {
     scene,
     coordinator,
+    answers,
     /** Kinds of the commands that the feeder got, without questions. */
     fed: () => feeder.orders.map(({ kind }) => kind).filter((kind) => kind !== "ReportState"),
     /** Generations that each stateful actor was told to save. */
@@ -52,16 +55,34 @@ async function coordinating(changes: Partial<CoordinatorOptions> = {}) {
       actors.map(({ orders }) =>
         orders.flatMap((order) => (order.kind === "SaveCheckpoint" ? [order.generation] : [])),
       ),
+    /** Generations that each stateful actor was told to prepare or to abandon, as "+10", "-10". */
+    prepared: () =>
+      actors.map(({ orders }) =>
+        orders.flatMap((order) => {
+          if (order.kind === "PrepareCheckpoint") return [`+${order.generation}`];
+          return order.kind === "AbandonCheckpoint" ? [`-${order.generation}`] : [];
+        }),
+      ),
+    /** A learner has taken the batch of this step. */
+    async progress(step: number, actor = "block-0", fence = 0) {
+      scene.tell(actor, progressOf(step, { step }), { step, sequence: step + 3, fence });
+      await scene.settle();
+    },
     orders: () => [feeder, ...actors].reduce((sum, { orders }) => sum + orders.length, 0),
-    async mark(mark: FeederMark["mark"], epoch: number, position: { sequence: number; step: number }) {
-      scene.tell("feeder", { kind: "FeederMark", mark, epoch, evaluation: 0 }, position);
+    async mark(
+      mark: FeederMark["mark"],
+      epoch: number,
+      position: { sequence: number; step: number },
+      [evaluation, evaluationSamples]: readonly [number, number] = [0, 0],
+    ) {
+      scene.tell("feeder", { kind: "FeederMark", mark, epoch, evaluation, evaluationSamples }, position);
       await scene.settle();
       await scene.settle();
     },
-    /** The actor has saved by itself. */
-    async saved(actor: string, generation: number, sequence = generation) {
+    /** The actor reports its save. */
+    async saved(actor: string, generation: number, fence = 0) {
       const fact = { kind: "CheckpointSaved", name: actor, digest: digestOf(actor, generation), sizeBytes: 1 } as const;
-      scene.tell(actor, fact, { step: generation, sequence });
+      scene.tell(actor, fact, { step: generation, sequence: generation, fence });
       await scene.settle();
     },
   };
@@ -120,7 +141,8 @@ describe("createCoordinator", () => {
   it("completes the run after the last mark", async () => {
     const test = await coordinating();
     await test.mark("finished", 2, { sequence: 24, step: 18 });
-    expect(await test.coordinator.ended).toEqual({ outcome: "completed" });
+    expect(await test.coordinator.ended).toBeUndefined();
+    expect(test.coordinator.outcome).toBe("completed");
     expect(test.scene.checkpoints.committed).toMatchObject([{ generation: 18, sequence: 24 }]);
     expect(test.fed()).toEqual(["StartFeeding"]);
   });
@@ -153,53 +175,176 @@ describe("createCoordinator", () => {
   });
 });
 
-describe("createCoordinator: checkpoints that actors save by themselves", () => {
-  it("declares a generation complete when all have saved it, at the first block's sequence", async () => {
-    const test = await coordinating();
-    await test.saved("block-1", 100, 103);
-    await test.saved("block-0", 100, 104);
+describe("createCoordinator: checkpoints within an epoch", () => {
+  const WITHIN = { saveEverySteps: 10, window: 4 } as const;
+
+  it("orders one generation beyond what any actor can have passed, and commits it when all have saved it", async () => {
+    const test = await coordinating(WITHIN);
+    expect(test.prepared()).toEqual([[], [], []]);
+    await test.progress(7); // with the window it may be at 11
+    expect(test.prepared()).toEqual([["+20"], ["+20"], ["+20"]]);
+    await test.progress(21);
+    for (const actor of ["gradient-0", "block-1"]) await test.saved(actor, 20);
     expect(test.scene.checkpoints.committed).toEqual([]);
-    await test.saved("gradient-0", 100, 0);
-    expect(test.scene.checkpoints.committed).toEqual([
-      {
-        phase: "training",
-        timeline: TIMELINE,
-        generation: 100,
-        sequence: 104,
-        step: 100,
-        epoch: 0,
-        actors: digests(100),
-      },
+    await test.saved("block-0", 20);
+    expect(test.scene.checkpoints.committed).toMatchObject([
+      { phase: "training", timeline: TIMELINE, generation: 20, step: 20, epoch: 0, actors: digests(20) },
     ]);
-    expect(test.coordinator.record).toMatchObject({ generation: 100, step: 100 });
-    expect(test.saves()).toEqual([[], [], []]);
+    expect(test.coordinator.record).toMatchObject({ generation: 20, step: 20 });
+    await test.progress(22);
+    expect(test.prepared()[0]).toEqual(["+20", "+30"]);
   });
 
-  it("does not declare one complete that an actor has left out, nor an older one afterwards", async () => {
-    const test = await coordinating();
-    for (const actor of ["block-0", "gradient-0"]) await test.saved(actor, 100);
-    for (const actor of STATEFUL) await test.saved(actor, 200);
-    await test.saved("block-1", 100);
-    expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([200]);
+  it("orders no checkpoint within an epoch where none is wanted", async () => {
+    const test = await coordinating({ saveEverySteps: 0 });
+    await test.progress(1_000);
+    expect(test.prepared()).toEqual([[], [], []]);
   });
 
-  it("counts no save twice, and none of somebody who is not part of it", async () => {
-    const test = await coordinating();
-    for (const actor of ["block-0", "block-0", "block-1", "block-7", "feeder"]) await test.saved(actor, 100);
+  it("withdraws a generation that an actor is past, and picks a later one", async () => {
+    const test = await coordinating(WITHIN);
+    test.answers["block-1"] = ({ kind }) =>
+      kind === "PrepareCheckpoint" ? { ...failureOf(failure("KN_STALE")) } : undefined;
+    await test.progress(1);
+    await test.scene.settle();
+    expect(test.prepared()).toEqual(STATEFUL.map(() => ["+10", "-10"]));
+    delete test.answers["block-1"];
+    await test.progress(2);
+    expect(test.prepared()[1]).toEqual(["+10", "-10", "+20"]);
+  });
+
+  it("skips a generation for every actor when one restarts before it has saved, and commits the next", async () => {
+    const test = await coordinating(WITHIN);
+    await test.progress(1, "block-1", 1);
+    await test.saved("block-0", 10);
+    await test.progress(9, "block-1", 2);
+    expect(test.prepared()).toEqual(STATEFUL.map(() => ["+10", "-10", "+20"]));
+    for (const actor of STATEFUL) await test.saved(actor, 10);
     expect(test.scene.checkpoints.committed).toEqual([]);
-    await test.saved("gradient-0", 100);
-    expect(test.scene.checkpoints.committed).toMatchObject([{ actors: digests(100) }]);
+    for (const actor of STATEFUL) await test.saved(actor, 20, actor === "block-1" ? 2 : 0);
+    expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([20]);
   });
 
-  it("goes on when a generation cannot be declared complete: the next one will be", async () => {
-    const test = await coordinating();
+  it("asks actors again whose report was lost, and takes the digest from the reply", async () => {
+    const test = await coordinating(WITHIN);
+    await test.progress(1);
+    for (const actor of BLOCKS) await test.saved(actor, 10);
+    test.answers["gradient-0"] = ({ kind }) =>
+      kind === "PrepareCheckpoint"
+        ? { kind: "CheckpointSaved", name: "gradient-0", digest: digestOf("gradient-0", 10), sizeBytes: 1 }
+        : undefined;
+    await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
+    await test.scene.settle();
+    expect(test.prepared()).toEqual([["+10"], ["+10"], ["+10", "+10"]]);
+    expect(test.scene.checkpoints.committed).toMatchObject([{ generation: 10, actors: digests(10) }]);
+  });
+
+  it("abandons a generation that an actor does not save by the deadline", async () => {
+    const test = await coordinating({ ...WITHIN, saveDeadlineMs: 20_000 });
+    await test.progress(1);
+    await test.saved("block-0", 10);
+    await test.scene.clock.advance(20_000);
+    expect(test.prepared().map((orders) => orders.at(-1))).toEqual(["-10", "-10", "-10"]);
+    await test.progress(12);
+    expect(test.prepared()[0]?.at(-1)).toBe("+20");
+    test.coordinator.abandon();
+    await test.coordinator.ended;
+    expect(test.scene.clock.pendingTimers).toBe(0);
+  });
+
+  it("counts no save twice, and none of an actor that is not part of the run", async () => {
+    const test = await coordinating(WITHIN);
+    await test.progress(1);
+    for (const actor of ["block-0", "block-0", "block-1", "block-7", "feeder"]) await test.saved(actor, 10);
+    expect(test.scene.checkpoints.committed).toEqual([]);
+    await test.saved("gradient-0", 10);
+    expect(test.scene.checkpoints.committed).toMatchObject([{ actors: digests(10) }]);
+  });
+
+  it("continues when a generation cannot be committed: the next one replaces it", async () => {
+    const test = await coordinating(WITHIN);
+    await test.progress(1);
     test.scene.checkpoints.refusal = new Error("away");
-    for (const actor of STATEFUL) await test.saved(actor, 100);
+    for (const actor of STATEFUL) await test.saved(actor, 10);
     test.scene.checkpoints.refusal = undefined;
     expect(test.coordinator.state).toBe("feeding");
     expect(test.coordinator.record.generation).toBe(0);
-    for (const actor of STATEFUL) await test.saved(actor, 200);
-    expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([200]);
+    await test.progress(11);
+    for (const actor of STATEFUL) await test.saved(actor, 20);
+    expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([20]);
+  });
+
+  it("commits in the order of generations: a slow commit never sets the record back", async () => {
+    const test = await coordinating(WITHIN);
+    const { checkpoints } = test.scene;
+    let release: () => void = () => undefined;
+    const commit = checkpoints.commit.bind(checkpoints);
+    checkpoints.commit = async (manifest, fence) => {
+      if (manifest.generation === 10) await new Promise<void>((resolve) => (release = resolve));
+      await commit(manifest, fence);
+    };
+    await test.progress(1);
+    for (const actor of STATEFUL) await test.saved(actor, 10);
+    await test.mark("epoch-ended", 1, { sequence: 14, step: 12 });
+    expect(test.coordinator.state).toBe("saving");
+    release();
+    await test.scene.settle();
+    await test.scene.settle();
+    expect(checkpoints.committed.map(({ generation }) => generation)).toEqual([12, 10]);
+    expect(test.coordinator.record).toMatchObject({ generation: 12, step: 12 });
+  });
+});
+
+describe("createCoordinator: evaluations", () => {
+  const measured = (samples: number, evaluation = 1) =>
+    ({ kind: "EvaluationMeasured", evaluation, correct: samples / 2, samples, lossSum: samples }) as const;
+
+  it("keeps the measurement with more samples", async () => {
+    const test = await coordinating();
+    test.scene.tell("block-1", measured(80), { step: 9, sequence: 12 });
+    test.scene.tell("block-1", measured(20), { step: 9, sequence: 13 });
+    await test.scene.settle();
+    expect(test.coordinator.record.evaluations).toMatchObject([{ evaluation: 1, samples: 80, accuracy: 0.5 }]);
+  });
+
+  it("answers ReportState with the newest measurement and its sequence: a learner that crashed continues it", async () => {
+    const test = await coordinating();
+    test.scene.tell("block-1", measured(80), { step: 9, sequence: 12 });
+    await test.scene.settle();
+    const reply = test.scene.order("coordinator", { kind: "ReportState" });
+    await test.scene.settle();
+    expect(await reply).toMatchObject({ kind: "ActorState", evaluation: measured(80), progress: { consumed: 12 } });
+  });
+
+  it("fails an evaluation that stays short, and no other", async () => {
+    const test = await coordinating();
+    test.scene.tell("block-1", measured(80), { step: 9, sequence: 12 });
+    await test.mark("epoch-ended", 1, { sequence: 12, step: 9 }, [1, 100]);
+    const failures = test.scene.facts("coordinator", "Failure");
+    expect(failures).toMatchObject([{ code: "KN_UNAVAILABLE", directive: "resume" }]);
+    expect(failures[0]?.message).toContain("evaluation 1");
+    expect(test.coordinator.state).toBe("feeding");
+    test.scene.tell("block-1", measured(100, 2), { step: 18, sequence: 24 });
+    await test.mark("epoch-ended", 2, { sequence: 24, step: 18 }, [2, 100]);
+    expect(test.scene.facts("coordinator", "Failure")).toHaveLength(1);
+  });
+});
+
+describe("createCoordinator: a stop", () => {
+  it("saves every actor as it stands when the batches in flight are not consumed by the stop deadline", async () => {
+    const test = await coordinating();
+    for (const [index, actor] of STATEFUL.entries()) {
+      const progress = progressOf(9 - index, { step: 7 - index });
+      test.answers[actor] = ({ kind }) =>
+        kind === "ReportState" ? { kind: "ActorState", state: "training", progress } : undefined;
+    }
+    test.coordinator.requestStop();
+    await test.scene.clock.advance(4_000);
+    await test.scene.settle();
+    expect(await test.coordinator.ended).toBeUndefined();
+    expect(test.coordinator.outcome).toBe("stopped");
+    expect(test.saves()).toEqual([[7], [7], [7]]);
+    expect(test.scene.checkpoints.committed).toMatchObject([{ generation: 7, step: 7, sequence: 9 }]);
   });
 });
 
@@ -208,7 +353,8 @@ describe("createCoordinator: its end", () => {
     const test = await coordinating();
     const before = test.orders();
     test.coordinator.abandon();
-    expect(await test.coordinator.ended).toEqual({ outcome: "abandoned" });
+    expect(await test.coordinator.ended).toBeUndefined();
+    expect(test.coordinator.outcome).toBe("abandoned");
     await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
     for (const actor of STATEFUL) await test.saved(actor, 100);
     expect(test.orders()).toBe(before);
@@ -224,13 +370,14 @@ describe("createCoordinator: its end", () => {
     expect(test.coordinator.state).toBe("feeding");
     test.scene.tell("supervisor", { kind: "Failure", code: "KN_SHAPE", message: "of 3", directive: "escalate" });
     await test.scene.settle();
-    expect(await test.coordinator.ended).toMatchObject({ outcome: "failed", error: { code: "KN_SHAPE" } });
+    expect(await test.coordinator.ended).toMatchObject({ code: "KN_SHAPE" });
+    expect(test.coordinator.outcome).toBe("failed");
   });
 
   it("a failure that is reported to it fails the run with that error", async () => {
     const test = await coordinating();
     const error = new Error("gone");
     test.coordinator.reportFailure(error);
-    expect(await test.coordinator.ended).toEqual({ outcome: "failed", error });
+    expect(await test.coordinator.ended).toBe(error);
   });
 });

@@ -25,7 +25,6 @@ async function model(changes: Partial<GradientModelActorOptions> = {}, scene = c
       retain: 8,
       isElsewhere: false,
       gradientCodec: "raw",
-      saveEverySteps: 1_000,
       ...changes,
     },
     { ...scene.deps, memory: memoryOf("gradient-0", scene.checkpoints), openUnit: () => Promise.resolve(unit.handle) },

@@ -97,7 +97,6 @@ async function pipeline(options: PipelineOptions) {
               isGradientModelElsewhere: false,
               isPreviousGating: isLocked && !isFirst,
               isDropping: false,
-              saveEverySteps,
             },
             { ...deps, memory: memoryOf(id, checkpoints), openUnit: () => Promise.resolve(unit.handle) },
           );
@@ -146,6 +145,8 @@ async function pipeline(options: PipelineOptions) {
       phase: "training",
       readyDeadlineMs: 600_000,
       stopDeadlineMs: 4_000,
+      saveEverySteps,
+      window: WINDOW,
       timeline: TIMELINE,
     },
     { ...deps, checkpoints },
@@ -190,7 +191,8 @@ async function pipeline(options: PipelineOptions) {
         state,
       ]);
       expect(hasEnded, JSON.stringify({ states, ...coordinator.record })).toBe(true);
-      return coordinator.ended;
+      await coordinator.ended;
+      return coordinator.outcome;
     },
     async [Symbol.asyncDispose]() {
       for (const supervisor of supervisors) await supervisor.stop();
@@ -217,7 +219,7 @@ for (const isLocked of [false, true]) {
       }
       await clock.advance(Math.floor(draw() * 200));
     });
-    expect(end).toEqual({ outcome: "completed" });
+    expect(end).toBe("completed");
 
     const steps = stepsFrom(1, plan.totalSteps);
     for (const [unit] of test.units) {
@@ -252,7 +254,7 @@ for (const isLocked of [false, true]) {
   it(`a ${isLocked ? "locked" : "unlocked"} block that fails in mid-run is restarted, counts what it missed, and the run completes`, async () => {
     await using test = await pipeline({ isLocked, epochs: 1, saveEverySteps: 1_000, failsAtStep: 7 });
     const { plan, coordinator, directives, units } = test;
-    expect(await test.run(() => test.clock.advance(100))).toEqual({ outcome: "completed" });
+    expect(await test.run(() => test.clock.advance(100))).toBe("completed");
     expect(directives).toEqual(["restart"]);
     const [[first], [failing, second], [last]] = units as [FakeBlock[], FakeBlock[], FakeBlock[]];
     expect(first?.trained).toEqual(stepsFrom(1, plan.totalSteps));
@@ -273,16 +275,16 @@ for (const isLocked of [false, true]) {
 
 for (const isLocked of [false, true]) {
   it(`a ${isLocked ? "locked" : "unlocked"} block that has saved comes back from there, and has missed only what came since`, async () => {
-    await using test = await pipeline({ isLocked, epochs: 1, saveEverySteps: 4, failsAtStep: 7 });
+    await using test = await pipeline({ isLocked, epochs: 1, saveEverySteps: 4, failsAtStep: 11 });
     const { plan, coordinator, units } = test;
-    expect(await test.run(() => test.clock.advance(100))).toEqual({ outcome: "completed" });
+    expect(await test.run(() => test.clock.advance(100))).toBe("completed");
     const second = units[1]?.[1];
     const rejoinedAt = second?.trained[0] ?? 0;
-    expect(second?.calls[0]).toBe("restore 4");
+    expect(second?.calls[0]).toBe("restore 8");
     expect(second?.applied).toEqual(stepsFrom(rejoinedAt, plan.totalSteps));
     expect(coordinator.record.progress["block-1"]).toMatchObject({
-      applied: 4 + plan.totalSteps - rejoinedAt + 1,
-      skipped: { restarted: rejoinedAt - 5 },
+      applied: 8 + plan.totalSteps - rejoinedAt + 1,
+      skipped: { restarted: rejoinedAt - 9 },
       pending: 0,
       step: plan.totalSteps,
     });
@@ -292,6 +294,29 @@ for (const isLocked of [false, true]) {
       generation: plan.totalSteps,
       sequence: plan.lastSequence,
     });
+  });
+}
+
+for (const isSaving of [true, false]) {
+  it(`the final evaluation is complete though the last block ${isSaving ? "leaves and comes back" : "crashes"} in the middle of it`, async () => {
+    await using test = await pipeline({ isLocked: false, epochs: 1, saveEverySteps: 1_000, workMs: 50 });
+    const last = BLOCKS.length - 1;
+    let leaving: Promise<void> | undefined;
+    const restart = async (): Promise<void> => {
+      await (await test.leave(last, { isSaving }))();
+    };
+    const end = await test.run(async () => {
+      if (leaving === undefined && (test.units[last]?.[0]?.evaluated ?? 0) >= 16) leaving = restart();
+      await test.clock.advance(10);
+    });
+    await leaving;
+    expect(end).toBe("completed");
+    expect(test.units[last]).toHaveLength(2);
+    const [before, after] = test.units[last] ?? [];
+    expect((before?.evaluated ?? 0) + (after?.evaluated ?? 0)).toBeGreaterThanOrEqual(SAMPLES);
+    expect(test.coordinator.record.evaluations).toMatchObject([
+      { samples: SAMPLES, accuracy: 1 - Math.ceil(SAMPLES / 8) / SAMPLES },
+    ]);
   });
 }
 
@@ -322,7 +347,7 @@ async function leavesInTheDark({ block, awayMs }: { readonly block: number; read
 for (const block of [0, 1]) {
   it(`block ${block} leaves while the server is away for long: what it had sent is missed behind it, counted, and the run goes on`, async () => {
     await using test = await leavesInTheDark({ block, awayMs: 60_000 });
-    expect(await test.run(() => test.clock.advance(100))).toEqual({ outcome: "completed" });
+    expect(await test.run(() => test.clock.advance(100))).toBe("completed");
     const { plan, coordinator, units } = test;
     const missed = units[BLOCKS.length - 1]?.[0]?.trained ?? [];
     const lost = plan.totalSteps - missed.length;
@@ -340,7 +365,7 @@ for (const block of [0, 1]) {
 
   it(`block ${block} leaves while the server is away for a moment: it waits until what it had sent is there, and nothing is missed`, async () => {
     await using test = await leavesInTheDark({ block, awayMs: 5_000 });
-    expect(await test.run(() => test.clock.advance(100))).toEqual({ outcome: "completed" });
+    expect(await test.run(() => test.clock.advance(100))).toBe("completed");
     for (const name of BLOCKS) {
       expect(test.coordinator.record.progress[name]).toMatchObject({ applied: test.plan.totalSteps, skipped: {} });
     }
@@ -377,7 +402,7 @@ for (const isLocked of [false, true]) {
     await clock.advance(120_000);
     await leaving;
     expect(gone).toBeGreaterThan(10);
-    expect(end).toEqual({ outcome: "completed" });
+    expect(end).toBe("completed");
     for (const block of BLOCKS) {
       const progress = coordinator.record.progress[block];
       expect(progress).toMatchObject({ consumed: plan.lastSequence, pending: 0, step: plan.totalSteps });

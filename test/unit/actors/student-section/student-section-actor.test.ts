@@ -47,7 +47,7 @@ async function firstSection(scene: Scene, fence: number) {
       ...scene.options("student-0", fence),
       ...{ first: 0, last: 0, sections: 2, isTaught: false },
       ownInput: { from: 1, to: 1, over: 0 },
-      ...{ totalSteps: 100, startAfter: 0, activationCodec: "raw", window: 4, saveEverySteps: 1_000 },
+      ...{ totalSteps: 100, startAfter: 0, activationCodec: "raw", window: 4 },
       feeder: "feeder",
       next: "student-1",
     },

@@ -1,32 +1,41 @@
 import { describe, expect, it } from "vitest";
 import { createActor, fromPromise } from "xstate";
-import { type CoordinatorEvent, coordinatorMachine } from "../../../../src/actors/coordinator/coordinator-machine.ts";
+import {
+  type CoordinatorEvent,
+  coordinatorLifecycle,
+  type SaveInput,
+} from "../../../../src/actors/coordinator/coordinator-lifecycle.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 
 const STOP_DEADLINE_MS = 4_000;
+const SAVE_DEADLINE_MS = 60_000;
 
 type Effect = "awaitActors" | "startFeeding" | "pauseFeeding" | "saveAll";
 
-function start(failing: Partial<Record<Effect, Error>> = {}) {
+function start(failing: Partial<Record<Effect, Error>> = {}, { hangs }: { readonly hangs?: Effect } = {}) {
   const clock = simulatedClock();
   const done: Effect[] = [];
-  const effect = (name: Effect) =>
-    fromPromise<void>(() => {
-      const error = failing[name];
-      if (error !== undefined) return Promise.reject(error);
-      done.push(name);
-      return Promise.resolve();
-    });
+  const saved: SaveInput[] = [];
+  const run = (name: Effect): Promise<void> => {
+    if (name === hangs) return new Promise(() => undefined);
+    const error = failing[name];
+    if (error !== undefined) return Promise.reject(error);
+    done.push(name);
+    return Promise.resolve();
+  };
   const actor = createActor(
-    coordinatorMachine.provide({
+    coordinatorLifecycle.provide({
       actors: {
-        awaitActors: effect("awaitActors"),
-        startFeeding: effect("startFeeding"),
-        pauseFeeding: effect("pauseFeeding"),
-        saveAll: effect("saveAll"),
+        awaitActors: fromPromise(() => run("awaitActors")),
+        startFeeding: fromPromise(() => run("startFeeding")),
+        pauseFeeding: fromPromise(() => run("pauseFeeding")),
+        saveAll: fromPromise<void, SaveInput>(({ input }) => {
+          saved.push(input);
+          return run("saveAll");
+        }),
       },
     }),
-    { input: { stopDeadlineMs: STOP_DEADLINE_MS }, clock: clock as never },
+    { input: { stopDeadlineMs: STOP_DEADLINE_MS, saveDeadlineMs: SAVE_DEADLINE_MS }, clock: clock as never },
   );
   actor.subscribe({ error: () => undefined });
   actor.start();
@@ -34,6 +43,7 @@ function start(failing: Partial<Record<Effect, Error>> = {}) {
   return {
     clock,
     done,
+    saved,
     settle,
     state: () => actor.getSnapshot().value,
     output: () => actor.getSnapshot().output,
@@ -49,7 +59,7 @@ const mark = (reached: "epoch-ended" | "paused" | "finished"): CoordinatorEvent 
   mark: reached,
 });
 
-describe("coordinatorMachine", () => {
+describe("coordinatorLifecycle", () => {
   it("waits for the actors, feeds, saves at each epoch and goes on, saves at the end and completes", async () => {
     const test = start();
     expect(test.state()).toBe("preparing");
@@ -81,15 +91,35 @@ describe("coordinatorMachine", () => {
     expect(test.state()).toBe("completed");
   });
 
-  it("a stop that takes too long ends without a new checkpoint", async () => {
+  it("saves each actor as it stands when the batches in flight are not consumed by the stop deadline", async () => {
     const test = start();
     await test.settle();
     await test.send({ type: "StopRequested" });
     await test.clock.advance(STOP_DEADLINE_MS - 1);
     expect(test.state()).toBe("pausing");
     await test.clock.advance(1);
+    await test.settle();
     expect(test.state()).toBe("stopped");
-    expect(test.done).not.toContain("saveAll");
+    expect(test.done.at(-1)).toBe("saveAll");
+    expect(test.saved).toEqual([{ isLast: false, isLate: true }]);
+  });
+
+  it("stops without a checkpoint when the one of a late stop fails, or takes longer than the save deadline", async () => {
+    const failing = start({ saveAll: new Error("away") });
+    await failing.settle();
+    await failing.send({ type: "StopRequested" });
+    await failing.clock.advance(STOP_DEADLINE_MS);
+    await failing.settle();
+    expect(failing.state()).toBe("stopped");
+    expect(failing.output()).toEqual({});
+
+    const slow = start({}, { hangs: "saveAll" });
+    await slow.settle();
+    await slow.send({ type: "StopRequested" });
+    await slow.send(mark("paused"));
+    expect(slow.state()).toBe("saving");
+    await slow.clock.advance(SAVE_DEADLINE_MS);
+    expect(slow.state()).toBe("stopped");
   });
 
   it("a stop before the actors are ready ends without feeding", async () => {

@@ -1,14 +1,15 @@
 /**
- * The lifecycle of a run, pure: from its actors being ready to its last checkpoint.
+ * The lifecycle of a run, pure: from the readiness of its actors to its last checkpoint.
  *
  * ```
  * preparing --all actors answer--> feeding
  * feeding   --mark epoch-ended--> saving     --mark finished--> saving (last)
  *           --StopRequested--> pausing
- *           --FeederHolds--> feeding (it is told to begin once more: it is new, or has not heard)
- * pausing   --any mark--> saving             --deadline--> stopped (the checkpoint before stands)
- * saving    --done--> feeding, or completed after the last mark, or stopped when asked to
- * ActorFailed, anywhere, or an error --> failed;  Abandoned, anywhere --> abandoned (another coordinator goes on)
+ *           --FeederHolds--> feeding (StartFeeding is sent again: the feeder is new, or the command was lost)
+ * pausing   --any mark--> saving             --stop deadline--> saving (late: each actor as it stands)
+ * saving    --done--> feeding, or completed after the last mark, or stopped after StopRequested
+ *           --save deadline, after StopRequested--> stopped (the checkpoint before stands)
+ * ActorFailed, anywhere, or an error --> failed;  Abandoned, anywhere --> abandoned (another coordinator continues)
  * ```
  */
 import { assign, fromPromise, setup } from "xstate";
@@ -18,28 +19,38 @@ export type RunOutcome = "completed" | "stopped" | "failed" | "abandoned";
 export interface CoordinatorContext {
   readonly isLast: boolean;
   readonly isStopping: boolean;
+  /** The batches in flight were not consumed by the stop deadline: actors are saved at different steps. */
+  readonly isLate: boolean;
   readonly stopDeadlineMs: number;
+  readonly saveDeadlineMs: number;
   readonly error: Error | undefined;
 }
 
 export type CoordinatorEvent =
   | { readonly type: "MarkReached"; readonly mark: "epoch-ended" | "paused" | "finished" }
   | { readonly type: "StopRequested" }
-  /** The feeder waits to be told to begin, or holds at a mark that was dealt with. */
+  /** The feeder waits for StartFeeding, or repeats a mark that was handled. */
   | { readonly type: "FeederHolds" }
   | { readonly type: "ActorFailed"; readonly error: Error }
   | { readonly type: "Abandoned" };
 
 export interface CoordinatorInput {
-  /** How long a stop waits for what is under way, ms. */
+  /** A stop waits so long for the batches in flight, ms. */
   readonly stopDeadlineMs: number;
+  /** A stop waits so long for the last checkpoint, ms. */
+  readonly saveDeadlineMs: number;
+}
+
+export interface SaveInput {
+  readonly isLast: boolean;
+  readonly isLate: boolean;
 }
 
 const unprovided = (): never => {
-  throw new TypeError("the effects of the coordinator machine must be provided");
+  throw new TypeError("the effects of the coordinator's chart must be provided");
 };
 
-export const coordinatorMachine = setup({
+export const coordinatorLifecycle = setup({
   types: {
     context: {} as CoordinatorContext,
     events: {} as CoordinatorEvent,
@@ -50,21 +61,20 @@ export const coordinatorMachine = setup({
     awaitActors: fromPromise<void>(unprovided),
     startFeeding: fromPromise<void>(unprovided),
     pauseFeeding: fromPromise<void>(unprovided),
-    saveAll: fromPromise<void>(unprovided),
+    saveAll: fromPromise<void, SaveInput>(unprovided),
   },
   guards: {
     isStopping: ({ context }) => context.isStopping,
+    isLate: ({ context }) => context.isLate,
     isLast: ({ context }) => context.isLast,
   },
-  delays: { stopDeadline: ({ context }) => context.stopDeadlineMs },
+  delays: {
+    stopDeadline: ({ context }) => context.stopDeadlineMs,
+    saveDeadline: ({ context }) => context.saveDeadlineMs,
+  },
 }).createMachine({
   id: "coordinator",
-  context: ({ input }) => ({
-    isLast: false,
-    isStopping: false,
-    stopDeadlineMs: input.stopDeadlineMs,
-    error: undefined,
-  }),
+  context: ({ input }) => ({ isLast: false, isStopping: false, isLate: false, ...input, error: undefined }),
   initial: "preparing",
   on: {
     ActorFailed: { target: ".failed", actions: assign({ error: ({ event }) => event.error }) },
@@ -105,18 +115,23 @@ export const coordinatorMachine = setup({
       on: {
         MarkReached: { target: "saving", actions: assign({ isLast: ({ event }) => event.mark === "finished" }) },
       },
-      after: { stopDeadline: "stopped" },
+      after: { stopDeadline: { target: "saving", actions: assign({ isLate: true }) } },
     },
     saving: {
       invoke: {
         src: "saveAll",
+        input: ({ context: { isLast, isLate } }) => ({ isLast, isLate }),
         onDone: [
           { guard: "isLast", target: "completed" },
           { guard: "isStopping", target: "stopped" },
           { target: "feeding" },
         ],
-        onError: { target: "failed", actions: assign({ error: ({ event }) => toError(event.error) }) },
+        onError: [
+          { guard: "isLate", target: "stopped" },
+          { target: "failed", actions: assign({ error: ({ event }) => toError(event.error) }) },
+        ],
       },
+      after: { saveDeadline: { guard: "isStopping", target: "stopped" } },
     },
     completed: { type: "final" },
     stopped: { type: "final" },
