@@ -1,13 +1,18 @@
 """Writes test/unit/jobs/keras-references.json: models as Keras saves them, and the probabilities that it computes.
 
-    pip install keras==3.15.1 jax && KERAS_BACKEND=jax python scripts/keras-references.py
-    pip install tensorflow-cpu==2.15.1 && python scripts/keras-references.py
+    pip install keras==3.15.1 jax safetensors && KERAS_BACKEND=jax python scripts/keras-references.py
+    pip install keras==3.5.0 jax safetensors && KERAS_BACKEND=jax python scripts/keras-references.py
+    pip install tensorflow-cpu==2.15.1 safetensors && python scripts/keras-references.py
 
-Each of the two replaces its own part of the file. Weights and pixels come from formulas that the tests repeat.
+Each of them replaces its own part of the file. Weights and pixels come from formulas that the tests repeat. Each also
+loads the export in test/unit/jobs/exported.json, and notes what it computes with it.
 """
+import base64
 import json
 import os
 import pathlib
+import runpy
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras  # noqa: E402
@@ -82,9 +87,22 @@ def reference(model):
     }
 
 
-target = pathlib.Path(__file__).parent.parent / "test/unit/jobs/keras-references.json"
+def exported(files):
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            data = base64.b64decode(content) if name.endswith(".safetensors") else content.encode()
+            (pathlib.Path(folder) / name).write_bytes(data)
+        model = runpy.run_path(f"{folder}/load.py")["load"]()
+    logits = np.asarray(model(pixels(model.input_shape[1:]), training=False))[0].astype(float)
+    exponentials = np.exp(logits - logits.max())
+    return (exponentials / exponentials.sum()).tolist()
+
+
+folder = pathlib.Path(__file__).parent.parent / "test/unit/jobs"
+target = folder / "keras-references.json"
 written = json.loads(target.read_text()) if target.exists() else {}
 written[f"keras {keras.__version__}"] = {
-    build.__name__: reference(build()) for build in (sequential, functional, flat)
+    "exported": exported(json.loads((folder / "exported.json").read_text())),
+    "models": {build.__name__: reference(build()) for build in (sequential, functional, flat)},
 }
 target.write_text(json.dumps(dict(sorted(written.items())), indent=1) + "\n")

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { NamedTensorData, TensorData } from "../compute/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
 import { encodeSafetensors } from "../messages/checkpoint/index.ts";
-import { type ModelSpec, writeTopology } from "../run-spec/index.ts";
+import { measureLayers, type ModelSpec, writeTopology } from "../run-spec/index.ts";
 
 export const EXPORT_FORMATS = ["tfjs", "keras-json"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
@@ -16,9 +16,6 @@ export interface ExportOptions {
   readonly directory: string;
   readonly classNames: readonly string[];
 }
-
-/** A layer's weights as Keras and tfjs list them. */
-const ORDER = ["kernel", "depthwise_kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"];
 
 /** @returns the files written. Rejects with KN_UNAVAILABLE when they cannot be, KN_CHECKPOINT when a weight is missing. */
 export async function exportModel(
@@ -58,11 +55,18 @@ export async function exportModel(
   return files.map(([file]) => join(directory, file));
 }
 
-function listWeights({ layers }: ModelSpec, tensors: NamedTensorData): [string, TensorData][] {
-  return layers.flatMap(({ name }) =>
-    ORDER.flatMap((weight): [string, TensorData][] => {
+/** `<layer>/<weight>`, in the order in which Keras and tfjs list them. */
+function listWeights(model: ModelSpec, tensors: NamedTensorData): [string, TensorData][] {
+  return measureLayers(model).flatMap(({ name, weights }) =>
+    Object.entries(weights).map(([weight, shape]): [string, TensorData] => {
       const tensor = tensors[`weights/${name}/${weight}`];
-      return tensor === undefined ? [] : [[`${name}/${weight}`, tensor]];
+      if (tensor?.shape.join() === shape.join()) return [`${name}/${weight}`, tensor];
+      throw new KnowledgeNetError("KN_CHECKPOINT", {
+        attempt: `export layer ${name}`,
+        rule: `it must have its weight ${weight} [${shape.join(", ")}]`,
+        value: tensor === undefined ? "absent" : `[${tensor.shape.join(", ")}]`,
+        remedy: "export another run, or train it again",
+      });
     }),
   );
 }
@@ -89,7 +93,7 @@ import pathlib
 import keras
 from safetensors.numpy import load_file
 
-ORDER = ${JSON.stringify(ORDER)}
+ORDER = ["kernel", "depthwise_kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"]
 
 
 def load():

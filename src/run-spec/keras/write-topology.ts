@@ -1,5 +1,5 @@
 /** Layers of a spec as a Keras Sequential topology. */
-import type { LayerSpec } from "../model-spec.ts";
+import type { LayerSpec, LayerType } from "../model-spec.ts";
 import { LAYER_CLASSES, snakeCase } from "./layer-classes.ts";
 
 /**
@@ -25,10 +25,14 @@ export function writeTopology(name: string, input: readonly number[], layers: re
   };
 }
 
+/** Options that Keras 3 needs in a file though they have a default. */
+const REQUIRED: Readonly<Partial<Record<LayerType, Readonly<Record<string, unknown>>>>> = { rescaling: { offset: 0 } };
+
 function writeLayer(layer: LayerSpec): unknown {
   const { className, options } = LAYER_CLASSES[layer.type];
   const written = options.flatMap((option): [string, unknown][] => {
-    const value = (layer as unknown as Readonly<Record<string, unknown>>)[option];
+    const given: Readonly<Record<string, unknown>> = { ...REQUIRED[layer.type], ...layer };
+    const value = given[option];
     return value === undefined ? [] : [[snakeCase(option), bothExtents(option, value)]];
   });
   return kerasObject("keras.layers", className, {

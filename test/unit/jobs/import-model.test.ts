@@ -5,6 +5,7 @@ import { selectBackend } from "../../../src/compute/backend/index.ts";
 import { createTeacherUnit } from "../../../src/compute/distillation/teacher-unit.ts";
 import { importModelFile, importModelLayers } from "../../../src/jobs/import-model.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { pixelsOf, weightValue } from "./every-layer.ts";
 
 interface Reference {
   readonly topology: string;
@@ -14,24 +15,20 @@ interface Reference {
 }
 /** Written by scripts/keras-references.py: models as Keras saves them, and what it computes. */
 const references = JSON.parse(await readFile(new URL("./keras-references.json", import.meta.url), "utf8")) as Readonly<
-  Record<string, Readonly<Record<string, Reference>>>
+  Record<string, { readonly models: Readonly<Record<string, Reference>> }>
 >;
 const KERAS_3 = "keras 3.15.1";
 
 function reference(version: string, name: string): Reference {
-  const found = references[version]?.[name];
+  const found = references[version]?.models[name];
   if (found === undefined) throw new TypeError(`no reference ${version} ${name}`);
   return found;
 }
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
-
 /** The weights of scripts/keras-references.py. */
 function weightValues(position: number, { name, shape }: Reference["weights"][number]): Float32Array {
-  return Float32Array.from({ length: sizeOf(shape) }, (_, index) => {
-    const value = (((index * 7919 + position * 104729) % 2001) - 700) / 2500;
-    return name.includes("variance") ? 0.5 + Math.abs(value) : value;
-  });
+  const count = shape.reduce((product, extent) => product * extent, 1);
+  return Float32Array.from({ length: count }, (_, index) => weightValue(position, name, index));
 }
 
 interface Layer {
@@ -82,7 +79,7 @@ async function written(
 async function classify(file: string, shape: readonly number[]): Promise<number[]> {
   const { model, tensors } = await importModelFile(file);
   const network = createTeacherUnit({ inputShape: model.input, layers: model.layers, weights: tensors });
-  const values = Uint8Array.from({ length: sizeOf(shape) }, (_, index) => (index * 97) % 256);
+  const values = pixelsOf(shape);
   try {
     return network.classify({ dtype: "u8", shape: shape.length === 1 ? [1, ...shape, 1] : shape, values });
   } finally {
@@ -98,7 +95,7 @@ const layerOf = ({ modelTopology }: ModelJson, className: string): Layer => {
 
 describe("importModelFile", () => {
   const all = Object.entries(references).flatMap(([version, models]) =>
-    Object.entries(models).map(([name, model]) => ({ version, name, model })),
+    Object.entries(models.models).map(([name, model]) => ({ version, name, model })),
   );
   it.each(all)("gives the probabilities of $version: $name", async ({ model }) => {
     const probabilities = await classify(await written(model), model.input);
