@@ -20,12 +20,13 @@ const LOADERS = { mnist: loadMnist, "cifar-10": loadCifar10 } as const satisfies
 
 /** Rejects with KN_CONFIG when the data are absent or not what they should be. */
 export async function openDataset({ data, directory, env }: OpenDatasetOptions): Promise<Dataset> {
-  const { dataset, limit, holdout } = data;
+  const { dataset, records, limit, holdout } = data;
   const labelled = "labelled" in data ? data.labelled : undefined;
   const usual = dataset === "mnist" ? packagedMnist() : "data/cifar-10-batches-bin";
   return LOADERS[dataset]({
     directory: directory ?? data.directory ?? env.KN_DATA ?? usual,
     holdout,
+    ...(records === undefined ? {} : { records }),
     ...(limit === undefined ? {} : { limit }),
     ...(labelled === undefined ? {} : { labelled }),
     readFile: async (from, name) => {

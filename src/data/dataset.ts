@@ -1,15 +1,16 @@
 /**
- * The port for data: samples by index, each with an id that names it wherever it goes. Readers (IDX, CIFAR) bring whole
- * files; `createDataset` divides them into what is trained on, what is held out, and what is tested on.
+ * The port for data: samples by index, each with an id that is the same in every split. Readers (IDX, CIFAR) load whole
+ * files; `createDataset` divides their records into a training, a validation and a test split.
  */
+import { createHash } from "node:crypto";
 import { KnowledgeNetError } from "../errors/index.ts";
 import type { TensorView } from "../messages/index.ts";
 
-/** One part of a data set, wholly in memory. */
+/** One part of a data set, in memory. */
 export interface Split {
   /** Samples. */
   readonly count: number;
-  /** Id of the sample at `index`: its record in the original training files, or, beyond those, in the test file. */
+  /** Id of the sample at `index`: its record among the training records, or, beyond those, in the test file. */
   idOf(index: number): number;
   /** Samples and labels by index: [n, ...sample shape] u8 and [n] i32 (-1: unlabelled), owned by the caller. */
   batch(indices: ArrayLike<number>): { readonly samples: TensorView; readonly labels: TensorView };
@@ -22,25 +23,26 @@ export interface Dataset {
   readonly classes: number;
   readonly train: Split;
   readonly test: Split;
-  /** What a run is measured on while choices are still made: what was held out, else the test set. */
+  /** For measurements during a run, while choices are still made: the held-out samples, else the test set. */
   readonly validation: Split;
-  /** Ids of all samples are below it. */
+  /** Records in all: every id is below. */
   readonly records: number;
-  /** One word for results: which files, by content. */
+  /** Name and digest of the content, the test file included: equal ids name equal samples where it is equal. */
   readonly fingerprint: string;
 }
 
 /** How a data set is divided. */
 export interface DivideOptions {
-  /** Use only the first n training samples. @default all that are not held out */
-  readonly limit?: number;
-  /** The last n training samples are held out: measured on, never trained on. @default 0 */
+  /** Use only the first n training records; the rest of the files does not count. @default all */
+  readonly records?: number;
+  /** The last n of these records are held out for measurements. @default 0 */
   readonly holdout?: number;
+  /** Train on the first n samples that are not held out. @default all of them */
+  readonly limit?: number;
   /** Only the first n training samples keep their label. @default all */
   readonly labelled?: number;
 }
 
-/** What every reader is told. */
 export interface LoadDatasetOptions extends DivideOptions {
   /** Folder that holds the files. */
   readonly directory: string;
@@ -48,7 +50,7 @@ export interface LoadDatasetOptions extends DivideOptions {
   readonly readFile: (directory: string, name: string) => Promise<Uint8Array | undefined>;
 }
 
-/** Records as they stand in files: sample after sample, and one label for each. */
+/** Records as in a file: sample after sample, and one label for each. */
 export interface Records {
   readonly samples: Uint8Array;
   readonly labels: Uint8Array;
@@ -99,14 +101,26 @@ export interface DatasetContent {
   readonly classes: number;
   readonly training: Records;
   readonly testing: Records;
-  readonly fingerprint: string;
+  /** SHA-256 of each file, in order. */
+  readonly digests: readonly string[];
 }
 
-/** @throws KnowledgeNetError KN_CONFIG when nothing would be left to train on. */
+/**
+ * @throws KnowledgeNetError KN_CONFIG when there are fewer records than `records`, or nothing would be left to train on.
+ */
 export function createDataset(content: DatasetContent, options: DivideOptions = {}): Dataset {
-  const { name, sampleShape, classes, training, testing, fingerprint } = content;
+  const { name, sampleShape, classes, training, testing, digests } = content;
   const { holdout = 0, limit = Infinity, labelled } = options;
-  const records = training.labels.length;
+  const found = training.labels.length;
+  const records = options.records ?? found;
+  if (records > found) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `divide ${name}`,
+      rule: `data.records must be at most the ${found} training records`,
+      value: String(records),
+      remedy: "lower data.records, or add the missing training files",
+    });
+  }
   const kept = records - holdout;
   if (kept < 1) {
     throw new KnowledgeNetError("KN_CONFIG", {
@@ -128,8 +142,13 @@ export function createDataset(content: DatasetContent, options: DivideOptions = 
       ...(labelled === undefined ? {} : { labelled }),
     }),
     test,
-    validation: holdout === 0 ? test : createSplit({ ...training, sampleShape, from: kept }),
+    validation: holdout === 0 ? test : createSplit({ ...training, sampleShape, from: kept, limit: holdout }),
     records: records + testing.labels.length,
-    fingerprint,
+    fingerprint: `${name} sha256:${fingerprintOf([String(records), ...digests])}`,
   };
+}
+
+/** 64 bits, as 16 hexadecimal digits. The count of training records is a part: the ids of the test samples follow it. */
+function fingerprintOf(parts: readonly string[]): string {
+  return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 16);
 }

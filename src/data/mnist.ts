@@ -60,7 +60,7 @@ export async function loadMnist(options: LoadDatasetOptions): Promise<Dataset> {
       classes: 10,
       training: { samples: trainSamples.values, labels: trainLabels.values },
       testing: { samples: testSamples.values, labels: testLabels.values },
-      fingerprint: `mnist sha256:${SHA256.trainSamples.slice(0, 12)}`,
+      digests: Object.values(SHA256),
     },
     options,
   );

@@ -99,7 +99,10 @@ export const distillationSpecSchema = z
     seed: seedSchema,
     data: z.strictObject({
       ...dataKeys,
-      /** Only the first n training samples have a label; the student learns from the others what the teacher says. */
+      /**
+       * Only the first n training samples have a label; on the others the student learns from the teacher alone. Their
+       * cross-entropy is divided by the whole batch: its effective weight is `crossEntropy` times the labelled share.
+       */
       labelled: positive.optional(),
     }),
     teacher: teacherSchema.prefault({}),

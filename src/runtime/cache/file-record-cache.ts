@@ -1,11 +1,10 @@
 /**
- * Records on disk: one sparse file per shelf, record `id` at `id * (4 + recordBytes)`, each behind its checksum. So a hole,
- * a torn write and a foreign byte all read as "not there", nothing has to be written down at the end, and processes of one
- * machine may share the folder.
+ * Records on disk: one sparse file per partition, record `id` at `id * (4 + recordBytes)`, each behind its checksum. A hole,
+ * a torn write and a foreign byte read as absent, nothing needs to be flushed at the end, and processes of one machine may
+ * share the folder. Beside each partition lies its key in plain text, for people.
  *
- * The budget: shelves that nobody has used for a while give way, the longest unused first. While all are in use nothing
- * more is taken in. (Least recently used, record by record, would keep nothing at all of a set that is visited in rounds
- * and is a little too large.)
+ * The budget: idle partitions are evicted, the longest unused first. While all are in use nothing more is written. (Least
+ * recently used, record by record, would keep nothing at all of a set that is visited in rounds and is a little too large.)
  */
 import { createHash } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
@@ -14,11 +13,11 @@ import { crc32 } from "node:zlib";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { RecordCache, Shelf, ShelfOptions } from "./record-cache.ts";
+import type { CachePartition, PartitionOptions, RecordCache } from "./record-cache.ts";
 
 export interface FileRecordCacheOptions {
   readonly directory: string;
-  /** Disk that all shelves together may take, bytes. */
+  /** Disk that all partitions together may take, bytes. */
   readonly budgetBytes: number;
 }
 
@@ -28,24 +27,25 @@ export interface FileRecordCacheDeps {
 }
 
 const CHECKSUM_BYTES = 4;
-/** As stat counts. */
+/** Unit of `blocks` in stat. */
 const BLOCK_BYTES = 512;
-/** A shelf says so often that it is in use, ms; and is, to the others, for twice as long. */
+/** A partition in use updates its file's time this often, ms; one that is older than twice that is idle. */
 const TOUCH_EVERY_MS = 10_000;
-/** What other processes have written is counted again so often, ms. */
+/** The folder is counted again this often, ms: other processes write to it. */
 const COUNT_EVERY_MS = 5_000;
-const SHELF_FILE = /^[0-9a-f]{32}\.shelf$/;
+const PARTITION_FILE = /^[0-9a-f]{32}\.shelf$/;
+const KEY_SUFFIX = ".key";
 
-interface OpenShelf {
+interface OpenPartition {
   readonly path: string;
   readonly file: FileHandle;
-  readonly shelf: Shelf;
+  readonly partition: CachePartition;
 }
 
 export function createFileRecordCache(options: FileRecordCacheOptions, deps: FileRecordCacheDeps): RecordCache {
   const { directory, budgetBytes } = options;
   const { clock, log } = deps;
-  const opened = new Map<string, Promise<OpenShelf>>();
+  const opened = new Map<string, Promise<OpenPartition>>();
   let used = 0;
   let countedMs = -Infinity;
 
@@ -58,8 +58,10 @@ export function createFileRecordCache(options: FileRecordCacheOptions, deps: Fil
       cause: error,
     });
 
+  const fileNames = (): Promise<string[]> => readdir(directory).catch(() => []);
+
   const list = async (): Promise<{ path: string; bytes: number; usedMs: number }[]> => {
-    const names = (await readdir(directory).catch(() => [])).filter((name) => SHELF_FILE.test(name));
+    const names = (await fileNames()).filter((name) => PARTITION_FILE.test(name));
     const found = await Promise.all(
       names.map(async (name) => {
         const path = join(directory, name);
@@ -70,34 +72,50 @@ export function createFileRecordCache(options: FileRecordCacheOptions, deps: Fil
     return found.flat();
   };
 
-  /** Counts what is there, and lets idle shelves go until there is room for `wanted` more. */
+  const evict = async (path: string): Promise<void> => {
+    const holder = opened.get(path);
+    opened.delete(path);
+    await rm(path, { force: true });
+    await rm(`${path}${KEY_SUFFIX}`, { force: true });
+    // The disk is free once the file is closed; reads through a handle that is still in use find nothing.
+    await holder?.then(({ file }) => file.close()).catch(() => undefined);
+  };
+
+  /** Keys whose partition another process evicted, or an earlier version, which left them behind. */
+  const removeOrphanedKeys = async (): Promise<void> => {
+    const names = new Set(await fileNames());
+    const orphans = [...names].filter((name) => {
+      const partition = name.slice(0, -KEY_SUFFIX.length);
+      return name.endsWith(KEY_SUFFIX) && PARTITION_FILE.test(partition) && !names.has(partition);
+    });
+    await Promise.all(orphans.map((name) => rm(join(directory, name), { force: true })));
+  };
+
+  /** Counts the folder, and evicts idle partitions until there is room for `wanted` bytes more. */
   const makeRoom = async (wanted: number): Promise<boolean> => {
     if (used + wanted <= budgetBytes && clock.now() - countedMs < COUNT_EVERY_MS) return true;
-    const shelves = await list();
-    used = shelves.reduce((sum, { bytes }) => sum + bytes, 0);
+    const partitions = await list();
+    used = partitions.reduce((sum, { bytes }) => sum + bytes, 0);
     countedMs = clock.now();
-    const idle = shelves
+    const idle = partitions
       .filter(({ usedMs }) => clock.wallTimeMs() - usedMs > 2 * TOUCH_EVERY_MS)
       .sort((a, b) => a.usedMs - b.usedMs);
     for (const { path, bytes } of idle) {
       if (used + wanted <= budgetBytes) break;
-      const holder = opened.get(path);
-      opened.delete(path);
-      await rm(path, { force: true });
-      // Its room is free once nobody holds it open; who still has the shelf in hand finds nothing on it.
-      await holder?.then(({ file }) => file.close()).catch(() => undefined);
+      await evict(path);
       used -= bytes;
-      log.info({ path, bytes }, "cache: an idle shelf gave way");
+      log.info({ path, bytes }, "cache: idle partition evicted");
     }
+    await removeOrphanedKeys();
     return used + wanted <= budgetBytes;
   };
 
-  const openShelf = async (path: string, { key, recordBytes }: ShelfOptions): Promise<OpenShelf> => {
+  const openPartition = async (path: string, { key, recordBytes }: PartitionOptions): Promise<OpenPartition> => {
     let file: FileHandle;
     try {
       await mkdir(directory, { recursive: true });
       file = await open(path, "r+").catch(() => open(path, "wx+").catch(() => open(path, "r+")));
-      await writeFile(`${path}.key`, `${key}\n`); // for a reader: what this is
+      await writeFile(`${path}${KEY_SUFFIX}`, `${key}\n`);
     } catch (error) {
       throw unavailable(`open the cache in ${directory}`, error);
     }
@@ -110,7 +128,7 @@ export function createFileRecordCache(options: FileRecordCacheOptions, deps: Fil
       await utimes(path, now, now).catch(() => undefined);
     };
 
-    const shelf: Shelf = {
+    const partition: CachePartition = {
       async read(ids, target) {
         await touch();
         return Promise.all(
@@ -149,26 +167,26 @@ export function createFileRecordCache(options: FileRecordCacheOptions, deps: Fil
         return refused;
       },
     };
-    return { path, file, shelf };
+    return { path, file, partition };
   };
 
   const close = async (): Promise<void> => {
-    const shelves = await Promise.allSettled(opened.values());
+    const partitions = await Promise.allSettled(opened.values());
     opened.clear();
-    for (const each of shelves) if (each.status === "fulfilled") await each.value.file.close();
+    for (const each of partitions) if (each.status === "fulfilled") await each.value.file.close();
   };
 
   return {
-    async shelf(of) {
+    async partition(of) {
       const name = createHash("sha256").update(`${of.key}\n${of.recordBytes}`).digest("hex").slice(0, 32);
       const path = join(directory, `${name}.shelf`);
       let opening = opened.get(path);
       if (opening === undefined) {
-        opening = openShelf(path, of);
+        opening = openPartition(path, of);
         opened.set(path, opening);
         opening.catch(() => opened.delete(path));
       }
-      return (await opening).shelf;
+      return (await opening).partition;
     },
     async usedBytes() {
       return (await list()).reduce((sum, { bytes }) => sum + bytes, 0);
@@ -178,7 +196,7 @@ export function createFileRecordCache(options: FileRecordCacheOptions, deps: Fil
   };
 }
 
-/** Never 0, which is what a hole reads as. */
+/** Never 0: a hole reads as 0. */
 function checksumOf(record: Uint8Array): number {
   return crc32(record) || 1;
 }

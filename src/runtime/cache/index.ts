@@ -1,9 +1,9 @@
 /**
- * Records that could be had again, kept under a budget.
+ * A cache of records that can be computed again, under a budget.
  *
  * @example
- * const shelf = await cache.shelf({ key: "what these are, wholly", recordBytes: 1024 });
- * const found = await shelf.read([7, 8], rows);
+ * const partition = await cache.partition({ key: "everything the records depend on", recordBytes: 1024 });
+ * const isPresent = await partition.read([7, 8], rows);
  */
 export { createFileRecordCache, type FileRecordCacheOptions } from "./file-record-cache.ts";
-export type { RecordCache, Shelf, ShelfOptions } from "./record-cache.ts";
+export type { CachePartition, PartitionOptions, RecordCache } from "./record-cache.ts";

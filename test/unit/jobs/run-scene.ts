@@ -69,7 +69,7 @@ export function smallDataset(options: Parameters<typeof createDataset>[1] = {}):
     samples: Uint8Array.from({ length: count * 4 }, (_, index) => (index * 37) % 256),
     labels: Uint8Array.from({ length: count }, (_, index) => index % 2),
   });
-  const content = { name: "mnist", sampleShape: [4], classes: 2, fingerprint: "small" };
+  const content = { name: "mnist", sampleShape: [4], classes: 2, digests: ["small"] };
   return createDataset({ ...content, training: records(64), testing: records(32) }, options);
 }
 

@@ -1,4 +1,10 @@
-/** The task loss at the last block: softmax cross-entropy, its gradient in closed form, and the count of right answers. */
+/**
+ * The task loss at the last block: softmax cross-entropy, its gradient in closed form, and the count of correct samples.
+ *
+ * The gradient is of the sum over the batch, and the slice divides it by the whole batch. So where only a share q of the
+ * samples has a label, the labels weigh q times `crossEntropy` against the losses that every sample has: the mean over
+ * the labelled samples, times q. A batch without labels contributes nothing, and the step needs no special case.
+ */
 import * as tf from "@tensorflow/tfjs";
 import { assertFiniteLoss, type SampleLoss } from "./sample-loss.ts";
 
@@ -9,7 +15,7 @@ export interface ClassificationLoss extends SampleLoss {
 }
 
 /**
- * logits [batch, classes] f32, labels [batch] i32 (-1: unlabelled, of no account); both borrowed.
+ * logits [batch, classes] f32, labels [batch] i32 (-1: unlabelled, contributes nothing); both borrowed.
  * @throws KnowledgeNetError KN_NUMERIC when the loss is not finite: no weight may follow its gradient.
  */
 export function softmaxCrossEntropy(logits: tf.Tensor, labels: tf.Tensor): ClassificationLoss {

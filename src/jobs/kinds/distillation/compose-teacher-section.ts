@@ -2,7 +2,7 @@
 import { createTeacherSectionActor } from "../../../actors/teacher-section/index.ts";
 import { openTeacher } from "../../../compute/index.ts";
 import { encodedRowBytes, type Lesson } from "../../../messages/index.ts";
-import type { Shelf } from "../../../runtime/cache/index.ts";
+import type { CachePartition } from "../../../runtime/cache/index.ts";
 import { type DistillationSpec, layersOfBlocks, teacherActor } from "../../../run-spec/index.ts";
 import type { ComposeContext, CreateActor } from "../../composer.ts";
 import type { ComputeSite } from "../../compute-site.ts";
@@ -46,7 +46,7 @@ export function composeTeacherSection(
             weights,
           });
         },
-        openShelf: partitionsOf(spec, index, context, encodedRowBytes(slice.outputShape, codec)),
+        openCachePartition: partitionsOf(spec, index, context, encodedRowBytes(slice.outputShape, codec)),
       },
     );
     return createWorkerBoundActor(actor, site);
@@ -59,7 +59,7 @@ function partitionsOf(
   index: number,
   { plan, deps }: ComposeContext,
   recordBytes: number,
-): (lesson: Lesson) => Promise<Shelf | undefined> {
+): (lesson: Lesson) => Promise<CachePartition | undefined> {
   const codec = hintCodec(spec.codecs.hint);
   const keys = new Map<string, Promise<string>>();
   const keyOf = async ({ teacher, view, seed: viewSeed }: Lesson): Promise<string> =>
@@ -80,7 +80,7 @@ function partitionsOf(
     const key = keys.get(name) ?? keyOf(lesson);
     keys.set(name, key);
     try {
-      return await cache.shelf({ key: await key, recordBytes });
+      return await cache.partition({ key: await key, recordBytes });
     } catch (error) {
       keys.delete(name);
       log.warn({ section: index, err: error }, "hints are not cached");

@@ -40,6 +40,17 @@ describe("softmaxCrossEntropy", () => {
     tf.dispose([logits, labels, gradient]);
   });
 
+  it("unlabelled samples contribute nothing, and the gradients of the others stay as they are: no share is made up for", () => {
+    const logits = tf.tensor2d([[3, 1, 2], [1, 2, 3], [1, 3, 2], [3, 2, 1]]); // biome-ignore format: a matrix
+    const all = softmaxCrossEntropy(logits, tf.tensor1d([0, 2, 0, 1], "int32"));
+    const half = softmaxCrossEntropy(logits, tf.tensor1d([0, -1, 0, -1], "int32"));
+    const [rows, some] = [all.gradient.arraySync() as number[][], half.gradient.arraySync() as number[][]];
+    expect([some[0], some[2]]).toEqual([rows[0], rows[2]]);
+    expect([...(some[1] ?? []), ...(some[3] ?? [])].map(Math.abs)).toEqual(Array(6).fill(0));
+    expect(half.correct).toBe(1);
+    tf.dispose([logits, all.gradient, half.gradient]);
+  });
+
   it("refuses logits that are not finite with KN_NUMERIC and leaks nothing", () => {
     const logits = tf.tensor2d([[Number.NaN, 0]]);
     const labels = tf.tensor1d([1], "int32");
