@@ -1,6 +1,6 @@
 /**
  * The reliable stream: every frame of a sender reaches its receiver once and in order, over a bus that may lose,
- * repeat and reorder messages, or the sender declares a gap.
+ * duplicate and reorder messages, or the sender declares a gap. The protocol on one page: README.md.
  */
 export { type Counters, createCounters } from "./counters.ts";
 export { createDropCounters, type DropCounters, type DropReason } from "./drop-counters.ts";
