@@ -1,5 +1,5 @@
 /**
- * Failures: a closed set of codes and the one rule that says what a supervisor does about each.
+ * Failures: a closed set of codes, and one rule for the supervisor's reaction to each.
  *
  * @example
  * throw new KnowledgeNetError("KN_SHAPE", {

@@ -1,12 +1,12 @@
 /**
  * The one error type that a supervisor decides on.
  *
- * Contract: a failure that somebody else must react to (a supervisor, an operator, a remote caller) is a
- * `KnowledgeNetError` with a code from the closed set below. Programmer mistakes stay `TypeError` / `RangeError`;
- * a cancellation rethrows `signal.reason`. Messages follow one grammar: "Cannot <do> as <rule>: <value>; <what to do>".
+ * Contract: a failure that a supervisor, an operator or a remote caller must react to is a `KnowledgeNetError` with a code
+ * from the closed set below. Programmer mistakes stay `TypeError` / `RangeError`; a cancellation rethrows `signal.reason`.
+ * Messages follow one grammar: "Cannot <do> as <rule>: <value>; <what to do>".
  */
 
-/** Every code there is. A row per code, with what to do about it, stands in docs/errors.md. */
+/** The closed set of codes; docs/errors.md has a row for each with the remedy. */
 export const ERROR_CODES = [
   "KN_CONFIG",
   "KN_DECODE",
@@ -22,7 +22,7 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** What happened, in the four parts that every message has. */
+/** The four parts of every message, and the cause. */
 export interface ErrorParts {
   /** What was attempted, in the infinitive: "decode an activation". */
   readonly attempt: string;

@@ -280,7 +280,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
       };
 
       const receive = createFrameReceiver(
-        { run, maxFrameBytes },
+        { run, fence, maxFrameBytes },
         { clock, drops, log, fail, onActivation: input.accept, onGap: input.skip, onGradient },
       );
 

@@ -154,7 +154,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
       };
 
       const receive = createFrameReceiver(
-        { run, maxFrameBytes },
+        { run, fence, maxFrameBytes },
         { clock, drops, log, fail, onGradient, ...(isElsewhere ? { onActivation, onGap: () => true } : {}) },
       );
 

@@ -355,7 +355,10 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
       const endpoint = (name: PartName, subject: string) => ({
         name,
         subject,
-        handler: createFrameReceiver({ run, maxFrameBytes }, { clock, drops, log, fail, onActivation: onPart(name) }),
+        handler: createFrameReceiver(
+          { run, fence, maxFrameBytes },
+          { clock, drops, log, fail, onActivation: onPart(name) },
+        ),
       });
       return {
         machine: studentSectionMachine,

@@ -199,7 +199,7 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
         return { isAwaiting: false };
       };
 
-      const receive = createFrameReceiver({ run, maxFrameBytes }, { clock, drops, log, fail, onActivation });
+      const receive = createFrameReceiver({ run, fence, maxFrameBytes }, { clock, drops, log, fail, onActivation });
       return {
         machine: teacherSectionMachine,
         endpoints: [

@@ -1,4 +1,4 @@
-/** A `KnowledgeNetError` over the bus: one message for all of them, and one rule for errors of any other kind. */
+/** A `KnowledgeNetError` over the bus: one message for all of them, and one rule for errors of any other class. */
 import {
   type Directive,
   directiveFor,
@@ -12,7 +12,7 @@ import type { FailureFields } from "../generated/knowledgenet.ts";
 import { readText } from "../wire/fields.ts";
 import { refusal } from "../wire/refusal.ts";
 
-/** What failed, and what the supervisor on the other side did about it. */
+/** What failed, and the directive of the supervisor in the other process. */
 export interface Failure {
   readonly kind: "Failure";
   readonly code: ErrorCode;
@@ -21,12 +21,12 @@ export interface Failure {
   readonly directive: Directive;
 }
 
-/** Longer messages are cut when they are sent and refused when they come, characters. */
+/** Longer messages are cut when they are sent and refused when they are received, characters. */
 const MAX_MESSAGE = 2048;
 
 const DIRECTIVES: readonly string[] = ["resume", "restart", "stop", "escalate"] satisfies Directive[];
 
-/** What goes over the bus. An error of any other kind is a bug and goes as KN_INVARIANT. */
+/** The message for an error. An error of any other class is a bug: KN_INVARIANT. */
 export function failureOf(error: unknown): Failure {
   const text = error instanceof Error ? error.message : String(error);
   return {
@@ -57,7 +57,7 @@ export function readFailure(attempt: string, fields: FailureFields): Failure {
   return { kind: "Failure", code, message: readText(attempt, "message", fields.message, MAX_MESSAGE), directive };
 }
 
-/** Short enough, and UTF-8 can carry it: half a surrogate pair, which the cut may leave, has no encoding. */
+/** Within the limit, and valid UTF-8: half a surrogate pair, which the cut may leave, has no encoding. */
 function readable(text: string): string {
   return text.slice(0, MAX_MESSAGE).replace(/\p{Surrogate}/gu, "\ufffd");
 }

@@ -1,6 +1,4 @@
-/**
- * How an actor is talked to and talks about itself: commands as requests on `ctl.<actor>`, facts on `evt.<actor>`.
- */
+/** Commands to an actor as requests on `ctl.<actor>`, and its facts on `evt.<actor>`. */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import {
   type Command,
@@ -23,7 +21,7 @@ import type { Logger } from "../telemetry/logger.ts";
 
 export interface ControlChannelOptions {
   readonly run: string;
-  /** The actor that speaks. */
+  /** The actor that sends. */
   readonly actor: string;
   /** Fence of its lease. @default 0: it has none */
   readonly fence?: number;
@@ -34,7 +32,7 @@ export interface ControlChannelDeps {
   readonly log: Logger;
 }
 
-/** Where in the stream a fact belongs. */
+/** Position of a fact in the stream. */
 export interface Position {
   readonly sequence: number;
   readonly step: number;
@@ -46,7 +44,10 @@ const NOWHERE: Position = { sequence: 0, step: 0, version: 0 };
 export interface ControlChannel {
   /** Publishes a fact. A closed bus is no error here: facts are cumulative, the next one catches up. */
   emit(fact: Event["fact"], position?: Position): void;
-  /** Hears the facts of one actor, or of all with `*`. Undecodable ones and those of former incarnations are left out. */
+  /**
+   * Subscribes to the facts of one actor, or of all with `*`. Drops undecodable ones, those of earlier incarnations, and
+   * those whose sender is not the actor of the subject.
+   */
   watch(actor: string, listener: (event: Event) => void): Subscription;
   /** The endpoint that answers commands; an error of `handle` becomes a Failure reply. */
   commands(handle: (command: Command) => Promise<CommandReply>): ServiceEndpoint;
@@ -58,7 +59,7 @@ export function createControlChannel(
   { run, actor, fence = 0 }: ControlChannelOptions,
   { bus, log }: ControlChannelDeps,
 ): ControlChannel {
-  const guard = createFenceGuard();
+  const guard = createFenceGuard(fence);
   return {
     emit(fact, position = NOWHERE) {
       const header = { run, sender: actor, fence, ...position };
@@ -70,15 +71,20 @@ export function createControlChannel(
     },
     watch(watched, listener) {
       const subject = watched === "*" ? `kn.v1.${run}.evt.*` : runSubject(run, "evt", watched);
-      return bus.subscribe(subject, ({ data }) => {
+      return bus.subscribe(subject, ({ data, subject: origin }) => {
         let event: Event;
         try {
           event = decodeEvent(data);
         } catch (error) {
-          log.warn({ err: error, subject }, "undecodable event left out");
+          log.warn({ err: error, subject: origin }, "undecodable event dropped");
           return;
         }
-        if (guard.admit(event.header.sender, event.header.fence)) listener(event);
+        const { sender, fence: senderFence } = event.header;
+        if (event.header.run !== run || origin !== runSubject(run, "evt", sender)) {
+          log.warn({ subject: origin, sender }, "event dropped: its sender is not the actor of its subject");
+        } else if (guard.admit(sender, senderFence)) {
+          listener(event);
+        }
       });
     },
     commands(handle) {

@@ -14,6 +14,7 @@
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { KeyValue } from "../store/store.ts";
+import { FENCES_PER_SECOND } from "../stream/fence-guard.ts";
 import type { Logger } from "../telemetry/logger.ts";
 
 export interface LeaseOptions {
@@ -58,8 +59,6 @@ interface LeaseRecord {
 const RENEWALS_PER_TTL = 3;
 /** An unconfirmed lease is tried so much more often: its holder is silent meanwhile. */
 const UNCONFIRMED_HURRY = 4;
-/** Of a second: revisions up to 2 million between two seconds keep their order. */
-const REVISION_RANGE = 2 ** 21;
 
 /** Waits until the lease is free and takes it. Rejects with `signal.reason` on abort. */
 export async function acquireLease(options: LeaseOptions, deps: LeaseDeps, signal: AbortSignal): Promise<Lease> {
@@ -85,7 +84,7 @@ export async function tryLease(options: LeaseOptions, deps: LeaseDeps): Promise<
       found === undefined ? await leases.create(key, record(0)) : await leases.update(key, record(0), found.revision);
     const written = await leases.get(key);
     if (written?.revision !== taken) return undefined;
-    const stamp = Math.floor(written.writtenMs / 1000) * REVISION_RANGE + taken;
+    const stamp = Math.floor(written.writtenMs / 1000) * FENCES_PER_SECOND + taken;
     const fence = fences === undefined ? stamp : await grantFence(key, stamp, fences);
     const confirmedMs = clock.now();
     const revision = await leases.update(key, record(fence), taken);

@@ -19,6 +19,8 @@ import { createRefusals, MAX_REFUSALS } from "./refusals.ts";
 export interface FrameReceiverOptions {
   /** Messages of another run are refused. */
   readonly run: string;
+  /** Fencing token of the receiver's own lease; 0: it has none. */
+  readonly fence: number;
   /** Largest frame of the run's plan, bytes, chunks joined. */
   readonly maxFrameBytes: number;
 }
@@ -28,7 +30,7 @@ export interface FrameReceiverDeps {
   readonly clock: Clock;
   readonly drops: DropCounters;
   readonly log: Logger;
-  /** Ends the actor: KN_INVARIANT when a frame is refused however often it is retransmitted. */
+  /** Ends the actor: KN_CONFIG when a frame is refused however often it is retransmitted. */
   readonly fail: (error: Error) => void;
   readonly onActivation?: (activation: Activation, receivedBytes: number) => boolean;
   readonly onGradient?: (gradient: Gradient, receivedBytes: number) => boolean;
@@ -37,10 +39,10 @@ export interface FrameReceiverDeps {
 
 /** @returns the handler for every subject that carries frames. The tensors of a delivered frame are owned by the handler. */
 export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameReceiverDeps): BusHandler {
-  const { run, maxFrameBytes } = options;
+  const { run, fence, maxFrameBytes } = options;
   const { clock, drops, log, fail, onActivation, onGradient, onGap } = deps;
   const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
-  const guard = createFenceGuard();
+  const guard = createFenceGuard(fence);
   const refusals = createRefusals(clock);
 
   /** @returns whether the stream advanced. */
@@ -81,7 +83,7 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
     log.warn({ err: error, subject }, "frame refused");
     if (isStale || !refusals.add(data)) return;
     fail(
-      new KnowledgeNetError("KN_INVARIANT", {
+      new KnowledgeNetError("KN_CONFIG", {
         attempt: `receive from ${subject}`,
         rule: "sender and receiver must agree on every frame",
         value: `one was refused ${MAX_REFUSALS} times: ${error instanceof Error ? error.message : String(error)}`,

@@ -4,7 +4,7 @@
  */
 export { type Counters, createCounters } from "./counters.ts";
 export { createDropCounters, type DropCounters, type DropReason } from "./drop-counters.ts";
-export { createFenceGuard, type FenceGuard } from "./fence-guard.ts";
+export { createFenceGuard, type FenceGuard, FENCES_PER_SECOND } from "./fence-guard.ts";
 export { createFrameReceiver, type FrameReceiverDeps } from "./frame-receiver.ts";
 export { createFrameSender, type FrameSender } from "./frame-sender.ts";
 export { createDrainTracker, type DrainTracker } from "./drain-tracker.ts";

@@ -177,7 +177,7 @@ export async function createStreamScene(options: StreamSceneOptions, harness: St
       },
     );
     const handle = createFrameReceiver(
-      { run: RUN, maxFrameBytes: MAX_FRAME_BYTES },
+      { run: RUN, fence, maxFrameBytes: MAX_FRAME_BYTES },
       {
         ...{ clock, drops, log: silentLogger, fail },
         onActivation: ({ header, tensor }, bytes) => input.accept({ header, content: tensor.values[0] }, bytes),

@@ -21,6 +21,6 @@ describe("createBlockActor: a frame that cannot be delivered", () => {
       await block.send(1);
       await block.scene.clock.advance(RETRANSMIT_AFTER_MS);
     }
-    expect(await block.actor.ended).toMatchObject({ code: "KN_INVARIANT", cause: { code: "KN_DECODE" } });
+    expect(await block.actor.ended).toMatchObject({ code: "KN_CONFIG", cause: { code: "KN_DECODE" } });
   });
 });

@@ -1,7 +1,12 @@
 /** Outbox and gate together: exactly once and in order over a channel that loses, doubles and reorders. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createFenceGuard, createOutbox, createSequenceGate } from "../../../../src/runtime/stream/index.ts";
+import {
+  createFenceGuard,
+  createOutbox,
+  createSequenceGate,
+  FENCES_PER_SECOND,
+} from "../../../../src/runtime/stream/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 
 const WINDOW = 4;
@@ -244,11 +249,24 @@ describe("createSequenceGate", () => {
 
 describe("createFenceGuard", () => {
   it("admits of each sender only its newest incarnation", () => {
-    const guard = createFenceGuard();
+    const guard = createFenceGuard(0);
     expect(guard.admit("block-0", 5)).toBe(true);
     expect(guard.admit("block-1", 2)).toBe(true);
     expect(guard.admit("block-0", 4)).toBe(false);
     expect(guard.admit("block-0", 6)).toBe(true);
     expect(guard.admit("block-0", 5)).toBe(false);
+  });
+
+  it("rejects a token that no lease can have granted, and admits the real holder after it", () => {
+    const own = Math.floor(Date.UTC(2026, 0, 1) / 1000) * FENCES_PER_SECOND;
+    const guard = createFenceGuard(own);
+    expect(guard.admit("block-0", Number.MAX_SAFE_INTEGER)).toBe(false);
+    expect(guard.admit("block-0", own - 7)).toBe(true);
+    const inFiveYears = own + 5 * 366 * 86_400 * FENCES_PER_SECOND;
+    expect(guard.admit("block-0", inFiveYears)).toBe(true);
+  });
+
+  it("sets no bound for a receiver without a lease, which only observes", () => {
+    expect(createFenceGuard(0).admit("block-0", Number.MAX_SAFE_INTEGER)).toBe(true);
   });
 });

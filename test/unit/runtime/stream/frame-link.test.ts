@@ -104,7 +104,7 @@ function receiving({ maxFrameBytes = 10_000 } = {}) {
   const failures: Error[] = [];
   const accepted: number[] = [];
   const handle = createFrameReceiver(
-    { run: "test", maxFrameBytes },
+    { run: "test", fence: 1, maxFrameBytes },
     {
       clock,
       drops,
@@ -132,7 +132,7 @@ describe("createFrameReceiver", () => {
       receive(...parts);
       await clock.advance(RETRANSMIT_AFTER_MS);
     }
-    expect(failures[0]).toMatchObject({ code: "KN_INVARIANT", cause: { code: "KN_DECODE" } });
+    expect(failures[0]).toMatchObject({ code: "KN_CONFIG", cause: { code: "KN_DECODE" } });
     expect(failures[0]?.message).toMatch(/kn\.v1\.test\.act\.0.*a frame must have at most 1000 bytes/);
     expect(drops.snapshot()).toEqual({ undecodable: MAX_REFUSALS * parts.length });
   });
