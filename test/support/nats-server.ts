@@ -2,12 +2,16 @@
  * A nats-server for a test. Where none is installed the suites that need one are skipped, with the reason printed; in CI
  * (`CI` set) its absence fails.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe } from "vitest";
 import { type LocalNatsServer, startLocalNatsServer } from "../../src/runtime/nats/local-nats-server.ts";
 import { locateTool, type ToolName } from "../../setup/index.ts";
+import { cleanupOnExit } from "./cleanup-on-exit.ts";
+import { waitFor } from "./wait-for.ts";
 
 export interface TestNatsOptions {
   /** @default false */
@@ -59,6 +63,110 @@ export async function startTestNats(options: TestNatsOptions = {}): Promise<Test
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+export interface ConfiguredNats extends AsyncDisposable {
+  readonly port: number;
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and the same files. */
+  start(): Promise<void>;
+}
+
+/**
+ * A server with a configuration of the test's own: `host`, `port` and JetStream's folder are set, `lines` is the rest.
+ *
+ * @param isAwaited false: does not wait until it is ready
+ */
+export async function startConfiguredNats(
+  lines: readonly string[],
+  { port, isAwaited = true }: { readonly port?: number; readonly isAwaited?: boolean } = {},
+): Promise<ConfiguredNats> {
+  if (natsServerPath === undefined) throw new Error("no nats-server: use describeWithNats");
+  const program = natsServerPath;
+  const folder = await mkdtemp(join(tmpdir(), "knowledgenet-test-nats-"));
+  const chosen = port ?? (await freePort());
+  const config = join(folder, "server.conf");
+  const pidFile = join(folder, "pid");
+  const head = [`host: 127.0.0.1`, `port: ${chosen}`, `pid_file: ${JSON.stringify(pidFile)}`];
+  const store = `jetstream { store_dir: ${JSON.stringify(join(folder, "js"))} }`;
+  await writeFile(config, [...head, store, ...lines, ""].join("\n"));
+  const sweeper = cleanupOnExit(`kill -KILL $(cat ${pidFile}) 2>/dev/null; rm -rf ${folder}`);
+  let child: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    child = spawn(program, ["--config", config], { stdio: "ignore", detached: true });
+    child.unref();
+    if (isAwaited) await waitFor(() => isListening(chosen), "the server");
+  };
+  const kill = async (): Promise<void> => {
+    const dying = child;
+    if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return;
+    const ended = new Promise((resolve) => dying.once("exit", resolve));
+    dying.kill("SIGKILL");
+    await ended;
+  };
+  await start();
+  return {
+    port: chosen,
+    kill,
+    start,
+    async [Symbol.asyncDispose]() {
+      await kill();
+      await sweeper[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export interface NatsCluster extends AsyncDisposable {
+  /** For `servers` of a connection. */
+  readonly urls: readonly string[];
+  /** By name: "n0", "n1", ... */
+  readonly servers: Readonly<Record<string, ConfiguredNats>>;
+}
+
+/** Servers of one cluster, with JetStream. They may still be electing a leader. */
+export async function startNatsCluster(count = 3): Promise<NatsCluster> {
+  const ports: number[] = [];
+  for (let i = 0; i < 2 * count; i += 1) ports.push(await freePort());
+  const routes = ports.slice(count).map((port) => `nats://127.0.0.1:${port}`);
+  const servers: Record<string, ConfiguredNats> = {};
+  for (let i = 0; i < count; i += 1) {
+    const cluster = `cluster { name: test, host: 127.0.0.1, port: ${ports[count + i]}, routes: [${routes.join(", ")}] }`;
+    servers[`n${i}`] = await startConfiguredNats([`server_name: n${i}`, cluster], { port: ports[i] ?? 0 });
+  }
+  return {
+    urls: ports.slice(0, count).map((port) => `nats://127.0.0.1:${port}`),
+    servers,
+    async [Symbol.asyncDispose]() {
+      for (const server of Object.values(servers)) await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A port that was free just now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => {
+        resolve(typeof address === "object" && address !== null ? address.port : 0);
+      });
+    });
+  });
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const settle = (isOpen: boolean) => () => {
+      socket.destroy();
+      resolve(isOpen);
+    };
+    socket.once("connect", settle(true));
+    socket.once("error", settle(false));
+  });
 }
 
 function locate(name: ToolName): string | undefined {

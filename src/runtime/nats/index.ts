@@ -17,6 +17,7 @@ export {
   type NatsConnection,
   NatsError,
   StorageType,
+  type StoredMsg,
   type StreamConfig,
 } from "nats";
 export { connectNats, type NatsDeps, type NatsLink, type NatsOptions } from "./connection.ts";

@@ -10,16 +10,19 @@
  * JavaScript, blocks the main loop.
  */
 import { createHash, randomUUID } from "node:crypto";
+import type { Clock } from "../../clock/index.ts";
 import { headers, type JetStreamClient, type JetStreamManager, type NatsConnection } from "../../nats/index.ts";
 import { assertName, assertPrefix, damaged } from "../keys.ts";
 import type { BlobInfo, Blobs } from "../store.ts";
 import { directGet, type StreamMessage } from "./direct-get.ts";
-import { isNotFound, orTranslate } from "./jetstream-errors.ts";
-import { mapInTurn } from "./map-in-turn.ts";
+import { isNoResponders, isTransient, orTranslate } from "./jetstream-errors.ts";
+import { lastMessage, mapInTurn, messageFrom, subjectCounts, throughElection } from "./leader-reads.ts";
 import { decodeMeta, encodeMeta, type ObjectMeta } from "./object-meta.ts";
 
 /** A quarter of a server's default limit; in base64, as its leader hands it out, still well below. */
-const CHUNK_BYTES = 256 * 1024;
+const MAX_CHUNK_BYTES = 256 * 1024;
+/** Of a message, at most; a server's limit counts them. */
+const HEADERS_BYTES = 512;
 /** Chunks on their way without an acknowledgement. */
 const CHUNKS_IN_FLIGHT = 8;
 /** A reader begins anew this often when the blob is replaced under it. */
@@ -32,8 +35,7 @@ export interface JetStreamBlobsDeps {
   readonly description: string;
   /** Throws when the store is closed. */
   readonly assertOpen: (attempt: string) => void;
-  /** Wall-clock time, for the record. */
-  readonly wallTimeMs: () => number;
+  readonly clock: Clock;
 }
 
 interface StoredMeta extends ObjectMeta {
@@ -42,10 +44,12 @@ interface StoredMeta extends ObjectMeta {
 }
 
 export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs {
-  const { connection, jetstream, manager, description, assertOpen, wallTimeMs } = deps;
+  const { connection, jetstream, manager, description, assertOpen, clock } = deps;
   const stream = streamOfBlobs(bucket);
   const chunkSubject = (id: string): string => `$O.${bucket}.C.${id}`;
   const metaSubject = (name: string): string => `$O.${bucket}.M.${name}`;
+
+  const reading = <T>(work: () => Promise<T>): Promise<T> => throughElection(clock, work);
 
   const checked = <T>(what: string, name: string, work: () => Promise<T>): Promise<T> => {
     const attempt = `${what} ${bucket}/${name}`;
@@ -57,14 +61,10 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
   };
 
   const lastMeta = async (name: string): Promise<StoredMeta | undefined> => {
-    try {
-      const { data, seq } = await manager.streams.getMessage(stream, { last_by_subj: metaSubject(name) });
-      const meta = decodeMeta(bucket, name, data);
-      return meta.deleted ? undefined : { ...meta, revision: seq };
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const message = await reading(() => lastMessage(manager, stream, metaSubject(name)));
+    if (message === undefined) return undefined;
+    const meta = decodeMeta(bucket, name, message.data);
+    return meta.deleted ? undefined : { ...meta, revision: message.seq };
   };
 
   /** @returns the blob's revision */
@@ -82,12 +82,13 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
 
   const publishChunks = async (id: string, content: Uint8Array): Promise<number> => {
     const inFlight = new Set<Promise<unknown>>();
+    const chunkBytes = Math.min(MAX_CHUNK_BYTES, (connection.info?.max_payload ?? MAX_CHUNK_BYTES) - HEADERS_BYTES);
     let chunks = 0;
-    for (let at = 0; at < content.byteLength; at += CHUNK_BYTES) {
+    for (let at = 0; at < content.byteLength; at += chunkBytes) {
       const sent: Promise<unknown> = jetstream
-        .publish(chunkSubject(id), content.subarray(at, at + CHUNK_BYTES))
+        .publish(chunkSubject(id), content.subarray(at, at + chunkBytes))
         .finally(() => inFlight.delete(sent));
-      sent.catch(() => undefined); // told by the race below, or by the last wait
+      sent.catch(() => undefined); // the race below or the last wait rejects with it
       inFlight.add(sent);
       chunks += 1;
       if (inFlight.size >= CHUNKS_IN_FLIGHT) await Promise.race(inFlight);
@@ -99,30 +100,25 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
   /** The chunk after sequence `after`; undefined when there is none. */
   const nextChunk = async (id: string, after: number): Promise<StreamMessage | undefined> => {
     const query = { seq: after + 1, next_by_subj: chunkSubject(id) };
-    const chunk = await directGet(connection, stream, query);
-    if (chunk !== undefined) return chunk;
-    try {
-      // Any replica answers a direct get, and one may be behind: the leader knows.
-      return await manager.streams.getMessage(stream, query);
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    // Chunks never change, so that any replica's answer is right; one that is behind has no answer, and the leader does.
+    const chunk = await directGet(connection, stream, query).catch(unlessUnanswered);
+    return chunk ?? reading(() => messageFrom(manager, stream, query.next_by_subj, query.seq));
   };
 
   /** @returns what is there of the content */
   const readChunks = async ({ nuid, size, chunks }: ObjectMeta): Promise<Uint8Array> => {
-    const content = new Uint8Array(size);
+    // Not one buffer of `size`: the record may be damaged.
+    const parts: Uint8Array[] = [];
     let filled = 0;
     let seq = 0;
     for (let i = 0; i < chunks; i += 1) {
       const chunk = await nextChunk(nuid, seq);
       if (chunk === undefined || filled + chunk.data.byteLength > size) break;
-      content.set(chunk.data, filled);
+      parts.push(chunk.data);
       filled += chunk.data.byteLength;
       seq = chunk.seq;
     }
-    return content.subarray(0, filled);
+    return new Uint8Array(Buffer.concat(parts));
   };
 
   const read = async (name: string): Promise<Uint8Array | undefined> => {
@@ -147,8 +143,8 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
   /** One request, whose answer is as long as the names that share the prefix's whole tokens. */
   const namesOf = async (prefix: string): Promise<string[]> => {
     const wholeTokens = prefix.slice(0, prefix.lastIndexOf(".") + 1);
-    const { state } = await manager.streams.info(stream, { subjects_filter: metaSubject(`${wholeTokens}>`) });
-    return Object.keys(state.subjects ?? {})
+    const subjects = await reading(() => subjectCounts(manager, stream, metaSubject(`${wholeTokens}>`)));
+    return Object.keys(subjects)
       .map((subject) => subject.slice(metaSubject("").length))
       .filter((name) => name.startsWith(prefix))
       .sort();
@@ -165,7 +161,7 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
         let revision: number;
         try {
           const chunks = await publishChunks(nuid, content);
-          const mtime = new Date(wallTimeMs()).toISOString();
+          const mtime = new Date(clock.wallTimeMs()).toISOString();
           revision = await publishMeta({ name, bucket, nuid, size, chunks, digest, mtime, deleted: false });
         } catch (error) {
           await purgeChunks(nuid).catch(() => undefined);
@@ -205,6 +201,10 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
 /** Name of the stream that holds the blobs of a bucket. */
 export function streamOfBlobs(bucket: string): string {
   return `OBJ_${bucket}`;
+}
+
+function unlessUnanswered(error: unknown): undefined {
+  if (!isTransient(error) && !isNoResponders(error)) throw error;
 }
 
 function toInfo({ name, size, digest, revision }: StoredMeta): BlobInfo {

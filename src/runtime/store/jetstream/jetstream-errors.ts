@@ -1,4 +1,4 @@
-/** JetStream's errors as ours. */
+/** Errors of JetStream, as errors of the port. */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../../errors/index.ts";
 import { ErrorCode, messageOf, NatsError } from "../../nats/index.ts";
 import { storeClosed } from "../keys.ts";
@@ -12,6 +12,13 @@ const NO_ROOM: readonly number[] = [
   10047, // storage resources exceeded
   10077, // message could not be stored: the stream's limit, or the disk
 ];
+/** A limit that no retry changes. */
+const LIMIT_REACHED: readonly number[] = [
+  10026, // maximum consumers limit reached
+  10027, // maximum number of streams reached
+];
+/** The server has no JetStream, or not for this account: code 503 as well, but for ever. */
+const NOT_ENABLED: readonly number[] = [10039, 10076];
 const NOT_FOUND: readonly string[] = [ErrorCode.JetStream404NoMessages];
 
 /** True for the refusal of a compare-and-set. */
@@ -30,6 +37,19 @@ export function isStreamNotFound(error: unknown): boolean {
   return error instanceof NatsError && error.api_error?.err_code === STREAM_NOT_FOUND;
 }
 
+/** True when the same request may succeed soon: the servers elect a leader, or one of them starts. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof NatsError)) return false;
+  const { code, err_code: errorCode } = error.api_error ?? {};
+  if (code !== undefined) return code === 503 && !NOT_ENABLED.includes(errorCode ?? 0);
+  return error.code === ErrorCode.Timeout;
+}
+
+/** True when nobody answers requests of this kind: no replica of the stream is connected, or JetStream is off. */
+export function isNoResponders(error: unknown): boolean {
+  return error instanceof NatsError && error.api_error === undefined && error.code === ErrorCode.NoResponders;
+}
+
 /** Runs `work`; what it rejects with becomes a KnowledgeNetError. */
 export async function orTranslate<T>(description: string, attempt: string, work: () => Promise<T>): Promise<T> {
   try {
@@ -45,6 +65,24 @@ export function translate(description: string, attempt: string, cause: unknown):
   if (!(cause instanceof NatsError)) return cause;
   if (cause.code === ErrorCode.ConnectionClosed || cause.code === ErrorCode.ConnectionDraining) {
     return storeClosed(description, attempt, cause);
+  }
+  if (LIMIT_REACHED.includes(cause.api_error?.err_code ?? 0)) {
+    return new KnowledgeNetError("KN_CONFIG", {
+      attempt,
+      rule: `the account at ${description} must allow another stream`,
+      value,
+      remedy: "raise the account's `max_streams` on the server, or remove ended runs: `kn rm RUN`, `kn gc`",
+      cause,
+    });
+  }
+  if (cause.code === ErrorCode.MaxPayloadExceeded) {
+    return new KnowledgeNetError("KN_OVERLOADED", {
+      attempt,
+      rule: `a record must fit the largest message of ${description}`,
+      value,
+      remedy: "raise `max_payload` in the server's configuration to 1MB",
+      cause,
+    });
   }
   if (NO_ROOM.includes(cause.api_error?.err_code ?? 0)) {
     return new KnowledgeNetError("KN_CHECKPOINT", {

@@ -1,24 +1,52 @@
 /**
- * A bucket of records on JetStream KV. `nats kv ls/get/watch` show it. After the server was away a watch goes on by itself
- * within some 10 s (nats.js notices by two missed heartbeats) with what was changed meanwhile.
+ * A bucket of records in JetStream, in the layout of NATS KV, so that `nats kv ls/get/watch` show it.
+ *
+ * A deletion is a marker, which watchers receive. The server removes it after `markerTtlMs`; a watcher that was cut off for
+ * longer misses the deletion. After the server was away a watch goes on by itself within some 10 s (nats.js notices by two
+ * missed heartbeats) with what was changed meanwhile.
  */
-import type { KV } from "../../nats/index.ts";
+import type { Clock } from "../../clock/index.ts";
+import { headers, type JetStreamClient, type JetStreamManager, type KV, type StoredMsg } from "../../nats/index.ts";
 import { assertFilter, assertName, assertValueSize, fenced } from "../keys.ts";
 import type { KeyValue, KvChange, KvEntry } from "../store.ts";
-import { mapInTurn } from "./map-in-turn.ts";
 import { isWrongRevision, orTranslate, translate } from "./jetstream-errors.ts";
+import { lastMessage, mapInTurn, subjectCounts, throughElection } from "./leader-reads.ts";
 
-type Entry = NonNullable<Awaited<ReturnType<KV["get"]>>>;
+type WatchedEntry = NonNullable<Awaited<ReturnType<KV["get"]>>>;
+
+/** Headers of NATS KV (ADR-8) and of per-message expiry (ADR-43). */
+const OPERATION = "KV-Operation";
+const EXPIRY = "Nats-TTL";
+
+export interface JetStreamKeyValueOptions {
+  readonly bucket: string;
+  /** How long the marker of a deletion stays, ms; undefined: as long as a value of the bucket. */
+  readonly markerTtlMs: number | undefined;
+}
 
 export interface JetStreamKeyValueDeps {
-  readonly kv: KV;
+  readonly jetstream: JetStreamClient;
+  readonly manager: JetStreamManager;
+  readonly clock: Clock;
   /** Of the store, for messages. */
   readonly description: string;
   /** Throws when the store is closed. */
   readonly assertOpen: (attempt: string) => void;
 }
 
-export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen }: JetStreamKeyValueDeps): KeyValue {
+/** What the last message on a key says. */
+interface Found {
+  readonly revision: number;
+  /** Undefined: the key was deleted. */
+  readonly entry: KvEntry | undefined;
+}
+
+export function jetStreamKeyValue(options: JetStreamKeyValueOptions, deps: JetStreamKeyValueDeps): KeyValue {
+  const { bucket, markerTtlMs } = options;
+  const { jetstream, manager, clock, description, assertOpen } = deps;
+  const stream = streamOfRecords(bucket);
+  const subjectOf = (key: string): string => `$KV.${bucket}.${key}`;
+
   const checked = <T>(what: string, key: string, work: (attempt: string) => Promise<T>): Promise<T> => {
     const attempt = `${what} ${bucket}/${key}`;
     return orTranslate(description, attempt, async () => {
@@ -28,9 +56,17 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
     });
   };
 
-  const present = async (key: string): Promise<Entry | undefined> => {
-    const entry = await kv.get(key);
-    return entry === null || isRemoval(entry) ? undefined : entry;
+  const find = async (key: string): Promise<Found | undefined> => {
+    const message = await lastMessage(manager, stream, subjectOf(key));
+    if (message === undefined) return undefined;
+    return { revision: message.seq, entry: isMarker(message) ? undefined : entryOf(key, message) };
+  };
+
+  /** @param expected revision of the key's last message, a marker's too; 0: it must have none */
+  const publish = async (key: string, value: Uint8Array, expected?: number): Promise<number> => {
+    const expect = expected === undefined ? {} : { expect: { lastSubjectSequence: expected } };
+    const { seq } = await jetstream.publish(subjectOf(key), value, expect);
+    return seq;
   };
 
   const set = (key: string, value: Uint8Array, send: (taken: Uint8Array) => Promise<number>): Promise<number> =>
@@ -39,73 +75,76 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
       return send(new Uint8Array(value));
     });
 
-  /** What the server refused is told with what is there now. */
+  /** A refusal of the server, with the present revision. */
   const fencedNow = async (key: string, rule: string): Promise<Error> =>
-    fenced(bucket, key, rule, (await present(key))?.revision);
+    fenced(bucket, key, rule, (await find(key))?.entry?.revision);
+
+  const orFenced = async (key: string, rule: string, work: () => Promise<number>): Promise<number> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw isWrongRevision(error) ? await fencedNow(key, rule) : error;
+    }
+  };
+
+  const list = (filter: string): Promise<KvEntry[]> =>
+    orTranslate(description, `list ${bucket}`, async () => {
+      assertOpen(`list ${bucket}`);
+      assertFilter(bucket, filter);
+      const reading = <T>(work: () => Promise<T>): Promise<T> => throughElection(clock, work);
+      const subjects = await reading(() => subjectCounts(manager, stream, subjectOf(filter)));
+      const keys = Object.keys(subjects).map((subject) => subject.slice(subjectOf("").length));
+      const found = await mapInTurn(keys.sort(), (key) => reading(() => find(key)));
+      return found.flatMap((each) => each?.entry ?? []);
+    });
 
   return {
     bucket,
-    get: (key) =>
-      checked("get", key, async () => {
-        const entry = await present(key);
-        return entry === undefined ? undefined : entryOf(key, entry);
-      }),
-    put: (key, value) => set(key, value, (taken) => kv.put(key, taken)),
+    get: (key) => checked("get", key, async () => (await find(key))?.entry),
+    put: (key, value) => set(key, value, (taken) => publish(key, taken)),
     create: (key, value) =>
-      set(key, value, async (taken) => {
-        try {
-          return await kv.create(key, taken);
-        } catch (error) {
-          throw isWrongRevision(error) ? await fencedNow(key, "it must have no value") : error;
-        }
-      }),
+      set(key, value, (taken) =>
+        orFenced(key, "it must have no value", async () => {
+          try {
+            return await publish(key, taken, 0);
+          } catch (error) {
+            const found = isWrongRevision(error) ? await find(key) : undefined;
+            if (found === undefined || found.entry !== undefined) throw error;
+            return publish(key, taken, found.revision);
+          }
+        }),
+      ),
     update: (key, value, expected) =>
       set(key, value, async (taken) => {
         const rule = `its revision must be ${expected}`;
-        // The revision of a removal is the key's last one to JetStream, but here a removed key has none.
-        const found = await present(key);
+        // The revision of a marker is the key's last one to JetStream, but here a deleted key has none.
+        const found = (await find(key))?.entry;
         if (found?.revision !== expected) throw fenced(bucket, key, rule, found?.revision);
-        try {
-          return await kv.update(key, taken, expected);
-        } catch (error) {
-          throw isWrongRevision(error) ? await fencedNow(key, rule) : error;
-        }
+        return orFenced(key, rule, () => publish(key, taken, expected));
       }),
     delete: (key, expected) =>
       checked("delete", key, async () => {
-        const found = await present(key);
+        const found = (await find(key))?.entry;
         if (found === undefined) return;
         const rule = `its revision must be ${expected}`;
         if (expected !== undefined && found.revision !== expected) throw fenced(bucket, key, rule, found.revision);
+        const head = headers();
+        head.set(OPERATION, "DEL");
+        if (markerTtlMs !== undefined) head.set(EXPIRY, `${Math.ceil(markerTtlMs / 1_000)}s`);
         try {
-          await kv.delete(key, expected === undefined ? {} : { previousSeq: expected });
+          await jetstream.publish(subjectOf(key), new Uint8Array(0), {
+            headers: head,
+            ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
+          });
         } catch (error) {
           if (!isWrongRevision(error)) throw error;
-          // Changed meanwhile: gone is what was wanted, another value is not.
-          const now = await present(key);
+          // Deleted meanwhile: success. Overwritten meanwhile: conflict.
+          const now = (await find(key))?.entry;
           if (now !== undefined) throw fenced(bucket, key, rule, now.revision);
         }
       }),
-    keys: (filter = ">") =>
-      orTranslate(description, `list ${bucket}`, async () => {
-        assertOpen(`list ${bucket}`);
-        assertFilter(bucket, filter);
-        const keys: string[] = [];
-        for await (const key of await kv.keys(filter)) keys.push(key);
-        return keys.sort();
-      }),
-    entries: (filter = ">") =>
-      orTranslate(description, `list ${bucket}`, async () => {
-        assertOpen(`list ${bucket}`);
-        assertFilter(bucket, filter);
-        const keys: string[] = [];
-        for await (const key of await kv.keys(filter)) keys.push(key);
-        const found = await mapInTurn(keys.sort(), async (key) => {
-          const entry = await present(key);
-          return entry === undefined ? undefined : entryOf(key, entry);
-        });
-        return found.filter((entry) => entry !== undefined);
-      }),
+    keys: async (filter = ">") => (await list(filter)).map(({ key }) => key),
+    entries: (filter = ">") => list(filter),
     watch(filter, { signal } = {}) {
       assertOpen(`watch ${bucket}`);
       assertFilter(bucket, filter);
@@ -115,13 +154,18 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
 
   function watch(filter: string, signal: AbortSignal | undefined): AsyncIterator<KvChange, undefined> {
     let isInitial = true;
-    // Told in the order of the entries: what comes before it are the values of now, removals among them.
+    // Called in the order of the entries: those before it are the present ones, markers of deletions among them.
     const initializedFn = (): void => {
       isInitial = false;
     };
-    const starting = orTranslate(description, `watch ${bucket}`, () => kv.watch({ key: filter, initializedFn }));
+    const starting = orTranslate(description, `watch ${bucket}`, () =>
+      throughElection(clock, async () => {
+        const kv = await jetstream.views.kv(bucket, { bindOnly: true });
+        return kv.watch({ key: filter, initializedFn });
+      }),
+    );
     const inner = starting.then((iterator) => ({ iterator, entries: iterator[Symbol.asyncIterator]() }));
-    inner.catch(() => undefined); // `next` tells
+    inner.catch(() => undefined); // `next` rejects with it
     const stop = async (): Promise<void> => {
       signal?.removeEventListener("abort", onAbort);
       (await inner).iterator.stop();
@@ -135,9 +179,9 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
     const next = async (): Promise<IteratorResult<KvChange, undefined>> => {
       const { entries } = await inner;
       for (;;) {
-        let result: IteratorResult<Entry, unknown>;
+        let result: IteratorResult<WatchedEntry, unknown>;
         try {
-          result = (await entries.next()) as IteratorResult<Entry, unknown>;
+          result = (await entries.next()) as IteratorResult<WatchedEntry, unknown>;
         } catch (error) {
           throw translate(description, `watch ${bucket}`, error);
         }
@@ -145,8 +189,11 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
           signal?.removeEventListener("abort", onAbort);
           return { done: true, value: undefined };
         }
-        const { key, revision } = result.value;
-        if (!isRemoval(result.value)) return { done: false, value: { kind: "put", entry: entryOf(key, result.value) } };
+        const { key, revision, value, created, operation } = result.value;
+        if (operation === "PUT") {
+          const entry = { key, value: new Uint8Array(value), revision, writtenMs: created.getTime() };
+          return { done: false, value: { kind: "put", entry } };
+        }
         if (!isInitial) return { done: false, value: { kind: "delete", key, revision } };
       }
     };
@@ -160,10 +207,15 @@ export function jetStreamKeyValue(bucket: string, { kv, description, assertOpen 
   }
 }
 
-function entryOf(key: string, { value, revision, created }: Entry): KvEntry {
-  return { key, value: new Uint8Array(value), revision, writtenMs: created.getTime() };
+/** Name of the stream that holds the records of a bucket. */
+export function streamOfRecords(bucket: string): string {
+  return `KV_${bucket}`;
 }
 
-function isRemoval(entry: Entry): boolean {
-  return entry.operation !== "PUT";
+function entryOf(key: string, { data, seq, time }: StoredMsg): KvEntry {
+  return { key, value: new Uint8Array(data), revision: seq, writtenMs: time.getTime() };
+}
+
+function isMarker({ header }: StoredMsg): boolean {
+  return header.get(OPERATION) !== "";
 }

@@ -2,10 +2,12 @@
  * Logs in JetStream: one stream for all of them, a subject for each, so that the number of streams does not grow with the
  * number of runs. `nats stream view KN_HISTORY` shows them.
  */
+import type { Clock } from "../../clock/index.ts";
 import type { JetStreamClient, JetStreamManager } from "../../nats/index.ts";
 import { assertPrefix, assertValueSize } from "../keys.ts";
-import type { Log, LogEntry, LogOptions } from "../store.ts";
-import { isNotFound, orTranslate } from "./jetstream-errors.ts";
+import type { Log, LogOptions } from "../store.ts";
+import { orTranslate } from "./jetstream-errors.ts";
+import { lastMessage, messageFrom, subjectCounts, throughElection } from "./leader-reads.ts";
 
 export const LOG_STREAM = "KN_HISTORY";
 export const LOG_SUBJECTS = "$KN.history.>";
@@ -13,18 +15,16 @@ export const LOG_SUBJECTS = "$KN.history.>";
 export interface JetStreamLogDeps {
   readonly jetstream: JetStreamClient;
   readonly manager: JetStreamManager;
+  readonly clock: Clock;
   readonly description: string;
   /** Throws when the store is closed. */
   readonly assertOpen: (attempt: string) => void;
 }
 
 export async function jetStreamLog(name: string, { maxEntries }: LogOptions, deps: JetStreamLogDeps): Promise<Log> {
-  const { jetstream, manager, description, assertOpen } = deps;
+  const { jetstream, manager, clock, description, assertOpen } = deps;
   const subject = subjectOf(name);
-  const count = async (): Promise<number> => {
-    const { state } = await manager.streams.info(LOG_STREAM, { subjects_filter: subject });
-    return state.subjects?.[subject] ?? 0;
-  };
+  const count = async (): Promise<number> => (await subjectCounts(manager, LOG_STREAM, subject))[subject] ?? 0;
   /** Of the entries, as far as this process knows. */
   let known = maxEntries === undefined ? 0 : await count();
 
@@ -33,27 +33,6 @@ export async function jetStreamLog(name: string, { maxEntries }: LogOptions, dep
     if (known <= 2 * kept) return;
     await manager.streams.purge(LOG_STREAM, { filter: subject, keep: kept });
     known = kept;
-  };
-
-  /** The first entry at `from` or later. */
-  const next = async (from: number): Promise<LogEntry | undefined> => {
-    try {
-      const query = { seq: from, next_by_subj: subject };
-      const { data, seq } = await manager.streams.getMessage(LOG_STREAM, query);
-      return { position: seq, data: new Uint8Array(data) };
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  };
-
-  const last = async (): Promise<number> => {
-    try {
-      return (await manager.streams.getMessage(LOG_STREAM, { last_by_subj: subject })).seq;
-    } catch (error) {
-      if (isNotFound(error)) return 0;
-      throw error;
-    }
   };
 
   return {
@@ -70,16 +49,17 @@ export async function jetStreamLog(name: string, { maxEntries }: LogOptions, dep
       }),
     read({ from = 0 } = {}) {
       assertOpen(`read ${name}`);
-      const asked = <T>(work: () => Promise<T>): Promise<T> => orTranslate(description, `read ${name}`, work);
+      const asked = <T>(work: () => Promise<T>): Promise<T> =>
+        orTranslate(description, `read ${name}`, () => throughElection(clock, work));
       return {
         async *[Symbol.asyncIterator]() {
-          const end = await asked(last);
+          const end = (await asked(() => lastMessage(manager, LOG_STREAM, subject)))?.seq ?? 0;
           for (let at = Math.max(1, from); at <= end; ) {
             const seq = at;
-            const entry = await asked(() => next(seq));
-            if (entry === undefined || entry.position > end) return;
-            yield entry;
-            at = entry.position + 1;
+            const message = await asked(() => messageFrom(manager, LOG_STREAM, subject, seq));
+            if (message === undefined || message.seq > end) return;
+            yield { position: message.seq, data: new Uint8Array(message.data) };
+            at = message.seq + 1;
           }
         },
       };
@@ -91,8 +71,7 @@ export async function jetStreamLog(name: string, { maxEntries }: LogOptions, dep
 export async function logNames(manager: JetStreamManager, prefix: string): Promise<string[]> {
   assertPrefix("logs", prefix);
   const wholeTokens = prefix.slice(0, prefix.lastIndexOf(".") + 1);
-  const { state } = await manager.streams.info(LOG_STREAM, { subjects_filter: subjectOf(`${wholeTokens}>`) });
-  return Object.keys(state.subjects ?? {})
+  return Object.keys(await subjectCounts(manager, LOG_STREAM, subjectOf(`${wholeTokens}>`)))
     .map((subject) => subject.slice(subjectOf("").length))
     .filter((name) => name.startsWith(prefix))
     .sort();

@@ -19,20 +19,32 @@ import { otherTtl, storeClosed } from "../keys.ts";
 import type { Blobs, BucketName, KeyValue, Store } from "../store.ts";
 import { jetStreamBlobs, streamOfBlobs } from "./jetstream-blobs.ts";
 import { isStreamNotFound, noJetStream, orTranslate } from "./jetstream-errors.ts";
-import { jetStreamKeyValue } from "./jetstream-key-value.ts";
+import { jetStreamKeyValue, streamOfRecords } from "./jetstream-key-value.ts";
 import { jetStreamLog, LOG_STREAM, LOG_SUBJECTS, logNames, removeLog } from "./jetstream-log.ts";
+import { throughElection } from "./leader-reads.ts";
 
 export interface JetStreamStoreOptions extends NatsOptions {
   /** Servers that keep each bucket, for buckets made by this store. @default 1 */
   readonly replicas?: number;
+  /**
+   * How long the marker of a deleted record stays for watchers that are cut off, ms, 1000 or more.
+   * @default 3600000: longer than a link is usually down, and the markers of an hour are few
+   */
+  readonly deleteMarkerTtlMs?: number;
 }
 
 /** KV and object stores are streams with these names. */
+const NANOSECONDS_PER_MS = 1_000_000;
+/** Lets a message say when it expires. nats.js 2.29 does not have the setting in its types. */
+const EXPIRING_MARKERS = { allow_msg_ttl: true } as const;
+const hasExpiringMarkers = (config: StreamConfig & { readonly allow_msg_ttl?: boolean }): boolean =>
+  config.allow_msg_ttl === true;
+
 const BUCKET_STREAM = /^(KV|OBJ)_(.+)$/;
 
 /** Rejects as `connectNats`, and with KN_UNAVAILABLE when the server has no JetStream. */
 export async function connectJetStreamStore(options: JetStreamStoreOptions, deps: NatsDeps = {}): Promise<Store> {
-  const { replicas = 1 } = options;
+  const { replicas = 1, deleteMarkerTtlMs = 3_600_000, connectTimeoutMs = 10_000 } = options;
   const { clock = systemClock() }: { readonly clock?: Clock } = deps;
   const { connection, description: server } = await connectNats(options, deps);
   const description = `jetstream:${server}`;
@@ -40,44 +52,53 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
 
   let manager: JetStreamManager;
   try {
-    manager = await connection.jetstreamManager();
+    // A cluster that starts has no leader at first.
+    manager = await throughElection(clock, () => connection.jetstreamManager(), connectTimeoutMs, options.signal);
   } catch (error) {
     await connection.close();
-    throw noJetStream(server, error);
+    throw options.signal?.aborted === true ? error : noJetStream(server, error);
   }
 
   const assertOpen = (attempt: string): void => {
     if (connection.isClosed() || connection.isDraining()) throw storeClosed(description, attempt);
   };
 
-  /** Makes the stream when it is absent; one that exists keeps its settings. */
-  const openStream = async (config: Partial<StreamConfig> & { readonly name: string }): Promise<void> => {
+  /** Makes the stream when it is absent; one that exists keeps its settings. @returns them */
+  const openStream = async (config: Partial<StreamConfig> & { readonly name: string }): Promise<StreamConfig> => {
     try {
-      await manager.streams.info(config.name);
+      return (await manager.streams.info(config.name)).config;
     } catch (error) {
       if (!isStreamNotFound(error)) throw error;
-      await manager.streams.add({
+      const made = await manager.streams.add({
         storage: StorageType.File,
         num_replicas: replicas,
         // A full stream refuses what is new instead of losing what is old.
         discard: DiscardPolicy.New,
         ...config,
       });
+      return made.config;
     }
   };
 
   const openRecords = async (bucket: string, ttlMs: number | undefined): Promise<KeyValue> => {
-    const kv = await jetstream.views.kv(bucket, {
-      history: 1,
-      storage: StorageType.File,
-      replicas,
-      maxValueSize: MAX_VALUE_BYTES + 1024, // headers count
-      ...(ttlMs === undefined ? {} : { ttl: ttlMs }),
+    const name = streamOfRecords(bucket);
+    const found = await openStream({
+      name,
+      subjects: [`$KV.${bucket}.>`],
+      max_msgs_per_subject: 1,
+      max_msg_size: MAX_VALUE_BYTES + 1024, // headers count
+      allow_rollup_hdrs: true,
+      allow_direct: true,
+      ...EXPIRING_MARKERS,
+      ...(ttlMs === undefined ? {} : { max_age: ttlMs * NANOSECONDS_PER_MS }),
     });
-    const { ttl } = await kv.status();
-    const has = ttl === 0 ? undefined : ttl;
+    const has = found.max_age === 0 ? undefined : found.max_age / NANOSECONDS_PER_MS;
     if (has !== ttlMs) throw otherTtl(bucket, has, ttlMs);
-    return jetStreamKeyValue(bucket, { kv, description, assertOpen });
+    // Made by an older version, or by the `nats` command.
+    if (!hasExpiringMarkers(found)) await manager.streams.update(name, { ...found, ...EXPIRING_MARKERS });
+    const isMarkerShorter = ttlMs === undefined || ttlMs > deleteMarkerTtlMs;
+    const markerTtlMs = isMarkerShorter ? deleteMarkerTtlMs : undefined;
+    return jetStreamKeyValue({ bucket, markerTtlMs }, { jetstream, manager, clock, description, assertOpen });
   };
 
   const openBlobs = async (bucket: string): Promise<Blobs> => {
@@ -94,7 +115,7 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
       manager,
       description,
       assertOpen,
-      wallTimeMs: () => clock.wallTimeMs(),
+      clock,
     });
   };
 
@@ -103,10 +124,10 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
     return orTranslate(description, attempt, async () => {
       assertOpen(attempt);
       assertBucketName(bucket);
-      return open();
+      // Safe to repeat: a stream that was made by a request without an answer is found by the next one.
+      return throughElection(clock, open);
     });
   };
-  const openLogs = (): Promise<void> => openStream({ name: LOG_STREAM, subjects: [LOG_SUBJECTS] });
   const managing = <T>(attempt: string, work: () => Promise<T>): Promise<T> =>
     orTranslate(description, attempt, async () => {
       assertOpen(attempt);
@@ -128,22 +149,28 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
       managing(`open log ${name}`, async () => {
         assertName("logs", name);
         assertLogOptions(name, logOptions);
-        await openLogs();
-        return jetStreamLog(name, logOptions, { jetstream, manager, description, assertOpen });
+        return throughElection(clock, async () => {
+          await openStream({ name: LOG_STREAM, subjects: [LOG_SUBJECTS] });
+          return jetStreamLog(name, logOptions, { jetstream, manager, clock, description, assertOpen });
+        });
       }),
     buckets: () =>
       managing("list buckets", async () => {
-        const found: BucketName[] = [];
-        for await (const stream of manager.streams.names()) {
-          const name = BUCKET_STREAM.exec(stream);
-          if (name?.[2] !== undefined) found.push({ kind: name[1] === "KV" ? "kv" : "blobs", name: name[2] });
-        }
+        const names = await throughElection(clock, async () => {
+          const found: string[] = [];
+          for await (const stream of manager.streams.names()) found.push(stream);
+          return found;
+        });
+        const found = names.flatMap((stream): BucketName[] => {
+          const [, kind, name] = BUCKET_STREAM.exec(stream) ?? [];
+          return name === undefined ? [] : [{ kind: kind === "KV" ? "kv" : "blobs", name }];
+        });
         return found.sort((a, b) => (`${a.kind}/${a.name}` < `${b.kind}/${b.name}` ? -1 : 1));
       }),
     logs: (prefix = "") =>
       managing("list logs", async () => {
         try {
-          return await logNames(manager, prefix);
+          return await throughElection(clock, () => logNames(manager, prefix));
         } catch (error) {
           if (isStreamNotFound(error)) return [];
           throw error;
@@ -152,7 +179,7 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
     removeBucket: (kind, name) =>
       managing(`remove bucket ${name}`, async () => {
         assertBucketName(name);
-        await unlessAbsent(manager.streams.delete(kind === "kv" ? `KV_${name}` : streamOfBlobs(name)));
+        await unlessAbsent(manager.streams.delete(kind === "kv" ? streamOfRecords(name) : streamOfBlobs(name)));
       }),
     removeLog: (name) =>
       managing(`remove log ${name}`, async () => {
