@@ -22,8 +22,8 @@ export function parseTrainingSpec(text: string, options: ParseSpecOptions): Trai
   if (spec.kind === "training") return spec;
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `read the run spec ${options.file}`,
-    rule: "it must be a training run (kind)",
+    rule: "its kind must be training",
     value: spec.kind,
-    remedy: "use another spec",
+    remedy: "name the spec of a training run",
   });
 }

@@ -5,7 +5,7 @@ import { KnowledgeNetError } from "../../../errors/index.ts";
 import {
   type DistillationSpec,
   type ModelSpec,
-  parseSpec,
+  parseTrainingSpec,
   planStudent,
   type StudentPlan,
   type TrainingSpec,
@@ -63,10 +63,7 @@ async function readTeacher(
   cuts: string | undefined,
 ): Promise<{ model: ModelSpec; spec: TrainingSpec | undefined }> {
   const isModel = file.endsWith(".json");
-  const spec = isModel ? undefined : parseSpec(await readText(file), { file });
-  if (spec?.kind === "distillation") {
-    throw refusal(file, "it must be the spec of the teacher's own training", spec.kind, "name the teacher's spec");
-  }
+  const spec = isModel ? undefined : parseTrainingSpec(await readText(file), { file });
   const model = spec?.model ?? (await importModelLayers(file));
   const chosen = cuts === undefined ? model.cuts : cuts.split(",").map((name) => name.trim());
   const names = model.layers.map(({ name }) => name);
