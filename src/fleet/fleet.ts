@@ -1,4 +1,6 @@
-/** The fleet as one sees it through its store: nodes that are there, runs that are wanted, how far they are. */
+/** The fleet as its store shows it: nodes that are present, desired runs, and where they stand. */
+import { randomUUID } from "node:crypto";
+import { isKnowledgeNetError } from "../errors/index.ts";
 import type { KeyValue, Store } from "../runtime/store/index.ts";
 import {
   FENCES_BUCKET,
@@ -7,14 +9,13 @@ import {
   type NodeRecord,
   NODES_BUCKET,
   PRESENCE_TTL_MS,
-  type Records,
   runRecords,
   type RunRecordEntry,
   RUNS_BUCKET,
-  type RunStatus,
   STATUS_BUCKET,
-  statusRecords,
 } from "./records.ts";
+import type { Records } from "./record-bucket.ts";
+import { type RunStatus, statusRecords } from "./run-status.ts";
 
 export interface Fleet {
   readonly store: Store;
@@ -28,9 +29,12 @@ export interface Fleet {
   readonly leases: KeyValue;
   /** Highest fencing token granted, by `<run>.<actor>`. */
   readonly fences: KeyValue;
-  /** Makes the buckets anew where the server came back without its store. */
-  reopen(): Promise<void>;
+  /** Opens the buckets again, made anew where the server came back without its store: `isLost`. */
+  reopen(): Promise<{ readonly isLost: boolean }>;
 }
+
+/** Key in the bucket of fences. */
+export const STORE_MARK = "store";
 
 /** Rejects with KN_UNAVAILABLE when the store does not answer. */
 export async function openFleet(store: Store): Promise<Fleet> {
@@ -44,6 +48,20 @@ export async function openFleet(store: Store): Promise<Fleet> {
       store.kv(FENCES_BUCKET),
     ]);
   const [nodes, runs, status, leases, fences] = await open();
+  /** A store that was lost and made anew has another mark. */
+  const markOf = async (): Promise<string> => {
+    const found = await fences.get(STORE_MARK);
+    if (found !== undefined) return new TextDecoder().decode(found.value);
+    try {
+      const mark = randomUUID();
+      await fences.create(STORE_MARK, new TextEncoder().encode(mark));
+      return mark;
+    } catch (error) {
+      if (isKnowledgeNetError(error, "KN_FENCED")) return markOf();
+      throw error;
+    }
+  };
+  let mark = await markOf();
   return {
     store,
     nodes: nodeRecords(nodes),
@@ -53,6 +71,9 @@ export async function openFleet(store: Store): Promise<Fleet> {
     fences,
     async reopen() {
       await open();
+      const before = mark;
+      mark = await markOf();
+      return { isLost: mark !== before };
     },
   };
 }

@@ -9,7 +9,8 @@ import { chooseGeneration } from "../jobs/choose-generation.ts";
 import { epochsOf, phasesOfRun, planOf, type RunSlices, startAfter } from "../jobs/run-plan.ts";
 import type { Fleet } from "./fleet.ts";
 import { placeActors } from "./placement.ts";
-import { type PhaseEntry, type RunRecordEntry, type RunStatus, WIRE_VERSION } from "./records.ts";
+import { type PhaseEntry, type RunRecordEntry, WIRE_VERSION } from "./records.ts";
+import type { RunStatus } from "./run-status.ts";
 
 export interface LaunchOptions extends RunSlices {
   readonly run: string;

@@ -28,7 +28,7 @@ export interface PlacementOptions extends RunSlices {
  * or a node speaks another version.
  */
 export function placeActors({ spec, phase, slices, teacherSlices, nodes }: PlacementOptions): Record<string, string> {
-  const able = nodes.filter(({ wireVersion }) => wireVersion === WIRE_VERSION);
+  const able = selectNodes(undefined, nodes);
   const [first] = able;
   if (first === undefined) {
     const strange = nodes.map(({ name, wireVersion }) => `${name} has ${wireVersion}`).join(", ");
@@ -99,6 +99,14 @@ export function isElsewhere(actors: Readonly<Record<string, string>>, boundary: 
   return model !== undefined && model !== actors[blockActor(boundary)];
 }
 
+/** Nodes that speak this version of the messages and match: by name, by `label=value`, or all. */
+export function selectNodes(selector: string | undefined, nodes: readonly NodeRecord[]): readonly NodeRecord[] {
+  const able = nodes.filter(({ wireVersion }) => wireVersion === WIRE_VERSION);
+  if (selector === undefined) return able;
+  const [label = "", value] = selector.split("=");
+  return able.filter((node) => (value === undefined ? node.name === label : node.labels[label] === value));
+}
+
 function chooseBySelector(
   selector: string,
   actor: string,
@@ -106,8 +114,8 @@ function chooseBySelector(
   nodes: readonly NodeRecord[],
   placed: Readonly<Record<string, string>>,
 ): string {
-  const [label = "", value] = selector.split("=");
-  const matching = able.filter((node) => (value === undefined ? node.name === label : node.labels[label] === value));
+  const [, value] = selector.split("=");
+  const matching = selectNodes(selector, able);
   const used = (name: string): number => Object.values(placed).filter((at) => at === name).length;
   const [best] = [...matching].sort((a, b) => used(a.name) - used(b.name) || b.gflops - a.gflops);
   if (best !== undefined) return best.name;

@@ -1,4 +1,4 @@
-/** A node's place in the fleet: one node per name, there as long as it renews its record. */
+/** A node's place in the fleet: one node per name, present for as long as it renews its record. */
 import { KnowledgeNetError } from "../errors/index.ts";
 import { nodeSubject } from "../messages/index.ts";
 import { acquireLease, type Lease } from "../runtime/lease/index.ts";
@@ -13,8 +13,8 @@ export interface PresenceDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Live figures for `nats service stats`. */
-  readonly stats: () => Readonly<Record<string, unknown>>;
+  /** What changes while it is a member: written into its record at each renewal, and shown by `nats service stats`. */
+  readonly facts: () => Readonly<Record<string, unknown>>;
 }
 
 export interface Presence {
@@ -28,13 +28,13 @@ const ANSWER_TIMEOUT_MS = 2_000;
 
 /** Rejects with KN_CONFIG when a node of that name is there and alive. */
 export async function announceNode(record: NodeRecord, deps: PresenceDeps, signal: AbortSignal): Promise<Presence> {
-  const { fleet, bus, clock, log, stats } = deps;
+  const { fleet, bus, clock, log, facts } = deps;
   const { name, instance } = record;
   const subject = nodeSubject(name, "presence");
   if ((await fleet.nodes.get(name)) !== undefined) await assertGone(name, subject, bus);
 
   const lease: Lease = await acquireLease(
-    { key: name, holder: name, instance, ttlMs: PRESENCE_TTL_MS, facts: () => record },
+    { key: name, holder: name, instance, ttlMs: PRESENCE_TTL_MS, facts: () => ({ ...record, ...facts() }) },
     { leases: fleet.nodes.kv, clock, log },
     signal,
   );
@@ -52,7 +52,7 @@ export async function announceNode(record: NodeRecord, deps: PresenceDeps, signa
         },
       },
     ],
-    stats,
+    stats: facts,
   });
   return {
     ended: lease.ended,

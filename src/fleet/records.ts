@@ -3,9 +3,9 @@
  * it is. Wanted state is in the run's record; nodes make it so.
  */
 import { z } from "zod";
-import { KnowledgeNetError } from "../errors/index.ts";
-import type { KeyValue, KvEntry } from "../runtime/store/index.ts";
+import type { KeyValue } from "../runtime/store/index.ts";
 import { RUN_PHASES, runSpecSchema } from "../run-spec/index.ts";
+import { type Records, recordsOf } from "./record-bucket.ts";
 
 /** Buckets. Presence and leases expire, the rest stays. */
 export const NODES_BUCKET = "kn-nodes";
@@ -39,6 +39,9 @@ export const nodeRecordSchema = z.object({
   host: z.string(),
   pid: count,
   startedAt: z.string(),
+  /** State of the node, and of each slot by `<run>.<actor>`; rewritten at each renewal. */
+  state: z.string().optional(),
+  slots: z.record(z.string(), z.string()).optional(),
 });
 export type NodeRecord = z.infer<typeof nodeRecordSchema>;
 
@@ -49,7 +52,7 @@ const sliceSchema = z.object({
   parameters: count,
   macs: count,
 });
-const phaseNameSchema = z.enum(RUN_PHASES);
+export const phaseNameSchema = z.enum(RUN_PHASES);
 const phaseSchema = z.object({
   phase: phaseNameSchema,
   epochs: count,
@@ -82,130 +85,6 @@ export const runRecordSchema = z.object({
 });
 export type RunRecordEntry = z.infer<typeof runRecordSchema>;
 
-const progressSchema = z.object({
-  kind: z.literal("Progress"),
-  consumed: count,
-  applied: count,
-  loss: z.number().optional(),
-  stalenessSteps: count,
-  quality: z.object({ cosine: z.number(), relativeError: z.number(), updates: count }).optional(),
-  computeMs: z.number(),
-  receivedBytes: count,
-  drops: z.record(z.string(), count),
-  skipped: z.record(z.string(), count),
-  pending: count,
-  sentBytes: z.record(z.string(), count),
-  step: count,
-  hintLoss: z.number().optional(),
-  cache: z.record(z.string(), count).optional(),
-});
-const recordSchema = z.object({
-  evaluations: z.array(
-    z.object({
-      evaluation: count,
-      step: count,
-      samples: count,
-      accuracy: z.number(),
-      loss: z.number(),
-      agreement: z.number().optional(),
-      teacherAccuracy: z.number().optional(),
-      atMs: z.number(),
-    }),
-  ),
-  switches: z.array(z.object({ actor: z.string(), step: count, from: z.string(), to: z.string(), reason: z.string() })),
-  teachers: z.array(z.object({ actor: z.string(), step: count, from: count, to: count })),
-  progress: z.record(z.string(), progressSchema),
-  epochs: count,
-  step: count,
-  generation: count,
-});
-const runStatusSchema = z.object({
-  format: z.literal(1),
-  run: z.string(),
-  timeline: z.int().min(1),
-  phase: phaseNameSchema,
-  /** Phases that are behind it. */
-  done: z.array(z.object({ phase: phaseNameSchema, seconds: z.number().min(0), record: recordSchema })),
-  /** State of the coordinator's chart. */
-  state: z.string(),
-  outcome: z.enum(["completed", "stopped", "failed"]).optional(),
-  error: z.string().optional(),
-  /** Node of the coordinator. */
-  coordinator: z.string(),
-  /** Training steps published to the first block. */
-  published: count,
-  record: recordSchema,
-  /** Since the first batch of this timeline, s. */
-  seconds: z.number().min(0),
-  startedAt: z.string(),
-  updatedAt: z.string(),
-});
-export type RunStatus = z.infer<typeof runStatusSchema>;
-
-/** A bucket whose values are records of one schema. A value that does not parse reads as absent. */
-export interface Records<T> {
-  readonly kv: KeyValue;
-  get(key: string): Promise<{ readonly value: T; readonly revision: number } | undefined>;
-  parse(entry: KvEntry): T | undefined;
-  all(): Promise<T[]>;
-  put(key: string, value: T): Promise<number>;
-  /** Writes only when there is none. Rejects with KN_FENCED when there is. */
-  create(key: string, value: T): Promise<number>;
-  /**
-   * Reads, changes, writes, and again when somebody else wrote meanwhile. `change` gives undefined to leave it as it is.
-   * Rejects with KN_CONFIG when there is no record.
-   */
-  change(key: string, change: (value: T) => T | undefined): Promise<T>;
-}
-
-export function recordsOf<T>(kv: KeyValue, schema: z.ZodType<T>): Records<T> {
-  const parse = ({ value }: KvEntry): T | undefined => {
-    try {
-      return schema.safeParse(JSON.parse(new TextDecoder().decode(value))).data;
-    } catch {
-      return undefined;
-    }
-  };
-  const encode = (value: T): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-  const get = async (key: string): Promise<{ value: T; revision: number } | undefined> => {
-    const entry = await kv.get(key);
-    const value = entry === undefined ? undefined : parse(entry);
-    return entry === undefined || value === undefined ? undefined : { value, revision: entry.revision };
-  };
-  return {
-    kv,
-    parse,
-    get,
-    async all() {
-      const found = await Promise.all((await kv.keys()).map(get));
-      return found.flatMap((each) => (each === undefined ? [] : [each.value]));
-    },
-    put: (key, value) => kv.put(key, encode(value)),
-    create: (key, value) => kv.create(key, encode(value)),
-    async change(key, change) {
-      for (;;) {
-        const found = await get(key);
-        if (found === undefined) {
-          throw new KnowledgeNetError("KN_CONFIG", {
-            attempt: `change ${key}`,
-            rule: `${kv.bucket} must have it`,
-            value: "absent",
-            remedy: "`kn runs` and `kn nodes` list what is there",
-          });
-        }
-        const changed = change(found.value);
-        if (changed === undefined) return found.value;
-        try {
-          await kv.update(key, encode(changed), found.revision);
-          return changed;
-        } catch (error) {
-          if (!(error instanceof KnowledgeNetError) || error.code !== "KN_FENCED") throw error;
-        }
-      }
-    },
-  };
-}
-
 export const nodeRecords = (kv: KeyValue): Records<NodeRecord> => recordsOf(kv, nodeRecordSchema);
 /** The phase that a run is in. */
 export function phaseOf({ phases, phase }: RunRecordEntry): PhaseEntry {
@@ -215,4 +94,3 @@ export function phaseOf({ phases, phase }: RunRecordEntry): PhaseEntry {
 }
 
 export const runRecords = (kv: KeyValue): Records<RunRecordEntry> => recordsOf(kv, runRecordSchema);
-export const statusRecords = (kv: KeyValue): Records<RunStatus> => recordsOf(kv, runStatusSchema);

@@ -14,6 +14,12 @@ export function phasesOfRun(spec: RunSpec): readonly RunPhase[] {
   return jobKindOf(spec).phases(spec);
 }
 
+/** The phase that follows. @returns undefined for the last one. */
+export function phaseAfter(spec: RunSpec, phase: RunPhase): RunPhase | undefined {
+  const phases = phasesOfRun(spec);
+  return phases[phases.indexOf(phase) + 1];
+}
+
 /** Actors of one phase. */
 export function actorsOf(spec: RunSpec, phase: RunPhase): RunActors {
   return jobKindOf(spec).actors(spec, phase);

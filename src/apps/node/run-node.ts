@@ -7,7 +7,7 @@ import { fileStore, mirroredStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { connectFleet, type ConnectedFleet } from "../connect/connect-fleet.ts";
 import { describeNode } from "../../fleet/describe-node.ts";
-import { createNode } from "../../fleet/node.ts";
+import { createNodeAgent } from "../../fleet/node-agent.ts";
 import type { BusAccess } from "../connect/bus-address.ts";
 import { openKnowledgeCache } from "../knowledge-cache.ts";
 import { openDataset } from "../open-dataset.ts";
@@ -78,7 +78,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   if (found === undefined) return;
   await using connected = found;
   const { bus, fleet } = connected;
-  const node = createNode(
+  const node = createNodeAgent(
     { record, backend: settings.backend },
     {
       fleet,
@@ -93,7 +93,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
     },
   );
   await node.start();
-  stage.unreadyInFleet = async () => [...node.obstacles, ...(await probe(connected, clock))];
+  stage.unreadyInFleet = async () => [...node.unreadyReasons, ...(await probe(connected, clock))];
   metrics.observe({ record, bus, runs: () => node.runs });
   say(
     `node ${name} joined ${bus.description}: ${record.backend} ${record.backendVersion}, ${record.cores} cores, ${record.gflops} GFLOP/s`,

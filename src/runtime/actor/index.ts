@@ -16,6 +16,7 @@ export {
 } from "./control-channel.ts";
 export { hostMachine, type MachineHost } from "./machine-host.ts";
 export { createMailbox, type Mailbox, type Message } from "./mailbox.ts";
+export { createRestartPolicy, type RestartDecision, type RestartPolicyOptions } from "./restart-policy.ts";
 export { createSupervisor, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
 export { mailMachine, type MailContext, type MailEvent, type PerformOutcome } from "./mail-machine.ts";
 export type { StatePosition } from "./state-saver.ts";

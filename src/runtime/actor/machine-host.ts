@@ -5,6 +5,7 @@
 import {
   type Actor as XStateActor,
   type AnyStateMachine,
+  type ContextFrom,
   createActor,
   type EventFromLogic,
   type InputFrom,
@@ -15,7 +16,10 @@ export interface MachineHost<M extends AnyStateMachine> {
   readonly state: string;
   /** Resolves in a final state: with the machine's error, or with nothing. Never rejects. */
   readonly ended: Promise<void | Error>;
+  readonly context: ContextFrom<M>;
   start(): void;
+  /** Ends it in the state that it is in; `ended` resolves with nothing. */
+  stop(): void;
   send(event: EventFromLogic<M>): void;
   /** Resolves when `isReached` holds for the state's name; at once when it does now. Rejects when the machine ends before. */
   waitFor(isReached: (state: string) => boolean): Promise<void>;
@@ -69,8 +73,14 @@ export function hostMachine<M extends AnyStateMachine>(
       return state;
     },
     ended,
+    get context() {
+      return (actor.getSnapshot() as { readonly context: ContextFrom<M> }).context;
+    },
     start: () => {
       actor.start();
+    },
+    stop: () => {
+      actor.stop();
     },
     send(event) {
       actor.send(event);

@@ -5,10 +5,11 @@ import { createControlChannel } from "../../../runtime/actor/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { connectFleet } from "../../connect/connect-fleet.ts";
 import { awaitOutcome, runRecordOf } from "../../../fleet/launch.ts";
-import { type NodeRecord, phaseOf, type RunRecordEntry, type RunStatus } from "../../../fleet/records.ts";
+import { type NodeRecord, phaseOf, type RunRecordEntry } from "../../../fleet/records.ts";
 import { jobKindOf } from "../../../jobs/kinds/index.ts";
 import { actorsOf, shownLearners } from "../../../jobs/run-plan.ts";
 import { createRunMonitor, type MonitorFigures } from "../../../jobs/run-monitor.ts";
+import type { RunStatus } from "../../../fleet/run-status.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { drawTable } from "../text-table.ts";
@@ -102,7 +103,7 @@ export function pictureOf({ record, status, nodes, figures }: Picture): string {
   const accuracy = status?.record.evaluations.at(-1)?.accuracy;
   const loss = figures.actors.find((actor) => actor.loss !== undefined)?.loss;
   const heading = [
-    `${record.run} | ${status?.outcome ?? status?.state ?? record.desired}`,
+    `${record.run} | ${status?.outcome ?? status?.state ?? record.desired}${status === undefined ? "" : ` (${status.control})`}`,
     `step ${Math.max(figures.step, status?.published ?? 0)}/${phaseOf(record).totalSteps}`,
     `${figures.stepsPerSecond.toFixed(1)} steps/s`,
     `accuracy ${accuracy === undefined ? "-" : `${(100 * accuracy).toFixed(2)} %`}`,

@@ -1,0 +1,162 @@
+/**
+ * One process of the fleet: node-chart.ts with its effects. It announces itself, follows the run records, and hosts the
+ * actors that they assign to it.
+ */
+import { fromPromise } from "xstate";
+import { isKnowledgeNetError } from "../errors/index.ts";
+import { hostMachine } from "../runtime/actor/index.ts";
+import { endsWithin } from "../runtime/clock/index.ts";
+import { abortOf } from "./abort.ts";
+import type { HostedRun } from "./hosted-run.ts";
+import { nodeChart } from "./node-chart.ts";
+import { announceNode, type Presence } from "./presence.ts";
+import type { NodeRecord } from "./records.ts";
+import { createRunRegistry, type RunRegistryDeps, type RunRegistryOptions } from "./run-registry.ts";
+
+export interface NodeAgentOptions extends Pick<RunRegistryOptions, "backend"> {
+  readonly record: NodeRecord;
+}
+
+export type NodeAgentDeps = RunRegistryDeps;
+
+export interface NodeAgent {
+  /** "joining", "member", "leaving", "gone", "expelled". */
+  readonly state: string;
+  /** Runs that it takes part in. */
+  readonly runs: readonly HostedRun[];
+  /** State of the control of each of them, from this node. */
+  readonly controls: readonly { readonly run: string; readonly state: string }[];
+  /** Why it is of no use to some runs: they use another version of the messages. */
+  readonly unreadyReasons: readonly string[];
+  /** Resolves when it has ended: with KN_FENCED when another node took its name. Never rejects. */
+  readonly ended: Promise<void | Error>;
+  /** Resolves when it is a member. Rejects with KN_CONFIG when a live node has its name. */
+  start(): Promise<void>;
+  /** Ends its actors, releases their leases, leaves. */
+  stop(): Promise<void>;
+}
+
+/** Pause before an ended watch begins again, ms. */
+const REWATCH_MS = 1_000;
+/** How long the release of the name may take, ms: the record expires anyway, and all state is saved by then. */
+const RELEASE_MS = 5_000;
+
+export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: NodeAgentDeps): NodeAgent {
+  const { name, instance, softwareVersion, wireVersion } = record;
+  const { fleet, bus, clock, log } = deps;
+  const registry = createRunRegistry({ node: name, instance, softwareVersion, wireVersion, backend }, deps);
+  let presence: Presence | undefined;
+  let rewatch = new AbortController();
+
+  const slots = (): Record<string, string> =>
+    Object.fromEntries(
+      registry.runs.flatMap(({ run, actors }) => actors.map(({ id, state }) => [`${run}.${id}`, state])),
+    );
+
+  const join = async (signal: AbortSignal): Promise<void> => {
+    const announced = await announceNode(
+      record,
+      { fleet, bus, clock, log, facts: () => ({ state: host.state, slots: slots() }) },
+      signal,
+    );
+    presence = announced;
+    void announced.ended.then((error) => {
+      if (error instanceof Error) host.send({ type: "NameTaken", error });
+    });
+  };
+
+  const watchOnce = async (signal: AbortSignal): Promise<void> => {
+    for await (const change of fleet.runs.kv.watch(">", { signal })) {
+      if (change.kind === "delete") {
+        registry.follow(change.key, undefined);
+        continue;
+      }
+      const wanted = fleet.runs.parse(change.entry);
+      if (wanted === undefined) log.warn({ key: change.entry.key }, "a run's record does not parse; ignored");
+      else registry.follow(wanted.run, wanted);
+    }
+  };
+
+  /** A lost store is filled again with the records that this node knows; a record that was deleted stays deleted. */
+  const onReconnected = async (): Promise<void> => {
+    try {
+      const { isLost } = await fleet.reopen();
+      for (const { run, record: known, openCheckpoints } of isLost ? registry.runs : []) {
+        await openCheckpoints();
+        await fleet.runs.create(run, known).catch((error: unknown) => {
+          if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
+        });
+      }
+    } catch (error) {
+      log.warn({ err: error }, "fleet records not restored; the next reconnection repeats it");
+    }
+    rewatch.abort();
+  };
+
+  const follow = async (signal: AbortSignal): Promise<void> => {
+    const forget = bus.on("reconnected", () => {
+      void onReconnected();
+    });
+    try {
+      while (!signal.aborted) {
+        rewatch = new AbortController();
+        await watchOnce(AbortSignal.any([rewatch.signal, signal])).catch((error: unknown) => {
+          log.warn({ err: error }, "watch of the runs ended; it begins again");
+        });
+        if (!rewatch.signal.aborted) await clock.sleep(REWATCH_MS, signal).catch(() => undefined);
+      }
+    } finally {
+      forget();
+    }
+  };
+
+  const leave = async (): Promise<void> => {
+    await registry[Symbol.asyncDispose]();
+    if (presence !== undefined && !(await endsWithin(RELEASE_MS, presence.leave(), clock)))
+      log.warn({ node: name }, "name not released: the server does not answer; it expires");
+  };
+
+  const host = hostMachine(
+    nodeChart.provide({
+      actors: {
+        join: fromPromise(({ signal }) => join(signal)),
+        follow: fromPromise(async ({ signal }) => {
+          await follow(signal);
+          await abortOf(signal);
+        }),
+        leave: fromPromise(leave),
+      },
+    }),
+    undefined as never,
+    {
+      clock,
+      onState: (state) => {
+        log.info({ node: name, state }, "node");
+      },
+    },
+  );
+
+  return {
+    get state() {
+      return host.state;
+    },
+    get runs() {
+      return registry.runs;
+    },
+    get controls() {
+      return [...registry.controllers].map(([run, { state }]) => ({ run, state }));
+    },
+    get unreadyReasons() {
+      return registry.unreadyReasons;
+    },
+    ended: host.ended,
+    async start() {
+      host.start();
+      await host.waitFor((state) => state === "member");
+    },
+    async stop() {
+      host.send({ type: "Stop" });
+      await host.ended;
+    },
+  };
+}

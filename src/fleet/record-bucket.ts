@@ -1,0 +1,68 @@
+/** Records of one schema in a bucket, as JSON, so that `nats kv get` shows them. */
+import type { z } from "zod";
+import { KnowledgeNetError } from "../errors/index.ts";
+import type { KeyValue, KvEntry } from "../runtime/store/index.ts";
+
+/** A bucket whose values are records of one schema. A value that does not parse reads as absent. */
+export interface Records<T> {
+  readonly kv: KeyValue;
+  get(key: string): Promise<{ readonly value: T; readonly revision: number } | undefined>;
+  parse(entry: KvEntry): T | undefined;
+  all(): Promise<T[]>;
+  put(key: string, value: T): Promise<number>;
+  /** Writes only when there is none. Rejects with KN_FENCED when there is. */
+  create(key: string, value: T): Promise<number>;
+  /**
+   * Reads, changes, writes, and again when somebody else wrote meanwhile. `change` gives undefined to leave it as it is.
+   * Rejects with KN_CONFIG when there is no record.
+   */
+  change(key: string, change: (value: T) => T | undefined): Promise<T>;
+}
+
+export function recordsOf<T>(kv: KeyValue, schema: z.ZodType<T>): Records<T> {
+  const parse = ({ value }: KvEntry): T | undefined => {
+    try {
+      return schema.safeParse(JSON.parse(new TextDecoder().decode(value))).data;
+    } catch {
+      return undefined;
+    }
+  };
+  const encode = (value: T): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+  const get = async (key: string): Promise<{ value: T; revision: number } | undefined> => {
+    const entry = await kv.get(key);
+    const value = entry === undefined ? undefined : parse(entry);
+    return entry === undefined || value === undefined ? undefined : { value, revision: entry.revision };
+  };
+  return {
+    kv,
+    parse,
+    get,
+    async all() {
+      const found = await Promise.all((await kv.keys()).map(get));
+      return found.flatMap((each) => (each === undefined ? [] : [each.value]));
+    },
+    put: (key, value) => kv.put(key, encode(value)),
+    create: (key, value) => kv.create(key, encode(value)),
+    async change(key, change) {
+      for (;;) {
+        const found = await get(key);
+        if (found === undefined) {
+          throw new KnowledgeNetError("KN_CONFIG", {
+            attempt: `change ${key}`,
+            rule: `${kv.bucket} must have it`,
+            value: "absent",
+            remedy: "`kn runs` and `kn nodes` list what is there",
+          });
+        }
+        const changed = change(found.value);
+        if (changed === undefined) return found.value;
+        try {
+          await kv.update(key, encode(changed), found.revision);
+          return changed;
+        } catch (error) {
+          if (!(error instanceof KnowledgeNetError) || error.code !== "KN_FENCED") throw error;
+        }
+      }
+    },
+  };
+}

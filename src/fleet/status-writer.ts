@@ -1,0 +1,32 @@
+/** Writes a run's status under a fencing token: a controller that lost its lease never overwrites its successor's. */
+import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
+import type { Records } from "./record-bucket.ts";
+import type { RunStatus } from "./run-status.ts";
+
+/** @returns what writes. It rejects with KN_FENCED when a controller with a higher token has written, KN_UNAVAILABLE. */
+export function createStatusWriter(records: Records<RunStatus>): (status: RunStatus) => Promise<void> {
+  const { kv, parse } = records;
+  let revision: number | undefined;
+  return async (status) => {
+    const value = new TextEncoder().encode(JSON.stringify(status));
+    try {
+      revision =
+        revision === undefined ? await kv.create(status.run, value) : await kv.update(status.run, value, revision);
+      return;
+    } catch (error) {
+      if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
+    }
+    const entry = await kv.get(status.run);
+    // A status of another format has no token, and is replaced.
+    const found = entry === undefined ? undefined : parse(entry);
+    if (found !== undefined && found.fence > status.fence) {
+      throw new KnowledgeNetError("KN_FENCED", {
+        attempt: `write the status of ${status.run}`,
+        rule: "a controller with a higher fencing token must not have written it",
+        value: `${found.fence} above ${status.fence}`,
+      });
+    }
+    revision =
+      entry === undefined ? await kv.create(status.run, value) : await kv.update(status.run, value, entry.revision);
+  };
+}

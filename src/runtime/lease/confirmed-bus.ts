@@ -1,0 +1,56 @@
+/**
+ * A bus that is silent while the holder's leases are unconfirmed: what is published is lost, as while the broker is away;
+ * requests are refused; commands get no answer. Receiving goes on. So a process that was suspended, or cut off, sends
+ * nothing under a fencing token that may be stale.
+ */
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { Bus, BusHandler } from "../bus/bus.ts";
+
+export function confirmedBus(bus: Bus, isConfirmed: () => boolean): Bus {
+  const whileConfirmed =
+    (handle: BusHandler): BusHandler =>
+    (message) =>
+      isConfirmed() ? handle(message) : undefined;
+  return {
+    get description() {
+      return bus.description;
+    },
+    get maxPayloadBytes() {
+      return bus.maxPayloadBytes;
+    },
+    get stats() {
+      return bus.stats;
+    },
+    get services() {
+      return bus.services;
+    },
+    closed: bus.closed,
+    publish(subject, data, options) {
+      if (isConfirmed()) bus.publish(subject, data, options);
+    },
+    subscribe: (subject, handler, options) => bus.subscribe(subject, handler, options),
+    async request(subject, data, options) {
+      if (!isConfirmed()) throw unconfirmed(subject);
+      return bus.request(subject, data, options);
+    },
+    service: ({ endpoints, ...definition }) =>
+      bus.service({
+        ...definition,
+        endpoints: endpoints.map(({ handler, ...endpoint }) => ({ ...endpoint, handler: whileConfirmed(handler) })),
+      }),
+    on: (event, listener) => bus.on(event, listener),
+    flush: () => bus.flush(),
+    drain: () => bus.drain(),
+    close: () => bus.close(),
+    [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose](),
+  };
+}
+
+function unconfirmed(subject: string): KnowledgeNetError {
+  return new KnowledgeNetError("KN_UNAVAILABLE", {
+    attempt: `send a request on ${subject}`,
+    rule: "the sender's lease must be confirmed",
+    value: "not renewed within its time to live",
+    remedy: "nothing: it is sent again once the store confirms the lease",
+  });
+}

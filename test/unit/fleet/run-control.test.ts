@@ -1,0 +1,135 @@
+/** Control of a run by a fleet while its store, its bus and its nodes fail, in simulated time. */
+import { describe, expect, it } from "vitest";
+import { KnowledgeNetError } from "../../../src/errors/index.ts";
+import { failAlways, failTimes } from "../../support/failing-store.ts";
+import { createWorld, RUN } from "./fleet-world.ts";
+
+const error = (code: KnowledgeNetError["code"]): KnowledgeNetError =>
+  new KnowledgeNetError(code, { attempt: "test", rule: "the test wants it to fail" });
+
+describe("run control", () => {
+  it("trains a run to its end, releases everything and publishes its state", async () => {
+    await using world = await createWorld({ nodes: ["a", "b"] });
+    await world.launch();
+    await world.until(async () => (await world.status())?.control === "coordinating.running", "running");
+    await world.until(async () => (await world.fleet.nodes.all()).every(({ state }) => state === "member"), "members");
+    const slots = (await world.fleet.nodes.all()).map(({ slots: held }) => Object.keys(held ?? {}).length);
+    expect(slots.every((count) => count >= 2)).toBe(true);
+    const status = await world.end();
+    expect(status).toMatchObject({ outcome: "completed", phase: "training", record: { generation: 24, epochs: 2 } });
+    expect(status.problem).toBeUndefined();
+    expect(await world.fleet.leases.keys()).toEqual([]);
+    expect((await world.record()).desired).toBe("ended");
+  });
+
+  it("H2: continues when the successor's first reads fail: no lease outlives its term", async () => {
+    await using world = await createWorld({ nodes: ["a", "b", "c"], workMs: 1_000 });
+    const { actors } = await world.launch();
+    await world.until(async () => ((await world.status())?.record.generation ?? 0) > 0, "a checkpoint");
+    const lost = actors.coordinator ?? "";
+    world.node(lost).kill();
+    for (const [name, { faults }] of world.nodes) {
+      if (name === lost) continue;
+      const [status, open] = [failTimes(1, { bucket: "kn-status", operation: "get" }), failTimes(1, { kind: "store" })];
+      faults.now = (call) => status(call) ?? open(call);
+    }
+    const status = await world.end(2_000_000);
+    expect(status.outcome).toBe("completed");
+    expect(status.coordinator).not.toBe(lost);
+  });
+
+  it("H3: a store that fails while actors are placed delays the run, and does not end it", async () => {
+    await using world = await createWorld({ nodes: ["a", "b"] });
+    for (const { faults } of world.nodes.values()) faults.now = failTimes(3, { kind: "store" });
+    await world.launch();
+    expect((await world.end()).outcome).toBe("completed");
+  });
+
+  it.each(["KN_UNAVAILABLE", "KN_INVARIANT", "unknown"] as const)(
+    "H3: the first start of an actor that fails with %s is tried again",
+    async (code) => {
+      let failures = 2;
+      await using world = await createWorld({
+        nodes: ["a", "b"],
+        onCompose(_, actor) {
+          if (actor !== "block-1" || failures === 0) return;
+          failures -= 1;
+          throw code === "unknown" ? new TypeError("oops") : error(code);
+        },
+      });
+      await world.launch();
+      expect((await world.end()).outcome).toBe("completed");
+      expect(failures).toBe(0);
+    },
+  );
+
+  it.each([
+    ["KN_CONFIG", "block-0"],
+    ["KN_CHECKPOINT", "feeder"],
+  ] as const)("M8, B15: %s of %s ends the run with its code and its message", async (code, at) => {
+    await using world = await createWorld({
+      nodes: ["a", "b"],
+      onCompose(_, actor) {
+        if (actor === at) throw error(code);
+      },
+    });
+    await world.launch();
+    expect(await world.end()).toMatchObject({ outcome: "failed", code, error: error(code).message });
+  });
+
+  it("B15: what keeps an actor from starting stands in the status while it is tried again", async () => {
+    let isAway = true;
+    await using world = await createWorld({
+      nodes: ["a", "b"],
+      onCompose(_, actor) {
+        if (actor === "block-1" && isAway) throw error("KN_UNAVAILABLE");
+      },
+    });
+    await world.launch();
+    await world.until(async () => (await world.status())?.problem === error("KN_UNAVAILABLE").message, "the problem");
+    isAway = false;
+    const status = await world.end();
+    expect(status).toMatchObject({ outcome: "completed" });
+    expect(status.problem).toBeUndefined();
+  });
+
+  it("B15: a store that refuses the run's buckets for good ends the run with the cause", async () => {
+    await using world = await createWorld({ nodes: ["a", "b"] });
+    for (const { faults } of world.nodes.values())
+      faults.now = failAlways({ operation: "blobs" }, { kind: "refused", code: "KN_CONFIG" });
+    await world.launch();
+    expect(await world.end()).toMatchObject({ outcome: "failed", code: "KN_CONFIG" });
+  });
+
+  it("B19: no failure to list, read or write for half a minute ends a run", async () => {
+    await using world = await createWorld({ nodes: ["a", "b"], workMs: 2_000 });
+    await world.launch();
+    await world.until(async () => ((await world.status())?.record.generation ?? 0) > 0, "a checkpoint");
+    for (const { faults } of world.nodes.values()) faults.now = failAlways({ bucket: `manifests-${RUN}` });
+    await world.clock.advance(30_000);
+    for (const { faults } of world.nodes.values()) faults.now = undefined;
+    expect((await world.end()).outcome).toBe("completed");
+  });
+
+  it("M1: a dead node that is pinned by name holds up no other actor's move", async () => {
+    await using world = await createWorld({ nodes: ["a", "b", "c", "d"], workMs: 2_000 });
+    const before = await world.launch("placement.block-0=a", "placement.block-1=b", "placement.block-2=c");
+    const free = Object.entries(before.actors).filter(([actor]) => !actor.startsWith("block"));
+    expect(free.map(([actor]) => actor).sort()).toEqual(["coordinator", "feeder"]);
+    await world.until(async () => ((await world.status())?.record.generation ?? 0) > 0, "a checkpoint");
+    world.node("a").kill(); // block-0 is pinned there, the feeder beside it is not
+    await world.until(async () => (await world.record()).actors.feeder !== "a", "the feeder's move", 60_000);
+    expect((await world.record()).actors["block-0"]).toBe("a");
+    expect((await world.status())?.control).toBe("coordinating.moving");
+  });
+
+  it("stops with a checkpoint when it is asked to, and continues from there", async () => {
+    await using world = await createWorld({ nodes: ["a", "b"] });
+    await world.launch("training.epochs=50");
+    await world.until(async () => ((await world.status())?.record.generation ?? 0) > 0, "a checkpoint");
+    await world.fleet.runs.change(RUN, (value) => ({ ...value, desired: "stopping" }));
+    const status = await world.end();
+    expect(status.outcome).toBe("stopped");
+    expect(status.record.generation).toBeGreaterThan(0);
+  });
+});
