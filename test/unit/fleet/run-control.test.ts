@@ -1,6 +1,7 @@
 /** Control of a run by a fleet while its store, its bus and its nodes fail, in simulated time. */
 import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
+import { ARTIFACT_RECORDS } from "../../../src/runtime/artifacts/index.ts";
 import { failAlways, failTimes } from "../../support/failing-store.ts";
 import { createWorld, RUN } from "./fleet-world.ts";
 
@@ -9,12 +10,16 @@ const error = (code: KnowledgeNetError["code"]): KnowledgeNetError =>
 
 describe("run control", () => {
   it("trains a run to its end, releases everything and publishes its state", async () => {
-    await using world = await createWorld({ nodes: ["a", "b"] });
+    await using world = await createWorld({ nodes: ["a", "b"], workMs: 500 });
     await world.launch();
     await world.until(async () => (await world.status())?.control === "coordinating.running", "running");
-    await world.until(async () => (await world.fleet.nodes.all()).every(({ state }) => state === "member"), "members");
-    const slots = (await world.fleet.nodes.all()).map(({ slots: held }) => Object.keys(held ?? {}).length);
-    expect(slots.every((count) => count >= 2)).toBe(true);
+    await world.until(
+      async () =>
+        (await world.fleet.nodes.all()).every(
+          ({ state, slots = {} }) => state === "member" && Object.keys(slots).length >= 2,
+        ),
+      "members with slots",
+    );
     const status = await world.end();
     expect(status).toMatchObject({ outcome: "completed", phase: "training", record: { generation: 24, epochs: 2 } });
     expect(status.problem).toBeUndefined();
@@ -105,7 +110,7 @@ describe("run control", () => {
     await using world = await createWorld({ nodes: ["a", "b"], workMs: 2_000 });
     await world.launch();
     await world.until(async () => ((await world.status())?.record.generation ?? 0) > 0, "a checkpoint");
-    for (const { faults } of world.nodes.values()) faults.now = failAlways({ bucket: `manifests-${RUN}` });
+    for (const { faults } of world.nodes.values()) faults.now = failAlways({ bucket: ARTIFACT_RECORDS });
     await world.clock.advance(30_000);
     for (const { faults } of world.nodes.values()) faults.now = undefined;
     expect((await world.end()).outcome).toBe("completed");
