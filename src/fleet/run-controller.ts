@@ -76,7 +76,7 @@ export function createRunController(
     if (term === undefined) throw new TypeError(`${run} has no controller in office here`);
     return term;
   };
-  const facts = () => ({ node, control: controllerStateName(host.state), nowMs: clock.wallTimeMs() });
+  const facts = (control = controllerStateName(host.state)) => ({ node, control, nowMs: clock.wallTimeMs() });
 
   const look = async (): Promise<boolean> => {
     if (record.desired === "ended") return false;
@@ -148,8 +148,12 @@ export function createRunController(
     void abortOf(signal).then(() => {
       coordinator.abandon();
     });
-    const end = await coordinator.ended;
-    return { ...end, hasNext: phaseAfter(of.spec, of.phase) !== undefined };
+    const error = await coordinator.ended;
+    return {
+      outcome: error instanceof Error ? "failed" : (coordinator.outcome ?? "abandoned"),
+      ...(error instanceof Error ? { error } : {}),
+      hasNext: phaseAfter(of.spec, of.phase) !== undefined,
+    };
   };
 
   const beginNextPhase = async (): Promise<void> => {
@@ -158,7 +162,7 @@ export function createRunController(
     const phase = phaseAfter(of.spec, of.phase);
     if (phase === undefined || coordinator === undefined) return;
     await history.append(coordinator.record, true);
-    const status = statusOf(current, facts());
+    const status = statusOf(current, facts("betweenPhases"));
     const finished = { phase: of.phase, seconds: status.seconds, record: status.record };
     await writeStatus({ ...status, done: [...status.done, finished] });
     const actors = placeActors({ ...of, phase, nodes: await fleet.nodes.all() });
@@ -181,7 +185,7 @@ export function createRunController(
     const { record: of, coordinator, writeStatus, history } = current;
     if (current.outcome === undefined && end !== undefined && end.outcome !== "abandoned") {
       const outcome = {
-        ...facts(),
+        ...facts("concluding"),
         end: { outcome: end.outcome, ...(end.error === undefined ? {} : { error: end.error }) },
       };
       if (coordinator !== undefined) await history.append(coordinator.record, true);
@@ -198,7 +202,7 @@ export function createRunController(
   const report = async (problem: Error | undefined): Promise<void> => {
     log.warn({ run, err: problem }, "run not restored; trying again");
     const current = inOffice();
-    const status = await unrestoredStatus(current, { ...facts(), problem: problem?.message }, fleet);
+    const status = await unrestoredStatus(current, { ...facts("restoring"), problem: problem?.message }, fleet);
     await current.writeStatus(status);
   };
 

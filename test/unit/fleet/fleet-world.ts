@@ -290,7 +290,6 @@ function fakeComposer(node: string, world: WorldOptions, clock: SimulatedClock):
               isGradientModelElsewhere: false,
               isPreviousGating: false,
               isDropping: false,
-              saveEverySteps: 3,
             },
             { ...deps, memory: memoryOf(id, fence), openUnit: () => Promise.resolve(unit.handle) },
           );
