@@ -1,5 +1,5 @@
 /**
- * Which node hosts which actor: what the spec says first, then the dearest block or section to the fastest node. Pure.
+ * Assigns actors to nodes: first by the spec, then the most expensive block or section to the fastest node. Pure.
  */
 import type { SliceDescription } from "../compute/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
@@ -24,8 +24,8 @@ export interface PlacementOptions extends RunSlices {
 
 /**
  * @returns the node of each actor.
- * @throws KnowledgeNetError KN_CONFIG when there is no node, the spec names one that is absent or a label that nobody has,
- * or a node speaks another version.
+ * @throws KnowledgeNetError KN_CONFIG when there is no node, the spec names one that is absent or a label that nobody
+ * has, or a node speaks another version.
  */
 export function placeActors({ spec, phase, slices, teacherSlices, nodes }: PlacementOptions): Record<string, string> {
   const able = selectNodes(undefined, nodes);
@@ -46,7 +46,7 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
     if (isUsed) placed[actor] = chooseBySelector(selector, actor, able, nodes, placed);
   }
 
-  // The dearest to the node that will be done with it first, given what it has already.
+  // The most expensive first, each to the node that finishes it soonest, given its load.
   const load = new Map(able.map(({ name }) => [name, 0]));
   const costOf = (actor: string): number => {
     const index = learners.indexOf(actor);

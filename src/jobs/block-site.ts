@@ -1,6 +1,6 @@
 /**
- * The place where one block computes: a worker thread that holds the block and, beside it, its gradient model. Two actors
- * share it, so a new worker holds neither until both actors have restarted, the gradient model's first.
+ * The place where one block computes: a worker thread that holds the block and, beside it, its gradient model. Two
+ * actors share it, so a new worker holds neither until both actors have restarted, the gradient model's first.
  */
 import {
   type BackendPreference,

@@ -17,7 +17,9 @@ export interface ExportOptions {
   readonly classNames: readonly string[];
 }
 
-/** @returns the files written. Rejects with KN_UNAVAILABLE when they cannot be, KN_CHECKPOINT when a weight is missing. */
+/**
+ * @returns the files written. Rejects with KN_UNAVAILABLE when they cannot be, KN_CHECKPOINT when a weight is missing.
+ */
 export async function exportModel(
   { model, tensors }: { readonly model: ModelSpec; readonly tensors: NamedTensorData },
   { name, format, directory, classNames }: ExportOptions,

@@ -1,7 +1,7 @@
 /**
- * Adapters: where a student's boundary is narrower than its teacher's, its section ends with a 1x1 convolution (or a dense
- * layer) to the teacher's width, so that it can stand in for the teacher's section. In the finished student the adapter is
- * folded into the layer that follows (src/compute/distillation/stitch.ts), so here it is chosen such that this is exact.
+ * Adapters: where a student's boundary is narrower than its teacher's, its section ends with a 1x1 convolution (or a
+ * dense layer) to the teacher's width, so that it can replace the teacher's section. The finished student has the
+ * adapter folded into the next layer (src/compute/distillation/stitch.ts); the choice made here keeps that exact.
  */
 import { KnowledgeNetError } from "../errors/index.ts";
 import type { LayerSpec } from "./model-spec.ts";
@@ -9,11 +9,11 @@ import type { LayerSpec } from "./model-spec.ts";
 /** The layer that an adapter is folded into. */
 export interface FoldTarget {
   readonly layer: Extract<LayerSpec, { type: "conv2d" | "dense" }>;
-  /** A shift can be folded too: the layer does not pad, and it has a bias or batch norm behind it to take the shift up. */
+  /** A shift can be folded too: the layer does not pad, and it has a bias, or batch norm after it. */
   readonly takesShift: boolean;
 }
 
-/** Layers that an adapter commutes with: each works on every channel alike, linearly. */
+/** Layers that an adapter commutes with: linear, and the same for every channel. */
 const TRANSPARENT: readonly LayerSpec["type"][] = [
   "flatten",
   "average_pooling2d",
@@ -21,7 +21,7 @@ const TRANSPARENT: readonly LayerSpec["type"][] = [
   "dropout",
 ];
 
-/** @returns undefined where the first layer that mixes channels is not one that can take an adapter up. */
+/** @returns undefined where an adapter cannot be folded into the first layer that mixes channels. */
 export function foldTarget(next: readonly LayerSpec[]): FoldTarget | undefined {
   const position = next.findIndex(({ type }) => !TRANSPARENT.includes(type));
   const layer = next[position];

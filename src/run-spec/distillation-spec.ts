@@ -1,6 +1,6 @@
 /**
- * A distillation run: a teacher cut into sections, a student cut at the same places, every section of the one supervised
- * by its section of the other, then the student as a whole.
+ * A distillation run: a teacher cut into sections, a student cut at the same places, every section of the one
+ * supervised by its section of the other, then the student as a whole.
  */
 import { z } from "zod";
 import { BASELINE, COORDINATOR, FEEDER, STUDENT, studentActor, teacherActor } from "./actor-ref.ts";
@@ -20,31 +20,36 @@ import {
   windowSchema,
 } from "./run-parts.ts";
 
-/** How a section's output is held against its teacher's (src/compute/nn/losses has the formulas). */
+/** Loss between a section's output and its teacher's; formulas in src/compute/nn/losses. */
 const hintSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("feature-mse"),
-    /** `relative`: over the batch's mean square of the hint; `l2`: both scaled to length 1, sample by sample. */
+    /**
+     * `relative`: divided by the batch's mean square of the hint, so that sections with small and large activations
+     * learn at one rate; `l2`: both scaled to length 1, sample by sample.
+     */
     normalisation: z.enum(["relative", "l2"]).default("relative"),
   }),
   z.strictObject({ kind: z.literal("attention-transfer") }),
 ]);
 export type HintSpec = z.infer<typeof hintSchema>;
 
-/** How the student's logits are held against the teacher's. */
+/** Loss between the student's logits and the teacher's. */
 const logitsSchema = z.strictObject({
+  /** `standardised` (Sun et al. 2024) is the one that the CIFAR-10 figures of docs/results/kt are of. */
   kind: z.enum(["plain", "standardised", "decoupled"]).default("standardised"),
-  /** Softens both distributions. */
-  temperature: z.number().positive().max(100).default(2), // recipes: 2 to 4
-  weight: z.number().min(0).default(9), // Sun et al. 2024, section 5
+  /** Divides the logits of both, which softens the distributions. 2: the lower end of the usual 2 to 4. */
+  temperature: z.number().positive().max(100).default(2),
+  /** Weight of this loss. 9: Sun et al. 2024, section 5. */
+  weight: z.number().min(0).default(9),
   /** Weight of the classes that are not the target, of `decoupled` (Zhao et al. 2022: 8 on CIFAR). */
   nonTarget: z.number().min(0).default(8),
 });
 export type LogitsSpec = z.infer<typeof logitsSchema>;
 
-/** What the whole student, and the last section, learn from. */
+/** Losses of the whole student, and of its last section. */
 const taskKeys = {
-  /** Weight of the task loss, on the samples that have a label. */
+  /** Weight of the task loss, on the samples that have a label. 0.5: of the CIFAR-10 figures of docs/results/kt. */
   crossEntropy: z.number().min(0).default(0.5),
   logits: logitsSchema.prefault({}),
 };
@@ -52,6 +57,7 @@ const taskKeys = {
 const share = z.number().min(0).max(1);
 
 const sectionsSchema = z.strictObject({
+  /** 4 of sections, then 8 end to end: the division that docs/results/kt was measured with. */
   epochs: z.int().min(0).default(4),
   ...scheduleKeys,
   hint: hintSchema.default({ kind: "feature-mse", normalisation: "relative" }),
@@ -59,20 +65,25 @@ const sectionsSchema = z.strictObject({
   /** Weight of a local classifier beside the hint, in all sections but the last; 0: none. */
   localCrossEntropy: z.number().min(0).default(0),
   /**
-   * Share of the samples that a section takes from the student's own section before it, the others are the teacher's:
-   * moves in a line from `from` to `to` over the first `over` of the phase.
+   * Share of the samples whose input comes from the student's own section before, not from the teacher's: linear from
+   * `from` to `to` over the first `over` of the phase. From 0 (the sections before are untrained) to 1 (as in use),
+   * with the last fifth of the phase at 1.
    */
   ownInput: z.strictObject({ from: share.default(0), to: share.default(1), over: share.default(0.8) }).prefault({}),
 });
 export type SectionsPhaseSpec = z.infer<typeof sectionsSchema>;
 
 const finetuneSchema = z.strictObject({
+  /** See `sections.epochs`. */
   epochs: z.int().min(0).default(8),
   ...scheduleKeys,
   ...taskKeys,
-  /** Batches over which the moving statistics of batch norm are taken anew, before the first step. */
+  /**
+   * Batches that the moving statistics of batch norm are computed from again, before the first step: folding the
+   * adapters shifts them. 32 batches of 128 are 4,096 samples.
+   */
   recalibrate: z.int().min(0).default(32),
-  /** The student is measured and exported with the mean of its weights: w' = decay w' + (1 - decay) w; 0: as they are. */
+  /** Decay of the mean of the weights that is measured and exported: w' = ema w' + (1 - ema) w. 0: the weights. */
   ema: z.number().min(0).lt(1).default(0),
 });
 export type FinetunePhaseSpec = z.infer<typeof finetuneSchema>;
@@ -86,7 +97,7 @@ const teacherSchema = z.strictObject({
   cuts: z.array(nameSchema).optional(),
   /** Its layers; filled in when the run begins. */
   model: modelSpecSchema.optional(),
-  /** Copies of each section, which share the batches. */
+  /** Replicas of each section, which share the batches. 1: a second one pays off only on a node of its own. */
   replicas: positive.max(16).default(1),
 });
 export type TeacherSpec = z.infer<typeof teacherSchema>;
@@ -114,7 +125,9 @@ export const distillationSpecSchema = z
     baseline: z.strictObject(scheduleKeys).optional(),
     codecs: z
       .strictObject({
-        /** What a teacher section says; also how it is kept. `int8-block` has a scale for each sample. */
+        /**
+         * Hints on the bus and in the cache. Half the bytes of f32; `int8-block` a quarter, with a scale per sample.
+         */
         hint: z.enum(CODECS).exclude(["int8-channel"]).default("bf16"),
         /** From one student section to the next. */
         activation: z.enum(CODECS).default("bf16"),
@@ -122,7 +135,7 @@ export const distillationSpecSchema = z
       .prefault({}),
     cache: z
       .strictObject({
-        /** Disk for what teacher sections have said, on each node that has one, MiB; 0: nothing is kept. */
+        /** Disk for cached hints on each node with a teacher section, MiB; 0: no cache. 8 GiB: of a disk of 32 GB. */
         budgetMiB: z.int().min(0).default(8192),
         /** Omitted: KN_CACHE, or the user's cache folder. */
         directory: z.string().optional(),
@@ -135,7 +148,7 @@ export const distillationSpecSchema = z
   })
   .superRefine(({ student, teacher, placement, sections, finetune }, context) => {
     if (sections.epochs + finetune.epochs === 0) {
-      const message = "one phase at least must have epochs";
+      const message = "at least one phase must have epochs";
       context.addIssue({ code: "custom", path: ["finetune", "epochs"], message, input: 0 });
     }
     const indices = [...student.model.cuts, "last"].map((_, index) => index);
@@ -147,7 +160,9 @@ export const distillationSpecSchema = z
   });
 export type DistillationSpec = z.infer<typeof distillationSpecSchema>;
 
-/** Share of a section's samples that come from the student's own section before it, at `step` of `totalSteps`, from 1. */
+/**
+ * Share of a section's samples that come from the student's own section before it, at `step` of `totalSteps`, from 1.
+ */
 export function ownShareAt(
   step: number,
   totalSteps: number,

@@ -1,11 +1,11 @@
 /**
- * Derives a student from a teacher: the same boundaries, so that a section of the one can stand in for the section of the
- * other, and less inside. Depth is kept as long as it can be, since one convolution does not quite follow two: first the
- * layers inside the sections become narrower, then some are left out, and only then the boundaries become narrower too,
+ * Derives a student from a teacher: the same boundaries, so that a section of the one can replace the section of the
+ * other, and smaller layers inside. Depth is kept longest, since one convolution cannot quite imitate two: first the
+ * layers inside the sections become narrower, then some are removed, and only then the boundaries become narrower too,
  * with adapters (adapters.ts).
  *
- * Each round takes a little from the section that has most of what is furthest over its budget. So all sections end at
- * about the same cost, which is what sections that learn side by side want.
+ * Each round shrinks the section that is most expensive in the resource furthest over its budget. So all sections end
+ * at about the same cost, which suits sections that train side by side.
  */
 import { layersOfBlocks, type LayerSpec, type ModelSpec } from "./model-spec.ts";
 import { measureSections, type SectionMeasure } from "./measure-model.ts";
@@ -21,11 +21,11 @@ export interface StudentPlan {
   readonly model: ModelSpec;
   readonly teacher: readonly SectionMeasure[];
   readonly student: readonly SectionMeasure[];
-  /** Shares saved. */
+  /** Saved shares, 0 to 1. */
   readonly saved: { readonly parameters: number; readonly macs: number };
   /** Both targets are met. */
   readonly meetsTarget: boolean;
-  /** What was done to each section, for a reader. */
+  /** Changes to each section, for a reader. */
   readonly notes: readonly string[];
 }
 
@@ -33,12 +33,12 @@ type Resource = "parameters" | "macs";
 
 /** Widths shrink in steps of this share of the teacher's. */
 const STEP = 1 / 32;
-/** Below this share of its width a layer is left out instead. */
+/** Below this share of its width a layer is removed instead. */
 const LEAST_SHARE = 1 / 4;
 /** Widths are multiples of it: vector units work on so many at once. */
 const GRAIN = 4;
 
-/** What is done to one section so far. */
+/** Changes to one section so far. */
 interface Shrinking {
   /** Of the widths inside. */
   share: number;
@@ -97,14 +97,14 @@ function furthestOver(
   return excess(resource) > 1 ? resource : undefined;
 }
 
-/** Takes a little from the dearest section that has something to give. @returns false when none has. */
+/** Shrinks the most expensive section that can still shrink by one step. @returns false when none can. */
 function takeFrom(
   sections: readonly SectionMeasure[],
   resource: Resource,
   blocks: readonly (readonly LayerSpec[])[],
   state: readonly Shrinking[],
 ): boolean {
-  const dearest = [...sections.keys()].sort((a, b) => (sections[b]?.[resource] ?? 0) - (sections[a]?.[resource] ?? 0));
+  const byCost = [...sections.keys()].sort((a, b) => (sections[b]?.[resource] ?? 0) - (sections[a]?.[resource] ?? 0));
   const ways: ((each: Shrinking, index: number) => boolean)[] = [
     (each, index) => {
       if (insideOf(blocks[index] ?? []).length === each.dropped || each.share - STEP < LEAST_SHARE) return false;
@@ -123,7 +123,7 @@ function takeFrom(
     },
   ];
   for (const way of ways) {
-    for (const index of dearest) if (way(state[index] as Shrinking, index)) return true;
+    for (const index of byCost) if (way(state[index] as Shrinking, index)) return true;
   }
   return false;
 }
@@ -148,7 +148,7 @@ function shrink(
   const kept: LayerSpec[] = [];
   let isDropping = false;
   for (const layer of block) {
-    // With a layer goes what stands on it: its norm, its activation, its dropout.
+    // A removed layer takes its norm, its activation and its dropout with it.
     if (hasWidth(layer)) isDropping = gone.has(layer);
     else if (!["batch_normalization", "re_lu", "dropout"].includes(layer.type)) isDropping = false;
     if (isDropping) continue;
@@ -167,10 +167,10 @@ function scaled(layer: LayerSpec, share: number): LayerSpec {
 
 function noteOf({ share, dropped, boundaryShare }: Shrinking, index: number): string {
   const percent = (of: number): string => `${Math.round(100 * of)} %`;
-  const said = [
+  const changes = [
     ...(share < 1 ? [`${percent(share)} of the width inside`] : []),
-    ...(dropped > 0 ? [`${dropped} of the layers inside left out`] : []),
+    ...(dropped > 0 ? [`${dropped} of the layers inside removed`] : []),
     ...(boundaryShare < 1 ? [`${percent(boundaryShare)} of the boundary's width, with an adapter`] : []),
   ];
-  return `section ${index}: ${said.length === 0 ? "as the teacher's" : said.join(", ")}`;
+  return `section ${index}: ${changes.length === 0 ? "as the teacher's" : changes.join(", ")}`;
 }

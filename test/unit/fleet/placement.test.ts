@@ -40,7 +40,7 @@ const place = (nodes: readonly NodeRecord[], ...set: string[]) =>
   placeActors({ spec: specWith(...set), phase: "training", slices: SLICES, teacherSlices: [], nodes });
 
 describe("placeActors", () => {
-  it("gives each block a node of its own, the dearest the fastest, its gradient model and the feeder beside it", () => {
+  it("gives each block a node of its own, the most expensive on the fastest, its gradient model and the feeder beside it", () => {
     const placed = place([node("a", { gflops: 10 }), node("b", { gflops: 40 }), node("c", { gflops: 20 }), node("d")]);
     expect(placed).toMatchObject({ "block-0": "d", "block-1": "b", "block-2": "c", "block-3": "a" });
     expect(placed).toMatchObject({ "gradient-0": "d", "gradient-1": "b", "gradient-2": "c", feeder: "d" });

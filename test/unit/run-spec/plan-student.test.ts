@@ -71,10 +71,10 @@ describe("planStudent", () => {
     }
   });
 
-  it("leaves layers out and narrows boundaries only where narrowing inside does not do", () => {
+  it("removes layers and narrows boundaries only where narrowing inside does not do", () => {
     const { meetsTarget, student, teacher, notes } = planStudent(CIFAR, { compress: 0.97, compressMacs: 0.97 });
     expect(meetsTarget).toBe(true);
-    expect(notes.join()).toMatch(/left out.*adapter/);
+    expect(notes.join()).toMatch(/removed.*adapter/);
     student.forEach(({ outputShape }, index) => {
       // Only the width differs: height and width stand, and so do the classes.
       expect(outputShape.slice(0, -1)).toEqual(teacher[index]?.outputShape.slice(0, -1));

@@ -1,4 +1,6 @@
-/** Distillation: a student cut like its teacher, every section supervised by its section, then the student as a whole. */
+/**
+ * Distillation: a student cut like its teacher, every section supervised by its section, then the student as a whole.
+ */
 import { type DistillationSpec, type ModelSpec, phasesOf } from "../../../run-spec/index.ts";
 import type { JobKind, Teaching } from "../../job-kind.ts";
 import { matchSections, teacherModelOf } from "../../match-sections.ts";

@@ -1,4 +1,6 @@
-/** Teacher and student side by side, section by section: shapes at the cuts, parameters, MACs, bytes of a hint. Pure. */
+/**
+ * Teacher and student side by side, section by section: shapes at the cuts, parameters, MACs, bytes of a hint. Pure.
+ */
 import type { SliceDescription } from "../../../compute/index.ts";
 import { encodedTensorBytes } from "../../../messages/index.ts";
 import { bytesText, percentText, shapeText, type TextTable } from "../../text.ts";
