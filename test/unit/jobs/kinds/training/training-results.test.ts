@@ -21,7 +21,7 @@ describe("trainingResultsOf", () => {
       steps: 16,
       seconds: 8,
       stepsPerSecond: 1,
-      dataset: "small",
+      dataset: context.dataset.fingerprint,
       bus: "memory",
       seed: 3,
     });
