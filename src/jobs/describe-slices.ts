@@ -1,4 +1,4 @@
-/** What can be known of a run before it begins, and what has to be refused then. */
+/** Checks before a run starts: shapes and sizes of its slices, and whether the data suit the model. */
 import { createComputeWorker } from "../compute/index.ts";
 import type { Dataset } from "../data/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
@@ -7,9 +7,9 @@ import { checkFrames } from "./check-frames.ts";
 import { jobKindOf } from "./kinds/index.ts";
 import type { RunSlices } from "./run-parts.ts";
 
-/** Shapes and sizes of the cut models; refuses one whose layers do not fit, before anything is opened. */
+/** Shapes and sizes of the slices of each model. Rejects with KN_SHAPE when layers do not fit, KN_CONFIG otherwise. */
 export async function describeSlices(spec: RunSpec): Promise<RunSlices> {
-  // The plain backend: nothing is computed, only shapes are asked for.
+  // The plain backend: only shapes are inferred, nothing is computed.
   await using worker = await createComputeWorker({ backend: "cpu" });
   const describe = async (model: ModelSpec) => (await worker.call("describeModel", { model })).result;
   const slices = await jobKindOf(spec).slices(spec, describe);

@@ -25,7 +25,7 @@ import { openRunFolder } from "./run-folder.ts";
 
 export interface FoundModel {
   readonly model: ModelSpec;
-  /** `weights/<layer>/<weight>` of all its layers; and other state of the run that it is from. */
+  /** `weights/<layer>/<weight>` of all its layers. */
   readonly tensors: NamedTensorData;
   /** Training step of the checkpoint; 0: not known. */
   readonly step: number;
@@ -39,13 +39,13 @@ export interface FindTeacherOptions {
   readonly note: (line: string) => void;
 }
 
-/** Rejects with KN_CONFIG when it names none or one that is not there, KN_CHECKPOINT when it was not trained yet. */
+/** Rejects with KN_CONFIG when the spec names no teacher or an unknown one, KN_CHECKPOINT when it has no checkpoint. */
 export async function findTeacher({ teacher, runs, note }: FindTeacherOptions, clock: Clock): Promise<FoundModel> {
   const { run, file, cuts } = teacher;
   if ((run === undefined) === (file === undefined)) {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: "find the teacher",
-      rule: "it must be named once, by teacher.run or teacher.file",
+      rule: "exactly one of teacher.run and teacher.file must name it",
       value: run === undefined ? "neither" : "both",
       remedy: "name a finished run or a model.json: --teacher <run or file>",
     });
@@ -61,8 +61,8 @@ async function importTeacher(file: string, note: (line: string) => void): Promis
 }
 
 /**
- * The network of a run, with the weights of its newest whole checkpoint: of the student, where it distils one.
- * @param phase of a distillation run: what this phase ended with; omitted: the last.
+ * The network of a run (of a distillation run: the student) with the weights of its newest undamaged checkpoint.
+ * @param phase of a distillation run: the checkpoint at the end of this phase. @default the last phase
  */
 export async function trainedModel(
   name: string,
@@ -78,7 +78,7 @@ export async function trainedModel(
     note(`checkpoint ${generation} of ${folder.name} is damaged; trying the one before`);
   };
   const manifest = await chooseGeneration(checkpoints, onDamage, phase);
-  // A comparison is taken only by its name; sections are not one network yet.
+  // The baseline is a comparison, loaded only on request; after the sections phase there is no whole network yet.
   const isWhole = manifest?.phase === phase || (manifest?.phase !== "baseline" && manifest?.phase !== "sections");
   if (manifest === undefined || !isWhole) {
     throw new KnowledgeNetError("KN_CHECKPOINT", {
@@ -87,8 +87,8 @@ export async function trainedModel(
       value:
         manifest === undefined
           ? `none${phase === undefined ? "" : ` of the phase ${phase}`}`
-          : `it stands in the phase ${manifest.phase}`,
-      remedy: `go on with it: kn resume ${folder.name}`,
+          : `the newest is of the phase ${manifest.phase}`,
+      remedy: `resume it: kn resume ${folder.name}`,
     });
   }
   const states = await Promise.all(Object.keys(manifest.actors).map((actor) => checkpoints.load(actor, manifest)));
@@ -96,7 +96,7 @@ export async function trainedModel(
   for (const state of states) {
     for (const [key, tensor] of Object.entries(state.tensors)) {
       if (key.startsWith("weights/") && !(key in tensors)) tensors[key] = tensor;
-      // The mean of the weights, where there is one, is what the network is measured with.
+      // Evaluation uses the moving average of the weights, where there is one.
       if (key.startsWith(AVERAGE)) tensors[`weights/${key.slice(AVERAGE.length)}`] = tensor;
     }
   }
@@ -105,7 +105,7 @@ export async function trainedModel(
 
 const AVERAGE = "average/";
 
-/** Versions of a teacher that stay: batches under way name the one before the newest. */
+/** Versions of a teacher that are retained: batches in flight name the one before the newest. */
 const KEPT_TEACHERS = 4;
 
 /** Makes a teacher the newest one of a run. */

@@ -1,4 +1,4 @@
-/** Whether a student's sections can stand in for its teacher's: refused before any training where they cannot. */
+/** Checks before training that each section of a student can replace the teacher's. */
 import type { SliceDescription } from "../compute/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
 import {
@@ -14,7 +14,7 @@ export function teacherModelOf({ name, teacher }: DistillationSpec): ModelSpec {
   if (teacher.model !== undefined) return teacher.model;
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `find the teacher of ${name}`,
-    rule: "teacher.run or teacher.file must name one",
+    rule: "teacher.run or teacher.file must name a teacher",
     value: "neither",
     remedy: "train one with `kn run`, and name it: --teacher <run>",
   });
@@ -48,7 +48,7 @@ export function matchSections(
     new KnowledgeNetError("KN_CONFIG", { attempt: `distil ${spec.name}`, rule, value, remedy });
   if (teacher.classes !== student.classes) {
     throw refuse(
-      "student and teacher must tell the same classes apart",
+      "student and teacher must have the same classes",
       `${student.classes} and ${teacher.classes}`,
       "correct student.model.classes, or take another teacher",
     );
@@ -62,7 +62,7 @@ export function matchSections(
   }
   if (slices.length !== teacherSlices.length) {
     throw refuse(
-      "student and teacher must be cut into as many sections",
+      "student and teacher must have the same number of sections",
       `${slices.length} and ${teacherSlices.length}`,
       "`kn plan` derives a student with the teacher's boundaries; teacher.cuts cuts the teacher elsewhere",
     );

@@ -1,4 +1,4 @@
-/** `kn evaluate RUN`: the network of a run, put together from its saved parts, on a part of the data; forward only. */
+/** `kn evaluate RUN`: measures the accuracy of a run's last checkpoint on one split of the data. */
 import { type Command, Option } from "commander";
 import { type BackendPreference, createComputeWorker, openSection } from "../../../compute/index.ts";
 import type { Split } from "../../../data/index.ts";
@@ -22,10 +22,10 @@ export function registerEvaluate(program: Command, deps: ExecuteDeps, exit: (cod
   program
     .command("evaluate")
     .argument("<run>", "name or path of a run")
-    .description("measure the accuracy of a run's last checkpoint: of the network, or of the student that it distils")
+    .description("measure the accuracy of a run's last checkpoint (of a distillation run: of the student)")
     .addOption(new Option("--backend <name>").choices(["auto", "native", "wasm", "cpu"]).default("auto"))
     .addOption(
-      new Option("--split <part>", "`validation`: what was held out, else the test set")
+      new Option("--split <part>", "`validation`: the samples held out by data.holdout, or the test set")
         .choices(["test", "validation", "train"])
         .default("test"),
     )
@@ -36,7 +36,7 @@ export function registerEvaluate(program: Command, deps: ExecuteDeps, exit: (cod
       ]),
     )
     .option("--data <folder>", "folder of the data set's files")
-    .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .option("--runs <folder>", "folder of the runs", DEFAULT_RUNS_FOLDER)
     .option("--json", "print one JSON document and nothing else on stdout", false)
     .action(async (name: string, options: EvaluateOptions) => {
       exit(await evaluate(name, options, deps));

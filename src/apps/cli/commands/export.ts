@@ -1,4 +1,4 @@
-/** `kn export RUN`: writes the network of a run, or the student that it distils, for others to load. */
+/** `kn export RUN`: writes the network of a run (of a distillation run: the student) for tfjs or Keras. */
 import { type Command, Option } from "commander";
 import { CLASS_NAMES } from "../../../data/index.ts";
 import { EXPORT_FORMATS, type ExportFormat, exportModel } from "../../../jobs/export-model.ts";
@@ -17,10 +17,10 @@ export function registerExport(program: Command, { terminal, clock }: ExecuteDep
   program
     .command("export")
     .argument("<run>", "name or path of a run")
-    .description("write a run's network, or the student that it distils, for tfjs or Keras")
+    .description("write a run's network (of a distillation run: the student) for tfjs or Keras")
     .addOption(new Option("--format <name>").choices([...EXPORT_FORMATS]).default("tfjs"))
-    .requiredOption("-o, --output <folder>", "where to write it")
-    .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .requiredOption("-o, --output <folder>", "folder to write to")
+    .option("--runs <folder>", "folder of the runs", DEFAULT_RUNS_FOLDER)
     .action(async (run: string, options: ExportCommandOptions) => {
       const { spec, name } = await openRunFolder(options.runs, run);
       const found = await trainedModel(run, options.runs, clock, terminal.note);

@@ -3,9 +3,9 @@ import Table from "cli-table3";
 import type { Command } from "commander";
 import { encodedTensorBytes } from "../../../messages/index.ts";
 import { measureLayers, measureSections, type ModelSpec } from "../../../run-spec/index.ts";
-import { KnowledgeNetError } from "../../../errors/index.ts";
 import { importModelFile } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
+import { readCuts } from "./cuts-option.ts";
 import { EXIT_OK } from "../exit-codes.ts";
 import { bytesText } from "../../../jobs/text.ts";
 
@@ -17,35 +17,20 @@ interface ImportOptions {
 export function registerImport(program: Command, { terminal }: ExecuteDeps, exit: (code: number) => void): void {
   program
     .command("import")
-    .argument("<model.json>", "a network saved by tfjs, or converted from Keras")
-    .description("read a network and show where it can be cut into sections")
+    .argument("<model.json>", "network saved by tfjs, or converted from Keras")
+    .description(
+      "show the layers of a network, and where it can be cut into sections; pixels are given to it as 0 to 255",
+    )
     .option("--cuts <layers>", "names of the layers after which to cut it, with commas between")
     .option("--json", "print one JSON document and nothing else on stdout", false)
     .action(async (file: string, options: ImportOptions) => {
       const { model, notes } = await importModelFile(file);
       notes.forEach(terminal.note);
-      const cuts = checkCuts(model, file, options.cuts);
+      const cuts = readCuts(model, file, options.cuts);
       if (options.json) terminal.write(JSON.stringify(describe({ ...model, cuts }), undefined, 2));
       else terminal.write(tableOf({ ...model, cuts }));
       exit(EXIT_OK);
     });
-}
-
-function checkCuts({ layers }: ModelSpec, file: string, cuts: string | undefined): string[] {
-  const chosen = cuts === undefined ? [] : cuts.split(",").map((name) => name.trim());
-  const names = layers.map(({ name }) => name);
-  const positions = chosen.map((name) => names.indexOf(name));
-  const refuse = (rule: string, value: string): KnowledgeNetError =>
-    new KnowledgeNetError("KN_CONFIG", { attempt: `cut ${file}`, rule, value, remedy: "correct --cuts" });
-  const unknown = chosen.find((name) => !names.includes(name));
-  if (unknown !== undefined) throw refuse(`a cut must name a layer (${names.join(", ")})`, unknown);
-  if (positions.some((position, index) => position <= (positions[index - 1] ?? -1))) {
-    throw refuse("cuts must follow the order of the layers", chosen.join(", "));
-  }
-  if (positions.includes(names.length - 1)) {
-    throw refuse("nothing would be left after the last layer", names.at(-1) ?? "");
-  }
-  return chosen;
 }
 
 function describe(model: ModelSpec) {
@@ -80,7 +65,6 @@ function tableOf(model: ModelSpec): string {
     ]);
     if (layer.isCut) section += 1;
   }
-  const cut =
-    model.cuts.length === 0 ? "\ncut it with --cuts <layer>,<layer>; best behind an activation or a pool" : "";
+  const cut = model.cuts.length === 0 ? "\ncut it with --cuts <layer>,<layer>; best after an activation or a pool" : "";
   return `${table.toString()}${cut}`;
 }

@@ -1,4 +1,4 @@
-/** `kn plan TEACHER`: derives a student that can take the teacher's place section by section. */
+/** `kn plan TEACHER`: derives a smaller student with the teacher's section boundaries. */
 import { readFile, writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { KnowledgeNetError } from "../../../errors/index.ts";
@@ -16,6 +16,7 @@ import { EXIT_OK } from "../exit-codes.ts";
 import { showComparison } from "../section-comparison.ts";
 import { specYaml } from "../spec-text.ts";
 import type { Terminal } from "../terminal.ts";
+import { readCuts } from "./cuts-option.ts";
 import { shareOption } from "./share-option.ts";
 
 interface PlanCommandOptions {
@@ -34,7 +35,7 @@ export function registerPlan(program: Command, { terminal }: ExecuteDeps, exit: 
     .option("--compress <share>", "share of the parameters to save, 0 to 1", shareOption, 0.62)
     .option("--compress-macs <share>", "share of the multiply-accumulates to save, 0 to 1", shareOption, 0.5)
     .option("--cuts <layers>", "names of the layers after which the teacher is cut, with commas between")
-    .option("-o, --output <file>", "write a run spec with the student, to be edited by hand and run")
+    .option("-o, --output <file>", "write a run spec with the student")
     .option("--json", "print one JSON document and nothing else on stdout", false)
     .action(async (file: string, options: PlanCommandOptions) => {
       exit(await plan(file, options, terminal));
@@ -65,12 +66,7 @@ async function readTeacher(
   const isModel = file.endsWith(".json");
   const spec = isModel ? undefined : parseTrainingSpec(await readText(file), { file });
   const model = spec?.model ?? (await importModelLayers(file));
-  const chosen = cuts === undefined ? model.cuts : cuts.split(",").map((name) => name.trim());
-  const names = model.layers.map(({ name }) => name);
-  const unknown = chosen.find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw refusal(file, `a cut must name a layer (${names.join(", ")})`, unknown, "correct --cuts");
-  }
+  const chosen = readCuts(model, file, cuts);
   if (chosen.length === 0) {
     throw refusal(file, "the teacher must be cut into sections", "no cuts", "name them: --cuts pool1,pool2");
   }
@@ -81,10 +77,12 @@ function verdict({ saved, meetsTarget }: StudentPlan, { compress, compressMacs }
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const reached = `${percent(saved.parameters)} fewer parameters, ${percent(saved.macs)} fewer MACs`;
   const wanted = `${percent(compress)} and ${percent(compressMacs)}`;
-  return meetsTarget ? `meets the target: ${reached} (wanted ${wanted})` : `comes near: ${reached} (wanted ${wanted})`;
+  return meetsTarget
+    ? `meets the target: ${reached} (wanted ${wanted})`
+    : `misses the target: ${reached} (wanted ${wanted})`;
 }
 
-/** A spec that runs as it is. */
+/** A complete run spec. */
 function specText(
   student: ModelSpec,
   cuts: readonly string[],

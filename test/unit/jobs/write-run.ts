@@ -1,0 +1,38 @@
+/** The folder of a run with a checkpoint, as training leaves it behind. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { NamedTensorData } from "../../../src/compute/index.ts";
+import type { RunSpec } from "../../../src/run-spec/index.ts";
+import { createActorMemory, openCheckpoints, scopeOfRun } from "../../../src/runtime/artifacts/index.ts";
+import { fileStore } from "../../../src/runtime/store/index.ts";
+import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
+
+export interface SavedGeneration {
+  readonly generation: number;
+  readonly phase: string;
+  /** By actor. */
+  readonly states: Readonly<Record<string, NamedTensorData>>;
+}
+
+/** Adds generations to the run, whose folder is made when it is not there. */
+export async function writeRun(
+  runs: string,
+  name: string,
+  spec: RunSpec,
+  generations: readonly SavedGeneration[],
+): Promise<void> {
+  await mkdir(join(runs, name), { recursive: true });
+  await writeFile(join(runs, name, "spec.json"), JSON.stringify(spec));
+  await using store = await fileStore({ directory: join(runs, name, "store") });
+  const checkpoints = await openCheckpoints(store, scopeOfRun(name));
+  for (const { generation, phase, states } of generations) {
+    const actors: Record<string, string> = {};
+    for (const [actor, tensors] of Object.entries(states)) {
+      const owner = { actor, timeline: 1, fence: 1, from: undefined };
+      const memory = createActorMemory(owner, { checkpoints, log: silentLogger });
+      actors[actor] = (await memory.save(generation, { metadata: {}, tensors })).digest;
+    }
+    const place = { timeline: 1, generation, sequence: generation, step: generation, epoch: 0 };
+    await checkpoints.commit({ ...place, phase, actors }, 1);
+  }
+}
