@@ -1,9 +1,9 @@
 /**
  * The one error type that a supervisor decides on.
  *
- * Contract: a failure that a supervisor, an operator or a remote caller must react to is a `KnowledgeNetError` with a code
- * from the closed set below. Programmer mistakes stay `TypeError` / `RangeError`; a cancellation rethrows `signal.reason`.
- * Messages follow one grammar: "Cannot <do> as <rule>: <value>; <what to do>".
+ * Contract: a failure that a supervisor, an operator or a remote caller must react to is a `KnowledgeNetError` with a
+ * code from the closed set below. Programmer mistakes stay `TypeError` / `RangeError`; a cancellation rethrows
+ * `signal.reason`. Messages follow one grammar: "Cannot <do> as <rule>: <value>; <what to do>".
  */
 
 /** The closed set of codes; docs/errors.md has a row for each with the remedy. */
@@ -63,7 +63,9 @@ export function isKnowledgeNetError(error: unknown, ...codes: readonly ErrorCode
   return error instanceof KnowledgeNetError && (codes.length === 0 || codes.includes(error.code));
 }
 
-/** Error of a message that another process sent: the same text, with its parts. @returns undefined for any other text. */
+/**
+ * Error of a message that another process sent: the same text, with its parts. @returns undefined for any other text.
+ */
 export function parseErrorMessage(code: ErrorCode, message: string): KnowledgeNetError | undefined {
   const match = /^(KN_[A-Z]+): Cannot (.+?) as (.+?)(?:: current value is (.+?))?(?:; (.+))?$/s.exec(message);
   if (match === null || match[1] !== code) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Everything that goes over the bus, as plain values: bytes to typed messages and back, and the names of subjects.
- * Pure: no I/O, no clock. Whatever comes in, a decoder gives a valid value or throws KN_DECODE (KN_STALE).
+ * The messages of the bus as plain values: bytes to typed messages and back, and the names of subjects.
+ * Pure: no I/O, no clock, no randomness. For any input a decoder returns a valid value or throws KN_DECODE (KN_STALE).
  *
  * @example
  * bus.publish(runSubject("demo", "act", 0), encodeActivation(activation, "int8-channel"));

@@ -1,6 +1,6 @@
 /**
  * Checkpoints in the safetensors format: eight bytes of header length (u64 little-endian), a JSON header with dtype,
- * shape and byte range per tensor, then the raw data. Chosen over a message of our own so that a checkpoint opens in
+ * shape and byte range per tensor, then the raw data. Chosen over our own message format so that a checkpoint opens in
  * Python with one import, and because its header can be checked before anything is allocated.
  */
 import { z } from "zod";
@@ -33,7 +33,7 @@ export function encodeSafetensors({ metadata, tensors }: SafetensorsContent): Ui
     offset += values.byteLength;
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(text.length / 8) * 8; // aligned data, spaces behind the JSON, as the format advises
+  const padded = Math.ceil(text.length / 8) * 8; // aligned data, spaces after the JSON, as the format advises
   const bytes = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
   bytes.set(text, 8);

@@ -1,12 +1,12 @@
 /**
  * bfloat16: the upper 16 bits of a binary32, so 8 bits of exponent and 7 of fraction. Rounded to nearest, ties to even;
- * a normal value comes back within 2^-8 of itself. Half the bytes, the whole range: the codec for gradients.
+ * a decoded normal value is within 2^-8 of the original. Half the bytes, the whole range: the codec for gradients.
  */
 
-/** Magnitudes from here on round to infinity, or are infinite or NaN already. */
+/** Magnitudes of at least this round to infinity, or are infinite or NaN. */
 const ROUNDS_TO_INFINITY = 0x7f7f8000;
 
-/** What lifts them, and nothing less, to the sign bit. */
+/** Added to the bits, it carries into the sign bit only for these magnitudes. */
 const LIFT = 0x80000000 - ROUNDS_TO_INFINITY;
 
 /**

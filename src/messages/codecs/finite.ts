@@ -1,6 +1,6 @@
 const EXPONENT_ALL_ONES = 0x7f800000;
 
-/** What lifts an exponent of all ones, and nothing less, to the sign bit. */
+/** Added to the bits of a value, it carries into the sign bit only where the exponent is all ones. */
 const LIFT = 0x80000000 - EXPONENT_ALL_ONES;
 
 /**

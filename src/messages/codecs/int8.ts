@@ -1,7 +1,7 @@
 /**
  * Eight-bit symmetric quantisation: a value is q x scale, with q from -127 to 127 and scale = max|x| / 127 over the
  * values that share it: one index of the last axis (a channel), or a run of consecutive elements (a block).
- * A value comes back within scale / 2. A quarter of the bytes: the codec for activations.
+ * A decoded value is within scale / 2. A quarter of the bytes: the codec for activations.
  */
 
 /** Largest q. -128 is left out, so that the range is symmetric and zero is exact. */
@@ -13,7 +13,7 @@ const LEVELS = 127;
  */
 const LEAST_SCALE = 2 ** -126;
 
-/** Largest scale: 128 x it is still finite, whatever byte a sender puts beside it. */
+/** Largest scale: 128 times it is still finite, so any byte decodes to a finite value. */
 export const GREATEST_SCALE = ((2 - 2 ** -23) * 2 ** 127) / 128;
 
 /** Rounds to nearest by truncation: x + 128.5 is positive for |x| <= 127.5. */
@@ -106,7 +106,7 @@ export function decodeInt8Block(data: Uint8Array, block: number, scales: Float32
   }
 }
 
-/** Scales, and what to multiply with instead of dividing by them; both 0 where all values are 0. */
+/** Scales and their reciprocals; both 0 where all values are 0. */
 function setScales(peaks: Float32Array, scales: Float32Array, inverses: Float64Array): boolean {
   for (let index = 0; index < peaks.length; index += 1) {
     const peak = peaks[index] as number;

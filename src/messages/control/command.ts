@@ -34,7 +34,7 @@ export type Command =
   /** `version` counts from 1. */
   | { readonly kind: "UseTeacher"; readonly version: number };
 
-/** Where an actor stands. */
+/** State and figures of an actor. */
 export interface ActorState {
   readonly kind: "ActorState";
   /** Name of the state as in the actor's chart. */
@@ -60,7 +60,7 @@ export function decodeCommand(data: Uint8Array): Command {
   return decodeWire(wire.Command, data, COMMAND, readCommand);
 }
 
-/** @throws KnowledgeNetError KN_NUMERIC on a figure that is not finite; RangeError on what is no reply. */
+/** @throws KnowledgeNetError KN_NUMERIC on a figure that is not finite; RangeError on an invalid reply. */
 export function encodeCommandReply(reply: CommandReply): Uint8Array {
   return wire.CommandReply.encode(writeReply(reply)).finish();
 }

@@ -1,4 +1,4 @@
-/** What an actor tells whoever listens on `evt.<actor>`. At most once; every figure is cumulative or idempotent. */
+/** Facts that an actor publishes on `evt.<actor>`. At most once; every figure is cumulative or idempotent. */
 import { type EventFields, wire } from "../generated/knowledgenet.ts";
 import { decodeWire } from "../wire/bounded-reader.ts";
 import { type Header, readHeader, writeHeader } from "../wire/header.ts";
@@ -28,7 +28,7 @@ import {
 } from "./facts.ts";
 import { type Failure, readFailure, writeFailure } from "./failure.ts";
 
-/** A fact, told by the literal `kind`. */
+/** A fact, discriminated by `kind`. */
 export type Fact =
   | Progress
   | EvaluationMeasured
@@ -50,7 +50,7 @@ export const MAX_CONTROL_BYTES = 64 * 1024;
 
 const ATTEMPT = "decode an event";
 
-/** @throws KnowledgeNetError KN_NUMERIC on a figure that is not finite; RangeError on what is no event. */
+/** @throws KnowledgeNetError KN_NUMERIC on a figure that is not finite; RangeError on an invalid event. */
 export function encodeEvent({ header, fact }: Event): Uint8Array {
   return wire.Event.encode({ header: writeHeader(header), ...writeFact(fact) }).finish();
 }

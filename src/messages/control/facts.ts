@@ -15,9 +15,9 @@ import { readCount, readNumber, readText, readToken, readWord } from "../wire/fi
 import { writeCount } from "../wire/header.ts";
 import { refusal } from "../wire/refusal.ts";
 
-/** How well a gradient model predicted one gradient. */
+/** Accuracy of one prediction of a gradient model. */
 export interface GradientQuality {
-  /** Of prediction and arrived gradient over the whole batch, -1 to 1. */
+  /** Cosine similarity of prediction and arrived gradient over the whole batch, -1 to 1. */
   readonly cosine: number;
   /** |prediction - arrived| / |arrived| in the 2-norm. */
   readonly relativeError: number;
@@ -25,7 +25,7 @@ export interface GradientQuality {
   readonly updates: number;
 }
 
-/** An actor has finished with a message of the stream; also the credit for its senders. */
+/** An actor has consumed a message of the stream: acknowledgement and credit for its senders. */
 export interface Progress {
   readonly kind: "Progress";
   /** Highest sequence up to which everything is consumed. */
@@ -43,7 +43,7 @@ export interface Progress {
   readonly drops: Readonly<Record<string, number>>;
   /** Training batches that the weights do not include, by cause; applied + skipped + pending = step. */
   readonly skipped: Readonly<Record<string, number>>;
-  /** Training batches kept whose gradient is on its way, with the one at hand. */
+  /** Training batches that wait for their gradient, with the current one. */
   readonly pending: number;
   /** Bytes of frames for training sent so far, each counted once, by plane. */
   readonly sentBytes: Readonly<Record<string, number>>;
@@ -55,7 +55,7 @@ export interface Progress {
   readonly cache?: Readonly<Record<string, number>> | undefined;
 }
 
-/** Another batch of an evaluation was seen; cumulative. */
+/** Result of an evaluation so far; cumulative over its batches. */
 export interface EvaluationMeasured {
   readonly kind: "EvaluationMeasured";
   readonly evaluation: number;
@@ -63,9 +63,9 @@ export interface EvaluationMeasured {
   readonly samples: number;
   /** Sum of the samples' losses, nats. */
   readonly lossSum: number;
-  /** Samples of which student and teacher say the same, where there is a teacher. */
+  /** Samples on which student and teacher agree; set if there is a teacher. */
   readonly agreeing?: number | undefined;
-  /** Samples that the teacher gets right. */
+  /** Samples that the teacher classifies correctly. */
   readonly teacherCorrect?: number | undefined;
 }
 
@@ -84,7 +84,7 @@ export interface CheckpointSaved {
   readonly sizeBytes: number;
 }
 
-/** A block with source `auto` changed its way of getting a gradient. */
+/** A block with source `auto` switched to another gradient source. */
 export interface SourceSwitched {
   readonly kind: "SourceSwitched";
   readonly from: string;
@@ -92,7 +92,7 @@ export interface SourceSwitched {
   readonly reason: string;
 }
 
-/** A student's section learns from another version of the teacher now. */
+/** A student's section switched to another version of the teacher. */
 export interface TeacherChanged {
   readonly kind: "TeacherChanged";
   readonly from: number;
@@ -114,13 +114,13 @@ export interface FeederMark {
   readonly epoch: number;
   /** The last evaluation published before the mark, counted from 1; 0 for `paused`. */
   readonly evaluation: number;
-  /** Samples of that evaluation; 0 where there is none. */
+  /** Samples of that evaluation; 0 if there is none. */
   readonly evaluationSamples: number;
 }
 
 /** Reasons of drops, causes of skips, planes: entries that one table of a Progress may have. */
 const MAX_ENTRIES = 64;
-/** Characters of a sentence for a reader. */
+/** Characters of a reason. */
 const MAX_REASON = 1024;
 /** Characters of a state's or a blob's name. */
 const MAX_NAME = 256;
@@ -326,7 +326,10 @@ function writeName(what: string, name: string): string {
   throw new RangeError(`Cannot send a ${what} of ${name.length} characters: at most ${MAX_NAME}`);
 }
 
-/** @throws KnowledgeNetError KN_NUMERIC on NaN and infinity: training has diverged, and that must not look like a figure. */
+/**
+ * @throws KnowledgeNetError KN_NUMERIC on NaN and infinity: training has diverged, and that must not look like a
+ * figure.
+ */
 function writeNumber(name: string, value: number, least = -Infinity): number {
   if (value < least) throw new RangeError(`Cannot send ${name} ${value}: it must be at least ${least}`);
   if (Number.isFinite(value)) return value;

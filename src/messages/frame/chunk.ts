@@ -21,10 +21,10 @@ export interface Chunk {
 
 export const TRANSFER_ID_BYTES = 16;
 export const DIGEST_BYTES = 32;
-/** 64 MiB in pieces of 16 KiB; what an assembler keeps per piece stays small beside the piece. */
+/** 64 MiB in pieces of 16 KiB; the bookkeeping of an assembler stays small beside a piece. */
 export const MAX_CHUNKS = 4096;
 
-// Field numbers in schemas/knowledgenet/v1; the tests decode these bytes by the schemas themselves.
+// Field numbers in schemas/knowledgenet/v1; tests decode these bytes with the schemas.
 const FRAME_CHUNK = 3;
 const CHUNK_PAYLOAD = 6;
 
@@ -53,7 +53,7 @@ export function readChunk(attempt: string, fields: ChunkFields): Chunk {
   if (count < 2 || count > MAX_CHUNKS || index >= count) {
     throw refusal(attempt, `a chunk must be one of 2 to ${MAX_CHUNKS}`, `${index} of ${count}`);
   }
-  // Every other piece has at least one byte too.
+  // Every other piece has at least one byte as well.
   if (payload.byteLength + count - 1 > totalBytes) {
     throw refusal(attempt, "a chunk must be a part of its whole", `${payload.byteLength} bytes of ${totalBytes}`);
   }

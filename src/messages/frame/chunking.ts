@@ -1,7 +1,7 @@
 /**
- * Frames larger than the server's max_payload: cut into chunks by the sender, joined and verified by the receiver. The bus
- * may lose, duplicate or reorder any of them; a frame is joined exactly as it was cut, or not at all. Transmissions of one
- * frame share their transfer id, so a retransmission completes what an earlier transmission left incomplete.
+ * Frames larger than the server's max_payload: cut into chunks by the sender, joined and verified by the receiver. The
+ * bus may lose, duplicate or reorder any of them; a frame is joined exactly as it was cut, or not at all. Transmissions
+ * of one frame share their transfer id, so a retransmission completes what an earlier transmission left incomplete.
  */
 import { createHash } from "node:crypto";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -70,8 +70,8 @@ export interface ChunkAssembler {
    * Accepts a piece; keeps a copy of its payload. A duplicate is ignored; one that arrives after its frame is complete
    * counts as the first of a retransmission.
    * @returns the frame when this piece was the last one missing.
-   * @throws KnowledgeNetError KN_DECODE when the piece contradicts the others of its frame, the frame exceeds `maxBytes`,
-   * or its digest is not the announced one; the frame is then discarded.
+   * @throws KnowledgeNetError KN_DECODE when the piece contradicts the others of its frame, the frame exceeds
+   * `maxBytes`, or its digest is not the announced one; the frame is then discarded.
    */
   accept(chunk: Chunk): Uint8Array | undefined;
 }

@@ -1,4 +1,4 @@
-/** Sizes of frames, known before anything is encoded: a plan refuses what no receiver would accept. */
+/** Sizes of frames before anything is encoded: a plan refuses frames that every receiver refuses. */
 import { encodedTensorBytes, type TensorCodec } from "../tensor/tensor-codec.ts";
 import type { DType } from "../tensor/tensor-view.ts";
 

@@ -1,13 +1,13 @@
 /**
- * Lays out a frame around its tensor. A generated encoder would copy the payload three times on its way (into the
- * tensor, the content, the frame); here the sizes come first, then one buffer, and the codec writes straight into it.
+ * Lays out a frame around its tensor. A generated encoder copies the payload three times (into the tensor, the content
+ * and the frame); here all sizes are computed first, and the codec writes into the one buffer of the frame.
  */
 import { wire } from "../generated/knowledgenet.ts";
 import type { PreparedTensor } from "../tensor/tensor-codec.ts";
 import { bytesOf } from "../tensor/tensor-view.ts";
 import { fieldSize, writePrefix } from "../wire/length-prefix.ts";
 
-// Field numbers in schemas/knowledgenet/v1; the tests decode these bytes by the schemas themselves.
+// Field numbers in schemas/knowledgenet/v1; tests decode these bytes with the schemas.
 const TENSOR_DATA = 4;
 const TENSOR_SCALES = 5;
 
@@ -22,8 +22,8 @@ export interface FrameContent {
 }
 
 /**
- * @returns a whole Frame, owned by the caller. It lies in its buffer so that the data is aligned: a receiver in the
- * same process reads it without a copy.
+ * @returns a whole Frame, owned by the caller. Its data is aligned in the buffer: a receiver in the same process reads
+ * it without a copy.
  * @throws KnowledgeNetError KN_NUMERIC.
  */
 export function writeFrame({ contentField, rest, tensorField, tensor }: FrameContent): Uint8Array {
@@ -35,7 +35,7 @@ export function writeFrame({ contentField, rest, tensorField, tensor }: FrameCon
   const contentBytes = rest.byteLength + fieldSize(tensorBytes);
   const total = fieldSize(contentBytes);
 
-  const padding = (4 - ((total - dataBytes) % 4)) % 4; // the data comes last
+  const padding = (4 - ((total - dataBytes) % 4)) % 4; // the data is last
   const frame = new Uint8Array(new ArrayBuffer(padding + total), padding);
   const data = frame.subarray(total - dataBytes);
   fill(data, scales);

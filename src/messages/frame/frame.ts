@@ -1,6 +1,6 @@
 /**
- * The messages that carry tensors, as they go over the bus: each is a Frame. Encoders refuse what a receiver would
- * refuse; the decoder takes any bytes and gives a valid message or an error, in time and memory bounded by `DecodeLimits`.
+ * The messages that carry tensors; each is a Frame. Encoders and decoder refuse the same messages. The decoder accepts
+ * any bytes and returns a valid message or throws, in time and memory bounded by `DecodeLimits`.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import {
@@ -39,13 +39,13 @@ const ORIGINS = {
   synthetic: wire.GradientOrigin.GRADIENT_ORIGIN_SYNTHETIC,
 } as const;
 
-/** What a receiver does with a batch: forward, backward and update; or forward only; or forward for batch norm's statistics. */
+/** Use of a batch: forward, backward and update; forward only; or forward for the statistics of batch norm. */
 export type Phase = keyof typeof PHASES;
 
-/** Where a gradient comes from: the loss; a block that was itself fed a prediction; a gradient model. */
+/** Origin of a gradient: the loss; a block that was itself updated with a prediction; a gradient model. */
 export type GradientOrigin = keyof typeof ORIGINS;
 
-/** Which samples a batch holds, as which view, and who teaches it; every field as in training.proto. */
+/** Provenance of a batch: its samples, their view and the version of the teacher; every field as in training.proto. */
 export interface Lesson {
   /** [batch] */
   readonly samples: readonly number[];
@@ -77,7 +77,7 @@ export interface Gradient {
   readonly tensor: TensorView;
 }
 
-/** Positions of a stream that will not come: from `first` to that of the header, whose step is 0 where it is not known. */
+/** Sequences that will not arrive: from `first` to that of the header, whose step is 0 where it is unknown. */
 export interface Gap {
   readonly header: Header;
   /** 1 to the header's sequence. */
@@ -99,20 +99,20 @@ export interface DecodeLimits extends TensorLimits {
 
 const ATTEMPT = "decode a frame";
 
-/** Label of a sample that has none. */
+/** Label of an unlabelled sample. */
 const UNLABELLED = -1;
 
 /**
  * @param codec of the tensor; labels are always raw.
  * @throws KnowledgeNetError KN_NUMERIC on a value that is not finite or too large for the codec; TypeError, RangeError
- * on what is no activation: the sender has a bug.
+ * on an invalid activation: the sender has a bug.
  */
 export function encodeActivation(activation: Activation, codec: TensorCodec): Uint8Array {
   return encodePrepared(activation, activation.tensor.shape[0], prepareTensor(activation.tensor, codec));
 }
 
 /**
- * An activation whose tensor is encoded already, sample by sample (tensor/encoded-rows.ts).
+ * An activation whose tensor is already encoded, sample by sample (tensor/encoded-rows.ts).
  * @throws TypeError, RangeError as `encodeActivation`.
  */
 export function encodeActivationOfRows(activation: Omit<Activation, "tensor">, rows: EncodedRows): Uint8Array {
@@ -162,7 +162,7 @@ export function encodeGradient({ header, origin, tensor }: Gradient, codec: Tens
   return writeFrame({ contentField: 2, rest, tensorField: 3, tensor: prepareTensor(tensor, codec) });
 }
 
-/** @throws RangeError on what is no gap: the sender has a bug. */
+/** @throws RangeError on an invalid gap: the sender has a bug. */
 export function encodeGap({ header, first }: Gap): Uint8Array {
   if (first < 1 || first > header.sequence) {
     throw new RangeError(`Cannot encode a gap from ${first} to ${header.sequence}`);
@@ -171,7 +171,7 @@ export function encodeGap({ header, first }: Gap): Uint8Array {
 }
 
 /**
- * Reads any frame. `raw` tensors and the parts of a chunk may be views on `data`: copy what outlives it.
+ * Reads any frame. `raw` tensors and the parts of a chunk may be views on `data`: copy them to keep them.
  * @throws KnowledgeNetError KN_DECODE on anything that is not a valid frame; KN_STALE on one outside the step window.
  */
 export function decodeFrame(data: Uint8Array, limits: DecodeLimits = {}): Frame {
@@ -235,7 +235,7 @@ function readIds(bytes: Uint8Array): number[] {
   return Array.from(new Uint32Array(buffer, byteOffset, byteLength / 4));
 }
 
-/** @throws RangeError on what no receiver would take. */
+/** @throws RangeError on values that every receiver refuses. */
 function writeLesson({ samples, view, seed, teacher }: Lesson): LessonFields {
   if (!samples.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 32)) {
     throw new RangeError("Cannot encode a lesson: every id must be an integer from 0 to 2^32 - 1");
@@ -265,7 +265,7 @@ function readGap(fields: GapFields, limits: DecodeLimits): Gap {
   return { header, first };
 }
 
-/** The header first: what is too old is refused before its tensor costs anything. */
+/** The header first: a stale message is refused before its tensor is read. */
 function readFreshHeader(fields: Pick<GradientFields, "header">, { stepWindow }: DecodeLimits): Header {
   const header = readHeader(ATTEMPT, fields.header);
   if (stepWindow !== undefined && header.step < stepWindow.newest - stepWindow.span) {

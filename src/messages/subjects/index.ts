@@ -1,4 +1,4 @@
-/** Subjects: what a message is called on the bus. */
+/** The subjects of the bus. */
 export {
   inferSubject,
   nodeSubject,

@@ -3,17 +3,17 @@
  *
  *     kn.v1.<run>.<plane>.<slice>     the messages of a run
  *     kn.v1.node.<node>.<what>        a process that hosts actors
- *     kn.v1.infer.<model>             requests to a served model
- *     kn.v1.observe.<model>           what its users sent, for continuous training
+ *     kn.v1.infer.<model>             inference requests to a model
+ *     kn.v1.observe.<model>           inputs sampled from live traffic, for continuous training
  *
- * A run may not be called node, infer or observe, so that each subject has one reading.
+ * A run must not be named node, infer or observe: each subject has one meaning.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { refusal } from "../wire/refusal.ts";
 import { isRunName, isSubjectToken } from "./token.ts";
 
 /**
- * What flows in a run: `batch` from the feeder, `act` activations forward, `grad` gradients back, `syn` predicted
+ * The planes of a run: `batch` from the feeder, `act` activations forward, `grad` gradients back, `syn` predicted
  * gradients, `hint` teacher outputs, `evt` facts, `ctl` commands.
  */
 export const PLANES = ["batch", "act", "grad", "syn", "hint", "evt", "ctl"] as const;

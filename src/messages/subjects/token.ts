@@ -1,4 +1,4 @@
-/** What one token of a subject may be: a run, an actor, a slice, a node, a model. */
+/** Tokens of a subject: the name of a run, an actor, a slice, a node or a model. */
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** The runs' names that would read as another branch of the tree. */

@@ -1,6 +1,6 @@
 /**
- * A tensor as it travels, sample by sample: what a sample becomes does not depend on the batch that it came in, so rows can
- * be kept and put into another batch. Whoever decodes a batch of kept rows gets the bits that a fresh one would give.
+ * An encoded tensor, sample by sample: the encoding of a sample does not depend on its batch, so rows can be cached and
+ * combined into another batch. A batch of cached rows decodes to the same bits as a new one.
  */
 import { countElements, type TensorView } from "./tensor-view.ts";
 import {
@@ -20,7 +20,7 @@ export interface EncodedRows {
   readonly sampleShape: readonly number[];
   /** Samples. */
   readonly count: number;
-  /** Bytes of one row: its elements, then its scale where the codec has one. */
+  /** Bytes of one row: its elements, then its scale if the codec has one. */
   readonly rowBytes: number;
   /** The rows, one after another. */
   readonly bytes: Uint8Array;

@@ -1,6 +1,6 @@
 /**
- * Tensors to wire fields and back. Four codecs; `raw` carries every dtype, the others f32 only. A non-finite value
- * neither leaves nor enters: it would spread through every block that it reaches.
+ * Tensors to wire fields and back. Four codecs; `raw` carries every dtype, the others f32 only. A non-finite value is
+ * refused by sender and receiver: it would spread through every block.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { decodeBf16, encodeBf16 } from "../codecs/bf16.ts";
@@ -27,8 +27,8 @@ import {
 
 /**
  * How values travel: `raw` as they are; `bf16` in 2 bytes; `int8-channel` and `int8-block` in 1 byte and a shared scale
- * per index of the last axis, per `BLOCK_ELEMENTS`, or (`int8-sample`) per index of the first axis, so that what a sample
- * becomes does not depend on its batch. Receivers train on what they decoded.
+ * per index of the last axis, per `BLOCK_ELEMENTS`, or (`int8-sample`) per index of the first axis, so that the
+ * encoding of a sample does not depend on its batch. Receivers train on the decoded values.
  */
 export type TensorCodec = "raw" | "bf16" | "int8-channel" | "int8-block" | "int8-sample";
 
@@ -49,18 +49,18 @@ function blockOf(codec: TensorCodec, shape: readonly number[]): number {
   return codec === "int8-sample" ? (countElements(shape.slice(1)) ?? 1) : 0;
 }
 
-/** The codec's name on the wire: there, a block is a block. */
+/** The codec's name on the wire, where `int8-sample` is an `int8-block` of one sample. */
 export function wireCodecOf(codec: TensorCodec): (typeof CODECS)[keyof typeof CODECS] {
   return CODECS[codec === "int8-sample" ? "int8-block" : codec];
 }
 
-/** What a payload is made of, in bytes. */
+/** Sizes of the parts of a payload. */
 interface PayloadLayout {
   readonly dataBytes: number;
   readonly scaleCount: number;
 }
 
-/** What is to be written where. `data` is written by `fill` alone, so that it is never copied on its way to the wire. */
+/** Layout of a payload. Only `fill` writes the data, so it is never copied on its way to the wire. */
 export interface PreparedTensor {
   /** Everything but the data and the scales. */
   readonly fields: TensorFields;
@@ -81,7 +81,8 @@ export interface TensorLimits {
   readonly maxElements?: number;
 }
 
-// The wire is little-endian and the codecs use the machine's own order: the same on everything that Node is built for but s390x.
+// The wire is little-endian and the codecs use the machine's own order: the same on everything that Node is built for
+// but s390x.
 if (new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) {
   throw new KnowledgeNetError("KN_INVARIANT", {
     attempt: "load the tensor codecs",

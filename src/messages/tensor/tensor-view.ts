@@ -1,12 +1,12 @@
 /**
- * A tensor between the wire and the mathematics: dtype, shape and the values, row-major. The same shape as the compute
- * layer's own, so that neither needs the other.
+ * A tensor between the wire and the mathematics: dtype, shape and the values, row-major. Structurally equal to the
+ * compute layer's own type, so that neither imports the other.
  */
 
 /** Element types: IEEE 754 binary32, two's complement of 32 bits, unsigned byte. */
 export type DType = "f32" | "i32" | "u8";
 
-/** `values` has exactly as many elements as `shape` says; whoever hands a view on says who owns it. */
+/** `values` has exactly the elements of `shape`; the function that returns a view documents its owner. */
 export type TensorView =
   | { readonly dtype: "f32"; readonly shape: readonly number[]; readonly values: Float32Array }
   | { readonly dtype: "i32"; readonly shape: readonly number[]; readonly values: Int32Array }
@@ -18,7 +18,10 @@ export const BYTES_PER_ELEMENT = { f32: 4, i32: 4, u8: 1 } as const satisfies Re
 /** Axes that a tensor may have on the wire. */
 export const MAX_RANK = 8;
 
-/** Elements of a shape, 1 for a scalar; undefined when an extent is not an integer of 1 or more, or beyond 2^53 - 1 in all. */
+/**
+ * Elements of a shape, 1 for a scalar; undefined when an extent is not an integer of 1 or more, or beyond 2^53 - 1 in
+ * all.
+ */
 export function countElements(shape: readonly number[]): number | undefined {
   let elements = 1;
   for (const extent of shape) {

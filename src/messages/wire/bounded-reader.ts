@@ -1,10 +1,10 @@
 /**
  * Protobuf decoding that a hostile message cannot make expensive. pbjs's static code reads through a `Reader`; this one
- * counts what it hands out, so that memory and time are bounded by what a real message needs and not by the input:
+ * counts what it returns, so that memory and time are bounded by the largest valid message and not by the input:
  * - each message has a budget of fields, unknown ones and packed elements included;
  * - a text has at most `MAX_TEXT_BYTES`;
- * - uint64 comes out as a number and is refused beyond 2^53 - 1, so that no `Long` ever appears;
- * - bytes come out as views on the input, never as copies.
+ * - uint64 is decoded to a number and refused above 2^53 - 1, so that no `Long` ever appears;
+ * - bytes are decoded to views on the input, never to copies.
  */
 import protobuf from "protobufjs/minimal.js";
 import { isKnowledgeNetError } from "../../errors/index.ts";
@@ -17,7 +17,7 @@ import { refusal } from "./refusal.ts";
  */
 const MAX_FIELDS = 512;
 
-/** The longest text there is, the message of a Failure, has 2,048 characters. */
+/** The longest text, the message of a Failure, has 2,048 characters. */
 const MAX_TEXT_BYTES = 8192;
 
 class BoundedReader extends protobuf.Reader {
@@ -73,9 +73,9 @@ class BoundedReader extends protobuf.Reader {
 }
 
 /**
- * Decodes `data` and hands the fields to `read`, which makes the domain's value of them.
- * @param attempt what to call it in an error: "decode a frame".
- * @throws KnowledgeNetError KN_DECODE on anything malformed or longer than `maxBytes`; what `read` throws of its own kind.
+ * Decodes `data` and passes the fields to `read`, which returns the domain value.
+ * @param attempt the action named in an error: "decode a frame".
+ * @throws KnowledgeNetError KN_DECODE on malformed input or more than `maxBytes`; any KnowledgeNetError of `read`.
  */
 export function decodeWire<Fields, Value>(
   codec: WireCodec<Fields>,
@@ -84,7 +84,7 @@ export function decodeWire<Fields, Value>(
   read: (fields: Fields) => Value,
 ): Value {
   if (data.byteLength > maxBytes) throw refusal(attempt, `it must have at most ${maxBytes} bytes`, data.byteLength);
-  // A Buffer's subarrays would be Buffers, whose `slice` is a view: callers get plain arrays whatever came in.
+  // A Buffer's subarrays would be Buffers, whose `slice` is a view: callers get plain arrays for either.
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   let fields: Fields;
   try {

@@ -1,4 +1,4 @@
-/** Checks of single fields, shared by all decoders: what is absent reads as zero, what breaks a rule is refused. */
+/** Checks of single fields, shared by all decoders: an absent field reads as zero, an invalid one is refused. */
 import { isSubjectToken } from "../subjects/token.ts";
 import { refusal } from "./refusal.ts";
 

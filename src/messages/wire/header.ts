@@ -3,7 +3,7 @@ import { isRunName, isSubjectToken } from "../subjects/token.ts";
 import { readCount, readToken } from "./fields.ts";
 import { refusal } from "./refusal.ts";
 
-/** Where a message stands in its run; every field as in training.proto. Numbers are integers from 0 to 2^53 - 1. */
+/** Position of a message in its run; every field as in training.proto. Numbers are integers from 0 to 2^53 - 1. */
 export interface Header {
   readonly run: string;
   readonly sender: string;
@@ -28,10 +28,12 @@ export function readHeader(attempt: string, fields: HeaderFields | null | undefi
   };
 }
 
-/** What may be sent. @throws RangeError on a header that no receiver would take: the sender has a bug. */
+/** @throws RangeError on a header that every receiver refuses: the sender has a bug. */
 export function writeHeader({ run, sender, sequence, step, version, fence }: Header): HeaderFields {
-  if (!isRunName(run)) throw new RangeError(`Cannot send for the run ${JSON.stringify(run)}: it is no name of a run`);
-  if (!isSubjectToken(sender)) throw new RangeError(`Cannot send as ${JSON.stringify(sender)}: it is no token`);
+  if (!isRunName(run))
+    throw new RangeError(`Cannot send for the run ${JSON.stringify(run)}: it must be the name of a run`);
+  if (!isSubjectToken(sender))
+    throw new RangeError(`Cannot send as ${JSON.stringify(sender)}: it must be a subject token`);
   return {
     run,
     sender,

@@ -7,7 +7,7 @@ export function fieldSize(contentBytes: number): number {
   return size + contentBytes;
 }
 
-/** Writes tag and length. @returns the position behind them. */
+/** Writes tag and length. @returns the position after them. */
 export function writePrefix(target: Uint8Array, position: number, field: number, contentBytes: number): number {
   target[position] = (field << 3) | 2;
   let end = position + 1;

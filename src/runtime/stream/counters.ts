@@ -8,7 +8,7 @@ export interface Counters<Reason extends string> {
   snapshot(): Readonly<Record<string, number>>;
 }
 
-/** @param initial counts to go on from, of a checkpoint. */
+/** @param initial counts to continue from, of a checkpoint. */
 export function createCounters<Reason extends string>(
   initial: Readonly<Record<string, number>> = {},
 ): Counters<Reason> {

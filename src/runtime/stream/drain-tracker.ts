@@ -10,17 +10,19 @@ export interface DrainTracker {
 
 export function createDrainTracker(outbox: Outbox): DrainTracker {
   let isReceiverUp = true;
-  let onReceiverDown: () => void = () => undefined;
+  const draining = new Set<() => void>();
   return {
     onReceiverState(state) {
       isReceiverUp = state === "running" || state === "starting";
       if (state === "running") outbox.retransmit();
-      if (!isReceiverUp) onReceiverDown();
+      if (isReceiverUp) return;
+      for (const resolve of draining) resolve();
+      draining.clear();
     },
     drain(sequence) {
       if (!isReceiverUp) return Promise.resolve();
       return new Promise((resolve) => {
-        onReceiverDown = resolve;
+        draining.add(resolve);
         void outbox.whenAcknowledged(sequence).then(resolve);
       });
     },

@@ -1,10 +1,10 @@
 /**
  * Rejects messages of an actor that has lost its lease: of each sender only the highest fencing token seen so far is
- * admitted. Sequence numbers cannot detect a stale holder: its successor starts at its checkpoint, behind what the stale
- * holder had already sent.
+ * admitted. Sequence numbers cannot detect a stale holder: its successor starts at its checkpoint, behind what the
+ * stale holder had already sent.
  *
- * A token far above the receiver's own is rejected too: admitted once, it would fence the real holder out for ever. Both
- * come from one store, whose clock is the upper part of a token; no clock of a node plays a part.
+ * A token far above the receiver's own is rejected too: admitted once, it would fence the real holder out for ever.
+ * Both come from one store, whose clock is the upper part of a token; no clock of a node plays a part.
  */
 
 /**

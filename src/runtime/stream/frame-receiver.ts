@@ -37,7 +37,10 @@ export interface FrameReceiverDeps {
   readonly onGap?: (gap: Gap) => boolean;
 }
 
-/** @returns the handler for every subject that carries frames. The tensors of a delivered frame are owned by the handler. */
+/**
+ * @returns the handler for every subject that carries frames. The tensors of a delivered frame are owned by the
+ * handler.
+ */
 export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameReceiverDeps): BusHandler {
   const { run, fence, maxFrameBytes } = options;
   const { clock, drops, log, fail, onActivation, onGradient, onGap } = deps;

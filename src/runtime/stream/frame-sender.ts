@@ -17,7 +17,9 @@ export interface FrameSenderDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Ends the actor: KN_CONFIG when a frame exceeds the limit, or the server's `max_payload` leaves no way to send it. */
+  /**
+   * Ends the actor: KN_CONFIG when a frame exceeds the limit, or the server's `max_payload` leaves no way to send it.
+   */
   readonly fail: (error: Error) => void;
 }
 

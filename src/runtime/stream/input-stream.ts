@@ -1,6 +1,7 @@
 /**
  * The receiving end of a stream: messages enter the actor's queue once and in order. It acknowledges when the sender
- * retransmits, and after a restart periodically until the first message arrives: the sender may hold nothing more to send.
+ * retransmits, and after a restart periodically until the first message arrives: the sender may hold nothing more to
+ * send.
  */
 import type { Gap, Header } from "../../messages/index.ts";
 import type { Clock, TimerHandle } from "../clock/index.ts";
@@ -9,7 +10,9 @@ import { RETRANSMIT_AFTER_MS } from "./limits.ts";
 import { createSequenceGate, type GapCause, type SequenceGate } from "./sequence-gate.ts";
 
 export interface InputStreamOptions {
-  /** Messages that may wait. The window bounds what is in flight, so more than that are duplicates; the sender waits. */
+  /**
+   * Messages that may wait. The window bounds what is in flight, so more than that are duplicates; the sender waits.
+   */
   readonly depth: number;
   /** The sender drops older messages in favour of newer ones. */
   readonly isDropping: boolean;
@@ -20,7 +23,10 @@ export interface InputQueue<M> {
   /** Messages that wait. */
   readonly size: number;
   put(message: M, receivedBytes: number): void;
-  /** Takes the place of messages that will not arrive. @param end header of the last of them; its step is 0 where unknown */
+  /**
+   * Takes the place of messages that will not arrive. @param end header of the last of them; its step is 0 where
+   * unknown
+   */
   putGap(end: Header, cause: GapCause): void;
 }
 
@@ -48,7 +54,7 @@ export function createInputStream<M extends { readonly header: Header }>(
   { depth, isDropping }: InputStreamOptions,
   { clock, drops, queue, acknowledge, onDuplicate }: InputStreamDeps<M>,
 ): InputStream<M> {
-  let gate: SequenceGate = createSequenceGate();
+  let gate: SequenceGate = createSequenceGate({ isDropping });
   let announcement: TimerHandle | undefined;
 
   const announcePeriodically = (): void => {

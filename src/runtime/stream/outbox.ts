@@ -1,15 +1,15 @@
 /**
  * The sending end of an ordered stream over a lossy bus (go-back-N): keeps what the receiver has not acknowledged, and
- * retransmits it when there is no progress for a while or the connection is restored. With a `SequenceGate` at the other
- * end every message is delivered exactly once and in order, and at most a window is kept.
+ * retransmits it when there is no progress for a while or the connection is restored. With a `SequenceGate` at the
+ * other end every message is delivered exactly once and in order, and at most a window is kept.
  *
- * A receiver cannot know what will never arrive: messages that were lost with an earlier incarnation of the sender, were
- * consumed by an earlier incarnation of the receiver, were replaced by newer ones, or are missing from the sender's own
- * input. Where `sendGap` is given, every hole in what is kept is declared in its place and retransmitted like a message
- * until the receiver has passed it (as the GAP submessage of DDSI-RTPS 2.5, section 8.3.8.4).
+ * A receiver cannot know what will never arrive: messages that were lost with an earlier incarnation of the sender,
+ * were consumed by an earlier incarnation of the receiver, were replaced by newer ones, or are missing from the
+ * sender's own input. Where `sendGap` is given, every hole in what is kept is declared in its place and retransmitted
+ * like a message until the receiver has passed it (as the GAP submessage of DDSI-RTPS 2.5, section 8.3.8.4).
  *
- * With `inFlight` it is the sending end of `overload: drop`: only so many messages are in flight, and of those that wait
- * the newest replaceable one takes the place of the others.
+ * With `inFlight` it is the sending end of `overload: drop`: only so many messages are in flight, and of those that
+ * wait the newest replaceable one takes the place of the others.
  */
 import type { Clock, TimerHandle } from "../clock/clock.ts";
 
@@ -30,7 +30,7 @@ export interface OutboxDeps {
   readonly sendGap?: (first: number, last: StreamPosition) => void;
 }
 
-/** Where in the stream: sequence and training step, both counted from 1; 0: before the first. */
+/** Position in the stream: sequence and training step, both counted from 1; 0: before the first. */
 export interface StreamPosition {
   readonly sequence: number;
   readonly step: number;
@@ -43,13 +43,22 @@ export interface Outbox {
   readonly retransmitted: number;
   /** Sequence up to which the receiver has acknowledged everything. */
   readonly acknowledged: number;
-  /** Starts an incarnation after `at`; nothing before it is kept. @param acknowledged known position of the receiver. @default 0 */
+  /**
+   * Starts an incarnation after `at`; nothing before it is kept. @param acknowledged known position of the receiver.
+   * @default 0
+   */
   begin(at: StreamPosition, acknowledged?: number): void;
-  /** Sends and keeps. `message` must not change afterwards. @param isReplaceable a newer one may replace it while it waits */
+  /**
+   * Sends and keeps. `message` must not change afterwards. @param isReplaceable a newer one may replace it while it
+   * waits
+   */
   post(at: StreamPosition, subject: string, message: Uint8Array, isReplaceable?: boolean): void;
   /** Continues after `at`: what was not posted up to there never will be. */
   skip(at: StreamPosition): void;
-  /** The receiver has consumed everything up to `sequence`: forgets it. Less than before: it restarted from a checkpoint. */
+  /**
+   * The receiver has consumed everything up to `sequence`: forgets it. Less than before: it restarted from a
+   * checkpoint.
+   */
   acknowledge(sequence: number): void;
   /** Whether the message of `sequence` is kept. */
   keeps(sequence: number): boolean;
@@ -57,6 +66,7 @@ export interface Outbox {
   retransmit(sequence?: number): void;
   /** Resolves when the receiver has acknowledged everything up to `sequence`, or at `close`. */
   whenAcknowledged(sequence: number): Promise<void>;
+  /** Forgets everything; nothing is retransmitted afterwards. */
   close(): void;
 }
 
@@ -81,6 +91,7 @@ export function createOutbox(
   let retransmitted = 0;
   let backoff = 1;
   let timer: TimerHandle | undefined;
+  let isClosed = false;
 
   const moveTo = ({ sequence, step }: StreamPosition): void => {
     if (sequence > end.sequence) end = { sequence, step };
@@ -91,7 +102,7 @@ export function createOutbox(
   };
   const arm = (): void => {
     const isPending = kept.size > 0 || (sendGap !== undefined && acknowledged < end.sequence);
-    if (timer !== undefined || !isPending) return;
+    if (timer !== undefined || !isPending || isClosed) return;
     timer = clock.setTimeout(() => {
       timer = undefined;
       backoff = Math.min(backoff * 2, MAXIMUM_BACKOFF);
@@ -102,7 +113,7 @@ export function createOutbox(
   const declareGap = (first: number, last: StreamPosition): void => {
     if (first <= last.sequence) sendGap?.(first, last);
   };
-  /** From the very first: what the receiver has, and what it lacks, may not be what was last acknowledged. */
+  /** From sequence 1: the receiver's position may differ from the last acknowledgement. */
   const retransmitAll = (): void => {
     let next = 1;
     for (const [sequence, { subject, message, isSent }] of kept) {
@@ -130,8 +141,8 @@ export function createOutbox(
     declareGap(sentTo + 1, end);
     sentTo = end.sequence;
   };
-  const wake = (isClosing: boolean): void => {
-    const isDue = ({ sequence }: { readonly sequence: number }): boolean => isClosing || sequence <= acknowledged;
+  const wake = (): void => {
+    const isDue = ({ sequence }: { readonly sequence: number }): boolean => isClosed || sequence <= acknowledged;
     for (const { resolve } of waiting.filter(isDue)) resolve();
     waiting.splice(0, waiting.length, ...waiting.filter((each) => !isDue(each)));
   };
@@ -177,7 +188,7 @@ export function createOutbox(
       }
       if (!hasMoved) return;
       backoff = 1;
-      wake(false);
+      wake();
       disarm();
       pump();
       arm();
@@ -196,12 +207,13 @@ export function createOutbox(
     whenAcknowledged: (sequence) =>
       new Promise((resolve) => {
         waiting.push({ sequence, resolve });
-        wake(false);
+        wake();
       }),
     close() {
+      isClosed = true;
       disarm();
       kept.clear();
-      wake(true);
+      wake();
     },
   };
 }

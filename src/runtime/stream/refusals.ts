@@ -1,6 +1,6 @@
 /**
- * Detects a message that retransmission cannot deliver: the same bytes are refused again and again. Without it the sender
- * retransmits for ever, the stream stops, and nothing but a counter shows why.
+ * Detects a message that retransmission cannot deliver: the same bytes are refused again and again. Without it the
+ * sender retransmits for ever, the stream stops, and nothing but a counter shows why.
  */
 import { createHash } from "node:crypto";
 import type { Clock } from "../clock/index.ts";

@@ -4,8 +4,8 @@
  */
 
 /**
- * Why sequences were skipped: this receiver was down while they were sent; the sender, or one upstream of it, restarted and
- * no longer holds them; the sender dropped them in favour of newer ones (`overload: drop`).
+ * Why sequences were skipped: this receiver was down while they were sent; the sender, or one upstream of it, restarted
+ * and no longer holds them; the sender dropped them in favour of newer ones (`overload: drop`).
  */
 export type GapCause = "restarted" | "sender-restarted" | "overload";
 

@@ -172,6 +172,19 @@ describe("createOutbox with gaps", () => {
   });
 });
 
+describe("createOutbox after close", () => {
+  it("sets no timer, and resolves whoever waits for an acknowledgement", async () => {
+    const clock = simulatedClock();
+    const outbox = createOutbox({ retransmitAfterMs: 100 }, { clock, send: () => undefined, sendGap: () => undefined });
+    outbox.close();
+    outbox.post(at(1), "subject", Uint8Array.of(1));
+    outbox.skip(at(2));
+    outbox.acknowledge(0);
+    await outbox.whenAcknowledged(2);
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
 describe("createOutbox with a number in flight", () => {
   const scene = () => {
     const sent: number[] = [];
