@@ -67,6 +67,18 @@ module.exports = {
       from: { path: "^src/compute/", pathNot: "^src/compute/(worker|backend)/" },
       to: { dependencyTypes: ["core"], pathNot: "^(node:)?crypto$" },
     },
+    {
+      name: "compute-nn-is-below-block-and-distillation",
+      severity: "error",
+      from: { path: "^src/compute/nn/" },
+      to: { path: "^src/compute/(block|distillation|worker)/" },
+    },
+    {
+      name: "compute-block-is-below-distillation",
+      severity: "error",
+      from: { path: "^src/compute/block/" },
+      to: { path: "^src/compute/(distillation|worker)/" },
+    },
     door("nats", ["runtime/nats"]),
     door("@tensorflow", ["compute"]),
     door("protobufjs", ["messages"]),

@@ -1,5 +1,62 @@
 import tseslint from "typescript-eslint";
 
+/** Time, randomness and environment come in through ports, so that a run is a function of its spec, data and seed. */
+const TIME = "Take time and timers from the Clock that is passed in.";
+const RANDOM = "Derive random numbers from the run's seed (deriveSeed); name things with uniqueId().";
+const ENVIRONMENT = "Read the environment in src/apps and pass the value in.";
+const AMBIENT = {
+  "no-restricted-globals": [
+    "error",
+    ...["performance", "setTimeout", "setInterval", "setImmediate"].map((name) => ({ name, message: TIME })),
+    { name: "crypto", message: RANDOM },
+  ],
+  "no-restricted-properties": [
+    "error",
+    { object: "Date", property: "now", message: TIME },
+    { object: "process", property: "hrtime", message: TIME },
+    { object: "process", property: "env", message: ENVIRONMENT },
+    { object: "Math", property: "random", message: RANDOM },
+    ...["performance", "setTimeout", "setInterval", "setImmediate", "Date", "crypto"].map((property) => ({
+      object: "globalThis",
+      property,
+      message: `${TIME} ${RANDOM}`,
+    })),
+  ],
+  "no-restricted-syntax": [
+    "error",
+    { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: TIME },
+    { selector: "CallExpression[callee.name='Date']", message: TIME },
+  ],
+  "no-restricted-imports": [
+    "error",
+    {
+      paths: [
+        ...["node:perf_hooks", "perf_hooks", "node:timers", "timers", "node:timers/promises", "timers/promises"].map(
+          (name) => ({ name, message: TIME }),
+        ),
+        ...["node:crypto", "crypto"].map((name) => ({
+          name,
+          importNames: ["randomBytes", "randomUUID", "randomInt", "randomFillSync", "getRandomValues", "webcrypto"],
+          message: RANDOM,
+        })),
+        ...["node:process", "process"].map((name) => ({ name, importNames: ["env", "hrtime"], message: ENVIRONMENT })),
+      ],
+    },
+  ],
+};
+
+/** The adapters of these ports, and the places that no port reaches. */
+const ADAPTERS = [
+  "src/runtime/clock/system-clock.ts", // the Clock on Node's timers
+  "src/runtime/clock/simulated-clock.ts", // lets the event loop run between two timers
+  "src/runtime/bus/memory/memory-broker.ts", // yields to the event loop between two deliveries
+  "src/runtime/unique-id.ts", // names that no other process may draw again; no result depends on them
+  "src/runtime/nats/local-nats-server.ts", // a child process: its deadlines are the operating system's
+  "src/compute/worker/worker-main.ts", // times a call inside the thread, where no Clock is
+  "src/compute/worker/measure-speed.ts", // a benchmark of this thread
+  "src/compute/backend/native-backend.ts", // a variable that libtensorflow itself reads
+];
+
 export default tseslint.config(
   { ignores: ["dist/", "runs/", "node_modules/", "src/messages/generated/"] },
   {
@@ -34,4 +91,5 @@ export default tseslint.config(
       "@typescript-eslint/no-unnecessary-type-assertion": "off", // says what the reader cannot see in JSON.parse and dataSync
     },
   },
+  { files: ["src/**/*.ts"], ignores: ["src/apps/**", ...ADAPTERS], rules: AMBIENT },
 );

@@ -1,10 +1,10 @@
 /** What a node says of itself: measured, not asked for. */
-import { randomUUID } from "node:crypto";
 import { availableParallelism, hostname, totalmem } from "node:os";
 import process from "node:process";
 import { type BackendPreference, createComputeWorker } from "../compute/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
 import { isSubjectToken } from "../messages/index.ts";
+import { uniqueId } from "../runtime/unique-id.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import { type NodeRecord, WIRE_VERSION } from "./records.ts";
 
@@ -30,7 +30,7 @@ export async function describeNode(options: DescribeNodeOptions, clock: Clock): 
   return {
     format: 1,
     name,
-    instance: randomUUID(),
+    instance: uniqueId(),
     labels,
     backend: worker.backend.name,
     backendVersion: worker.backend.version,

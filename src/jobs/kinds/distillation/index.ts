@@ -2,8 +2,10 @@
  * Distillation: a student cut like its teacher, every section supervised by its section, then the student as a whole.
  */
 import { type DistillationSpec, type ModelSpec, phasesOf } from "../../../run-spec/index.ts";
+import type { SliceDescription } from "../../../compute/index.ts";
+import { checkBatchNorm, normsOf, type TrainedNorm } from "../../check-batch-norm.ts";
 import type { JobKind, Teaching } from "../../job-kind.ts";
-import { matchSections, teacherModelOf } from "../../match-sections.ts";
+import { adaptersOf, matchSections, teacherModelOf } from "../../match-sections.ts";
 import { createDistillationComposer } from "./compose-distillation.ts";
 import { distillationFrames } from "./distillation-frames.ts";
 import { distillationActors, distillationFeeding } from "./distillation-plan.ts";
@@ -17,6 +19,24 @@ const teaching: Teaching<DistillationSpec> = {
   cacheOf: ({ cache }) => (cache.budgetMiB === 0 ? undefined : cache),
 };
 
+/** Adapters, and the local classifiers beside the hints. */
+function normsAtBoundaries(
+  { student, sections }: DistillationSpec,
+  slices: readonly SliceDescription[],
+  teacherSlices: readonly SliceDescription[],
+): TrainedNorm[] {
+  return adaptersOf(student.model, slices, teacherSlices).flatMap((adapter, index) => {
+    const shape = slices[index]?.outputShape ?? [];
+    const isLast = index === slices.length - 1;
+    return [
+      ...adapter
+        .filter(({ type }) => type === "batch_normalization")
+        .map(({ name }) => ({ name: `the adapter's layer ${name}`, shape })),
+      ...(isLast || sections.localCrossEntropy === 0 ? [] : [{ name: `the classifier of section ${index}`, shape }]),
+    ];
+  });
+}
+
 export const distillationKind: JobKind<DistillationSpec, DistillationResults> = {
   kind: "distillation",
   modelOf: ({ student }) => student.model,
@@ -24,6 +44,8 @@ export const distillationKind: JobKind<DistillationSpec, DistillationResults> = 
     const slices = await describe(spec.student.model);
     const teacherSlices = await describe(teacherModelOf(spec));
     matchSections(spec, slices, teacherSlices);
+    const norms = [...normsOf(spec.student.model), ...normsAtBoundaries(spec, slices, teacherSlices)];
+    checkBatchNorm({ spec: spec.name, batchKey: "batchSize", batchSize: spec.batchSize, norms });
     return { slices, teacherSlices };
   },
   frames: distillationFrames,

@@ -1,6 +1,6 @@
 /** Training: one network, cut into blocks that train with decoupled gradients. One phase. */
 import { createFeedingPlan } from "../../../actors/feeder/index.ts";
-import { GRADIENT_SOURCE_TRAITS } from "../../../compute/index.ts";
+import { GRADIENT_SOURCE_TRAITS, type SliceDescription } from "../../../compute/index.ts";
 import {
   blockActor,
   boundariesOf,
@@ -9,6 +9,7 @@ import {
   TRAINING,
   type TrainingSpec,
 } from "../../../run-spec/index.ts";
+import { checkBatchNorm, normsOf, type TrainedNorm } from "../../check-batch-norm.ts";
 import { feedingOptionsOf } from "../../feeding-options.ts";
 import type { Feeding, JobKind } from "../../job-kind.ts";
 import type { RunActors } from "../../run-parts.ts";
@@ -45,11 +46,27 @@ function actors(spec: TrainingSpec): RunActors {
   return { learners, gradientModels, teachers: [], all: [...gradientModels, ...learners, FEEDER] };
 }
 
+/** Gradient models and auxiliary heads have a batch norm of the boundary's height and width. */
+function normsAtBoundaries(spec: TrainingSpec, slices: readonly SliceDescription[]): TrainedNorm[] {
+  return boundariesOf(spec).flatMap(({ index, name, source }) => {
+    const shape = slices[index]?.outputShape ?? [];
+    const { hasGradientModel, hasAuxiliaryHead } = GRADIENT_SOURCE_TRAITS[source];
+    return [
+      ...(hasGradientModel ? [{ name: `the gradient model after ${name}`, shape }] : []),
+      ...(hasAuxiliaryHead ? [{ name: `the auxiliary head after ${name}`, shape }] : []),
+    ];
+  });
+}
+
 export const trainingKind: JobKind<TrainingSpec, TrainingResults> = {
   kind: "training",
   modelOf: ({ model }) => model,
-  async slices({ model }, describe) {
-    return { slices: await describe(model), teacherSlices: [] };
+  async slices(spec, describe) {
+    const slices = await describe(spec.model);
+    const { batchSize } = spec.training;
+    const norms = [...normsOf(spec.model), ...normsAtBoundaries(spec, slices)];
+    checkBatchNorm({ spec: spec.name, batchKey: "training.batchSize", batchSize, norms });
+    return { slices, teacherSlices: [] };
   },
   frames: trainingFrames,
   phases: () => [TRAINING],

@@ -2,8 +2,8 @@
  * Requests over a link: one subscription on `_INBOX.<id>.*` carries the answers of all, as NATS clients do it. Each
  * request ends by its answer, by no-responders, by time, by abort, or with the bus.
  */
-import { randomUUID } from "node:crypto";
 import { KnowledgeNetError } from "../../../errors/index.ts";
+import { uniqueId } from "../../unique-id.ts";
 import type { Clock } from "../../clock/index.ts";
 import type { RequestOptions } from "../bus.ts";
 import type { LinkListener, LinkMessage, LinkSubscription } from "./bus-link.ts";
@@ -29,7 +29,7 @@ interface Pending {
 }
 
 export function createRequestInbox({ clock, listen }: RequestInboxDeps): RequestInbox {
-  const prefix = `_INBOX.${randomUUID().replaceAll("-", "")}`;
+  const prefix = `_INBOX.${uniqueId()}`;
   const pending = new Map<string, Pending>();
   let subscription: LinkSubscription | undefined;
   let lastToken = 0;

@@ -5,8 +5,8 @@
  * Not nats.js's own `services.add`: it puts every endpoint without a queue group into the group "q" (2.29.3 cannot turn
  * that off), where a message reaches one instance instead of all, and it neither counts nor times what an async handler does.
  */
-import { randomBytes } from "node:crypto";
 import { KnowledgeNetError } from "../../../errors/index.ts";
+import { uniqueId } from "../../unique-id.ts";
 import type { Clock } from "../../clock/index.ts";
 import type { Bus, BusHandler, Service, ServiceDefinition, ServiceEndpoint, Subscription } from "../bus.ts";
 import { assertSubjectPattern } from "../subject-pattern.ts";
@@ -35,7 +35,7 @@ export async function startService(definition: ServiceDefinition, deps: ServiceD
   const { bus, clock } = deps;
   checkDefinition(definition);
   const { name, version, description, metadata, stats } = definition;
-  const id = randomBytes(11).toString("hex").toUpperCase();
+  const id = uniqueId().slice(0, 22).toUpperCase();
   const started = new Date(clock.wallTimeMs()).toISOString();
   const measured = definition.endpoints.map((endpoint): Measured => {
     return { endpoint, requests: 0, errors: 0, lastError: "", processingMs: 0 };

@@ -2,12 +2,13 @@
  * One process at a time in a folder: a file that names its owner. One that was left behind by a process that is gone is
  * taken over; where that cannot be known (another machine or container on a shared disk) it is not.
  */
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { KnowledgeNetError } from "../../../errors/index.ts";
+import { uniqueId } from "../../unique-id.ts";
 import { codeOf, type FileSystem, translate } from "./durable-files.ts";
 
 const LOCK_NAME = "lock";
@@ -36,7 +37,7 @@ export async function lockFolder(fileSystem: FileSystem, folder: string): Promis
   const own: Owner = {
     pid: process.pid,
     host: hostname(),
-    token: randomUUID(),
+    token: uniqueId(),
     ...(startedTicks === undefined ? {} : { startedTicks }),
   };
   const prepared = `${path}.${own.token}`;

@@ -9,9 +9,10 @@
  * read, or when the connection ends), its `putBlob` sends all chunks at once against one time-out, and its digest, in
  * JavaScript, blocks the main loop.
  */
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { Clock } from "../../clock/index.ts";
 import { headers, type JetStreamClient, type JetStreamManager, type NatsConnection } from "../../nats/index.ts";
+import { uniqueId } from "../../unique-id.ts";
 import { assertName, assertPrefix, damaged } from "../keys.ts";
 import type { BlobInfo, Blobs } from "../store.ts";
 import { directGet, type StreamMessage } from "./direct-get.ts";
@@ -155,7 +156,7 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
     put: (name, content) =>
       checked("save", name, async () => {
         const old = await lastMeta(name);
-        const nuid = randomUUID().replaceAll("-", "");
+        const nuid = uniqueId();
         const digest = createHash("sha256").update(content).digest("hex");
         const size = content.byteLength;
         let revision: number;
