@@ -1,6 +1,7 @@
 /** What the tests of single actors share: a simulated clock, a broker that can go down, somebody who listens and speaks. */
 import type { StreamActorOptions } from "../../../src/actors/link/index.ts";
-import type { BlockHandle, GradientModelHandle } from "../../../src/compute/index.ts";
+import { transferList } from "../../../src/compute/tensor-data.ts";
+import type { BlockHandle, GradientModelHandle, TensorData } from "../../../src/compute/index.ts";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import {
   type Command,
@@ -15,6 +16,7 @@ import {
   type Header,
   type Progress,
   type TensorView,
+  type GradientOrigin,
 } from "../../../src/messages/index.ts";
 import { type ControlChannel, createControlChannel } from "../../../src/runtime/actor/index.ts";
 import { type Bus, createMemoryBroker, type MemoryBroker } from "../../../src/runtime/bus/index.ts";
@@ -284,10 +286,7 @@ export interface FakeBlockOptions {
   readonly work?: () => Promise<void>;
 }
 
-/**
- * A block's mathematics that computes nothing and keeps a diary. As the real one, it applies a gradient that comes later
- * only to a batch that it still keeps.
- */
+/** A block's unit that computes nothing and records its calls. It keeps test/support/block-handle-contract.ts. */
 export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
   const { isFirst = false, isLast = false, isLater = false, retain = Infinity, failsAtStep, onStep } = options;
   /** Version at the forward, by step. */
@@ -306,14 +305,14 @@ export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
     return { result: outcome(), computeMs: 2 };
   };
   const figures = () => ({ version, retained: kept.size, pending: kept.size, forgotten });
-  const apply = (step: number, input: { readonly shape: readonly number[] }, age = 0) => {
+  const apply = (step: number, input: { readonly shape: readonly number[] }, origin: GradientOrigin, age = 0) => {
     version += 1;
     applied.push(step);
     return {
       isApplied: true,
       ...figures(),
       age,
-      origin: "true" as const,
+      origin,
       ...(isFirst ? {} : { inputGradient: floats(input.shape) }),
       ...(isLast ? { loss: 0.5 } : {}),
     };
@@ -325,27 +324,34 @@ export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
   };
   const handle: BlockHandle = {
     parameters: 1,
-    train: ({ step, input }, emit) =>
-      perform(`train ${step}`, () => {
+    train: ({ step, input }, emit) => {
+      moveOut(input);
+      return perform(`train ${step}`, () => {
+        kept.delete(step);
         onStep?.(step);
         if (step === failsAtStep) throw failure("KN_NUMERIC");
         trained.push(step);
         if (!isLast) emit(floats(input.shape), version);
-        if (!isLater) return apply(step, input);
+        if (!isLater) return apply(step, input, isLast ? "true" : "synthetic");
         kept.set(step, version);
         giveUp(Math.max(0, kept.size - retain));
         return { isApplied: false, ...figures() };
-      }),
-    receive: (step, gradient) =>
-      perform(`receive ${step}`, () => {
+      });
+    },
+    receive(step, gradient, origin) {
+      moveOut(gradient);
+      return perform(`receive ${step}`, () => {
         const age = version - (kept.get(step) ?? 0);
-        return kept.delete(step) ? apply(step, gradient, age) : { isApplied: false, ...figures() };
-      }),
-    evaluate: (input, labels) =>
-      perform("evaluate", () => {
+        return kept.delete(step) ? apply(step, gradient, origin, age) : { isApplied: false, ...figures() };
+      });
+    },
+    evaluate(input, labels) {
+      moveOut(input);
+      return perform("evaluate", () => {
         evaluated += labels.values.length;
         return isLast ? { correct: labels.values.length - 1, lossSum: 0.25 } : { output: floats(input.shape) };
-      }),
+      });
+    },
     use(source) {
       if (fake.failsToUse !== undefined) return Promise.reject(fake.failsToUse);
       calls.push(`use ${source}`);
@@ -382,6 +388,11 @@ export function fakeBlock(options: FakeBlockOptions = {}): FakeBlock {
   return fake;
 }
 
+/** Takes the tensor's buffer from the caller, as a message to a thread does. */
+function moveOut(tensor: TensorData): void {
+  structuredClone(null, { transfer: transferList([tensor]) });
+}
+
 export interface FakeGradientModel {
   readonly handle: GradientModelHandle;
   readonly calls: string[];
@@ -395,8 +406,12 @@ export function fakeGradientModel(): FakeGradientModel {
   let updates = 0;
   const handle: GradientModelHandle = {
     parameters: 1,
-    predict: (_, activation) => Promise.resolve({ result: floats(activation.shape), computeMs: 0 }),
-    learn(step) {
+    predict(_, activation) {
+      moveOut(activation);
+      return Promise.resolve({ result: floats(activation.shape), computeMs: 0 });
+    },
+    learn(step, gradient) {
+      moveOut(gradient);
       calls.push(`learn ${step}`);
       if (forgotten.has(step)) return Promise.resolve({ result: undefined, computeMs: 1 });
       updates += 1;
