@@ -14,16 +14,22 @@ import {
   type GradientSourceSpecs,
   type SourcedGradient,
 } from "./gradient-sources/index.ts";
-import { softmaxCrossEntropy } from "../nn/losses/softmax-cross-entropy.ts";
-import { type LearningRateOptions, learningRateAt } from "../nn/optimizer/index.ts";
+import {
+  createBlockModel,
+  createSlice,
+  deriveSeed,
+  learningRateAt,
+  type LearningRateOptions,
+  type Slice,
+  type SliceSnapshot,
+  softmaxCrossEntropy,
+  toData,
+  toTensor,
+} from "../nn/index.ts";
 import type { LayerSpec, OptimizerSpec } from "../../run-spec/index.ts";
 import type { TensorData } from "../tensor-data.ts";
-import { createBlockModel } from "../nn/block-model.ts";
 import { createPendingGradients } from "./pending-gradients.ts";
 import { createRetainedBatches, type RetainBounds, type RetainedBatch } from "./retained-batches.ts";
-import { deriveSeed } from "../nn/seed.ts";
-import { createSlice, type Slice, type SliceSnapshot } from "../nn/slice.ts";
-import { toData, toTensor } from "../nn/tensors.ts";
 
 export interface BlockUnitOptions {
   readonly inputShape: readonly number[];

@@ -3,7 +3,7 @@
  * never. What is given up is counted; what comes to its end is not.
  */
 import type { GradientOrigin } from "./gradient-sources/index.ts";
-import type { Recording } from "../nn/slice.ts";
+import type { Recording } from "../nn/index.ts";
 
 export interface RetainBounds {
   readonly batches: number;

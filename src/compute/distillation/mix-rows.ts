@@ -1,6 +1,6 @@
 /** The input of a student's section: sample by sample the teacher's, or what the student's own section before gives. */
 import { KnowledgeNetError } from "../../errors/index.ts";
-import { deriveSeed } from "../nn/seed.ts";
+import { deriveSeed } from "../nn/index.ts";
 import type { TensorData } from "../tensor-data.ts";
 
 /**

@@ -3,17 +3,22 @@
  * (and the labels, at the logits), backward, update. No gradient leaves it: sections learn side by side.
  */
 import * as tf from "@tensorflow/tfjs";
-import { createAuxiliaryHead } from "../block/gradient-sources/auxiliary-head.ts";
-import { hintLoss } from "../nn/losses/hint-loss.ts";
-import { logitsLoss } from "../nn/losses/logits-loss.ts";
-import { softmaxCrossEntropy } from "../nn/losses/softmax-cross-entropy.ts";
-import { type LearningRateOptions, learningRateAt } from "../nn/optimizer/index.ts";
+import { createAuxiliaryHead } from "../block/index.ts";
+import {
+  createBlockModel,
+  createSlice,
+  createWeightAverage,
+  deriveSeed,
+  hintLoss,
+  learningRateAt,
+  type LearningRateOptions,
+  logitsLoss,
+  type SliceSnapshot,
+  softmaxCrossEntropy,
+  toData,
+  toTensor,
+} from "../nn/index.ts";
 import type { HintSpec, LayerSpec, LogitsSpec, OptimizerSpec } from "../../run-spec/index.ts";
-import { createBlockModel } from "../nn/block-model.ts";
-import { deriveSeed } from "../nn/seed.ts";
-import { createSlice, type SliceSnapshot } from "../nn/slice.ts";
-import { toData, toTensor } from "../nn/tensors.ts";
-import { createWeightAverage } from "../nn/weight-average.ts";
 import type { TensorData } from "../tensor-data.ts";
 import { mixRows } from "./mix-rows.ts";
 

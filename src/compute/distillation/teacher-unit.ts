@@ -1,9 +1,7 @@
 /** The mathematics of one section of a teacher: forward with the moving statistics of batch norm, and nothing else. */
 import * as tf from "@tensorflow/tfjs";
 import type { LayerSpec } from "../../run-spec/index.ts";
-import { createBlockModel } from "../nn/block-model.ts";
-import { restoreWeights } from "../nn/slice.ts";
-import { toData, toTensor } from "../nn/tensors.ts";
+import { createBlockModel, restoreWeights, toData, toTensor } from "../nn/index.ts";
 import type { NamedTensorData, TensorData } from "../tensor-data.ts";
 
 export interface TeacherUnitOptions {

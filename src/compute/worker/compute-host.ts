@@ -6,33 +6,38 @@ import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import {
   type AutoChoice,
-  createGradientModel,
-  type GradientModel,
-  type GradientOrigin,
-  type PredictionQuality,
-} from "../block/gradient-sources/index.ts";
-import { type GradientModelOptions } from "../block/gradient-sources/gradient-model.ts";
-import {
   type BlockUnit,
   type BlockUnitOptions,
   createBlockUnit,
+  createGradientModel,
   type EvaluateOutcome,
+  type GradientModel,
+  type GradientModelOptions,
+  type GradientOrigin,
+  type PredictionQuality,
   type TrainRequest,
   type UpdateOutcome,
-} from "../block/block-unit.ts";
-import { type LearningRateOptions, learningRateAt } from "../nn/optimizer/index.ts";
-import { describeModel, type SliceDescription } from "../nn/describe-model.ts";
-import type { SliceSnapshot } from "../nn/slice.ts";
-import { toData, toTensor } from "../nn/tensors.ts";
+} from "../block/index.ts";
+import {
+  describeModel,
+  learningRateAt,
+  type LearningRateOptions,
+  type SliceDescription,
+  type SliceSnapshot,
+  toData,
+  toTensor,
+} from "../nn/index.ts";
 import {
   createSectionUnit,
+  createTeacherUnit,
   type SectionEvaluateOutcome,
   type SectionTrainOutcome,
   type SectionTrainRequest,
   type SectionUnit,
   type SectionUnitOptions,
-} from "../distillation/section-unit.ts";
-import { createTeacherUnit, type TeacherUnit, type TeacherUnitOptions } from "../distillation/teacher-unit.ts";
+  type TeacherUnit,
+  type TeacherUnitOptions,
+} from "../distillation/index.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import type { ModelSpec } from "../../run-spec/index.ts";
 import type { TensorData } from "../tensor-data.ts";

@@ -1,16 +1,22 @@
 /** Typed handles on units in a compute worker: what actors hold. */
-import type { LearningRateOptions } from "../nn/optimizer/index.ts";
-import type { GradientModelOptions } from "../block/gradient-sources/gradient-model.ts";
-import type { AutoChoice, GradientOrigin, PredictionQuality } from "../block/gradient-sources/index.ts";
-import type { BlockUnitOptions, EvaluateOutcome, TrainRequest, UpdateOutcome } from "../block/block-unit.ts";
+import type { LearningRateOptions, SliceSnapshot } from "../nn/index.ts";
+import type {
+  AutoChoice,
+  BlockUnitOptions,
+  EvaluateOutcome,
+  GradientModelOptions,
+  GradientOrigin,
+  PredictionQuality,
+  TrainRequest,
+  UpdateOutcome,
+} from "../block/index.ts";
 import type {
   SectionEvaluateOutcome,
   SectionTrainOutcome,
   SectionTrainRequest,
   SectionUnitOptions,
-} from "../distillation/section-unit.ts";
-import type { TeacherUnitOptions } from "../distillation/teacher-unit.ts";
-import type { SliceSnapshot } from "../nn/slice.ts";
+  TeacherUnitOptions,
+} from "../distillation/index.ts";
 import type { TensorData } from "../tensor-data.ts";
 import type { Emit } from "./compute-host.ts";
 import type { ComputeWorker, Timed } from "./compute-worker.ts";

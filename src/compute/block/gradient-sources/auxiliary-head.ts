@@ -8,12 +8,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import type { AuxiliarySpec } from "../../../run-spec/index.ts";
-import { softmaxCrossEntropy } from "../../nn/losses/softmax-cross-entropy.ts";
-import { type LearningRateOptions, learningRateAt } from "../../nn/optimizer/index.ts";
-import { batchNormLayer } from "../../nn/batch-norm.ts";
-import { kernelInitializer } from "../../nn/kernel-initializer.ts";
-import { deriveSeed } from "../../nn/seed.ts";
-import { createSlice } from "../../nn/slice.ts";
+import {
+  batchNormLayer,
+  createSlice,
+  deriveSeed,
+  kernelInitializer,
+  learningRateAt,
+  type LearningRateOptions,
+  softmaxCrossEntropy,
+} from "../../nn/index.ts";
 import type { NamedTensorData, TensorData } from "../../tensor-data.ts";
 
 /** Before the names of its tensors in a block's snapshot. */

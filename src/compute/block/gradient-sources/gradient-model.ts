@@ -9,10 +9,14 @@
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import type { GradientModelSpec } from "../../../run-spec/index.ts";
-import { batchNormLayer } from "../../nn/batch-norm.ts";
-import { kernelInitializer } from "../../nn/kernel-initializer.ts";
-import { deriveSeed } from "../../nn/seed.ts";
-import { createSlice, type Slice, type SliceSnapshot } from "../../nn/slice.ts";
+import {
+  batchNormLayer,
+  createSlice,
+  deriveSeed,
+  kernelInitializer,
+  type Slice,
+  type SliceSnapshot,
+} from "../../nn/index.ts";
 
 export interface GradientModelOptions {
   /** Shape of one sample of the activation: [features], or [height, width, channels]. */

@@ -1,7 +1,7 @@
 /** Ways to get the gradient at a block's output; see gradient-source.ts for the contract. */
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import type { AuxiliarySpec, DelayedSpec, GradientSourceKind, MixedSpec } from "../../../run-spec/index.ts";
-import type { LearningRateOptions } from "../../nn/optimizer/index.ts";
+import type { LearningRateOptions } from "../../nn/index.ts";
 import { autoSource } from "./auto.ts";
 import { type AuxiliaryHead, createAuxiliaryHead } from "./auxiliary-head.ts";
 import { auxiliarySource } from "./auxiliary.ts";

@@ -1,5 +1,5 @@
 /** The last block's source: the loss itself. */
-import { softmaxCrossEntropy } from "../../nn/losses/softmax-cross-entropy.ts";
+import { softmaxCrossEntropy } from "../../nn/index.ts";
 import type { GradientSource } from "./gradient-source.ts";
 
 export function taskLossSource(): GradientSource {
