@@ -1,5 +1,5 @@
 /**
- * A tensor outside the tensor library: what enters and leaves a compute worker. Plain and transferable.
+ * A tensor outside the tensor library, as it enters and leaves a compute worker. Plain and transferable.
  * The same shape as the wire's decoded view, so that neither layer needs the other.
  */
 export type TensorData =
@@ -9,7 +9,7 @@ export type TensorData =
 
 export type NamedTensorData = Readonly<Record<string, TensorData>>;
 
-/** The buffers to hand over with a message, so that a tensor is moved to another thread and not copied. */
+/** The buffers to transfer with a message, so that a tensor moves to another thread without a copy. */
 export function transferList(tensors: readonly (TensorData | undefined)[]): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const tensor of tensors) {

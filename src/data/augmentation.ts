@@ -1,6 +1,6 @@
 /**
- * Augmentation: a sample as one of a bounded number of views, each a pure function of (seed, sample, view). So whoever
- * knows the three sees the same pixels, and what a teacher says of a view can be kept.
+ * Augmentation: a sample as one of a bounded number of views, each a pure function of (seed, sample, view). Equal
+ * triples give equal pixels on every machine, so a teacher's activations of a view can be cached.
  *
  * View 0 is the sample as it is; evaluation uses it. Views 1 and above are shifted (the rim that comes in is zero) and
  * flipped left to right (He et al. 2016, section 4.2).

@@ -18,7 +18,7 @@ interface NativeBackend {
  * @throws Error as the loader threw it: the package, the addon or one of its libraries is absent.
  */
 export function loadNative(): string {
-  // tfjs-node 4.22 still calls what Node 23 has taken away.
+  // tfjs-node 4.22 calls a function that Node 23 removed.
   const legacy = util as unknown as { isNullOrUndefined?: (value: unknown) => boolean };
   legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
   require("@tensorflow/tfjs-node");
@@ -27,7 +27,7 @@ export function loadNative(): string {
   return backend?.binding?.TF_Version ?? "unknown";
 }
 
-/** libtensorflow reads this variable by itself, and cannot be asked afterwards; all cores without it. */
+/** libtensorflow reads this variable itself and reports no value; without it, it uses all cores. */
 export function nativeThreads(): number {
   const given = Number.parseInt(process.env.TF_NUM_INTRAOP_THREADS ?? "", 10);
   return given > 0 ? given : availableParallelism();

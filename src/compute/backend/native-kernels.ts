@@ -96,7 +96,7 @@ function registerBatchNorm(): void {
       const [x, gamma, mean, variance, reserved] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
       const [first] = Array.isArray(dy) ? dy : [dy];
       const inputs = { dy: first as tf.Tensor, x, gamma, mean, variance, reserved };
-      // At once: tfjs asks for each of the three in a scope of its own, at whose end it frees what was made there.
+      // All three at once: tfjs requests each in a scope of its own, and frees the tensors of a scope at its end.
       const gradients = tf.engine().runKernel<tf.Tensor[]>(BATCH_NORM_TRAINING_GRADIENT, inputs, attrs);
       const of = (index: number) => (): tf.Tensor => gradients[index] as tf.Tensor;
       return { x: of(0), gamma: of(1), beta: of(2) };

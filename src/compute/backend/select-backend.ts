@@ -1,6 +1,6 @@
 /**
  * Which library computes: libtensorflow through tfjs-node, WebAssembly with our training kernels, or plain JavaScript.
- * Chosen once per thread, by what works there rather than by what is installed.
+ * Chosen once per thread by a computation that works there, not by installed packages.
  */
 import * as tf from "@tensorflow/tfjs";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
@@ -19,10 +19,10 @@ import { loadWasm } from "./wasm-backend.ts";
 /**
  * Makes a backend this thread's own, for tensors made from here on. `auto` takes the first of native, wasm, cpu that
  * loads and computes.
- * @throws KnowledgeNetError KN_UNAVAILABLE when the backend asked for by name does not; the backend before stays.
+ * @throws KnowledgeNetError KN_UNAVAILABLE when the named backend does not work; the previous one stays.
  */
 export async function selectBackend(preference: BackendPreference): Promise<BackendInfo> {
-  // Without this tfjs greets every plain start with an advertisement for tfjs-node.
+  // Without this tfjs prints a recommendation of tfjs-node at every plain start.
   tf.env().set("PROD", true);
   if (preference !== "auto") return open(preference);
   for (const name of BACKEND_NAMES) {
@@ -63,7 +63,7 @@ async function open(name: BackendName): Promise<BackendInfo> {
   }
 }
 
-/** A library of the wrong version loads, and fails or lies at the first kernel. */
+/** A library of the wrong version loads, and fails or computes wrong values at the first kernel. */
 function checkArithmetic(): void {
   tf.tidy(() => {
     const x: tf.Tensor4D = tf.ones([1, 3, 3, 1]);

@@ -1,6 +1,6 @@
 /**
- * The mathematics of one block: forward, ask the gradient source, backward, update. Knows batches by their step and
- * keeps a bounded number of recordings whose gradient is on its way; what a late gradient leads to is the source's word.
+ * The mathematics of one block: forward, gradient source, backward, update. Batches are identified by their step; a
+ * bounded number of recordings is retained until their gradient arrives. The source decides what a late gradient does.
  */
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -38,16 +38,16 @@ export interface BlockUnitOptions {
   readonly optimizer: OptimizerSpec;
   readonly learningRate: LearningRateOptions;
   readonly source: BlockGradientSource;
-  /** Whether the block before wants the gradient at this block's input. False for the first block. */
+  /** Whether the previous block uses the gradient at this block's input. False for the first block. */
   readonly wantsInputGradient: boolean;
-  /** Bounds of what is kept while its gradient is on its way; the newest batch is kept in any case. */
+  /** Bounds of the batches retained for their gradient; the newest one is always retained. */
   readonly retain: RetainBounds;
   /** Classes of the data, for a local classifier. */
   readonly classes: number;
   /** Steps of the run, over which the share of a mixed source moves. */
   readonly totalSteps: number;
   readonly sources: GradientSourceSpecs;
-  /** M is on another node: its predictions arrive through `receive`, with origin `synthetic`. */
+  /** The gradient model is on another node: its predictions arrive through `receive`, with origin `synthetic`. */
   readonly isGradientModelElsewhere: boolean;
 }
 
@@ -59,27 +59,27 @@ export interface TrainRequest {
   readonly labels: TensorData;
 }
 
-/** What a batch, or a gradient, led to. */
+/** Outcome of a batch or of a gradient. */
 export interface UpdateOutcome {
-  /** Whether the weights changed; false while the gradient is still to come, or came too late. */
+  /** Whether the weights changed; false while the gradient is pending, or when it was too late. */
   readonly isApplied: boolean;
   /** Updates of the weights so far. */
   readonly version: number;
-  /** Whether the gradient waits for the next update to take it along: it came in time, and no weight has changed yet. */
+  /** Whether the gradient is accumulated for the next update: it was in time, and no weight has changed yet. */
   readonly isAccumulated?: boolean;
   /** Updates between the batch's forward and the use of its gradient, where it was used; 0 at once. */
   readonly age?: number;
-  /** Per-sample gradient at the block's input, where it is wanted and known. */
+  /** Per-sample gradient at the block's input, where it is used and known. */
   readonly inputGradient?: TensorData;
   /** Origin of the gradient that was applied, and with it of `inputGradient`. */
   readonly origin?: GradientOrigin;
   /** Mean loss of the batch, nats; last block only. */
   readonly loss?: number;
-  /** Recordings kept now. */
+  /** Recordings retained now. */
   readonly retained: number;
   /** Of these, batches that the weights do not include yet. */
   readonly pending: number;
-  /** Batches given up so far that the weights do not include: newer ones exceeded the bounds, or `forget` was called. */
+  /** Batches abandoned so far, by a bound or by `forget`, that the weights do not include. */
   readonly forgotten: number;
 }
 
@@ -98,29 +98,30 @@ export interface BlockUnit {
   /** Trains on a batch; `publish` gets the activation before the backward begins (not for the last block). */
   train(request: TrainRequest, publish: (activation: TensorData, version: number) => void): UpdateOutcome;
   /**
-   * Takes a gradient that came over the bus for an earlier step: from the next block, or from a gradient model elsewhere.
-   * One whose recording is gone, or that came before, changes nothing.
+   * Accepts a gradient that arrived over the bus for an earlier step: from the next block, or from a gradient model on
+   * another node. A duplicate, or one whose recording is gone, changes nothing.
    * @throws KnowledgeNetError KN_SHAPE, KN_NUMERIC: no weight has changed, and the recording is gone.
    */
   receive(step: number, gradient: TensorData, origin: GradientOrigin): UpdateOutcome;
   evaluate(input: TensorData, labels: TensorData): EvaluateOutcome;
   /**
-   * Puts the gradient model or the auxiliary head in charge, from the next batch on; what is retained for the one before
-   * is given up. @throws KnowledgeNetError KN_INVARIANT unless the source is `auto`.
+   * Selects the gradient model or the auxiliary head, from the next batch on; batches retained for the previous choice
+   * are abandoned. @throws KnowledgeNetError KN_INVARIANT unless the source is `auto`.
    */
   use(choice: AutoChoice): void;
-  /** Gives up everything retained. @returns how many batches the weights do not include. */
+  /** Abandons every retained batch. @returns how many of them the weights do not include. */
   forget(): number;
-  /** The block's state and, under `auxiliary/`, that of its auxiliary head; without what is retained or pending. */
+  /** State of the block and, under `auxiliary/`, of its head; without retained batches and pending gradients. */
   snapshot(): SliceSnapshot;
   /**
-   * What is retained or pending is gone then. @throws KnowledgeNetError KN_CHECKPOINT when a tensor is missing or of another shape.
+   * Discards retained batches and pending gradients.
+   * @throws KnowledgeNetError KN_CHECKPOINT when a tensor is missing or of another shape.
    */
   restore(snapshot: SliceSnapshot): void;
   dispose(): void;
 }
 
-/** @param gradientModel finds the gradient model beside the block; asked at each use, since M may be opened anew. */
+/** @param gradientModel returns the gradient model beside the block; called at each use: it may be opened anew. */
 export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () => GradientModel): BlockUnit {
   const isLast = options.source === "task-loss";
   const slice = createSlice(createBlockModel(options), options.optimizer);
@@ -144,7 +145,7 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
     let input: tf.Tensor | undefined;
     try {
       ({ weights, input } = slice.pullBack(batch.recording, gradient, { wantsInputGradient, keep }));
-      // Before the update: what is not finite throws here.
+      // Before the update: a value that is not finite throws here.
       const inputGradient = input === undefined ? undefined : toData(input, "the gradient at the block's input");
       weights = pending.combine(weights, share);
       slice.apply(weights, rateScale * learningRateAt(slice.version + 1, options.learningRate));

@@ -1,6 +1,6 @@
 /**
- * Recordings whose gradient is on its way, by step: bounded in number and in bytes, the oldest given up first, the newest
- * never. What is given up is counted; what comes to its end is not.
+ * Recordings whose gradient is pending, by step: bounded in number and in bytes. The oldest is abandoned first, the
+ * newest never. Abandoned batches are counted; batches that end normally are not.
  */
 import type { GradientOrigin } from "./gradient-sources/index.ts";
 import type { Recording } from "../nn/index.ts";
@@ -25,14 +25,14 @@ export interface RetainedBatches {
   readonly count: number;
   /** Of these, batches that the weights do not include yet. */
   readonly pending: number;
-  /** Batches given up so far, by a bound or by `forget`, that the weights do not include. */
+  /** Batches abandoned so far, by a bound or by `forget`, that the weights do not include. */
   readonly forgotten: number;
   get(step: number): RetainedBatch | undefined;
-  /** Takes over a batch; gives up older ones while a bound is exceeded. */
+  /** Takes over a batch; abandons older ones while a bound is exceeded. */
   put(step: number, batch: RetainedBatch): void;
-  /** Frees a batch, if it is kept, without counting it. */
+  /** Frees a batch, if it is retained, without counting it. */
   end(step: number): void;
-  /** Gives up all. @returns how many of them the weights do not include. */
+  /** Abandons all. @returns how many of them the weights do not include. */
   forget(): number;
   /** Frees all without counting them. */
   clear(): void;

@@ -1,4 +1,4 @@
-/** The input of a student's section: sample by sample the teacher's, or what the student's own section before gives. */
+/** The input of a student's section: for each sample the activation of the teacher or of the student's own section. */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { deriveSeed } from "../nn/index.ts";
 import type { TensorData } from "../tensor-data.ts";
@@ -7,7 +7,7 @@ import type { TensorData } from "../tensor-data.ts";
  * `teacher` and `own` [batch, ...features], borrowed. Each row is drawn by itself, from (seed, row): own with probability
  * `ownShare`.
  * @returns `teacher` or `own` itself where no row of the other is drawn, else a new tensor.
- * @throws KnowledgeNetError KN_SHAPE when the two differ; TypeError when `own` is wanted and absent.
+ * @throws KnowledgeNetError KN_SHAPE when the two differ; TypeError when `own` is needed and absent.
  */
 export function mixRows(teacher: TensorData, own: TensorData | undefined, ownShare: number, seed: number): TensorData {
   if (ownShare <= 0) return teacher;

@@ -1,6 +1,6 @@
 /**
- * The mathematics of one section of a student, or of the whole student: forward, the loss against what its teacher says
- * (and the labels, at the logits), backward, update. No gradient leaves it: sections learn side by side.
+ * The mathematics of one section of a student, or of the whole student: forward, the loss against the teacher's hint
+ * (at the logits against the labels too), backward, update. No gradient leaves it: sections train side by side.
  */
 import * as tf from "@tensorflow/tfjs";
 import { createAuxiliaryHead } from "../block/index.ts";
@@ -36,7 +36,7 @@ export interface SectionUnitOptions {
   readonly averageDecay: number;
 }
 
-/** What it learns from. */
+/** The loss that it minimises. */
 export type SectionObjective =
   | {
       /** A boundary's features. */
@@ -55,15 +55,15 @@ export type SectionObjective =
 
 export interface SectionTrainRequest {
   readonly step: number;
-  /** [batch, ...input]: what the teacher's section before says, or the samples. */
+  /** [batch, ...input]: the activation of the teacher's section before, or the samples. */
   readonly input: TensorData;
-  /** [batch, ...input]: what the student's own section before says; wanted while `ownShare` is above 0. */
+  /** [batch, ...input]: the activation of the student's own section before; needed while `ownShare` is above 0. */
   readonly ownInput?: TensorData;
   /** Share of the samples that are taken from `ownInput`, 0 to 1. */
   readonly ownShare: number;
   /** [batch] i32, -1: unlabelled */
   readonly labels: TensorData;
-  /** [batch, ...output]: what the teacher's section says; absent where nobody teaches. */
+  /** [batch, ...output]: the activation of the teacher's section; absent in a run without a teacher. */
   readonly hint?: TensorData;
 }
 
@@ -90,7 +90,7 @@ export interface SectionEvaluateOutcome {
 export interface SectionUnit {
   readonly parameters: number;
   readonly outputShape: readonly number[];
-  /** One update. `publish` gets the output before the backward begins, where somebody wants it. */
+  /** One update. `publish`, where given, receives the output before the backward begins. */
   train(request: SectionTrainRequest, publish?: (output: TensorData, version: number) => void): SectionTrainOutcome;
   /** With the averaged weights, where there are any. */
   evaluate(input: TensorData, labels: TensorData, hint?: TensorData): SectionEvaluateOutcome;
@@ -227,15 +227,15 @@ function addScaled(tensors: readonly tf.Tensor[], weights: readonly number[]): t
   return sum;
 }
 
-/** How often student and teacher say the same, and how often the teacher is right. */
+/** Samples for which student and teacher agree, and for which the teacher is correct. */
 function agreement(
   logits: tf.Tensor,
   teacher: tf.Tensor,
   labels: tf.Tensor,
 ): Required<Pick<SectionEvaluateOutcome, "agreeing" | "teacherCorrect">> {
   const counts = tf.tidy(() => {
-    const said = teacher.argMax(1);
-    return tf.stack([logits.argMax(1).equal(said).sum(), said.equal(labels).sum()]);
+    const predicted = teacher.argMax(1);
+    return tf.stack([logits.argMax(1).equal(predicted).sum(), predicted.equal(labels).sum()]);
   });
   const [agreeing = 0, teacherCorrect = 0] = counts.dataSync();
   counts.dispose();

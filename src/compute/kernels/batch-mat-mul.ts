@@ -27,7 +27,7 @@ export const batchMatMul = ownKernel<Inputs, Attrs>("BatchMatMul", (builtIn) => 
   if (!(transposeA || transposeB) || !isSingle(a) || !isSingle(b)) return builtIn(call);
   const [m, k] = sides(a, transposeA);
   const [inner, n] = sides(b, transposeB);
-  if (k !== inner) return builtIn(call); // it knows how to complain
+  if (k !== inner) return builtIn(call); // it throws the proper error
   const a2 = viewed(a, transposeA ? [k, m] : [m, k]);
   const b2 = viewed(b, transposeB ? [n, k] : [k, n]);
   const multiply = (left: TensorInfo, right: TensorInfo): TensorInfo =>

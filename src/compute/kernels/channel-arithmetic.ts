@@ -66,7 +66,7 @@ export function addChannels(
 ): TensorInfo {
   const channels = sizeOf(vector.shape);
   const filter = allocate([1, 1, channels, 1]);
-  // A copy: the kernel wants a bias that was born with one axis.
+  // A copy: the kernel needs a bias that was created with one axis.
   const bias = allocate([channels]);
   floatsOf(backend, filter).fill(1);
   const given = floatsOf(backend, vector);

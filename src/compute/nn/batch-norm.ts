@@ -5,7 +5,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { BATCH_NORM_TRAINING } from "../backend/native-kernels.ts";
 
-/** What the layer keeps to itself. */
+/** Fields of the layer that tfjs does not export. */
 interface BatchNormalization extends tf.layers.Layer {
   readonly epsilon: number;
   readonly momentum: number;

@@ -1,4 +1,4 @@
-/** What a model is once it is cut: shapes, parameters and multiplications of each slice, without training anything. */
+/** Shapes, parameters and multiply-accumulates of each slice of a model after its cuts. */
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { layersOfBlocks, type ModelSpec } from "../../run-spec/index.ts";

@@ -1,7 +1,6 @@
 /**
- * Layers of a model by their Keras / tfjs class name and configuration, so that a spec, a `model.json` and this code
- * speak of the same thing. Weights start from seeds derived from the run's seed and the layer's name: where the network
- * is cut does not change them.
+ * Layers of a model by their Keras / tfjs class name and configuration: the same words in a spec, a `model.json` and
+ * this code. Initial weights are derived from the run's seed and the layer's name, so the cuts do not change them.
  */
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -37,7 +36,7 @@ const SEEDED_OPTIONS: Partial<Record<LayerType, (seed: number) => Readonly<Recor
 };
 
 /**
- * Builds a layer; what it draws at random is a function of `seed` and the layer's name. Options of `spec` take precedence.
+ * Builds a layer; its random draws are functions of `seed` and the layer's name. Options of `spec` take precedence.
  * @throws KnowledgeNetError KN_CONFIG when tfjs refuses the options.
  */
 export function createLayer(spec: LayerSpec, seed: number): tf.layers.Layer {

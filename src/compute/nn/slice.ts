@@ -1,6 +1,6 @@
 /**
- * A trainable piece of a network: a tfjs layers model, its optimiser, and forward and backward as two separate acts.
- * Blocks, gradient models and (later) sections are all made of it.
+ * A trainable piece of a network: a tfjs layers model, its optimiser, and forward and backward as two separate steps.
+ * Blocks, gradient models, auxiliary heads and sections all consist of one.
  *
  * Gradients are per sample, of the summed loss; the slice divides its weight gradients by the batch size.
  */
@@ -13,7 +13,7 @@ import { SeededDropout } from "./seeded-dropout.ts";
 import { type PullBackOptions, recordTape, type Tape } from "./tape.ts";
 import { toData, toTensor } from "./tensors.ts";
 
-/** A training forward that waits for its gradient. Owns its inputs. */
+/** A training forward whose backward is still to run. Owns its inputs. */
 export interface Recording {
   /** [batch, ...output shape], owned by the recording. */
   readonly output: tf.Tensor;
@@ -71,11 +71,11 @@ export interface UpdateOptions {
   readonly wantsInputGradient: boolean;
 }
 
-/** What a backward gives, all of it the caller's. */
+/** Result of a backward, owned by the caller. */
 export interface SliceGradients {
   /** By each trained weight, in the slice's order, of the batch's mean loss. */
   readonly weights: readonly tf.Tensor[];
-  /** By the first input, [batch, ...input shape], per sample; where it was wanted. */
+  /** By the first input, [batch, ...input shape], per sample; where it was requested. */
   readonly input?: tf.Tensor;
 }
 
@@ -226,8 +226,8 @@ function isBatchNorm(layer: tf.layers.Layer): layer is tf.layers.Layer & { momen
 }
 
 /**
- * Weights that are not finite do not always show in the output: max pooling passes NaN over. So they are kept out here,
- * for the price of a sum (0.2 ms for 737,000 weights, on native; the update itself takes tens of times that).
+ * A weight that is not finite does not always show in the output: max pooling skips NaN. This check costs one sum
+ * (0.2 ms for 737,000 weights on native; the update takes tens of times that).
  */
 function assertFinite(gradients: readonly tf.Tensor[]): void {
   if (gradients.length === 0) return;
@@ -237,11 +237,11 @@ function assertFinite(gradients: readonly tf.Tensor[]): void {
     attempt: "update the weights",
     rule: "every gradient must be finite",
     value: `a sum of ${sum}`,
-    remedy: "the actor restarts from its last checkpoint; a lower learning rate helps when it comes again",
+    remedy: "the actor restarts from its last checkpoint; lower the learning rate if it happens again",
   });
 }
 
-/** The inputs are taken over: a forward that throws must free them too. */
+/** Takes over the inputs: a forward that throws frees them too. */
 function recordOrDispose(forward: () => tf.Tensor, inputs: readonly tf.Tensor[]): Tape {
   try {
     return recordTape(forward);

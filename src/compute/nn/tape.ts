@@ -8,7 +8,7 @@
  * activation.
  *
  * Why not recompute the forward: it would cost a third more per step, update batch-norm statistics twice and need the
- * same dropout mask again. Why not `tf.grads`: it would block until the gradient is there.
+ * same dropout mask again. Why not `tf.grads`: it would block until the gradient has arrived.
  * This is the one file that reaches into tfjs's engine (`state.activeTape`, public but undocumented); its test compares
  * every result with `tf.grads`.
  */
@@ -53,7 +53,7 @@ export interface Tape {
   dispose(): void;
 }
 
-/** Runs `forward` and keeps what its backward needs. Must not be called inside `tf.grads`. */
+/** Runs `forward` and keeps the tensors that its backward needs. Must not be called inside `tf.grads`. */
 export function recordTape(forward: () => tf.Tensor): Tape {
   const engine = tf.engine() as unknown as EngineDoor;
   if (engine.state.gradientDepth !== 0) throw new TypeError("a tape cannot be recorded inside another one");

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { TensorData } from "../tensor-data.ts";
 
-/** A tensor of `data`, owned by the caller. u8 becomes float32, which is what the first layer computes in. */
+/** A tensor of `data`, owned by the caller. u8 becomes float32, the type of the first layer. */
 export function toTensor(data: TensorData): tf.Tensor {
   if (data.dtype === "u8") return tf.tensor(Float32Array.from(data.values), [...data.shape], "float32");
   return tf.tensor(data.values, [...data.shape], data.dtype === "f32" ? "float32" : "int32");
@@ -11,11 +11,11 @@ export function toTensor(data: TensorData): tf.Tensor {
 
 /**
  * The values of `tensor`, in a buffer of their own.
- * @throws KnowledgeNetError KN_NUMERIC when one is not finite: such a tensor never leaves an actor.
+ * @throws KnowledgeNetError KN_NUMERIC when one is not finite: such a tensor never leaves a worker.
  */
 export function toData(tensor: tf.Tensor, what: string): TensorData {
-  // Always a copy: a backend may hand out its own memory (cpu the tensor itself, native what the tensor was made from),
-  // and what is returned here moves to another thread, which would take the weights along.
+  // Always a copy: a backend may return its own memory (cpu the tensor itself, native the tensor's source), and the
+  // result moves to another thread, which would take the weights along.
   const values = tensor.dataSync().slice();
   if (tensor.dtype === "int32") return { dtype: "i32", shape: tensor.shape, values: values as Int32Array };
   assertFinite(values as Float32Array, what);

@@ -1,6 +1,6 @@
 /**
- * What runs inside a compute worker: holds units (blocks, gradient models) by name and answers calls on them, one after
- * another. Free of threads, so that tests can run it where they stand.
+ * The inside of a compute worker: holds units (blocks, gradient models, sections) by name and answers calls on them,
+ * one after another. Free of threads, so that tests can run it in their own.
  */
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -53,7 +53,7 @@ export interface MemoryFigures {
   readonly bytes: number;
 }
 
-/** Called with what a call gives out before it ends. */
+/** Receives the activation of a call before the call ends. */
 export type Emit = (activation: TensorData, version: number) => void;
 
 /** Every call that a worker answers: one object in, one out. */
@@ -122,7 +122,7 @@ export function createComputeHost(): ComputeCalls {
       value: unit?.kind ?? "absent",
     });
   };
-  /** What has a state that can be saved. */
+  /** A unit with a state that can be saved. */
   const snapshottable = (name: string): BlockUnit | GradientModel | SectionUnit => {
     const unit = units.get(name);
     if (unit?.kind === "gradient-model") return unit.model;
@@ -133,7 +133,7 @@ export function createComputeHost(): ComputeCalls {
     return unit?.kind === "teacher" ? unit.teacher : snapshottable(name);
   };
 
-  /** A unit that is opened again takes the place of the one before, whoever still speaks to it by name. */
+  /** A unit that is opened again replaces the one before; calls by its name reach the new one. */
   const replace = (name: string, unit: Unit): void => {
     if (units.has(name)) disposable(name).dispose();
     units.set(name, unit);

@@ -1,4 +1,4 @@
-/** Typed handles on units in a compute worker: what actors hold. */
+/** Typed handles on units in a compute worker, for actors. */
 import type { LearningRateOptions, SliceSnapshot } from "../nn/index.ts";
 import type {
   AutoChoice,
@@ -26,7 +26,7 @@ export interface UnitHandle {
   readonly parameters: number;
   snapshot(): Promise<SliceSnapshot>;
   restore(snapshot: SliceSnapshot): Promise<void>;
-  /** Frees the unit; the worker lives on. */
+  /** Frees the unit; the worker keeps running. */
   dispose(): Promise<void>;
 }
 
@@ -35,9 +35,9 @@ export interface BlockHandle extends UnitHandle {
   train(request: TrainRequest, onActivation: Emit): Promise<Timed<UpdateOutcome>>;
   receive(step: number, gradient: TensorData, origin: GradientOrigin): Promise<Timed<UpdateOutcome>>;
   evaluate(input: TensorData, labels: TensorData): Promise<Timed<EvaluateOutcome>>;
-  /** Puts the gradient model or the auxiliary head of an `auto` source in charge. Rejects with KN_INVARIANT for other sources. */
+  /** Selects the gradient model or the auxiliary head of an `auto` source; KN_INVARIANT for other sources. */
   use(source: AutoChoice): Promise<void>;
-  /** Gives up everything that waits for its gradient. Resolves to the number of batches. */
+  /** Abandons every batch whose gradient is pending. Resolves to their number. */
   forget(): Promise<number>;
 }
 
@@ -49,7 +49,7 @@ export interface GradientModelHandle extends UnitHandle {
 /** Tensors given to a handle are moved and lost to the caller, but the labels. */
 export interface SectionHandle extends UnitHandle {
   readonly outputShape: readonly number[];
-  /** @param onOutput wanted by the student's next section; undefined: it is not brought over. */
+  /** @param onOutput receives the output for the student's next section; undefined: the output stays in the worker. */
   train(request: SectionTrainRequest, onOutput: Emit | undefined): Promise<Timed<SectionTrainOutcome>>;
   evaluate(input: TensorData, labels: TensorData, hint?: TensorData): Promise<Timed<SectionEvaluateOutcome>>;
   recalibrate(n: number, input: TensorData): Promise<void>;

@@ -1,4 +1,4 @@
-/** How fast this thread's backend multiplies matrices: what a node says of itself, for the placement of blocks. */
+/** Speed of matrix products on this thread's backend, which a node reports for the placement of blocks. */
 import * as tf from "@tensorflow/tfjs";
 
 /** Rows and columns: large enough that the product and not the call counts. */
@@ -7,7 +7,7 @@ const ROUNDS = 8;
 /** The first ones compile and warm caches. */
 const WARM_UP = 2;
 
-/** @returns GFLOP/s in f32, of the fastest round: what others do on the machine must not count. */
+/** @returns GFLOP/s in f32, of the fastest round, so that other load on the machine does not count. */
 export function measureSpeed(): number {
   const [a, b] = [tf.randomUniform([SIZE, SIZE]), tf.randomUniform([SIZE, SIZE])];
   try {

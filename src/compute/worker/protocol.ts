@@ -1,4 +1,4 @@
-/** What crosses between the main thread and a compute worker. */
+/** Messages between the main thread and a compute worker. */
 import { type ErrorCode, KnowledgeNetError } from "../../errors/index.ts";
 import type { BackendInfo } from "../backend/index.ts";
 import type { TensorData } from "../tensor-data.ts";

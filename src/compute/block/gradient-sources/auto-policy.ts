@@ -1,6 +1,6 @@
 /**
- * Who is in charge of a boundary, the auxiliary head or the gradient model, by the measured quality of the latter.
- * A pure function of what was observed, free of the tensor library: the block's actor holds it and tells its unit.
+ * Selects the auxiliary head or the gradient model for a boundary, by the measured quality of the latter.
+ * A pure function of the observations, free of the tensor library: the block's actor holds it and switches its unit.
  *
  * At a boundary with height and width M learns slowly and a head is far better from the first step, at a flat one M is
  * good at once (recipes): so they start.
@@ -51,7 +51,7 @@ export interface AutoPolicy {
   observe(observation: AutoObservation): AutoSwitch | undefined;
 }
 
-/** Who is in charge when a run begins. */
+/** The choice at the start of a run. */
 export function firstChoice(isSpatial: boolean): AutoChoice {
   return isSpatial ? "auxiliary" : "synthetic";
 }

@@ -1,7 +1,6 @@
 /**
- * The auxiliary head or the gradient model, whoever is told to be in charge (auto-policy.ts decides). Both go on learning
- * meanwhile: M is kept up to date with every batch, since its quality is what the choice hangs on; the head, which
- * costs a whole update, with every fourth.
+ * The auxiliary head or the gradient model, as auto-policy.ts decides. The other one keeps learning: the gradient model
+ * from every batch, since its quality decides the choice; the head, which costs a whole update, from every fourth.
  */
 import { type AutoChoice, firstChoice } from "./auto-policy.ts";
 import type { AuxiliaryHead } from "./auxiliary-head.ts";
@@ -9,13 +8,13 @@ import type { GradientModel } from "./gradient-model.ts";
 import type { GradientSource } from "./gradient-source.ts";
 import { syntheticSource } from "./synthetic.ts";
 
-/** The head learns from every n-th step while M is in charge: a quarter of its cost, and it stays near the block. */
+/** While the gradient model is selected the head learns from every n-th step: a quarter of its cost, and close enough. */
 const HEAD_LEARNS_EVERY = 4;
 
 export interface AutoSourceParts {
   /** Taken over. */
   readonly head: AuxiliaryHead;
-  /** Undefined when M is on another node: then it hears the activation there, whoever is in charge here. */
+  /** Undefined when it is on another node: it then receives every activation there. */
   readonly gradientModel: (() => GradientModel) | undefined;
   /** The boundary has height and width. */
   readonly isSpatial: boolean;

@@ -1,4 +1,4 @@
-/** The local classifier's own loss trains the block at once; nothing comes back, and nothing has to. */
+/** The local classifier's own loss trains the block at once; no gradient returns over the bus. */
 import type { AuxiliaryHead } from "./auxiliary-head.ts";
 import type { GradientSource } from "./gradient-source.ts";
 

@@ -42,7 +42,7 @@ export interface GradientModel {
   readonly parameters: number;
   /** Batches that were given up because `retain` newer ones came before their gradient. */
   readonly forgotten: number;
-  /** Keeps a batch for `learn` without predicting for it, which saves M's forward where nobody asks. Both are borrowed. */
+  /** Keeps a batch for `learn` without a prediction, which saves the forward. Both are borrowed. */
   remember(step: number, activation: tf.Tensor, labels: tf.Tensor): void;
   /** Predicts for a batch and keeps the batch for `learn`. `activation` and `labels` are borrowed, the result is the caller's. */
   predict(step: number, activation: tf.Tensor, labels: tf.Tensor): tf.Tensor;

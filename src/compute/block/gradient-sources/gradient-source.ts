@@ -1,15 +1,15 @@
 /**
- * The one contract for every way to unlock a block: *a gradient source gives a per-sample gradient for a batch, perhaps
- * at once, perhaps later, perhaps never*. The block records its forward, asks `atOnce`, and keeps the recording when
- * there is nothing yet or when the answer says that more is to come; a gradient that arrives over the bus for a batch
- * that is still kept goes through `onArrival`, which says what to do with it now.
+ * The contract of every way to unlock a block: *a gradient source gives a per-sample gradient for a batch, at once,
+ * later or never*. The block records its forward and calls `atOnce`. It retains the recording when there is no gradient
+ * yet, or when another one is to come. A gradient that arrives over the bus for a retained batch goes through
+ * `onArrival`, which decides whether to apply, accumulate or ignore it.
  * A new source is one file beside this one and one case in index.ts.
  */
 import type * as tf from "@tensorflow/tfjs";
 import type { NamedTensorData } from "../../tensor-data.ts";
 import type { AutoChoice } from "./auto-policy.ts";
 
-/** Where a gradient has its origin; a block passes on `true` only when it was fed `true`. */
+/** Provenance of a gradient; a block sends `true` upstream only after it received `true`. */
 export type GradientOrigin = "true" | "bootstrapped" | "synthetic";
 
 /** A gradient to use now. */
@@ -46,20 +46,20 @@ export interface ArrivalContext {
   readonly taken: ReadonlySet<GradientOrigin>;
 }
 
-/** What an arrival leads to; with neither, nothing happens and the recording stays. */
+/** Effect of an arrival; with neither, nothing happens and the recording stays. */
 export interface ArrivalOutcome {
   /** Pull back on the batch's recording and update. */
   readonly apply?: SourcedGradient;
-  /** Pull back on the batch's recording; the next update takes the weight gradients along. */
+  /** Pull back on the batch's recording; the next update includes the weight gradients. */
   readonly accumulate?: SourcedGradient;
 }
 
 export interface GradientSource {
-  /** After the forward of a training batch. @returns undefined when the gradient must come over the bus. */
+  /** After the forward of a training batch. @returns undefined when the gradient arrives over the bus. */
   atOnce(context: ForwardContext): SourcedGradient | undefined;
-  /** When a gradient arrives for a batch whose recording is kept. */
+  /** When a gradient arrives for a batch whose recording is retained. */
   onArrival(context: ArrivalContext): ArrivalOutcome;
-  /** Only `auto`: who is in charge from the next batch on. @returns whether that is a change. */
+  /** Only `auto`: selects the source from the next batch on. @returns whether that is a change. */
   use?(choice: AutoChoice): boolean;
   /** Only sources that learn by themselves: their state, by names that no slice uses. */
   snapshot?(): NamedTensorData;

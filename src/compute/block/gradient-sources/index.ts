@@ -1,4 +1,4 @@
-/** Ways to get the gradient at a block's output; see gradient-source.ts for the contract. */
+/** The sources of the gradient at a block's output; gradient-source.ts has the contract. */
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import type { AuxiliarySpec, DelayedSpec, GradientSourceKind, MixedSpec } from "../../../run-spec/index.ts";
 import type { LearningRateOptions } from "../../nn/index.ts";
@@ -17,10 +17,10 @@ export type { AutoChoice } from "./auto-policy.ts";
 export { createGradientModel, type GradientModel, type PredictionQuality } from "./gradient-model.ts";
 export type { GradientOrigin, GradientSource, SourcedGradient } from "./gradient-source.ts";
 
-/** `task-loss` for the last block, otherwise what the spec names. */
+/** `task-loss` for the last block, otherwise the source in the spec. */
 export type BlockGradientSource = GradientSourceKind | "task-loss";
 
-/** What the sources themselves can be told. */
+/** Options of the sources. */
 export interface GradientSourceSpecs {
   readonly auxiliary: AuxiliarySpec;
   readonly delayed: DelayedSpec;
@@ -29,7 +29,7 @@ export interface GradientSourceSpecs {
 
 export interface GradientSourceOptions {
   readonly source: BlockGradientSource;
-  /** M is on another node: what it predicts comes over the bus, with origin `synthetic`. */
+  /** The gradient model is on another node: its predictions arrive over the bus, with origin `synthetic`. */
   readonly isGradientModelElsewhere: boolean;
   /** Shape of one sample of the block's output. */
   readonly boundaryShape: readonly number[];
@@ -44,7 +44,7 @@ export interface GradientSourceOptions {
 }
 
 /**
- * @param gradientModel finds the gradient model beside the block; not asked when M is elsewhere.
+ * @param gradientModel returns the gradient model beside the block; not called when it is on another node.
  * @throws KnowledgeNetError KN_INVARIANT when the source needs a gradient model beside it and there is none.
  */
 export function createGradientSource(

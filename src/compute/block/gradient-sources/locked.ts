@@ -1,4 +1,4 @@
-/** Plain backpropagation over the bus: nothing at once, whatever arrives is applied as it is. */
+/** Plain backpropagation over the bus: nothing at once; each arriving gradient is applied unchanged. */
 import type { GradientSource } from "./gradient-source.ts";
 
 export function lockedSource(): GradientSource {

@@ -1,6 +1,6 @@
 /**
- * What an actor must know about a source before any mathematics: plain facts, free of the tensor library, so that the
- * main thread can decide on flow without loading it.
+ * Facts about each source that decide the flow of messages. Free of the tensor library, so that the main thread does
+ * not load it.
  */
 import type { GradientSourceKind } from "../../../run-spec/index.ts";
 

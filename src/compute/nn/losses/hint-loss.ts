@@ -1,15 +1,15 @@
-/** What a student's section loses against the hint of its teacher's section, and the gradient of that by its output. */
+/** The loss of a student's section against the hint of its teacher's section, and its gradient by the output. */
 import * as tf from "@tensorflow/tfjs";
 import type { HintSpec } from "../../../run-spec/index.ts";
 import { differentiate, type SampleLoss } from "./sample-loss.ts";
 
-/** Added to squared norms: an output that is zero everywhere has a gradient too. */
+/** Added to squared norms: so an output of zeros has a gradient too. */
 const LEAST_NORM = 1e-12;
 
 /**
  * `output` and `hint` [batch, ...boundary] f32; both borrowed.
  *
- * - `feature-mse`, `relative`: |s - t|^2 over the batch's mean of |t|^2, so that 1 is what an output of zero would lose.
+ * - `feature-mse`, `relative`: |s - t|^2 over the batch's mean of |t|^2, so that an output of zero has the loss 1.
  * - `feature-mse`, `l2`: |s / |s| - t / |t||^2 (Romero et al. 2015, on normalised features).
  * - `attention-transfer`: |q(s) - q(t)|^2 with q the channels' sum of squares, as a vector of length 1 over the positions
  *   (Zagoruyko and Komodakis 2017, section 3.1); needs height and width, and lets channels differ.

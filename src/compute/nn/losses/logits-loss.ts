@@ -1,11 +1,11 @@
-/** Knowledge distillation: what a student's logits lose against its teacher's (Hinton et al. 2015), three ways. */
+/** Knowledge distillation: three losses of a student's logits against its teacher's (Hinton et al. 2015). */
 import * as tf from "@tensorflow/tfjs";
 import type { LogitsSpec } from "../../../run-spec/index.ts";
 import { differentiate, type SampleLoss } from "./sample-loss.ts";
 
 /** Beside the spread of a row of logits: a row of equal ones has none. */
 const LEAST_SPREAD = 1e-7;
-/** Takes a class out of a softmax. */
+/** Excludes a class from a softmax. */
 const NEVER = -1e3;
 
 /**
@@ -15,7 +15,7 @@ const NEVER = -1e3;
  * - `plain`: KL(softmax(t / T) || softmax(s / T)).
  * - `standardised`: the same on logits less their mean over their standard deviation, of N - 1 (Sun et al. 2024, eq. 9).
  * - `decoupled`: KL of (target, all others), plus `nonTarget` times KL among the others (Zhao et al. 2022, eq. 7); the
- *   target of an unlabelled sample is what the teacher holds it for.
+ *   target of an unlabelled sample is the teacher's prediction.
  * @throws KnowledgeNetError KN_NUMERIC when the loss is not finite.
  */
 export function logitsLoss(logits: tf.Tensor, teacher: tf.Tensor, labels: tf.Tensor, spec: LogitsSpec): SampleLoss {

@@ -1,4 +1,4 @@
-/** A loss per sample, summed over the batch, with its gradient: what every loss gives. */
+/** A loss per sample, summed over the batch, with its gradient: the result of every loss. */
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 
@@ -33,6 +33,6 @@ export function assertFiniteLoss(lossSum: number): void {
     attempt: "compute the loss",
     rule: "every output must be finite",
     value: `a loss of ${lossSum}`,
-    remedy: "the actor restarts from its last checkpoint; a lower learning rate helps when it comes again",
+    remedy: "the actor restarts from its last checkpoint; lower the learning rate if it happens again",
   });
 }
