@@ -15,7 +15,7 @@ export function transferList(tensors: readonly (TensorData | undefined)[]): Arra
   for (const tensor of tensors) {
     if (tensor === undefined) continue;
     const { buffer, byteOffset, byteLength } = tensor.values;
-    // Only a buffer that holds nothing else may move: a view on a network message is copied instead.
+    // A buffer moves only when the tensor fills it: a view on a network message is copied.
     if (buffer instanceof ArrayBuffer && byteOffset === 0 && byteLength === buffer.byteLength) buffers.add(buffer);
   }
   return [...buffers];

@@ -1,4 +1,4 @@
-/** The order of the samples within an epoch: a permutation from (seed, epoch), so a position is all there is to resume. */
+/** The order of the samples within an epoch: a function of (seed, epoch), so a run resumes from a position alone. */
 
 import { splitmix32 } from "./splitmix.ts";
 

@@ -159,7 +159,7 @@ export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () =>
     }
   };
 
-  /** Backward, for the next update to take along. Takes over as `apply`. */
+  /** Backward; the next update includes its gradients. Takes over as `apply`. */
   const accumulate = (batch: RetainedBatch, { gradient, origin, share = 1, keep = false }: SourcedGradient) => {
     try {
       pending.add(slice.pullBack(batch.recording, gradient, { wantsInputGradient: false, keep }).weights, share);

@@ -1,6 +1,6 @@
 /**
- * Weight gradients that wait for the next update to take them along. Several that came since the last update count as
- * their mean, so that an update is a combination with the same weights however many came.
+ * Weight gradients that the next update includes. Several since the last update count as their mean, so that the weights
+ * of the combination do not depend on their number.
  */
 import * as tf from "@tensorflow/tfjs";
 
@@ -10,7 +10,7 @@ export interface PendingGradients {
   /** `share` times `gradients`, one per trained weight, takes over. */
   add(gradients: readonly tf.Tensor[], share: number): void;
   /**
-   * `share` times `gradients` plus the mean of what is pending, which is pending no longer. Takes over `gradients`; the
+   * `share` times `gradients` plus the mean of the pending ones, which are then cleared. Takes over `gradients`; the
    * results are the caller's.
    */
   combine(gradients: readonly tf.Tensor[], share: number): readonly tf.Tensor[];

@@ -1,6 +1,6 @@
 /**
- * From sections to the whole student: their weights under one roof, each adapter folded into the layer behind it. Both are
- * linear, so nothing changes but the rounding: with y = x A + b the adapter and its norm, K y = (K A) x + K b.
+ * From sections to the whole student: one set of weights, each adapter folded into the layer after it. Both are linear,
+ * so only the rounding changes: with y = x A + b the adapter and its norm, K y = (K A) x + K b.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { foldTarget, type LayerSpec } from "../../run-spec/index.ts";
@@ -88,7 +88,7 @@ function foldAdapter(
   if (norm !== undefined) addConstant(target.layer, next, constant, weights, read);
 }
 
-/** A constant behind a kernel: into its bias, or out of the mean that the batch norm behind it takes away. */
+/** Adds a constant after a kernel: to its bias, or to the mean that the next batch norm subtracts. */
 function addConstant(
   layer: LayerSpec,
   next: readonly LayerSpec[],

@@ -1,4 +1,4 @@
-/** The mathematics of one section of a teacher: forward with the moving statistics of batch norm, and nothing else. */
+/** The mathematics of one section of a teacher: inference alone, with the moving statistics of batch norm. */
 import * as tf from "@tensorflow/tfjs";
 import type { LayerSpec } from "../../run-spec/index.ts";
 import { createBlockModel, restoreWeights, toData, toTensor } from "../nn/index.ts";

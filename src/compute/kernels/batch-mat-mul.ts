@@ -71,7 +71,7 @@ function isSingle({ shape, dtype }: TensorInfo): boolean {
   return dtype === "float32" && shape.length >= 2 && sizeOf(shape.slice(0, -2)) === 1;
 }
 
-/** Rows and columns as they stand in the product. */
+/** Rows and columns in the product. */
 function sides({ shape }: TensorInfo, isTransposed: boolean): [rows: number, columns: number] {
   const rows = shape.at(-2) ?? 1;
   const columns = shape.at(-1) ?? 1;

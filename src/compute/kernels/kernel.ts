@@ -1,5 +1,5 @@
 /**
- * What our kernels are made of: the wasm backend as they see it, calls of other kernels, and tensors that live for one
+ * Parts of our kernels: their view of the wasm backend, calls of other kernels, and tensors that live for one
  * call.
  *
  * A kernel borrows its inputs and hands over its output. Whatever else it makes, a `Scratch` frees. A tensor that was

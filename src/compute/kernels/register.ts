@@ -1,4 +1,4 @@
-/** Puts our kernels in place of, or beside, those of the wasm backend. */
+/** Registers our kernels with the wasm backend, in place of or beside its own. */
 import * as tf from "@tensorflow/tfjs";
 import { avgPoolGrad } from "./avg-pool-grad.ts";
 import { batchMatMul, fusedMatMul } from "./batch-mat-mul.ts";

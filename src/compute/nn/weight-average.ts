@@ -12,7 +12,7 @@ import { toData, toTensor } from "./tensors.ts";
 const PREFIX = "average/";
 
 export interface WeightAverage {
-  /** Takes the weights of now in, after update `n`, counted from 1. */
+  /** Adds the current weights after update `n`, counted from 1. */
   update(n: number): void;
   /** Runs `work` with the averaged weights in place of the model's own. */
   during<T>(work: () => T): T;

@@ -1,10 +1,10 @@
 /**
- * A dial between M's gradient and the one that comes back: in one update per batch, (1 - share) of M's for this batch and
- * `share` of what came back for earlier ones since the update before.
+ * A mixture of the gradient model's prediction and the true gradient: one update per batch, of (1 - share) times the
+ * prediction for this batch and `share` times the true gradients of earlier batches since the previous update.
  *
- * Why not two updates: Adam does not feel the scale of a gradient, so each of them would move the weights in full. Only
- * within one update does a share mean anything.
- * The block before gets the gradient once, from M's part and whole: it is an estimate, not a share of one.
+ * Why not two updates: Adam is invariant to the scale of a gradient, so each update would move the weights in full. A
+ * share has a meaning only within one update.
+ * The previous block receives the predicted gradient once and unscaled: it is an estimate, not a share of one.
  */
 import type { MixedSpec } from "../../../run-spec/index.ts";
 import type { GradientModel } from "./gradient-model.ts";
@@ -15,7 +15,7 @@ export interface MixedSourceOptions extends MixedSpec {
   readonly totalSteps: number;
 }
 
-/** @param gradientModel undefined when M is on another node: then its prediction arrives as the other gradient does. */
+/** @param gradientModel undefined when it is on another node: its prediction then arrives over the bus too. */
 export function mixedSource(
   options: MixedSourceOptions,
   gradientModel: (() => GradientModel) | undefined,
