@@ -10,14 +10,34 @@
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { KnowledgeNetError } from "../src/errors/index.ts";
 import type { Environment } from "./exec.ts";
 import { TOOLS, type ToolName } from "./pins.ts";
 
-/** `KN_CACHE`, else `$XDG_CACHE_HOME/knowledgenet`, else `~/.cache/knowledgenet`. */
+/**
+ * `KN_CACHE`, else `$XDG_CACHE_HOME/knowledgenet`, else `~/.cache/knowledgenet`.
+ *
+ * @throws KnowledgeNetError KN_CONFIG for a user without a home folder
+ */
 export function cacheRoot(env: Environment): string {
   if (env.KN_CACHE) return resolve(env.KN_CACHE); // Go refuses a relative GOBIN
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, "knowledgenet");
-  return join(env.HOME || homedir(), ".cache", "knowledgenet");
+  return join(env.HOME || homeFolder(), ".cache", "knowledgenet");
+}
+
+/** A user that the system does not know, as in many containers, has none. */
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch (error) {
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: "find the cache folder",
+      rule: "the user must have a home folder, or KN_CACHE name the cache",
+      value: error instanceof Error ? error.message : String(error),
+      remedy: "set HOME or KN_CACHE",
+      cause: error,
+    });
+  }
 }
 
 export function toolPath(cache: string, name: ToolName): string {

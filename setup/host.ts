@@ -2,7 +2,7 @@
  * The machine as provisioning sees it: environment, platform, programs, and where progress is told. `realHost` is the
  * machine itself; tests hand in a folder and a fake `exec`.
  */
-import { homedir, hostname } from "node:os";
+import { hostname } from "node:os";
 import process from "node:process";
 import { type Environment, type Exec, spawnExec } from "./exec.ts";
 import { createProgress, type Progress } from "./progress.ts";
@@ -18,7 +18,6 @@ export interface Host {
   /** False on musl, where the libraries of a manylinux wheel cannot be loaded. */
   readonly isGlibc: boolean;
   readonly isSuperuser: boolean;
-  readonly home: string;
   readonly name: string;
   readonly pid: number;
   readonly node: NodeRuntime;
@@ -44,7 +43,6 @@ export function realHost(progress: Progress = createProgress(process.stderr)): H
     arch: process.arch,
     isGlibc: process.platform === "linux" && glibcVersion() !== undefined,
     isSuperuser: process.getuid?.() === 0,
-    home: homedir(),
     name: hostname(),
     pid: process.pid,
     node: {

@@ -12,4 +12,5 @@ export { type Finding, inspect, type InspectOptions } from "./inspect.ts";
 export { PACKAGE_ROOT } from "./installed-package.ts";
 export { locateTool } from "./locate-tool.ts";
 export type { ToolName } from "./pins.ts";
+export { setupCommand } from "./remedies.ts";
 export { formatReport, provision, type ProvisionOptions, type ProvisionReport } from "./provision.ts";

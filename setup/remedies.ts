@@ -1,7 +1,8 @@
-/** The one command that mends each thing that can be missing on a machine. */
+/** The one command that fixes each thing that can be missing on a machine. */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Host } from "./host.ts";
+import { PACKAGE_ROOT } from "./installed-package.ts";
 import { GO_VERSION } from "./pins.ts";
 
 export type Prerequisite = "pip" | "compiler" | "container runtime";
@@ -44,9 +45,14 @@ export function goRemedy(host: Host): string {
   return `mkdir -p ~/.local && curl -fsSL https://go.dev/dl/${archive} | tar -xz -C ~/.local && export PATH="$HOME/.local/go/bin:$PATH"`;
 }
 
-/** `npm run setup` in a checkout; as somebody's dependency the package has no such script to run. */
-export function setupCommand(root: string): string {
-  return root.split(/[\\/]/).includes("node_modules") ? "npx kn setup" : "npm run setup";
+/**
+ * The command that runs setup for this kind of installation: a checkout has the script `setup`; a project that depends on
+ * the package has `npx kn`; a global installation has `kn` on PATH, and `npx kn` would fetch an unrelated package.
+ */
+export function setupCommand(root: string = PACKAGE_ROOT): string {
+  const [project, ...rest] = root.split(/[\\/]node_modules[\\/]/);
+  if (project === undefined || rest.length === 0) return "npm run setup";
+  return existsSync(join(project, "package.json")) ? "npx kn setup" : "kn setup";
 }
 
 export function isOnPath(host: Pick<Host, "env">, program: string): boolean {

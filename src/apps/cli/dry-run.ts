@@ -2,7 +2,7 @@
 import { describeSlices } from "../../jobs/describe-slices.ts";
 import { jobKindOf } from "../../jobs/kinds/index.ts";
 import type { RunSpec } from "../../run-spec/index.ts";
-import { EXIT_OK } from "./exit-codes.ts";
+import { EXIT_OK } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
 import { drawText } from "./text-table.ts";
 

@@ -1,5 +1,4 @@
-/** Carries a run on a fleet from spec to results: begins it (or goes on with it), shows it, and keeps what it leaves behind. */
-import { mkdir } from "node:fs/promises";
+/** Executes a run on a fleet, from its folder to its results: launches or resumes it, shows it, and fetches its results. */
 import { join } from "node:path";
 import type { BackendInfo } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -8,8 +7,8 @@ import { copyGeneration, openCheckpoints, openReleases, scopeOfRun } from "../..
 import { fileStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { awaitNodes } from "../../fleet/await-nodes.ts";
-import { connectFleet, type ConnectedFleet } from "../connect/connect-fleet.ts";
-import { awaitOutcome, joinRun, launchRun, relaunchRun, stopRun } from "../../fleet/launch.ts";
+import type { ConnectedFleet } from "../connect/connect-fleet.ts";
+import { awaitOutcome, joinRun, launchRun, relaunchRun, runRecordOf, stopRun } from "../../fleet/launch.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import { phaseOf, type RunRecordEntry } from "../../fleet/records.ts";
 import { withHistory } from "../../fleet/run-history.ts";
@@ -19,45 +18,54 @@ import { spawnFleet } from "../connect/spawned-fleet.ts";
 import { checkBus } from "../../jobs/check-frames.ts";
 import { jobKindOf } from "../../jobs/kinds/index.ts";
 import { actorsOf, shownLearners } from "../../jobs/run-plan.ts";
-import { prepareRun } from "./prepare-run.ts";
-import { isServerAddress } from "../connect/bus-address.ts";
-import type { RunFolder } from "../../jobs/run-folder.ts";
+import type { PreparedRun } from "./prepare-run.ts";
+import { describeAddress, isServerAddress } from "../connect/bus-address.ts";
+import { claimRun } from "../connect/run-claim.ts";
+import { checkSameTrainedSpec, type RunFolder } from "../../jobs/run-folder.ts";
 import { createRunMonitor } from "../../jobs/run-monitor.ts";
-import { chooseView, drawUntil, type ExecuteDeps, type ExecuteOptions } from "./execute-run.ts";
-import { EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, exitCodeOf } from "./exit-codes.ts";
+import { chooseView, drawUntil, type ExecuteDeps, type ExecuteOptions, reportOutages } from "./execute-run.ts";
+import { EXIT_BY_SIGNAL, EXIT_OK, exitCodeOf, exitCodeOfErrorCode } from "./exit.ts";
 import { keepResults, type PhaseEnd, reportFolder } from "./keep-results.ts";
+import { parseSpawned } from "./options.ts";
 import { openRunLog } from "./run-log.ts";
 
 export interface FleetRunOptions extends ExecuteOptions {
   /** "fleet", or "spawn:<n>". */
   readonly nodes: string;
-  /** Of a fleet that runs: waits until so many are there. @default 1 */
+  /** Of a running fleet: waits until so many nodes have joined. @default 1 */
   readonly minNodes?: number;
-  /** Begins the run and leaves it to the fleet. */
+  /** Launches the run and returns. */
   readonly detach: boolean;
 }
 
 /** How long spawned nodes may take to join, ms: each loads its backend and measures itself. */
 const JOIN_DEADLINE_MS = 60_000;
-/** How long nodes of a fleet and their server may take to come, ms: images may have to be pulled. */
+/** How long nodes of a fleet and their server may take to appear, ms: images may have to be pulled. */
 const FLEET_DEADLINE_MS = 600_000;
 
-/** @param isResumed go on with the run of that name. @returns the exit code. */
+/**
+ * What refuses the run rejects, before `folder.keep` is called: nothing has been launched then.
+ *
+ * @param isResumed continue the run of that name.
+ * @returns the exit code
+ */
 export async function executeFleetRun(
   folder: RunFolder,
+  prepared: PreparedRun,
   isResumed: boolean,
   options: FleetRunOptions,
   deps: ExecuteDeps,
 ): Promise<number> {
   const { terminal, clock, env } = deps;
   const { spec, name } = folder;
-  await using runLog = openRunLog(folder.logPath, name);
-  const { log } = runLog;
-  const prepared = await prepareRun({ spec, data: options.data, env });
   const { dataset } = prepared;
   const spawned = parseSpawned(options.nodes);
   if (spawned !== undefined && options.detach) throw needsFleet();
-  await using ownedFleet =
+  await using runLog = openRunLog(folder.logPath, name, ({ message }) => {
+    terminal.note(`the log ${folder.logPath} cannot be written: ${message}; the run goes on without it`);
+  });
+  const { log } = runLog;
+  await using ownFleet =
     spawned === undefined
       ? undefined
       : await spawnFleet(
@@ -72,9 +80,9 @@ export async function executeFleetRun(
           { clock },
         );
   const isWaiting = options.minNodes !== undefined;
-  await using connected = await connectFleet(
+  await using connected = await deps.connectFleet(
     {
-      address: ownedFleet?.address ?? options.bus,
+      address: ownFleet?.address ?? options.bus,
       name: `kn ${name}`,
       ...(isWaiting ? { connectTimeoutMs: FLEET_DEADLINE_MS } : {}),
     },
@@ -82,25 +90,32 @@ export async function executeFleetRun(
   );
   const { bus, fleet } = connected;
   checkBus(spec, prepared, bus);
+  const address = describeAddress(options.bus);
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };
-  if (ownedFleet !== undefined) {
-    const remedy = "what they said is in fleet/<node>.out in the run's folder";
-    const wanted = { names: ownedFleet.nodes.map((node) => node.name), deadlineMs: JOIN_DEADLINE_MS, remedy };
+  const known = isResumed ? undefined : await joinRun(name, spec, fleet);
+  const isNew = !isResumed && known === undefined;
+  // Until the run's actors show it: a process with all actors in it may be using the name.
+  await using claim = known === undefined ? await claimRun(name, { isActorRefused: isNew }, { bus, clock }) : undefined;
+  // From here on the nodes' logs and the launched run are what the folder is for.
+  folder.keep();
+  if (ownFleet !== undefined) {
+    const remedy = "their output is in fleet/<node>.out in the run's folder";
+    const wanted = { names: ownFleet.nodes.map((node) => node.name), deadlineMs: JOIN_DEADLINE_MS, remedy };
     await awaitNodes(wanted, fleet, clock);
   }
-  const known = isResumed ? undefined : await joinRun(name, spec, fleet);
   if (known === undefined && options.minNodes !== undefined) {
-    const remedy = "`kn nodes --bus ...` lists who is there; look at the logs of the others";
+    const remedy = "`kn nodes --bus ...` lists the nodes that joined; look at the logs of the others";
     await awaitNodes({ count: options.minNodes, deadlineMs: FLEET_DEADLINE_MS, remedy, onChange: say }, fleet, clock);
   }
 
-  if (!isResumed && known === undefined && jobKindOf(spec).teaching !== undefined)
-    await shareTeacher(folder, fleet, clock);
+  if (isNew && jobKindOf(spec).teaching !== undefined) await shareTeacher(folder, fleet, clock);
+  if (isResumed) checkSameTrainedSpec(name, (await runRecordOf(name, fleet)).spec, spec);
   const record = isResumed
     ? await relaunchRun(name, dataset, fleet, terminal.note)
     : (known ?? (await launchRun({ run: name, spec, ...prepared }, fleet, clock)));
+  await claim?.[Symbol.asyncDispose]();
   const learners = shownLearners(spec, record.phase);
   const { totalSteps } = phaseOf(record);
   say(`run ${name} in ${folder.path}`);
@@ -108,7 +123,7 @@ export async function executeFleetRun(
     `${learners.text} on ${placesOf(record)}, ${totalSteps} steps, bus ${bus.description}${record.from === undefined ? "" : `, from step ${record.from.generation}`}`,
   );
   if (options.detach) {
-    say(`it goes on by itself; look at it with: kn status ${name} --follow --bus ${options.bus}`);
+    say(`the fleet runs it; follow it with: kn status ${name} --follow --bus ${address}`);
     return EXIT_OK;
   }
 
@@ -132,17 +147,23 @@ export async function executeFleetRun(
   let signalled: number | undefined;
   const forget = terminal.onSignal((signal) => {
     if (signalled !== undefined) return;
-    signalled = signal === "SIGINT" ? EXIT_SIGINT : EXIT_SIGTERM;
-    if (ownedFleet === undefined) {
-      view.note(`${signal}: leaving; the run goes on. Stop it with: kn stop ${name} --bus ${options.bus}`);
+    signalled = EXIT_BY_SIGNAL[signal];
+    const note = (line: string): void => {
+      if (signal !== "SIGPIPE") view.note(`${signal}: ${line}`); // `kn run | head` ends quietly
+    };
+    if (ownFleet === undefined) {
+      note(`leaving; the run goes on. Stop it with: kn stop ${name} --bus ${address}`);
       leaving.abort(new Error("left"));
     } else {
-      view.note(`${signal}: saving a checkpoint, then ending`);
+      note("saving a checkpoint, then ending");
       stopRun(name, fleet).catch((error: unknown) => {
         log.error({ err: error }, "stop not requested");
         leaving.abort(error);
       });
     }
+  });
+  const unwatch = reportOutages(bus, log, (line) => {
+    view.note(line);
   });
   const ticking = new AbortController();
   const drawing = drawUntil(ticking.signal, clock, () => {
@@ -164,7 +185,11 @@ export async function executeFleetRun(
     await keepResults(ends, folder, { ...prepared, run: name, bus: bus.description });
     await fetchCheckpoint(folder, connected, log, deps);
     await reportFolder(folder, status.outcome === "stopped" ? status.record.step : undefined, options, terminal);
-    if (status.outcome === "failed") throw new Error(status.error ?? "the run failed");
+    if (status.outcome === "failed") {
+      log.error({ error: status.error, code: status.code }, "run failed");
+      terminal.note(status.error ?? "the run failed");
+      return exitCodeOfErrorCode(status.code);
+    }
     return status.outcome === "stopped" ? (signalled ?? EXIT_OK) : EXIT_OK;
   } catch (error) {
     ticking.abort();
@@ -175,12 +200,13 @@ export async function executeFleetRun(
     terminal.note(error instanceof Error ? error.message : String(error));
     return exitCodeOf(error);
   } finally {
+    unwatch();
     forget();
     watching.unsubscribe();
   }
 }
 
-/** How each phase of the run has ended. */
+/** How each phase of the run ended. */
 async function endsOf(run: RunRecordEntry, status: RunStatus, { fleet }: ConnectedFleet): Promise<PhaseEnd[]> {
   const nodes = await fleet.nodes.all().catch(() => []);
   const { actors } = (await fleet.runs.get(run.run).catch(() => undefined))?.value ?? run;
@@ -212,7 +238,7 @@ async function endsOf(run: RunRecordEntry, status: RunStatus, { fleet }: Connect
   return [...before, last];
 }
 
-/** Brings the newest checkpoint of every phase into the run's folder, where `kn evaluate` finds it. */
+/** Copies the newest checkpoint of every phase into the run's folder, where `kn evaluate` reads it. */
 async function fetchCheckpoint(
   folder: RunFolder,
   { fleet }: ConnectedFleet,
@@ -220,7 +246,6 @@ async function fetchCheckpoint(
   { clock, terminal }: ExecuteDeps,
 ): Promise<void> {
   try {
-    await mkdir(folder.path, { recursive: true });
     await using local = await fileStore({ directory: folder.storePath, clock });
     const scope = scopeOfRun(folder.name);
     const source = await openCheckpoints(fleet.store, scope);
@@ -232,7 +257,7 @@ async function fetchCheckpoint(
   }
 }
 
-/** Brings the run's teacher to where all nodes find it. */
+/** Publishes the run's teacher in the fleet's store, for all nodes. */
 async function shareTeacher(folder: RunFolder, fleet: Fleet, clock: Clock): Promise<void> {
   await using local = await fileStore({ directory: folder.storePath, clock });
   const source = await openReleases(local, scopeOfRun(folder.name));
@@ -247,23 +272,10 @@ function placesOf({ actors }: RunRecordEntry): string {
   return [...new Set(Object.values(actors))].sort().join(", ");
 }
 
-/** @returns how many nodes to spawn; undefined for a fleet that runs. */
-function parseSpawned(nodes: string): number | undefined {
-  if (nodes === "fleet") return undefined;
-  const [, count] = /^spawn:(\d{1,3})$/.exec(nodes) ?? [];
-  if (Number(count) >= 1) return Number(count);
-  throw new KnowledgeNetError("KN_CONFIG", {
-    attempt: "place the actors",
-    rule: "--nodes must be `here`, `fleet` or `spawn:<number of nodes>`",
-    value: nodes,
-    remedy: "for example --nodes spawn:4",
-  });
-}
-
 function needsFleet(): KnowledgeNetError {
   return new KnowledgeNetError("KN_CONFIG", {
-    attempt: "leave the run to the fleet",
+    attempt: "launch the run and return",
     rule: "--detach needs --nodes fleet: spawned nodes end with this process",
-    remedy: "start nodes with `kn node` and use --nodes fleet",
+    remedy: "start nodes by `kn node` and use --nodes fleet",
   });
 }

@@ -1,21 +1,25 @@
-/** Carries a run from spec to results: what `kn run`, `kn demo` and `kn resume` share. */
+/** Executes a run in this process, from its folder to its results: shared by `kn run`, `kn demo` and `kn resume`. */
 import { randomBytes } from "node:crypto";
 import type { BackendPreference } from "../../compute/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
 import { type Manifest, openCheckpoints, scopeOfRun } from "../../runtime/artifacts/index.ts";
+import type { Bus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
+import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { RunSpec } from "../../run-spec/index.ts";
 import { checkBus } from "../../jobs/check-frames.ts";
+import type { connectFleet } from "../connect/connect-fleet.ts";
 import { openBus } from "../connect/open-bus.ts";
-import { prepareRun } from "./prepare-run.ts";
+import { claimRun } from "../connect/run-claim.ts";
+import type { PreparedRun } from "./prepare-run.ts";
 import { openKnowledgeCache } from "../knowledge-cache.ts";
 import { createPhaseRun, type PhaseRun } from "../../jobs/phase-run.ts";
 import type { RunFolder } from "../../jobs/run-folder.ts";
 import { createRunMonitor } from "../../jobs/run-monitor.ts";
 import { type PhaseStart, phasesOfRun, type ShownLearners, shownLearners, startAfter } from "../../jobs/run-plan.ts";
 import { keepResults, type PhaseEnd, reportFolder } from "./keep-results.ts";
-import { EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, exitCodeOf } from "./exit-codes.ts";
+import { EXIT_BY_SIGNAL, EXIT_OK, exitCodeOf } from "./exit.ts";
 import { openRunLog } from "./run-log.ts";
 import { lineView, liveView, type RunView, silentView } from "./run-view.ts";
 import type { Terminal } from "./terminal.ts";
@@ -33,12 +37,13 @@ export interface ExecuteDeps {
   readonly clock: Clock;
   readonly env: NodeJS.ProcessEnv;
   readonly softwareVersion: string;
+  readonly connectFleet: typeof connectFleet;
 }
 
-/** How often the view is drawn, ms, and how often a plain line is written. */
+/** Interval of the live picture and of plain lines, ms. */
 const VIEW_EVERY_MS = 200;
 const LINE_EVERY_MS = 5_000;
-/** One Ctrl-C under `npm run` arrives twice: from the terminal, and passed on by npm. */
+/** One Ctrl-C under `npm run` arrives twice: from the terminal, and forwarded by npm. */
 const SAME_SIGNAL_MS = 1_000;
 
 /** `<spec>-<date>-<time>-<4 hex digits>`: sorts by time, and two at once differ. */
@@ -48,24 +53,33 @@ export function nameRun(spec: RunSpec, clock: Clock): string {
   return `${spec.name.slice(0, 40)}-${stamp}-${randomBytes(2).toString("hex")}`;
 }
 
-/** Runs `folder`'s spec, phase after phase, from `newest` on when it is given. @returns the exit code. */
+/**
+ * Runs `folder`'s spec, phase after phase, from `newest` on when it is given. What refuses the run rejects, before
+ * `folder.keep` is called: nothing has been published or saved then.
+ *
+ * @returns the exit code
+ */
 export async function executeRun(
   folder: RunFolder,
+  prepared: PreparedRun,
   newest: Manifest | undefined,
   options: ExecuteOptions,
   deps: ExecuteDeps,
 ): Promise<number> {
   const { terminal, clock, env } = deps;
   const { spec, name } = folder;
-  await using runLog = openRunLog(folder.logPath, name);
-  const { log } = runLog;
-  const prepared = await prepareRun({ spec, data: options.data, env });
   const { dataset } = prepared;
+  await using runLog = openRunLog(folder.logPath, name, ({ message }) => {
+    terminal.note(`the log ${folder.logPath} cannot be written: ${message}; the run goes on without it`);
+  });
+  const { log } = runLog;
   await using store = await fileStore({ directory: folder.storePath, clock });
   await using opened = await openBus({ bus: options.bus, name: `kn ${name}`, env, log });
   await using cache = openKnowledgeCache(spec, { env, clock, log });
   const { bus } = opened;
   checkBus(spec, prepared, bus);
+  await using claim = opened.isPrivate ? undefined : await claimRun(name, {}, { bus, clock });
+  folder.keep();
   const say = (line: string): void => {
     if (!options.json) terminal.write(line);
   };
@@ -83,12 +97,23 @@ export async function executeRun(
       return;
     }
     signalledMs = clock.now();
-    signalled = signal === "SIGINT" ? EXIT_SIGINT : EXIT_SIGTERM;
-    view.note(`${signal}: saving a checkpoint, then ending; once more ends at once`);
+    signalled = EXIT_BY_SIGNAL[signal];
+    log.info({ signal }, "stopping");
+    // Without a reader of stdout there is usually none of stderr's lines either: `kn run | head` ends quietly.
+    if (signal !== "SIGPIPE") view.note(`${signal}: saving a checkpoint, then ending; a second signal ends at once`);
+    run?.requestStop();
+  });
+  const unwatch = reportOutages(bus, log, (line) => {
+    view.note(line);
+  });
+  let lost: Error | undefined;
+  void claim?.lost.then((error) => {
+    lost = error;
+    log.error({ err: error }, "name lost");
     run?.requestStop();
   });
 
-  /** @returns how the phase ended; everything of it is closed. */
+  /** @returns how the phase ended; all its resources are closed by then. */
   const runPhase = async ({ phase, timeline, from }: PhaseStart): Promise<PhaseEnd> => {
     run = createPhaseRun(
       {
@@ -117,7 +142,7 @@ export async function executeRun(
     const ticking = new AbortController();
     let drawing: Promise<void> = Promise.resolve();
     try {
-      if (signalled !== undefined) run.requestStop();
+      if (signalled !== undefined || lost !== undefined) run.requestStop();
       await run.start();
       view = chooseView(options, deps, plan.totalSteps, learners);
       drawing = drawUntil(ticking.signal, clock, () => {
@@ -147,6 +172,7 @@ export async function executeRun(
     }
     const end = ends.at(-1)?.end;
     await reportFolder(folder, end?.outcome === "stopped" ? end.record.step : undefined, options, terminal);
+    if (lost !== undefined) throw lost;
     if (end?.outcome === "failed") throw end.error ?? new Error("the run failed");
     return end?.outcome === "stopped" ? (signalled ?? EXIT_OK) : EXIT_OK;
   } catch (error) {
@@ -160,8 +186,26 @@ export async function executeRun(
     );
     return exitCodeOf(error);
   } finally {
+    unwatch();
     forget();
   }
+}
+
+/** Reports that the server is away and that it is back: steps stop meanwhile. @returns what ends this. */
+export function reportOutages(bus: Bus, log: Logger, note: (line: string) => void): () => void {
+  const endings = [
+    bus.on("disconnected", () => {
+      log.warn({ server: bus.description }, "server away");
+      note(`the server at ${bus.description} is away: no step is made until it is back; trying to reconnect`);
+    }),
+    bus.on("reconnected", () => {
+      log.info({ server: bus.description }, "server back");
+      note(`the server at ${bus.description} is back`);
+    }),
+  ];
+  return () => {
+    for (const end of endings) end();
+  };
 }
 
 export function chooseView(

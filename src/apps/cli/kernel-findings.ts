@@ -1,6 +1,6 @@
-/** For `kn doctor`: which of the kernels that training needs each backend has, asked of a worker that loads it. */
+/** For `kn doctor`: which training kernels each backend has, as reported by a worker that loads it. */
 import { type BackendPreference, createComputeWorker } from "../../compute/index.ts";
-import type { Finding } from "../../../setup/index.ts";
+import { type Finding, setupCommand } from "../../../setup/index.ts";
 
 const BACKENDS = ["native", "wasm", "cpu"] as const satisfies readonly BackendPreference[];
 
@@ -18,7 +18,7 @@ export async function inspectKernels(): Promise<Finding[]> {
           title,
           version,
           state: isWhole ? "present" : "degraded",
-          detail: isWhole ? "all that training needs" : `missing: ${missingTrainingKernels.join(", ")}`,
+          detail: isWhole ? "complete" : `missing: ${missingTrainingKernels.join(", ")}`,
         };
       } catch (error) {
         return {
@@ -26,7 +26,7 @@ export async function inspectKernels(): Promise<Finding[]> {
           title,
           state: "absent",
           detail: error instanceof Error ? error.message : String(error),
-          remedy: "npm run setup",
+          remedy: setupCommand(),
         };
       }
     }),

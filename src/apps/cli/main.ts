@@ -1,10 +1,11 @@
-/** `kn`: the command line. Reads argv and the environment, hands plain options to the commands, turns errors into exit codes. */
+/** `kn`: the command line. Reads argv and the environment, passes plain options to the commands, maps errors to exit codes. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError } from "commander";
 import { PACKAGE_ROOT } from "../../../setup/index.ts";
 import { systemClock } from "../../runtime/clock/index.ts";
+import { connectFleet } from "../connect/connect-fleet.ts";
 import { registerDemo } from "./commands/demo.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerExport } from "./commands/export.ts";
@@ -22,21 +23,45 @@ import { registerStop } from "./commands/stop.ts";
 import { registerTeach } from "./commands/teach.ts";
 import { registerWatch } from "./commands/watch.ts";
 import type { ExecuteDeps } from "./execute-run.ts";
-import { EXIT_CONFIG, EXIT_OK, exitCodeOf } from "./exit-codes.ts";
+import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, exitCodeOf } from "./exit.ts";
 import { processTerminal } from "./terminal.ts";
 
-/** @returns the exit code. */
-export async function main(argv: readonly string[]): Promise<number> {
-  const terminal = processTerminal();
-  const softwareVersion = readVersion();
-  const deps: ExecuteDeps = { terminal, clock: systemClock(), env: process.env, softwareVersion };
+/** `kn` of this process. @returns the exit code */
+export function main(argv: readonly string[]): Promise<number> {
+  return runCli(argv, {
+    terminal: processTerminal(),
+    clock: systemClock(),
+    env: process.env,
+    softwareVersion: readVersion(),
+    connectFleet,
+  });
+}
+
+/** @returns the exit code */
+export async function runCli(argv: readonly string[], deps: ExecuteDeps): Promise<number> {
+  const { terminal } = deps;
+  const code = await runCommand(argv, deps);
+  // Lines that stdout did not take are a failure, also of a command that succeeded.
+  return (await terminal.flush()) !== undefined && code === EXIT_OK ? EXIT_FAILURE : code;
+}
+
+async function runCommand(argv: readonly string[], deps: ExecuteDeps): Promise<number> {
+  const { terminal } = deps;
   let code = EXIT_OK;
   const exit = (value: number): void => {
     code = value;
   };
   const program = new Command("kn")
     .description("train one deep network as blocks on many machines, with synthetic gradients")
-    .version(softwareVersion)
+    .version(deps.softwareVersion)
+    .configureOutput({
+      writeOut: (text) => {
+        terminal.write(text.trimEnd());
+      },
+      writeErr: (text) => {
+        terminal.note(text.trimEnd());
+      },
+    })
     .showHelpAfterError("(kn --help lists the commands)")
     .exitOverride();
   registerDemo(program, deps, exit);

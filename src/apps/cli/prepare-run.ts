@@ -1,9 +1,9 @@
-/** What every run needs before it begins: its data, and what its models look like once they are cut. */
+/** What every run needs before it starts, and everything that can refuse it: done once, before anything is created. */
 import type { Dataset } from "../../data/index.ts";
 import type { RunSpec } from "../../run-spec/index.ts";
 import { checkDataset, describeSlices } from "../../jobs/describe-slices.ts";
 import { openDataset } from "../open-dataset.ts";
-import type { RunSlices } from "../../jobs/run-plan.ts";
+import { phasesOfRun, planOf, type RunSlices } from "../../jobs/run-plan.ts";
 
 export interface PrepareOptions {
   readonly spec: RunSpec;
@@ -16,9 +16,13 @@ export interface PreparedRun extends RunSlices {
   readonly dataset: Dataset;
 }
 
-/** Rejects with KN_CONFIG when the data are absent or do not suit the model, KN_SHAPE when its layers do not fit. */
+/**
+ * Rejects with KN_CONFIG when the data are absent, do not suit the model or are too few for a phase, KN_SHAPE when the
+ * model's layers do not fit.
+ */
 export async function prepareRun({ spec, data, env }: PrepareOptions): Promise<PreparedRun> {
   const dataset = await openDataset({ data: spec.data, env, ...(data === undefined ? {} : { directory: data }) });
   checkDataset(spec, dataset);
+  for (const phase of phasesOfRun(spec)) planOf(spec, dataset, phase);
   return { dataset, ...(await describeSlices(spec)) };
 }

@@ -1,6 +1,7 @@
 /**
- * What `--bus` may name beside a server's URL: a node.yaml, whose section `bus` has servers and credentials, as a ConfigMap
- * and a Secret give it, so that nothing secret stands among arguments.
+ * Addresses of a bus: the URL of a server, or a node.yaml whose section `bus` names servers and credential files, as a
+ * ConfigMap and a Secret provide them. An address may contain a password; for a reader it goes through
+ * `describeAddress`.
  */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
@@ -22,13 +23,30 @@ export const busFileSchema = z.strictObject({
   replicas: z.int().min(1).max(5).optional(),
 });
 
-/** What a node.yaml says of its bus is all that another command needs. */
+/** The part of a node.yaml that other commands read. */
 const configWithBusSchema = z.looseObject({ bus: busFileSchema });
 
 export type BusFile = z.infer<typeof busFileSchema>;
 export type BusAccess = Omit<JetStreamStoreOptions, "name" | "connectTimeoutMs" | "signal">;
 
-/** True for what names a server, or a file that does. */
+/** What may hold credentials in a text: the part of a bus URL before its host. */
+const URL_CREDENTIALS = /\b((?:nats|tls|wss?):\/\/)(?:(?!,[a-z]+:\/\/)[^\s"])*@/gi;
+
+/** The address for a reader: without user, password or token, also where it is malformed. */
+export function describeAddress(address: string): string {
+  if (isFile(address)) return address;
+  return address
+    .split(/,(?=[a-z][a-z0-9+.-]*:\/\/)/i)
+    .map((url) => url.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1"))
+    .join(",");
+}
+
+/** `text` without the credentials of the bus URLs in it: the last guard of what is printed or logged. */
+export function redactCredentials(text: string): string {
+  return text.includes("@") ? text.replace(URL_CREDENTIALS, "$1") : text;
+}
+
+/** True for a server's URL, and for a file that names one. */
 export function isServerAddress(address: string): boolean {
   return /^(nats|tls):\/\/./.test(address) || isFile(address);
 }

@@ -4,10 +4,10 @@ import { type Bus, connectNatsBus } from "../../runtime/bus/index.ts";
 import { endsWithin, systemClock } from "../../runtime/clock/index.ts";
 import { connectJetStreamStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import { type BusAccess, isServerAddress, readBusAddress } from "./bus-address.ts";
+import { type BusAccess, describeAddress, isServerAddress, readBusAddress } from "./bus-address.ts";
 import { type Fleet, openFleet } from "../../fleet/fleet.ts";
 
-/** How long closing may take, ms: whoever ends says nothing more that counts. */
+/** Limit of closing, ms: a process that ends publishes nothing that is still needed. */
 const CLOSE_MS = 5_000;
 
 export interface ConnectedFleet extends AsyncDisposable {
@@ -16,7 +16,7 @@ export interface ConnectedFleet extends AsyncDisposable {
 }
 
 export interface ConnectFleetOptions {
-  /** `nats://host:port`, a node.yaml, or what it says of its bus. */
+  /** `nats://host:port`, a node.yaml, or the access that one describes. */
   readonly address: string | BusAccess;
   /** Name of the connections, shown by the server. */
   readonly name: string;
@@ -36,7 +36,7 @@ export async function connectFleet(
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: "reach the fleet",
       rule: "--bus must be the URL of its NATS server, like nats://127.0.0.1:4222, or a node.yaml",
-      value: access,
+      value: describeAddress(access),
       remedy: "name it, or set KN_BUS",
     });
   }

@@ -1,6 +1,6 @@
 /**
- * A fleet of child processes on this machine: a NATS server and some nodes, started, looked after and ended together. A node
- * that ends by itself is started again, as an operator or Kubernetes would do it.
+ * A fleet of child processes on this machine: a NATS server and some nodes, started, supervised and ended together. A node
+ * that exits is started again, as an operator or Kubernetes would do it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
@@ -11,29 +11,29 @@ import type { BackendPreference } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { startLocalNatsServer } from "../../runtime/nats/local-nats-server.ts";
-import { locateTool, PACKAGE_ROOT } from "../../../setup/index.ts";
+import { locateTool, PACKAGE_ROOT, setupCommand } from "../../../setup/index.ts";
 
 export interface SpawnedFleetOptions {
   readonly nodes: number;
-  /** Logs, checkpoints and JetStream's files; the same folder again goes on with what is there. */
+  /** Logs, checkpoints and JetStream's files; the same folder again continues with its contents. */
   readonly folder: string;
   readonly backend: BackendPreference;
-  /** Folder of the data, handed to each node. */
+  /** Folder of the data, passed to each node. */
   readonly data?: string;
-  /** A server that runs; omitted: one of our own. */
+  /** A running server; omitted: a private one. */
   readonly address?: string;
-  /** The server's address as one node sees it: by way of a slow link. @default the server's own */
+  /** The server's address for one node: over a slow link. @default the server's own */
   readonly addressOf?: (node: string, address: string) => string;
-  /** Told of each life of a node. */
+  /** Called at each start of a node. */
   readonly onStart?: (node: string, pid: number) => void;
   readonly env: NodeJS.ProcessEnv;
 }
 
 export interface SpawnedNode {
   readonly name: string;
-  /** Of its present life. */
+  /** Of its current process. */
   readonly pid: number | undefined;
-  /** Lives so far. */
+  /** Processes so far. */
   readonly starts: number;
 }
 
@@ -44,11 +44,11 @@ export interface SpawnedFleet extends AsyncDisposable {
 
 /** Pause before a node that ended is started again, ms. */
 const RESPAWN_MS = 500;
-/** Time to leave before the kill, ms. */
+/** Time to drain before the kill, ms. */
 const LEAVE_TIMEOUT_MS = 10_000;
-/** Longest pause: a node that keeps ending has a reason that another start does not take away. */
+/** Longest pause between two starts, ms: a node that keeps exiting has a cause that a restart does not remove. */
 const MAX_RESPAWN_MS = 30_000;
-/** A life of this length was a good one: the pause begins anew. */
+/** A process that ran this long resets the pause, ms. */
 const GOOD_LIFE_MS = 2_000;
 
 const KN = join(PACKAGE_ROOT, "bin", "kn.js");
@@ -89,7 +89,7 @@ async function startServer(jetstreamDir: string, env: NodeJS.ProcessEnv) {
       attempt: "start a nats-server for the nodes",
       rule: "nats-server 2.12 or later must be there",
       value: "none found",
-      remedy: "run `npm run setup`, or name a running server by --bus nats://host:4222",
+      remedy: `run \`${setupCommand()}\`, or name a running server by --bus nats://host:4222`,
     });
   }
   return startLocalNatsServer({ binary, jetstreamDir });
@@ -107,21 +107,29 @@ function keepNode(name: string, options: KeepNodeOptions): SpawnedNode & { reado
   let starts = 0;
 
   const live = async (): Promise<void> => {
-    const args = ["node", "--bus", address, "--name", name, "--state", join(folder, "nodes"), "--backend", backend];
+    const args = ["node", "--name", name, "--state", join(folder, "nodes"), "--backend", backend];
     if (data !== undefined) args.push("--data", data);
-    // Its own process group: Ctrl-C comes to us first, and what is saved then still needs the nodes. It ends with our pipe.
+    // A process group of its own: Ctrl-C reaches this process first, and the save that follows needs the nodes. A node
+    // ends with the pipe. The address may hold a password, which an argument would show to every user of the machine.
     const spawned = spawn(process.execPath, [KN, ...args, "--exit-with-stdin"], {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
-      env,
+      env: { ...env, KN_BUS: address },
     });
     child = spawned;
     starts += 1;
     if (spawned.pid !== undefined) options.onStart?.(name, spawned.pid);
     const out = createWriteStream(join(folder, `${name}.out`), { flags: "a" });
+    out.on("error", () => {
+      // A full disk: the node's output is lost, the node and this process are not.
+      for (const stream of [spawned.stdout, spawned.stderr]) {
+        stream.unpipe(out);
+        stream.resume();
+      }
+    });
     spawned.stdout.pipe(out, { end: false });
     spawned.stderr.pipe(out, { end: false });
-    spawned.stdin.on("error", () => undefined); // it may be gone already
+    spawned.stdin.on("error", () => undefined); // it may have exited already
     const exited = new Promise<void>((resolve) => {
       spawned.once("error", () => {
         resolve();

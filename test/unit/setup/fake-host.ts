@@ -32,7 +32,6 @@ export function fakeHost(programs: Readonly<Record<string, FakeProgram>>, overri
     arch: "x64",
     isGlibc: true,
     isSuperuser: true,
-    home: "/nowhere",
     name: hostname(),
     pid: process.pid,
     node: { executable: "node", version: "20.20.2", modules: "115", napi: 9 },

@@ -1,9 +1,10 @@
-/** `kn demo`: the four-layer net on MNIST, nothing to prepare. */
+/** `kn demo`: trains the four-layer net on MNIST without any preparation. */
 import { join } from "node:path";
 import type { Command } from "commander";
 import { PACKAGE_ROOT } from "../../../../setup/index.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { type RunCommandOptions, runSpecFile, withExecuteOptions } from "./run.ts";
+import { setOption, withExecuteOptions } from "../options.ts";
+import { type RunCommandOptions, runSpecFile } from "./run.ts";
 
 /** The spec that the demo runs. */
 const SPEC = join(PACKAGE_ROOT, "examples", "mnist-synthetic.yaml");
@@ -11,8 +12,9 @@ const SPEC = join(PACKAGE_ROOT, "examples", "mnist-synthetic.yaml");
 export function registerDemo(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   withExecuteOptions(
     program.command("demo").description("train four blocks with synthetic gradients on MNIST, one epoch"),
+    deps,
   )
-    .option("--set <path=value...>", "override a value of the spec, e.g. training.epochs=3", [])
+    .addOption(setOption("override a value of the spec, e.g. training.epochs=3"))
     .action(async (options: Omit<RunCommandOptions, "dryRun">) => {
       exit(await runSpecFile(SPEC, { ...options, dryRun: false }, deps));
     });

@@ -3,7 +3,7 @@ import Table from "cli-table3";
 import type { Command } from "commander";
 import { formatReport, inspect, provision } from "../../../../setup/index.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 import { inspectKernels } from "../kernel-findings.ts";
 
 export function registerDoctor(program: Command, { terminal }: ExecuteDeps, exit: (code: number) => void): void {

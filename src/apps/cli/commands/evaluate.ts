@@ -7,7 +7,7 @@ import { checkDataset } from "../../../jobs/describe-slices.ts";
 import { openDataset } from "../../open-dataset.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 
 interface EvaluateOptions {
   readonly runs: string;

@@ -5,7 +5,7 @@ import { EXPORT_FORMATS, type ExportFormat, exportModel } from "../../../jobs/ex
 import { trainedModel } from "../../../jobs/find-teacher.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 
 interface ExportCommandOptions {
   readonly format: ExportFormat;

@@ -6,7 +6,7 @@ import { measureLayers, measureSections, type ModelSpec } from "../../../run-spe
 import { importModelFile } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { readCuts } from "./cuts-option.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 import { bytesText } from "../../../jobs/text.ts";
 
 interface ImportOptions {

@@ -1,4 +1,4 @@
-/** `kn node`: joins the fleet and hosts what is given to it, until it is told to leave. */
+/** `kn node`: joins the fleet and hosts the actors placed on it, until a signal ends it. */
 import { join } from "node:path";
 import process from "node:process";
 import { type Command, Option } from "commander";
@@ -6,11 +6,12 @@ import { KnowledgeNetError } from "../../../errors/index.ts";
 import { BACKENDS, LOG_PLACES, type NodeConfig, readNodeConfig } from "../../node/node-config.ts";
 import { runNode } from "../../node/run-node.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 import { openRunLog, type RunLog } from "../run-log.ts";
-import { BUS_HELP, fleetAddress } from "./fleet-options.ts";
+import type { Terminal } from "../terminal.ts";
+import { fleetAddress, nodeBusOption } from "../bus-options.ts";
 
-/** What was not given is absent. */
+/** An option that was not given is absent. */
 interface NodeCommandOptions extends Omit<NodeConfig, "bus"> {
   readonly config?: string;
   readonly bus?: string;
@@ -20,17 +21,17 @@ interface NodeCommandOptions extends Omit<NodeConfig, "bus"> {
 export function registerNode(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   program
     .command("node")
-    .description("join a fleet and host the actors that it is given")
-    .option("--bus <address>", BUS_HELP)
+    .description("join a fleet and host the actors placed on this node")
+    .addOption(nodeBusOption())
     .option("--config <file>", "node.yaml: the options below and the bus with its credentials; an option here wins")
     .option("--name <name>", "name in the fleet (default: host name and process number)")
     .option("--labels <labels>", "key=value for placement, several by commas: tier=edge,zone=b")
     .addOption(new Option("--backend <name>", "where the mathematics runs (default: auto)").choices(BACKENDS))
-    .option("--data <folder>", "folder of the data set's files, where the feeder may come here")
+    .option("--data <folder>", "folder of the data set's files, for a node that may host the feeder")
     .option("--state <folder>", "where checkpoints and the log are kept, a folder per node in it (default: nodes)")
     .option(
       "--http <host:port>",
-      "answer /healthz, /readyz, /startupz and /metrics there; wait for the server for ever",
+      "serve /healthz, /readyz, /startupz and /metrics there; wait for the server without limit",
     )
     .addOption(
       new Option("--log <place>", "a file in the node's folder, or stdout (default: file)").choices(LOG_PLACES),
@@ -47,7 +48,7 @@ async function startNode(options: NodeCommandOptions, deps: ExecuteDeps): Promis
   const { terminal, clock, env, softwareVersion } = deps;
   const file = options.config === undefined ? {} : await readNodeConfig(options.config);
   const given = { ...file, ...options };
-  const { state = "nodes", backend = "auto", bus = fleetAddress(env), log = "file" } = given;
+  const { state = "nodes", backend = "auto", bus = fleetAddress(deps), log = "file" } = given;
   const leaving = new AbortController();
   const leave = (): void => {
     leaving.abort(new Error("told to leave"));
@@ -62,21 +63,23 @@ async function startNode(options: NodeCommandOptions, deps: ExecuteDeps): Promis
         env,
         softwareVersion,
         say: terminal.write,
-        openLog: (name) => openNodeLog(log === "stdout" ? undefined : join(state, name, "node.log"), name),
+        openLog: (name) => openNodeLog(log === "stdout" ? undefined : join(state, name, "node.log"), name, terminal),
       },
       leaving.signal,
     );
   } finally {
     forget();
-    // An open pipe keeps a process alive, and the parent waits for us to end.
+    // An open pipe keeps the process alive, and the parent waits for its end.
     if (options.exitWithStdin) process.stdin.destroy();
   }
   return EXIT_OK;
 }
 
-function openNodeLog(path: string | undefined, name: string): RunLog {
+function openNodeLog(path: string | undefined, name: string, { note }: Terminal): RunLog {
   try {
-    return openRunLog(path, name);
+    return openRunLog(path, name, ({ message }) => {
+      note(`the log of ${name} cannot be written: ${message}; the node goes on without it`);
+    });
   } catch (error) {
     throw new KnowledgeNetError("KN_UNAVAILABLE", {
       attempt: `write the log of ${name}`,

@@ -2,17 +2,20 @@
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../connect/connect-fleet.ts";
+import { describeAddress } from "../../connect/bus-address.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 import { bytesText } from "../../../jobs/text.ts";
-import { withFleetOptions } from "./fleet-options.ts";
+import { withFleetBus } from "../bus-options.ts";
 
 export function registerNodes(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
-  withFleetOptions(program.command("nodes").description("list the nodes of a fleet"), deps)
+  withFleetBus(program.command("nodes").description("list the nodes of a fleet"), deps)
     .option("--json", "print one JSON document", false)
     .action(async (options: { readonly bus: string; readonly json: boolean }) => {
-      await using connected = await connectFleet({ address: options.bus, name: "kn nodes" }, { log: silentLogger });
+      await using connected = await deps.connectFleet(
+        { address: options.bus, name: "kn nodes" },
+        { log: silentLogger },
+      );
       const [nodes, runs] = await Promise.all([connected.fleet.nodes.all(), connected.fleet.runs.all()]);
       const rows = nodes
         .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -28,7 +31,9 @@ export function registerNodes(program: Command, deps: ExecuteDeps, exit: (code: 
         }));
       if (options.json) deps.terminal.write(JSON.stringify(rows, undefined, 2));
       else if (rows.length === 0)
-        deps.terminal.write(`no nodes at ${options.bus}; start one with: kn node --bus ${options.bus}`);
+        deps.terminal.write(
+          `no nodes at ${describeAddress(options.bus)}; start one with: kn node --bus ${describeAddress(options.bus)}`,
+        );
       else {
         const table = new Table({
           head: ["node", "labels", "backend", "cores", "memory", "GFLOP/s", "actors", "since"],

@@ -12,12 +12,12 @@ import {
 } from "../../../run-spec/index.ts";
 import { importModelLayers } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 import { showComparison } from "../section-comparison.ts";
 import { specYaml } from "../spec-text.ts";
 import type { Terminal } from "../terminal.ts";
 import { readCuts } from "./cuts-option.ts";
-import { shareOption } from "./share-option.ts";
+import { parseShare } from "../options.ts";
 
 interface PlanCommandOptions {
   readonly compress: number;
@@ -32,8 +32,8 @@ export function registerPlan(program: Command, { terminal }: ExecuteDeps, exit: 
     .command("plan")
     .argument("<teacher>", "run spec of the teacher, or a model.json")
     .description("derive a student with the teacher's boundaries and fewer parameters, MACs and bytes")
-    .option("--compress <share>", "share of the parameters to save, 0 to 1", shareOption, 0.62)
-    .option("--compress-macs <share>", "share of the multiply-accumulates to save, 0 to 1", shareOption, 0.5)
+    .option("--compress <share>", "share of the parameters to save, 0 to 1", parseShare, 0.62)
+    .option("--compress-macs <share>", "share of the multiply-accumulates to save, 0 to 1", parseShare, 0.5)
     .option("--cuts <layers>", "names of the layers after which the teacher is cut, with commas between")
     .option("-o, --output <file>", "write a run spec with the student")
     .option("--json", "print one JSON document and nothing else on stdout", false)

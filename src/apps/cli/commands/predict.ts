@@ -8,7 +8,7 @@ import { BLACK, decodePng, type PngImage } from "../../../data/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import { importModelFile } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 
 type Background = "black" | "white";
 

@@ -4,10 +4,11 @@ import Table from "cli-table3";
 import type { Command } from "commander";
 import { z } from "zod";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../connect/connect-fleet.ts";
-import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../../jobs/run-folder.ts";
+import { describeAddress } from "../../connect/bus-address.ts";
+import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
+import { DEFAULT_RUNS_FOLDER, listRunFolders, type UnreadableRun } from "../../../jobs/run-folder.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 
 const resultsSchema = z.object({
   outcome: z.string(),
@@ -16,19 +17,22 @@ const resultsSchema = z.object({
   seconds: z.number(),
 });
 
-export function registerRuns(program: Command, { terminal }: ExecuteDeps, exit: (code: number) => void): void {
+export function registerRuns(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
+  const { terminal } = deps;
   program
     .command("runs")
     .description("list runs")
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
-    .option("--bus <address>", "the runs of this fleet instead")
+    .addOption(optionalFleetBus())
     .option("--json", "print one JSON document", false)
-    .action(async (options: { readonly runs: string; readonly bus?: string; readonly json: boolean }) => {
-      const rows = options.bus === undefined ? await runsInFolder(options.runs) : await runsOfFleet(options.bus);
+    .action(async (options: { readonly runs: string; readonly bus?: string | true; readonly json: boolean }) => {
+      const address = optionalFleetAddress(options.bus, deps);
+      const rows = address === undefined ? await runsInFolder(options.runs) : await runsOfFleet(address, deps);
       if (options.json) {
         terminal.write(JSON.stringify(rows, undefined, 2));
       } else if (rows.length === 0) {
-        terminal.write(`no runs in ${options.bus ?? options.runs}; begin with: kn demo`);
+        const place = address === undefined ? options.runs : describeAddress(address);
+        terminal.write(`no runs in ${place}; start one with: kn demo`);
       } else {
         terminal.write(tableOf(rows));
       }
@@ -44,9 +48,11 @@ interface RunRow {
   readonly steps: number | null;
   readonly seconds: number | null;
   readonly changed: string;
+  /** Why it cannot be read; absent where it can. */
+  readonly reason?: string;
 }
 
-async function runsOfFleet(address: string): Promise<RunRow[]> {
+async function runsOfFleet(address: string, { connectFleet }: ExecuteDeps): Promise<RunRow[]> {
   await using connected = await connectFleet({ address, name: "kn runs" }, { log: silentLogger });
   const { fleet } = connected;
   const [records, all] = await Promise.all([fleet.runs.all(), fleet.status.all()]);
@@ -67,6 +73,8 @@ async function runsOfFleet(address: string): Promise<RunRow[]> {
 async function runsInFolder(runs: string): Promise<RunRow[]> {
   return Promise.all(
     (await listRunFolders(runs)).map(async ({ folder, changedMs }) => {
+      const changed = new Date(changedMs).toISOString();
+      if ("reason" in folder) return unreadable(folder, changed);
       const text = await readFile(folder.resultsPath, "utf8").catch(() => undefined);
       const parsed = text === undefined ? undefined : resultsSchema.safeParse(safeJson(text)).data;
       return {
@@ -76,10 +84,16 @@ async function runsInFolder(runs: string): Promise<RunRow[]> {
         accuracy: parsed?.accuracy ?? null,
         steps: parsed?.steps ?? null,
         seconds: parsed?.seconds ?? null,
-        changed: new Date(changedMs).toISOString(),
+        changed,
       };
     }),
   );
+}
+
+/** A run of another version, or one whose spec is damaged: listed, so that it is not taken for absent. */
+function unreadable({ name, reason }: UnreadableRun, changed: string): RunRow {
+  const unknown = { kind: "-", accuracy: null, steps: null, seconds: null };
+  return { run: name, outcome: "cannot be read", changed, reason, ...unknown };
 }
 
 function tableOf(rows: readonly RunRow[]): string {
@@ -91,7 +105,8 @@ function tableOf(rows: readonly RunRow[]): string {
     const accuracy = row.accuracy === null ? "-" : `${(100 * row.accuracy).toFixed(2)} %`;
     table.push([row.run, row.kind, row.outcome, accuracy, row.steps === null ? "-" : String(row.steps), row.changed]);
   }
-  return table.toString();
+  const reasons = rows.flatMap(({ run, reason }) => (reason === undefined ? [] : [`${run}: ${reason}`]));
+  return [table.toString(), ...reasons].join("\n");
 }
 
 function safeJson(text: string): unknown {

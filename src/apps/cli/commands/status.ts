@@ -1,8 +1,7 @@
-/** `kn status RUN`: where a run on a fleet stands, and that every batch is accounted for. */
+/** `kn status RUN`: the state of a run on a fleet, and the account of its batches. */
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../connect/connect-fleet.ts";
 import type { Fleet } from "../../../fleet/fleet.ts";
 import { awaitOutcome, runRecordOf } from "../../../fleet/launch.ts";
 import type { RunRecordEntry } from "../../../fleet/records.ts";
@@ -10,8 +9,8 @@ import type { RunStatus } from "../../../fleet/run-status.ts";
 import { actorsOf } from "../../../jobs/run-plan.ts";
 import { phaseOf } from "../../../fleet/records.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
-import { withFleetOptions } from "./fleet-options.ts";
+import { EXIT_OK, exitCodeOfErrorCode } from "../exit.ts";
+import { withFleetBus } from "../bus-options.ts";
 
 interface StatusOptions {
   readonly bus: string;
@@ -20,19 +19,22 @@ interface StatusOptions {
 }
 
 export function registerStatus(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
-  withFleetOptions(
-    program.command("status").argument("<run>", "name of a run").description("where a run of a fleet stands"),
+  withFleetBus(
+    program.command("status").argument("<run>", "name of a run").description("show the state of a run of a fleet"),
     deps,
   )
-    .option("--follow", "go on until the run ends", false)
+    .option("--follow", "follow it until the run ends", false)
     .option("--json", "print JSON; with --follow one line per change", false)
     .action(async (run: string, options: StatusOptions) => {
-      await using connected = await connectFleet({ address: options.bus, name: "kn status" }, { log: silentLogger });
+      await using connected = await deps.connectFleet(
+        { address: options.bus, name: "kn status" },
+        { log: silentLogger },
+      );
       exit(await showStatus(run, options, connected.fleet, deps));
     });
 }
 
-/** @returns EXIT_FAILURE when the run failed. */
+/** @returns the exit code of the error that a failed run ended with. */
 async function showStatus(run: string, options: StatusOptions, fleet: Fleet, deps: ExecuteDeps): Promise<number> {
   const { terminal, clock } = deps;
   const record = await runRecordOf(run, fleet);
@@ -40,7 +42,7 @@ async function showStatus(run: string, options: StatusOptions, fleet: Fleet, dep
     const status = (await fleet.status.get(run))?.value;
     const summary = summarise(record, status);
     terminal.write(options.json ? JSON.stringify(summary, undefined, 2) : describe(summary));
-    return summary.outcome === "failed" ? EXIT_FAILURE : EXIT_OK;
+    return summary.outcome === "failed" ? exitCodeOfErrorCode(status?.code) : EXIT_OK;
   }
   const leaving = new AbortController();
   const forget = terminal.onSignal(() => {
@@ -60,7 +62,7 @@ async function showStatus(run: string, options: StatusOptions, fleet: Fleet, dep
       leaving.signal,
     );
     if (!options.json) terminal.write(describe(summarise(record, last)));
-    return last.outcome === "failed" ? EXIT_FAILURE : EXIT_OK;
+    return last.outcome === "failed" ? exitCodeOfErrorCode(last.code) : EXIT_OK;
   } catch (error) {
     if (leaving.signal.aborted) return EXIT_OK;
     throw error;

@@ -1,12 +1,11 @@
 /** `kn teach RUN --teacher T`: a new version of the teacher for a run that distils one. */
 import type { Command } from "commander";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../connect/connect-fleet.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
 import { teachFleetRun, teachRunFolder } from "../../../fleet/teach-run.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
-import { withFleetOptions } from "./fleet-options.ts";
+import { EXIT_OK } from "../exit.ts";
+import { withFleetBus } from "../bus-options.ts";
 
 interface TeachCommandOptions {
   readonly teacher: string;
@@ -17,7 +16,7 @@ interface TeachCommandOptions {
 }
 
 export function registerTeach(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
-  withFleetOptions(
+  withFleetBus(
     program
       .command("teach")
       .argument("<run>", "name of a distillation run")
@@ -35,7 +34,10 @@ export function registerTeach(program: Command, deps: ExecuteDeps, exit: (code: 
       if (options.here) {
         ({ release } = await teachRunFolder(await openRunFolder(options.runs, run), teach, clock));
       } else {
-        await using connected = await connectFleet({ address: options.bus, name: "kn teach" }, { log: silentLogger });
+        await using connected = await deps.connectFleet(
+          { address: options.bus, name: "kn teach" },
+          { log: silentLogger },
+        );
         ({ release } = await teachFleetRun(run, teach, connected, clock));
       }
       const since = options.here ? `when it goes on: kn resume ${run}` : "from the next batch on";

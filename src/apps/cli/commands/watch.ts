@@ -1,9 +1,8 @@
-/** `kn watch RUN`: a live picture of a run on a fleet: nodes, blocks, boundaries, events. */
+/** `kn watch RUN`: shows a run on a fleet live: nodes, blocks, boundaries, events. */
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { createControlChannel } from "../../../runtime/actor/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { connectFleet } from "../../connect/connect-fleet.ts";
 import { awaitOutcome, runRecordOf } from "../../../fleet/launch.ts";
 import { type NodeRecord, phaseOf, type RunRecordEntry } from "../../../fleet/records.ts";
 import { jobKindOf } from "../../../jobs/kinds/index.ts";
@@ -11,9 +10,9 @@ import { actorsOf, shownLearners } from "../../../jobs/run-plan.ts";
 import { createRunMonitor, type MonitorFigures } from "../../../jobs/run-monitor.ts";
 import type { RunStatus } from "../../../fleet/run-status.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK, exitCodeOfErrorCode } from "../exit.ts";
 import { drawTable } from "../text-table.ts";
-import { withFleetOptions } from "./fleet-options.ts";
+import { withFleetBus } from "../bus-options.ts";
 
 /** Between two pictures, ms. */
 const DRAW_EVERY_MS = 500;
@@ -21,8 +20,8 @@ const DRAW_EVERY_MS = 500;
 const SHOWN_EVENTS = 8;
 
 export function registerWatch(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
-  withFleetOptions(
-    program.command("watch").argument("<run>", "name of a run").description("a live picture of a run on a fleet"),
+  withFleetBus(
+    program.command("watch").argument("<run>", "name of a run").description("show a run on a fleet live"),
     deps,
   )
     .option("--once", "draw one picture after a second of listening, and end", false)
@@ -34,7 +33,7 @@ export function registerWatch(program: Command, deps: ExecuteDeps, exit: (code: 
 async function watch(
   run: string,
   options: { readonly bus: string; readonly once: boolean },
-  { terminal, clock }: ExecuteDeps,
+  { terminal, clock, connectFleet }: ExecuteDeps,
 ): Promise<number> {
   await using connected = await connectFleet({ address: options.bus, name: "kn watch" }, { log: silentLogger });
   const { bus, fleet } = connected;
@@ -83,7 +82,7 @@ async function watch(
       await clock.sleep(DRAW_EVERY_MS, leaving.signal).catch(() => undefined);
     }
     draw();
-    return outcome?.outcome === "failed" ? EXIT_FAILURE : EXIT_OK;
+    return outcome?.outcome === "failed" ? exitCodeOfErrorCode(outcome.code) : EXIT_OK;
   } finally {
     leaving.abort(new Error("left"));
     forget();
