@@ -3,7 +3,7 @@
  * nearest known key.
  */
 import { closest, distance } from "fastest-levenshtein";
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { type Alias, type Document, isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import { KnowledgeNetError } from "../errors/index.ts";
 
@@ -38,6 +38,11 @@ export function parseYaml<T>(
   }
   for (const assignment of set) applyOverride(document, assignment, file);
 
+  const alias = aliasWithoutAnchor(document);
+  if (alias !== undefined) {
+    const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
+    throw refuse("an alias must name an anchor before it", `${file}:${line}:${col}`, `*${alias.source}`, "define it");
+  }
   const value: unknown = document.toJS();
   const chosen = choose(value);
   const schema = chosen instanceof z.ZodError ? undefined : chosen;
@@ -73,8 +78,8 @@ function applyOverride(document: Document, assignment: string, file: string): vo
     });
   }
   const keys = path.map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+  const value = overrideValue(assignment, assignment.slice(equals + 1));
   try {
-    const value = parseDocument(assignment.slice(equals + 1)).toJS() as unknown;
     if (value === null) document.deleteIn(keys);
     else document.setIn(keys, value);
   } catch (error) {
@@ -85,6 +90,34 @@ function applyOverride(document: Document, assignment: string, file: string): vo
       cause: error,
     });
   }
+}
+
+/** The value of an override: all of its text, by the rules of YAML. */
+function overrideValue(assignment: string, text: string): unknown {
+  const parsed = parseDocument(text, { prettyErrors: false });
+  const [syntax] = parsed.errors;
+  const reason = syntax?.message ?? (aliasWithoutAnchor(parsed) === undefined ? undefined : "an alias without anchor");
+  if (reason === undefined) return parsed.toJS();
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: `apply --set ${assignment}`,
+    rule: "its value must be YAML",
+    value: reason,
+    remedy: "close its quotes and brackets",
+    ...(syntax === undefined ? {} : { cause: syntax }),
+  });
+}
+
+/** The first alias that has nothing to stand for: a syntax error that the parser leaves to the conversion. */
+function aliasWithoutAnchor(document: Document): Alias | undefined {
+  let found: Alias | undefined;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return undefined;
+      found = alias;
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 /** "line:column" of the deepest part of `path` that stands in the file. */

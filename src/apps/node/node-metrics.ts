@@ -1,10 +1,12 @@
 /**
- * A node's figures in Prometheus' terms. They are what the node's services say of themselves (`nats service stats`), read at
- * each scrape: one source. Labels are the names of runs and actors hosted now, and fixed words; a series ends with its actor.
+ * A node's figures as Prometheus metrics. Their one source are the statistics of the node's services (`nats service
+ * stats`), read at each scrape. Labels are the names of runs and actors hosted now, and fixed words; a series ends with
+ * its actor.
  */
 import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
 import type { Bus, ServiceReport } from "../../runtime/bus/index.ts";
 import type { NodeRecord } from "../../fleet/records.ts";
+import type { Progress } from "../../messages/index.ts";
 
 /** A run hosted on this node. */
 export interface HostedRun {
@@ -21,21 +23,28 @@ export interface NodeView {
 
 export interface NodeMetrics {
   readonly contentType: string;
-  /** From then on the figures of the node are told; before, those of the process. */
+  /** Adds the figures of the node to those of the process. */
   observe(node: NodeView): void;
   text(): Promise<string>;
 }
+
+/** The part of a teacher's cache figures that counts no samples. */
+const SAVED_MACS = "saved_macs";
+
+/** What an actor's service reports: its progress, and its mailbox. */
+type ActorStats = Omit<Progress, "kind"> & { readonly mailbox: number; readonly mailboxLoad: number };
+type Parts = Readonly<Record<string, number>>;
 
 interface Definition {
   readonly name: string;
   readonly help: string;
   readonly kind: "counter" | "gauge";
-  /** Label of a figure's parts, where it has some. */
+  /** Label of the parts of a figure, where it has some. */
   readonly part?: string;
-  readonly read: (data: Readonly<Record<string, unknown>>) => unknown;
+  readonly read: (stats: Partial<ActorStats>) => number | Parts | undefined;
 }
 
-/** Of each actor, out of what its service says. */
+/** Figures of each actor, read from its service's statistics. */
 const ACTOR_FIGURES: readonly Definition[] = [
   { name: "kn_actor_step", help: "Training step of the newest batch taken", kind: "gauge", read: ({ step }) => step },
   {
@@ -60,26 +69,37 @@ const ACTOR_FIGURES: readonly Definition[] = [
   },
   {
     name: "kn_actor_batches_pending",
-    help: "Training batches kept whose gradient is on its way",
+    help: "Training batches kept until their gradient arrives",
     kind: "gauge",
     read: ({ pending }) => pending,
   },
-  { name: "kn_actor_mailbox_depth", help: "Messages that wait", kind: "gauge", read: ({ mailbox }) => mailbox },
+  {
+    name: "kn_actor_mailbox_depth",
+    help: "Messages queued in the mailbox",
+    kind: "gauge",
+    read: ({ mailbox }) => mailbox,
+  },
+  {
+    name: "kn_actor_mailbox_load",
+    help: "Fill level of the mailbox's fullest queue, 0 to 1; at 1 the next message of its kind is dropped",
+    kind: "gauge",
+    read: ({ mailboxLoad }) => mailboxLoad,
+  },
   {
     name: "kn_actor_loss",
-    help: "Loss of the batch just trained per sample, nats; of the last block or section",
+    help: "Loss of the newest training batch per sample, nats; of the last block or section",
     kind: "gauge",
     read: ({ loss }) => loss,
   },
   {
     name: "kn_actor_hint_loss",
-    help: "Hint loss of the batch just trained per sample; of a student's section",
+    help: "Hint loss of the newest training batch per sample; of a student's section",
     kind: "gauge",
     read: ({ hintLoss }) => hintLoss,
   },
   {
     name: "kn_actor_staleness_steps",
-    help: "Steps between forward and the newest gradient learnt from",
+    help: "Steps between the forward pass and the newest gradient used",
     kind: "gauge",
     read: ({ stalenessSteps }) => stalenessSteps,
   },
@@ -87,19 +107,19 @@ const ACTOR_FIGURES: readonly Definition[] = [
     name: "kn_gradient_model_cosine",
     help: "Cosine of predicted and true gradient, newest; 1 is perfect",
     kind: "gauge",
-    read: ({ quality }) => (quality as { readonly cosine?: number } | undefined)?.cosine,
+    read: ({ quality }) => quality?.cosine,
   },
   {
     name: "kn_gradient_model_relative_error",
     help: "Norm of the prediction's error over the gradient's norm, newest",
     kind: "gauge",
-    read: ({ quality }) => (quality as { readonly relativeError?: number } | undefined)?.relativeError,
+    read: ({ quality }) => quality?.relativeError,
   },
   {
     name: "kn_actor_step_compute_seconds",
-    help: "Time computed for the newest message",
+    help: "Compute time of the newest message",
     kind: "gauge",
-    read: ({ computeMs }) => (typeof computeMs === "number" ? computeMs / 1000 : undefined),
+    read: ({ computeMs }) => (computeMs === undefined ? undefined : computeMs / 1000),
   },
   {
     name: "kn_actor_sent_bytes_total",
@@ -109,17 +129,23 @@ const ACTOR_FIGURES: readonly Definition[] = [
     read: ({ sentBytes }) => sentBytes,
   },
   {
-    name: "kn_actor_received_bytes_total",
-    help: "Bytes received for training",
-    kind: "counter",
+    name: "kn_actor_step_received_bytes",
+    help: "Bytes of the newest message received for training",
+    kind: "gauge",
     read: ({ receivedBytes }) => receivedBytes,
   },
   {
     name: "kn_teacher_cache_samples_total",
-    help: "Samples that a teacher's section looked up, and operations that it saved",
+    help: "Samples that a teacher's section looked up in its cache: hits, misses, and those refused for want of room",
     kind: "counter",
     part: "outcome",
-    read: ({ cache }) => cache,
+    read: ({ cache }) => cache && without(cache, SAVED_MACS),
+  },
+  {
+    name: "kn_teacher_cache_saved_macs_total",
+    help: "Multiply-accumulates that hits of a teacher's section saved",
+    kind: "counter",
+    read: ({ cache }) => cache?.[SAVED_MACS],
   },
 ];
 
@@ -140,7 +166,7 @@ export function createNodeMetrics(): NodeMetrics {
   collectDefaultMetrics({ register: registry });
   let node: NodeView | undefined;
 
-  /** Fills the metric at each scrape; what is not said this time is gone. */
+  /** Fills the metric at each scrape; a series without a figure at this scrape ends. */
   const define = (
     { name, help, kind }: Pick<Definition, "name" | "help" | "kind">,
     labelNames: string[],
@@ -163,7 +189,7 @@ export function createNodeMetrics(): NodeMetrics {
     define(definition, ["run", "actor", ...(part === undefined ? [] : [part])], ({ bus }, set) => {
       for (const report of bus.services) {
         const labels = labelsOf(report);
-        const figure = labels === undefined ? undefined : definition.read(report.data);
+        const figure = labels === undefined ? undefined : definition.read(report.data as Partial<ActorStats>);
         if (labels === undefined || figure === undefined) continue;
         if (part === undefined) {
           if (isCount(figure)) set(labels, figure);
@@ -221,7 +247,7 @@ export function createNodeMetrics(): NodeMetrics {
     },
   );
   define(
-    { name: "kn_bus_reconnects_total", help: "Times that the connection came back", kind: "counter" },
+    { name: "kn_bus_reconnects_total", help: "Reconnections to the server", kind: "counter" },
     [],
     ({ bus }, set) => {
       set({}, bus.stats.reconnects);
@@ -235,6 +261,10 @@ export function createNodeMetrics(): NodeMetrics {
     },
     text: () => registry.metrics(),
   };
+}
+
+function without(parts: Parts, name: string): Parts {
+  return Object.fromEntries(Object.entries(parts).filter(([key]) => key !== name));
 }
 
 /** @returns undefined for a service that is no actor's */

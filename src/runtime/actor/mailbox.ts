@@ -17,6 +17,8 @@ export interface MailboxOptions {
 export interface Mailbox<M extends Message> {
   /** Messages that wait. */
   readonly size: number;
+  /** Fill level of the fullest queue: 0 empty, 1 when the next message of its kind is refused. */
+  readonly load: number;
   /** Queues `message`. @returns false when its queue is full or the mailbox is closed: the caller counts the drop. */
   put(message: M): boolean;
   /** Calls `onAvailable` once, now or later, when a message of one of `kinds` waits. Replaces the call before. */
@@ -43,6 +45,9 @@ export function createMailbox<M extends Message>({ depth }: MailboxOptions): Mai
   return {
     get size() {
       return size();
+    },
+    get load() {
+      return Math.max(0, ...[...queues.values()].map((queue) => queue.length)) / depth;
     },
     put(message) {
       if (isClosed) return false;

@@ -185,7 +185,22 @@ describe("parseSpec", () => {
     expect(refusalOf(MINIMAL, "name.x=1").message).toMatch(/apply --set name\.x=1.*maps and lists/);
     expect(refusalOf(MINIMAL, "training.epoch=3").remedy).toBe("did you mean 'epochs'?");
     expect(refusalOf(MINIMAL, "training.epochs=0").message).toMatch(/training\.epochs: /);
-    expect(refusalOf(MINIMAL, "training.epochs=[3").code).toBe("KN_CONFIG");
+  });
+
+  it.each(['name="abc', "model.cuts=[r1", "seed=*n", "training={ epochs: 3"])(
+    "refuses --set %s, whose value is no whole YAML value",
+    (assignment) => {
+      const refusal = refusalOf(MINIMAL, assignment);
+      expect(refusal).toMatchObject({ code: "KN_CONFIG", attempt: `apply --set ${assignment}` });
+      expect(refusal.rule).toBe("its value must be YAML");
+    },
+  );
+
+  it("names line and column of an alias without an anchor, and reads one that has it", () => {
+    const refusal = refusalOf(`${MINIMAL}seed: *n\n`);
+    expect(refusal).toMatchObject({ code: "KN_CONFIG", value: "*n" });
+    expect(refusal.rule).toMatch(new RegExp(`run\\.yaml:${MINIMAL.split("\n").length}:7`));
+    expect(parse(`${MINIMAL}flow: { window: &n 3 }\nseed: *n\n`).seed).toBe(3);
   });
 });
 

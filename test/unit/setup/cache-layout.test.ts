@@ -13,6 +13,14 @@ describe("cacheRoot", () => {
     expect(cacheRoot({ KN_CACHE: "", XDG_CACHE_HOME: "", HOME: "/h" })).toBe(join("/h", ".cache", "knowledgenet"));
   });
 
+  it("needs no home folder with KN_CACHE, and names the variables without either", () => {
+    vi.spyOn(os, "homedir").mockImplementation(() => {
+      throw Object.assign(new Error("uv_os_homedir returned ENOENT"), { code: "ERR_SYSTEM_ERROR" });
+    });
+    expect(cacheRoot({ KN_CACHE: "/k" })).toBe("/k");
+    expect(() => cacheRoot({})).toThrow(expect.objectContaining({ code: "KN_CONFIG", remedy: "set HOME or KN_CACHE" }));
+  });
+
   it("is absolute for a relative KN_CACHE", () => {
     expect(cacheRoot({ KN_CACHE: "here" })).toBe(resolve("here"));
   });
