@@ -19,16 +19,16 @@ import { TOOLS, type ToolName } from "./pins.ts";
  *
  * @throws KnowledgeNetError KN_CONFIG for a user without a home folder
  */
-export function cacheRoot(env: Environment): string {
+export function cacheRoot(env: Environment, home: () => string = homedir): string {
   if (env.KN_CACHE) return resolve(env.KN_CACHE); // Go refuses a relative GOBIN
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, "knowledgenet");
-  return join(env.HOME || homeFolder(), ".cache", "knowledgenet");
+  return join(env.HOME || homeFolder(home), ".cache", "knowledgenet");
 }
 
 /** A user that the system does not know, as in many containers, has none. */
-function homeFolder(): string {
+function homeFolder(home: () => string): string {
   try {
-    return homedir();
+    return home();
   } catch (error) {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: "find the cache folder",
