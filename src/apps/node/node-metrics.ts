@@ -189,7 +189,7 @@ export function createNodeMetrics(): NodeMetrics {
     define(definition, ["run", "actor", ...(part === undefined ? [] : [part])], ({ bus }, set) => {
       for (const report of bus.services) {
         const labels = labelsOf(report);
-        const figure = labels === undefined ? undefined : definition.read(report.data as Partial<ActorStats>);
+        const figure = labels === undefined ? undefined : definition.read(report.data);
         if (labels === undefined || figure === undefined) continue;
         if (part === undefined) {
           if (isCount(figure)) set(labels, figure);

@@ -156,7 +156,13 @@ export function createMailActor<M extends Mail>(
       description: options.description,
       metadata: { run, actor: id, fence: String(fence), ...options.metadata },
       endpoints: [...behaviour.endpoints, commands],
-      stats: () => ({ state: host.state, checkpoint: saverState, mailbox: mailbox.size, mailboxLoad: mailbox.load, ...behaviour.progress() }),
+      stats: () => ({
+        state: host.state,
+        checkpoint: saverState,
+        mailbox: mailbox.size,
+        mailboxLoad: mailbox.load,
+        ...behaviour.progress(),
+      }),
     });
     forgetReconnect = bus.on("reconnected", behaviour.onReconnected);
   };

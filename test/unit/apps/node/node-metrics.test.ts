@@ -4,7 +4,7 @@ import { createNodeMetrics, METRIC_NAMES } from "../../../../src/apps/node/node-
 import type { NodeRecord } from "../../../../src/fleet/records.ts";
 import { createMailbox } from "../../../../src/runtime/actor/mailbox.ts";
 import type { Bus } from "../../../../src/runtime/bus/index.ts";
-import { createScene, fakeGradientModel, gradientFrame, memoryOf, RUN, type Scene } from "../../actors/actor-scene.ts";
+import { createScene, fakeGradientModel, memoryOf, RUN, type Scene } from "../../actors/actor-scene.ts";
 import { middleBlock } from "../../actors/block/middle-block.ts";
 
 const RECORD = {
@@ -42,7 +42,6 @@ async function gradientModel(scene: Scene) {
       retain: 8,
       isElsewhere: false,
       gradientCodec: "raw",
-      saveEverySteps: 1_000,
     },
     { ...scene.deps, memory: memoryOf("gradient-1", scene.checkpoints), openUnit: () => Promise.resolve(unit.handle) },
   );
