@@ -10,7 +10,8 @@ import type { EndSignal } from "../../../../src/apps/cli/exit.ts";
 import { runCli } from "../../../../src/apps/cli/main.ts";
 import { createTerminal } from "../../../../src/apps/cli/terminal.ts";
 import { type Fleet, openFleet } from "../../../../src/fleet/fleet.ts";
-import { type NodeRecord, type RunRecordEntry, type RunStatus, WIRE_VERSION } from "../../../../src/fleet/records.ts";
+import { type NodeRecord, type RunRecordEntry, WIRE_VERSION } from "../../../../src/fleet/records.ts";
+import type { RunStatus } from "../../../../src/fleet/run-status.ts";
 import { parseSpec } from "../../../../src/run-spec/index.ts";
 import { type Bus, memoryBus } from "../../../../src/runtime/bus/index.ts";
 import { type Clock, systemClock } from "../../../../src/runtime/clock/index.ts";
@@ -174,18 +175,21 @@ export function runRecord(run: string, changes: Partial<RunRecordEntry> = {}): R
 
 export function runStatus(run: string, changes: Partial<RunStatus> = {}): RunStatus {
   return {
-    format: 1,
+    format: 2,
     run,
     timeline: 1,
     phase: "training",
     done: [],
     state: "feeding",
+    control: "coordinating.running",
+    fence: 1,
     coordinator: "a",
     published: 7,
     record: {
       evaluations: [{ evaluation: 1, step: 5, samples: 200, accuracy: 0.5, loss: 1.5, atMs: 1 }],
       switches: [],
       teachers: [],
+      counts: { evaluations: 1, switches: 0, teachers: 0 },
       progress: {},
       epochs: 0,
       step: 7,

@@ -129,7 +129,7 @@ describe("kn watch", () => {
     const { code, stdout } = await watching.ended;
     clearInterval(reporting);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/demo \| feeding \| step 7\/10/);
+    expect(stdout).toMatch(/demo \| feeding.* \| step 7\/10/);
     expect(stdout).toMatch(/a .*wasm/);
     expect(stdout).toMatch(/b .*gone/);
     expect(stdout).toMatch(/block-1 .*no heartbeat yet/);
