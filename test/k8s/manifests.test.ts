@@ -1,7 +1,8 @@
 /** Each overlay as kustomize makes it: valid by Kubernetes' own schemas, and by the rules that we keep. */
 import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { METRIC_NAMES } from "../../src/apps/node/node-metrics.ts";
@@ -17,6 +18,7 @@ import {
   type Overlay,
   podOf,
   render,
+  renderFolder,
   renderText,
   workloadsOf,
 } from "../support/cluster/manifests.ts";
@@ -221,6 +223,16 @@ describe.each(["dev", "cloud", "edge"] as const)("overlays/%s", (overlay) => {
     );
     expect(stderr).toMatch(/configuration file .* is valid/);
   });
+});
+
+it("moves whole into another namespace, where it is a second fleet", async () => {
+  await using folder = await temporaryFolder();
+  const overlay = relative(folder.path, fileURLToPath(new URL("../../deploy/k8s/overlays/dev", import.meta.url)));
+  await writeFile(join(folder.path, "kustomization.yaml"), `namespace: second\nresources: ["${overlay}"]\n`);
+  const text = await renderFolder(folder.path);
+  expect(text).toMatch(/^kind: Namespace\n(?:.+\n)*? {2}name: second$/m);
+  const namespaces = [...text.matchAll(/^ {2}namespace: (\S+)$/gm)].map(([, name]) => name);
+  expect(new Set(namespaces)).toEqual(new Set(["second"]));
 });
 
 it("draws and alarms on metrics that nodes export", async () => {

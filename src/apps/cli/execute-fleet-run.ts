@@ -165,6 +165,7 @@ export async function executeFleetRun(
   const unwatch = reportOutages(bus, log, (line) => {
     view.note(line);
   });
+  let shownProblem: string | undefined;
   const ticking = new AbortController();
   const drawing = drawUntil(ticking.signal, clock, () => {
     view.update(monitor.figures());
@@ -173,8 +174,10 @@ export async function executeFleetRun(
     const status = await awaitOutcome(
       record,
       { fleet, clock },
-      ({ phase }) => {
+      ({ phase, problem }) => {
         showPhase(phase);
+        if (problem !== undefined && problem !== shownProblem) view.note(`waiting: ${problem}`);
+        shownProblem = problem;
       },
       leaving.signal,
     );

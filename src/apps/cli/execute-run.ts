@@ -192,7 +192,11 @@ export async function executeRun(
 }
 
 /** Reports that the server is away and that it is back: steps stop meanwhile. @returns what ends this. */
-export function reportOutages(bus: Bus, log: Logger, note: (line: string) => void): () => void {
+export function reportOutages(
+  bus: Pick<Bus, "description" | "on">,
+  log: Logger,
+  note: (line: string) => void,
+): () => void {
   const endings = [
     bus.on("disconnected", () => {
       log.warn({ server: bus.description }, "server away");

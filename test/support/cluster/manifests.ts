@@ -70,9 +70,14 @@ export interface Manifest {
 export type Overlay = "dev" | "cloud" | "edge";
 
 /** The overlay as text, as `kubectl apply -k` sends it. */
-export async function renderText(overlay: Overlay): Promise<string> {
+export function renderText(overlay: Overlay): Promise<string> {
+  return renderFolder(join(OVERLAYS, overlay));
+}
+
+/** A folder with a kustomization, as text. */
+export async function renderFolder(folder: string): Promise<string> {
   const [program, ...first] = hasOwnCluster() ? ["kubectl"] : [join(toolsFolder(), "kube"), "kubectl"];
-  const { stdout } = await run(program ?? "", [...first, "kustomize", join(OVERLAYS, overlay)], { maxBuffer: 1e8 });
+  const { stdout } = await run(program ?? "", [...first, "kustomize", folder], { maxBuffer: 1e8 });
   return stdout;
 }
 

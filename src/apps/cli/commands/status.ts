@@ -88,6 +88,8 @@ export interface StatusSummary {
   readonly state: string;
   readonly outcome: string | null;
   readonly error: string | null;
+  /** What stands in the way of a run that has not ended. */
+  readonly problem: string | null;
   readonly step: number;
   readonly totalSteps: number;
   readonly epochs: number;
@@ -111,6 +113,7 @@ export function summarise(record: RunRecordEntry, status: RunStatus | undefined)
     state: status?.state ?? "waiting for a coordinator",
     outcome: status?.outcome ?? null,
     error: status?.error ?? null,
+    problem: status?.problem ?? null,
     step: status?.published ?? 0,
     totalSteps: phaseOf(record).totalSteps,
     epochs: status?.record.epochs ?? 0,
@@ -135,7 +138,8 @@ export function summarise(record: RunRecordEntry, status: RunStatus | undefined)
 
 function lineOf(summary: StatusSummary): string {
   const accuracy = summary.accuracy === null ? "-" : `${(100 * summary.accuracy).toFixed(2)} %`;
-  return `${summary.state} | step ${summary.step}/${summary.totalSteps} | accuracy ${accuracy} | loss ${summary.loss?.toFixed(4) ?? "-"} | checkpoint ${summary.checkpoint}`;
+  const problem = summary.problem === null ? "" : ` | waiting: ${summary.problem}`;
+  return `${summary.state} | step ${summary.step}/${summary.totalSteps} | accuracy ${accuracy} | loss ${summary.loss?.toFixed(4) ?? "-"} | checkpoint ${summary.checkpoint}${problem}`;
 }
 
 function describe(summary: StatusSummary): string {

@@ -68,6 +68,16 @@ describe("kn status", () => {
     expect((await scene.kn(["status", "demo"])).stdout).toContain("OPEN");
   });
 
+  it("names what a run waits for", async () => {
+    await using scene = await fleetOnMemory();
+    await scene.fleet.runs.put("demo", runRecord("demo"));
+    await scene.fleet.status.put("demo", runStatus("demo", { problem: "maximum number of streams reached" }));
+    expect((await scene.kn(["status", "demo"])).stdout).toContain("waiting: maximum number of streams reached");
+    expect(JSON.parse((await scene.kn(["status", "demo", "--json"])).stdout)).toMatchObject({
+      problem: "maximum number of streams reached",
+    });
+  });
+
   it("refuses a run that the fleet does not have", async () => {
     await using scene = await fleetOnMemory();
     await scene.fleet.runs.put("demo", runRecord("demo"));
