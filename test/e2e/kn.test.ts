@@ -1,10 +1,13 @@
 /** The `kn` command as a user has it: real processes, real files, exit codes. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { kn } from "../support/kn.ts";
-import { natsServerPath } from "../support/nats-server.ts";
+import { KN, kn } from "../support/kn.ts";
+import { natsServerPath, startTestNats } from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -91,7 +94,56 @@ describe("kn run", () => {
       expect(bus).toMatch(/^nats:\/\/127\.0\.0\.1:\d+$/);
       await expect(fetch(bus.replace("nats:", "http:"))).rejects.toThrow();
     });
+
+    it("refuses the name of a run that another folder has under way on the same server, and leaves that one alone", async () => {
+      await using folder = await temporaryFolder();
+      await using nats = await startTestNats();
+      const same = ["run", EXAMPLE, ...SMALL, "--name", "same", "--bus", nats.url, "--runs"];
+      const first = kn([...same, "a", "--set", "training.epochs=50"], folder.path);
+      let stdout = "";
+      first.child.stdout?.on("data", (chunk: Buffer) => {
+        stdout += chunk.toString();
+      });
+      await waitFor(() => stdout.includes("steps, bus"), "the first run", 50_000);
+      const second = await kn([...same, "b", "--set", "seed=99"], folder.path).ended;
+      expect(second).toMatchObject({ code: 2, stdout: "" });
+      expect(second.stderr).toContain("in use by another process");
+      expect(await readdir(folder.path)).toEqual(["a"]);
+      first.child.kill("SIGINT");
+      expect((await first.ended).code).toBe(130);
+    });
   }
+});
+
+describe("kn and its stdout", () => {
+  const throughShell = async (script: string, folder: string): Promise<{ code: number | null; stderr: string }> => {
+    const shell = spawn("bash", ["-c", script, process.execPath, KN], {
+      cwd: folder,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let stderr = "";
+    shell.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const [code] = (await once(shell, "close")) as [number | null];
+    return { code, stderr };
+  };
+
+  it.skipIf(!existsSync("/dev/full"))("names a full disk and ends with 1", async () => {
+    await using folder = await temporaryFolder();
+    const { code, stderr } = await throughShell('"$0" "$1" runs --json > /dev/full', folder.path);
+    expect(code).toBe(1);
+    expect(stderr).toContain("ENOSPC");
+  });
+
+  it("ends a run quietly, with its results, when the reader closes it", async () => {
+    await using folder = await temporaryFolder();
+    const run = `"$0" "$1" run ${EXAMPLE} ${SMALL.join(" ")} --name cut --set training.epochs=50`;
+    const { code, stderr } = await throughShell(`${run} | head -1; exit \${PIPESTATUS[0]}`, folder.path);
+    expect({ code, stderr }).toEqual({ code: 141, stderr: "" });
+    const results = await readFile(join(folder.path, "runs", "cut", "results.json"), "utf8");
+    expect(JSON.parse(results)).toMatchObject({ outcome: "stopped" });
+  });
 });
 
 describe("kn refuses bad input", () => {

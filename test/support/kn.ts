@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const KN = fileURLToPath(new URL("../../bin/kn.js", import.meta.url));
+export const KN = fileURLToPath(new URL("../../bin/kn.js", import.meta.url));
 
 export interface Ended {
   readonly code: number | null;
