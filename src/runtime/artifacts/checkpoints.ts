@@ -45,9 +45,9 @@ export interface Checkpoints {
   statesOf(actor: string, holder: Holder): ActorStates;
 }
 
-/** Rejects with KN_CHECKPOINT when the run was saved by version 0.1, in buckets of its own. */
+/** Rejects with KN_CHECKPOINT when an earlier version saved the run in buckets of its own. */
 export async function openCheckpoints(store: Store, scope: ArtifactScope): Promise<Checkpoints> {
-  await assertNotOfVersion01(store, scope);
+  await assertPresentLayout(store, scope);
   const blobs: Blobs = await store.blobs(ARTIFACT_BLOBS);
   const records: KeyValue = await store.kv(ARTIFACT_RECORDS);
   const key = manifestsKey(scope);
@@ -119,16 +119,16 @@ export async function openCheckpoints(store: Store, scope: ArtifactScope): Promi
 }
 
 /** Such a run would look like one without checkpoints, and begin anew. */
-async function assertNotOfVersion01(store: Store, scope: ArtifactScope): Promise<void> {
+async function assertPresentLayout(store: Store, scope: ArtifactScope): Promise<void> {
   const run = scope.slice(scope.indexOf(".") + 1);
   const names = new Set(["checkpoints", `checkpoints-${run}`]);
   const old = (await store.buckets()).find(({ kind, name }) => kind === "blobs" && names.has(name));
   if (old === undefined) return;
   throw new KnowledgeNetError("KN_CHECKPOINT", {
     attempt: `open the checkpoints of ${scope}`,
-    rule: "they must have been saved by version 0.2 or later",
+    rule: "they must be in the layout of this version",
     value: `bucket ${old.name} in ${store.description}`,
-    remedy: "finish or export the run with version 0.1, or start it anew under another name",
+    remedy: "finish or export the run with the version that saved it, or start it anew under another name",
   });
 }
 

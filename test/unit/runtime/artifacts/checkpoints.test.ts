@@ -111,7 +111,7 @@ describe("openCheckpoints", () => {
     await expect(saveGeneration(checkpoints, 1)).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
   });
 
-  it("refuses a run of version 0.1 instead of taking it for one without checkpoints", async () => {
+  it("refuses a run in the layout of an earlier version instead of taking it for one without checkpoints", async () => {
     const { store } = await artifactScene();
     await store.blobs("checkpoints-old");
     await expect(openCheckpoints(store, scopeOfRun("old"))).rejects.toThrow(/KN_CHECKPOINT.*bucket checkpoints-old/);
