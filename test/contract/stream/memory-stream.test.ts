@@ -2,7 +2,7 @@ import { createMemoryBroker } from "../../../src/runtime/bus/index.ts";
 import { describeStreamContract } from "./stream-contract.ts";
 import { STREAM_MAX_PAYLOAD_BYTES } from "./stream-harness.ts";
 
-describeStreamContract("MemoryBus", 150, async () => {
+describeStreamContract("MemoryBus", Number(process.env["KN_STREAM_RUNS"] ?? 150), async () => {
   const broker = createMemoryBroker({ maxPayloadBytes: STREAM_MAX_PAYLOAD_BYTES });
   return {
     connect: async () => broker.connect(),
