@@ -93,6 +93,8 @@ describe("createOutbox", () => {
     outbox.retransmit(3);
     outbox.retransmit();
     expect(sent).toEqual([3, 2, 3]);
+    expect(outbox.retransmitted).toBe(3);
+    expect([1, 2].map((sequence) => outbox.keeps(sequence))).toEqual([false, true]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Frame sender and receiver: what they do with a frame that cannot be delivered. */
 import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../../src/errors/index.ts";
-import { encodeActivation, encodeGradient, splitFrame } from "../../../../src/messages/index.ts";
+import { encodeActivation, encodeGradient, splitFrame, type TensorView } from "../../../../src/messages/index.ts";
 import type { Bus } from "../../../../src/runtime/bus/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import {
@@ -16,8 +16,8 @@ import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 
 const SUBJECT = "kn.v1.test.act.0";
 
-function frameOf(sequence: number, elements = 100): Uint8Array {
-  const header = { run: "test", sender: "block-0", sequence, step: sequence, version: 0, fence: 1 };
+function frameOf(sequence: number, elements = 100, run = "test"): Uint8Array {
+  const header = { run, sender: "block-0", sequence, step: sequence, version: 0, fence: 1 };
   return encodeActivation(
     {
       header,
@@ -54,6 +54,14 @@ describe("createFrameSender", () => {
     expect(failures).toEqual([expect.objectContaining({ code: "KN_CONFIG" })]);
     expect(failures[0]?.message).toMatch(/kn\.v1\.test\.act\.0.*at most 400 bytes.*flow\.maxFrameMiB/);
     expect(published).toEqual([]);
+  });
+
+  it("sends a frame of exactly the limit", () => {
+    const frame = frameOf(1);
+    const { send, published, failures } = sending({ maxFrameBytes: frame.byteLength });
+    send(SUBJECT, frame);
+    expect(published).toEqual([frame]);
+    expect(failures).toEqual([]);
   });
 
   it("fails with the cause when max_payload leaves no way to send a frame, after some retransmissions", async () => {
@@ -103,6 +111,7 @@ function receiving({ maxFrameBytes = 10_000 } = {}) {
   const drops = createDropCounters();
   const failures: Error[] = [];
   const accepted: number[] = [];
+  const tensors: TensorView[] = [];
   const handle = createFrameReceiver(
     { run: "test", fence: 1, maxFrameBytes },
     {
@@ -110,7 +119,8 @@ function receiving({ maxFrameBytes = 10_000 } = {}) {
       drops,
       log: silentLogger,
       fail: (error) => failures.push(error),
-      onActivation({ header }) {
+      onActivation({ header, tensor }) {
+        tensors.push(tensor);
         if (accepted.includes(header.sequence)) return false;
         accepted.push(header.sequence);
         return true;
@@ -120,7 +130,7 @@ function receiving({ maxFrameBytes = 10_000 } = {}) {
   const receive = (...messages: readonly Uint8Array[]): void => {
     for (const data of messages) void handle({ data, subject: SUBJECT, reply: undefined, respond: () => false });
   };
-  return { clock, drops, failures, accepted, receive };
+  return { clock, drops, failures, accepted, tensors, receive };
 }
 
 describe("createFrameReceiver", () => {
@@ -147,6 +157,33 @@ describe("createFrameReceiver", () => {
     }
     expect(accepted).toEqual([2, 3]);
     expect(failures[0]?.message).toMatch(/every value must be finite/);
+  });
+
+  it("accepts a frame of exactly the limit, and refuses an unchunked one above it", () => {
+    const frame = frameOf(1);
+    for (const [maxFrameBytes, expected] of [
+      [frame.byteLength, [1]],
+      [frame.byteLength - 1, []],
+    ] as const) {
+      const { accepted, receive } = receiving({ maxFrameBytes });
+      receive(frame);
+      expect(accepted).toEqual(expected);
+    }
+  });
+
+  it("accepts nothing of another run", () => {
+    const { drops, accepted, receive } = receiving();
+    receive(frameOf(1, 100, "other"));
+    expect(accepted).toEqual([]);
+    expect(drops.snapshot()).toEqual({ unexpected: 1 });
+  });
+
+  it("delivers tensors that stay valid when the message's buffer is reused", () => {
+    const { tensors, receive } = receiving();
+    const frame = frameOf(1);
+    receive(frame);
+    frame.fill(0xff);
+    expect([...(tensors[0]?.values ?? [])]).toEqual(Array.from({ length: 100 }, () => 0));
   });
 
   it("ignores what a foreign publisher sends, while the stream advances", async () => {
