@@ -11,13 +11,7 @@ import {
 } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import { fileStore, type Store } from "../runtime/store/index.ts";
-import {
-  type DistillationSpec,
-  layersOfBlocks,
-  type ModelSpec,
-  type PhaseName,
-  type TeacherSpec,
-} from "../run-spec/index.ts";
+import { layersOfBlocks, type ModelSpec, type PhaseName, type TeacherSpec } from "../run-spec/index.ts";
 import { chooseGeneration } from "./choose-generation.ts";
 import { modelOf } from "./describe-slices.ts";
 import { importModelFile } from "./import-model.ts";
@@ -122,9 +116,4 @@ export async function publishTeacher(
   const release = await releases.publish(parts);
   await releases.retain({ kept: KEPT_TEACHERS });
   return release;
-}
-
-/** The spec with its teacher's layers filled in. */
-export function withTeacher(spec: DistillationSpec, { model }: FoundModel): DistillationSpec {
-  return { ...spec, teacher: { ...spec.teacher, model } };
 }
