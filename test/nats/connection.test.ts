@@ -4,21 +4,19 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { connectNatsBus } from "../../src/runtime/bus/index.ts";
-import { describeWithNats, natsServerPath, startTestNats } from "../support/nats-server.ts";
+import {
+  describeWithNats,
+  freePort,
+  natsServerPath,
+  startConfiguredNats,
+  startTestNats,
+} from "../support/nats-server.ts";
+import { SELF_SIGNED_CERTIFICATE, SELF_SIGNED_KEY } from "../support/self-signed.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const NOTHING = new Uint8Array(0);
 const FAST = { reconnectWaitMs: 20, reconnectJitterMs: 0 };
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 describeWithNats("connectNatsBus", () => {
   it("rejects with KN_UNAVAILABLE that names the URL, without credentials, when no server answers", async () => {
@@ -89,6 +87,50 @@ describeWithNats("connectNatsBus", () => {
     } finally {
       server.kill("SIGKILL");
     }
+  });
+});
+
+describeWithNats("TLS", () => {
+  const serverWithTls = async () => {
+    const folder = await temporaryFolder();
+    const [certFile, keyFile] = [join(folder.path, "cert.pem"), join(folder.path, "key.pem")];
+    await writeFile(certFile, SELF_SIGNED_CERTIFICATE);
+    await writeFile(keyFile, SELF_SIGNED_KEY);
+    const server = await startConfiguredNats([`tls { cert_file: "${certFile}", key_file: "${keyFile}" }`]);
+    return {
+      port: server.port,
+      certFile,
+      async [Symbol.asyncDispose]() {
+        await server[Symbol.asyncDispose]();
+        await folder[Symbol.asyncDispose]();
+      },
+    };
+  };
+  /** Beyond what the test would wait for. */
+  const connectTimeoutMs = 120_000;
+
+  it.each(["nats", "tls"])(
+    "of a %s:// server with a certificate of its own rejects with KN_CONFIG at once, and names tls.caFile",
+    async (scheme) => {
+      await using server = await serverWithTls();
+      const servers = `${scheme}://127.0.0.1:${server.port}`;
+      await expect(connectNatsBus({ servers, name: "test", connectTimeoutMs })).rejects.toMatchObject({
+        code: "KN_CONFIG",
+        value: expect.stringContaining("self-signed certificate") as string,
+        remedy: expect.stringContaining("tls.caFile") as string,
+      });
+      await using bus = await connectNatsBus({ servers, name: "test", tls: { caFile: server.certFile } });
+      await bus.flush();
+    },
+  );
+
+  it("asked of a plain server rejects with KN_CONFIG at once, and says so", async () => {
+    await using server = await startTestNats();
+    const servers = server.url.replace("nats://", "tls://");
+    await expect(connectNatsBus({ servers, name: "test", connectTimeoutMs })).rejects.toMatchObject({
+      code: "KN_CONFIG",
+      rule: expect.stringContaining("must offer TLS") as string,
+    });
   });
 });
 

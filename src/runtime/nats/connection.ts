@@ -5,7 +5,7 @@
 import { connect, type ConnectionOptions, type NatsConnection } from "nats";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { type Clock, systemClock } from "../clock/index.ts";
-import { isCredentialError, messageOf } from "./nats-errors.ts";
+import { isCertificateError, isCredentialError, isPlainServerError, messageOf } from "./nats-errors.ts";
 import { type Access, authenticate } from "./access.ts";
 import { parseServers } from "./servers.ts";
 
@@ -41,8 +41,8 @@ export interface NatsLink {
 }
 
 /**
- * Rejects with KN_CONFIG for a malformed URL, an unreadable file or refused credentials, KN_UNAVAILABLE when no server answers in time,
- * `signal.reason` on abort.
+ * Rejects with KN_CONFIG for a malformed URL, an unreadable file, refused credentials or a certificate that is not
+ * trusted; KN_UNAVAILABLE when no server answers in time; `signal.reason` on abort.
  */
 export async function connectNats(options: NatsOptions, { clock = systemClock() }: NatsDeps = {}): Promise<NatsLink> {
   const { connectTimeoutMs = 10_000, signal } = options;
@@ -63,7 +63,7 @@ export async function connectNats(options: NatsOptions, { clock = systemClock() 
   };
   const deadlineMs = clock.now() + connectTimeoutMs;
 
-  // Not nats.js's `waitOnFirstConnect`: it cannot be ended, so a process without its server would never say so.
+  // Not nats.js's `waitOnFirstConnect`: it cannot be ended, so a process without its server would never report it.
   for (;;) {
     signal?.throwIfAborted();
     const leftMs = Math.max(1, deadlineMs - clock.now());
@@ -72,13 +72,15 @@ export async function connectNats(options: NatsOptions, { clock = systemClock() 
     } catch (error) {
       if (signal?.aborted === true) throw error;
       if (isCredentialError(error)) throw refused(description, error);
+      if (isCertificateError(error)) throw untrusted(description, options.tls?.caFile, error);
+      if (isPlainServerError(error)) throw withoutTls(description, error);
       if (clock.now() + FIRST_CONNECT_RETRY_MS >= deadlineMs) throw unreachable(description, connectTimeoutMs, error);
     }
     await clock.sleep(FIRST_CONNECT_RETRY_MS, signal);
   }
 }
 
-/** Rejects on abort; a connection that comes too late is closed. */
+/** Rejects on abort, and closes a connection that is made after it. */
 function abortable(connecting: Promise<NatsConnection>, signal: AbortSignal | undefined): Promise<NatsConnection> {
   if (signal === undefined) return connecting;
   return new Promise((resolve, reject) => {
@@ -106,6 +108,29 @@ function refused(description: string, cause: unknown): KnowledgeNetError {
     rule: "the server must accept the credentials",
     value: messageOf(cause),
     remedy: "correct user and password (nats://user:password@host:port, or the files that hold them)",
+    cause,
+  });
+}
+
+function untrusted(description: string, caFile: string | undefined, cause: unknown): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CONFIG", {
+    attempt: `connect to ${description}`,
+    rule: "an authority that this program trusts must have signed the server's certificate for that host",
+    value: messageOf(cause),
+    remedy:
+      caFile === undefined
+        ? "name the authority's certificate: `tls.caFile` in the `bus` section of the file that --bus names"
+        : `see whether ${caFile} is the certificate of the server's authority, and the host is one that it names`,
+    cause,
+  });
+}
+
+function withoutTls(description: string, cause: unknown): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CONFIG", {
+    attempt: `connect to ${description}`,
+    rule: "a server of a tls:// URL must offer TLS",
+    value: "it does not",
+    remedy: "use nats:// with it, or give it a certificate (`tls` in its configuration)",
     cause,
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Server URLs. nats.js drops the credentials of a URL (and takes a numeric password for the port), so they are parted
- * here: what is passed on and what is printed holds none.
+ * Server URLs. nats.js drops the credentials of a URL (and takes a numeric password for the port), so they are separated
+ * here: neither the hosts nor the description holds any.
  */
 import type { ConnectionOptions } from "nats";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -21,11 +21,10 @@ export function parseServers(servers: string | readonly string[]): ParsedServers
   const urls = (typeof servers === "string" ? servers.split(",") : servers).map((server) => parseServer(server.trim()));
   const [first] = urls;
   if (first === undefined) throw malformed("there must be at least one server", "none");
-  // One cluster has one set of accounts: the first URL that names a user speaks for all.
+  // One cluster has one set of accounts: the first URL that names a user counts for all.
   const { username, password } = urls.find((url) => url.username !== "") ?? first;
-  const user = decodeURIComponent(username);
-  const credentials =
-    user === "" ? {} : password === "" ? { token: user } : { user, pass: decodeURIComponent(password) };
+  const user = decode(username);
+  const credentials = user === "" ? {} : password === "" ? { token: user } : { user, pass: decode(password) };
   return {
     hosts: urls.map((url) => url.host),
     credentials,
@@ -45,6 +44,15 @@ function parseServer(server: string): URL {
   if (url.hostname === "") throw malformed("a server's URL must name a host", `${url.protocol}//`);
   if (url.port === "") url.port = DEFAULT_PORT;
   return url;
+}
+
+/** @throws KnowledgeNetError KN_CONFIG, without the text: it is a secret */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw malformed("user, password and token must be percent-encoded (% itself as %25)", "a % that encodes nothing");
+  }
 }
 
 function malformed(rule: string, value: string): KnowledgeNetError {

@@ -26,4 +26,17 @@ describe("parseServers", () => {
       );
     },
   );
+
+  it.each(["nats://ann:s%ecret@host", "nats://s%ecret@host", "nats://ann%:secret@host"])(
+    "rejects %s, which is not percent-encoded, with KN_CONFIG and without its password",
+    (servers) => {
+      expect(() => parseServers(servers)).toThrow(
+        expect.objectContaining({
+          code: "KN_CONFIG",
+          rule: expect.stringContaining("%25") as string,
+          message: expect.not.stringMatching(/s%?ecret/) as string,
+        }),
+      );
+    },
+  );
 });

@@ -4,10 +4,16 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
-import { type FileSystem, fileStore } from "../../../../src/runtime/store/index.ts";
+import { type FileSystem, fileStore, type Log } from "../../../../src/runtime/store/index.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+async function entriesOf(log: Log): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { data } of log.read()) found.push(new TextDecoder().decode(data));
+  return found;
+}
 
 /** The real file system until `failure` is set; then every write stores some bytes and fails with it. */
 function failingFileSystem() {
@@ -119,6 +125,54 @@ describe("FileStore after a crash", () => {
     await promises.writeFile(join(folder.path, "blobs", "checkpoints", "short"), "x");
     await expect(blobs.get("short")).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
     await expect(blobs.info("short")).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
+  });
+
+  it("reads a log without the entry that the crash cut short, and appends in its place", async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "logs", "run");
+    for (const cut of [1, 20, 44, 47]) {
+      const before = await fileStore({ directory: folder.path });
+      await before.removeLog("run");
+      const log = await before.log("run");
+      await log.append(bytes("one"));
+      await log.append(bytes("two"));
+      await before.close();
+      await promises.truncate(path, (await promises.stat(path)).size - cut);
+
+      const after = await fileStore({ directory: folder.path });
+      const again = await after.log("run");
+      expect(await entriesOf(again)).toEqual(["one"]);
+      await again.append(bytes("three"));
+      expect(await entriesOf(again)).toEqual(["one", "three"]);
+      await after.close();
+    }
+  });
+
+  it("reads a log without an entry whose bytes were changed", async () => {
+    await using folder = await temporaryFolder();
+    const before = await fileStore({ directory: folder.path });
+    const log = await before.log("run");
+    for (const each of ["one", "two", "three"]) await log.append(bytes(each));
+    await before.close();
+    const path = join(folder.path, "logs", "run");
+    const content = await promises.readFile(path);
+    content[content.indexOf("two")] = 0;
+    await promises.writeFile(path, content);
+    await using after = await fileStore({ directory: folder.path });
+    const again = await after.log("run");
+    expect(await entriesOf(again)).toEqual(["one", "three"]);
+    await again.append(bytes("four"));
+    expect(await entriesOf(again)).toEqual(["one", "three", "four"]);
+  });
+
+  it("removes what a removal that was cut short has left", async () => {
+    await using folder = await temporaryFolder();
+    const leftover = join(folder.path, "kv", ".partial-3");
+    await promises.mkdir(leftover, { recursive: true });
+    await promises.writeFile(join(leftover, "a"), "x");
+    await using store = await fileStore({ directory: folder.path });
+    expect(await store.buckets()).toEqual([]);
+    await expect(promises.access(leftover)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   it("lets time to live go on while no process runs", async () => {

@@ -1,0 +1,24 @@
+/**
+ * A self-signed certificate for 127.0.0.1, valid for 100 years, and its key: of tests alone, so no secret.
+ * Made by `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
+ * -addext subjectAltName=IP:127.0.0.1`.
+ */
+export const SELF_SIGNED_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBjzCCATagAwIBAgIUPXsA8xfK4XExSERK90WTKmHbS8YwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNzE0MDgzMFoYDzIxMjYxMTAz
+MTQwODMwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATNTKyaTEWidtZiCv7p8SEByEeqY728WDbUP2d6KUqZquI9xgC4RoRs
+A9QCW+G3VcIu0jpuhdVkq5dxKtuAdB72o2QwYjAdBgNVHQ4EFgQUjMxp8ITRXwBk
+KS1nz7sAHDyOF40wHwYDVR0jBBgwFoAUjMxp8ITRXwBkKS1nz7sAHDyOF40wDwYD
+VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0cAMEQC
+ICahDfIryFhmfIPKV4vVOvyP9iKQd6WWH52Ze1JKXA/KAiAdjZ2msexNUKYFeisH
+/VCdExRvCObuYGF0ZNaHw1ArHQ==
+-----END CERTIFICATE-----
+`;
+
+export const SELF_SIGNED_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg/TASUb+XKj9MdmHQ
++yawJNg5xeG+loVLys/LcmE00v+hRANCAATNTKyaTEWidtZiCv7p8SEByEeqY728
+WDbUP2d6KUqZquI9xgC4RoRsA9QCW+G3VcIu0jpuhdVkq5dxKtuAdB72
+-----END PRIVATE KEY-----
+`;
