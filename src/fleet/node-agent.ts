@@ -5,7 +5,7 @@
 import { fromPromise } from "xstate";
 import { isKnowledgeNetError } from "../errors/index.ts";
 import { hostMachine } from "../runtime/actor/index.ts";
-import { endsWithin } from "../runtime/clock/index.ts";
+import { settlesWithin } from "../runtime/clock/index.ts";
 import { abortOf } from "./abort.ts";
 import type { HostedRun } from "./hosted-run.ts";
 import { nodeChart } from "./node-chart.ts";
@@ -112,7 +112,7 @@ export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: Nod
 
   const leave = async (): Promise<void> => {
     await registry[Symbol.asyncDispose]();
-    if (presence !== undefined && !(await endsWithin(RELEASE_MS, presence.leave(), clock)))
+    if (presence !== undefined && !(await settlesWithin(RELEASE_MS, presence.leave(), clock)))
       log.warn({ node: name }, "name not released: the server does not answer; it expires");
   };
 

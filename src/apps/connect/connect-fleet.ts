@@ -1,7 +1,7 @@
 /** The bus and the store of a fleet: two connections to one NATS server with JetStream. */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { type Bus, connectNatsBus } from "../../runtime/bus/index.ts";
-import { endsWithin, systemClock } from "../../runtime/clock/index.ts";
+import { settlesWithin, systemClock } from "../../runtime/clock/index.ts";
 import { connectJetStreamStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { type BusAccess, describeAddress, isServerAddress, readBusAddress } from "./bus-address.ts";
@@ -57,7 +57,7 @@ export async function connectFleet(
       bus,
       fleet: await openFleet(store),
       async [Symbol.asyncDispose]() {
-        await endsWithin(CLOSE_MS, Promise.all([bus.close(), store.close()]), systemClock());
+        await settlesWithin(CLOSE_MS, Promise.all([bus.close(), store.close()]), systemClock());
       },
     };
   } catch (error) {

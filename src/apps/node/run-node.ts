@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { BackendPreference } from "../../compute/index.ts";
 import { isKnowledgeNetError } from "../../errors/index.ts";
-import { type Clock, endsWithin } from "../../runtime/clock/index.ts";
+import { type Clock, settlesWithin } from "../../runtime/clock/index.ts";
 import { fileStore, mirroredStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { connectFleet, type ConnectedFleet } from "../connect/connect-fleet.ts";
@@ -143,7 +143,7 @@ async function reachFleet(
 async function probe({ bus, fleet }: ConnectedFleet, clock: Clock): Promise<string[]> {
   const reach = async (what: string, work: Promise<unknown>): Promise<string[]> => {
     try {
-      const isInTime = await endsWithin(PROBE_TIMEOUT_MS, work, clock);
+      const isInTime = await settlesWithin(PROBE_TIMEOUT_MS, work, clock);
       return isInTime ? [] : [`${what} does not answer within ${PROBE_TIMEOUT_MS} ms`];
     } catch (error) {
       return [`${what}: ${error instanceof Error ? error.message : String(error)}`];

@@ -10,7 +10,7 @@ import type { EvaluationMeasured, Event, Progress } from "../../messages/index.t
 import type { Bus, Service, ServiceEndpoint, Subscription } from "../bus/bus.ts";
 import { type ActorMemory, NO_MEMORY } from "../artifacts/actor-memory.ts";
 import type { Clock } from "../clock/clock.ts";
-import { endsWithin } from "../clock/ends-within.ts";
+import { settlesWithin } from "../clock/index.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Actor } from "./actor.ts";
 import { type ControlChannel, createControlChannel, refuseCommand } from "./control-channel.ts";
@@ -172,7 +172,7 @@ export function createMailActor<M extends Mail>(
     await service?.stop();
     await saver.settled();
     if (isSavingLast) {
-      if (behaviour.drain !== undefined && !(await endsWithin(DRAIN_MS, behaviour.drain(), clock)))
+      if (behaviour.drain !== undefined && !(await settlesWithin(DRAIN_MS, behaviour.drain(), clock)))
         log.warn({ actor: id }, "leaves before others have what it sent: they do without");
       await saver.saveLast();
     }

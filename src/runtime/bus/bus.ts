@@ -8,7 +8,7 @@
 export interface BusMessage {
   readonly subject: string;
   readonly data: Uint8Array;
-  /** Where an answer goes; absent when nobody waits for one. */
+  /** Subject of the answer; absent when none is expected. */
   readonly reply: string | undefined;
   /** Answers the sender. @returns false when the message has no reply subject. @throws as `publish` */
   respond(data: Uint8Array): boolean;
@@ -16,7 +16,7 @@ export interface BusMessage {
 
 /**
  * Runs for each message, in the order of delivery on that subscription, without awaiting the promise of the one before:
- * what must be done one after another goes through a mailbox. A throw or rejection goes to the `HandlerErrorListener`.
+ * work that must be serial goes through a mailbox. A throw or rejection goes to the `HandlerErrorListener`.
  */
 export type BusHandler = (message: BusMessage) => void | Promise<void>;
 
@@ -31,7 +31,7 @@ export interface Subscription extends AsyncDisposable {
   readonly received: number;
   /** Ends delivery at once. */
   unsubscribe(): void;
-  /** Hands over what has arrived, then ends. Does not wait for the promises of handlers. Never rejects. */
+  /** Handles the messages that have arrived, then ends. Does not await the handlers' promises. Never rejects. */
   drain(): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ export interface Service extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** What a service says of itself in `$SRV.STATS`, read without a request. */
+/** The figures of `$SRV.STATS`, without a request. */
 export interface ServiceReport {
   readonly name: string;
   readonly metadata: Readonly<Record<string, string>>;
@@ -88,7 +88,7 @@ export interface BusStats {
   readonly reconnects: number;
 }
 
-/** What the connection goes through. `reconnected` is the moment to send again what may have been lost. */
+/** Changes of the connection. On `reconnected`, retransmit what may be lost. */
 export type BusEvent = "disconnected" | "reconnected";
 
 export interface Bus extends AsyncDisposable {
@@ -114,7 +114,7 @@ export interface Bus extends AsyncDisposable {
   subscribe(subject: string, handler: BusHandler, options?: SubscribeOptions): Subscription;
 
   /**
-   * @returns the first answer. Rejects with KN_UNAVAILABLE when nobody subscribes (at once), on time-out, or when the
+   * @returns the first answer. Rejects with KN_UNAVAILABLE when there is no subscriber (at once), on time-out, or when the
    * bus closes meanwhile; with `signal.reason` on abort.
    */
   request(subject: string, data: Uint8Array, options?: RequestOptions): Promise<BusMessage>;
@@ -125,16 +125,16 @@ export interface Bus extends AsyncDisposable {
   /** Calls `listener` on connection events. @returns the function that removes it. */
   on(event: BusEvent, listener: () => void): () => void;
 
-  /** Resolves when the other side has taken what was published before. Rejects with KN_UNAVAILABLE when it cannot. */
+  /** Resolves when the broker has all messages published before. Rejects with KN_UNAVAILABLE when it cannot. */
   flush(): Promise<void>;
   /**
-   * Handles what has arrived, waits for the promises of handlers (5 s at most), sends what was published, then closes. It
-   * closes in any case; rejects with KN_UNAVAILABLE when what was published could not be sent.
+   * Handles the messages that have arrived, awaits the handlers' promises (5 s at most), flushes, then closes. It closes
+   * in any case; rejects with KN_UNAVAILABLE when the flush failed.
    */
   drain(): Promise<void>;
-  /** Closes at once: what was published and not flushed may be lost. Never rejects. Disposing of the bus is this. */
+  /** Closes at once: messages that were not flushed may be lost. Never rejects. The same as disposing of the bus. */
   close(): Promise<void>;
 }
 
-/** Called with what a handler threw. @default rethrown on the next tick, which ends the process: wire it. */
+/** Called with a handler's error. @default rethrown on the next tick, which ends the process: wire it. */
 export type HandlerErrorListener = (error: unknown, subject: string) => void;

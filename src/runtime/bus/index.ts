@@ -1,5 +1,5 @@
 /**
- * The bus: where actors meet. One port, two adapters of equal behaviour.
+ * The bus between actors: one port, two adapters with the same behaviour.
  *
  * @example
  * await using bus = memoryBus(); // or: await connectNatsBus({ servers: "nats://127.0.0.1:4222", name: "demo" })

@@ -1,5 +1,5 @@
 /**
- * Time behind a port: the real one, and one that moves only when told to.
+ * Time behind a port: the real clock, and a simulated one that a test advances.
  *
  * @example
  * const clock = simulatedClock();
@@ -8,5 +8,5 @@
  */
 export type { Clock, TimerHandle } from "./clock.ts";
 export { type SimulatedClock, type SimulatedClockOptions, simulatedClock } from "./simulated-clock.ts";
-export { endsWithin } from "./ends-within.ts";
+export { settlesWithin } from "./sleep.ts";
 export { systemClock } from "./system-clock.ts";

@@ -1,25 +1,25 @@
 /**
- * A clock that stands still until it is told to move. Timers fire in the order of their due time, those due together in
- * the order in which they were set, and those that are set while it moves take part when their time comes within the move.
+ * A clock that stands still until it is advanced. Timers fire in the order of their due time, those due together in the
+ * order in which they were set. A timer that is set during the advance fires in it when it is due by then.
  */
 import type { Clock, TimerHandle } from "./clock.ts";
 import { sleepOn } from "./sleep.ts";
 
 export interface SimulatedClockOptions {
-  /** Calendar time at the start, ms since 1970. @default 2000-01-01, so that a record's time is seen to be simulated */
+  /** Wall-clock time at the start, ms since 1970. @default 2000-01-01, which is visibly simulated */
   readonly wallTimeMs?: number;
 }
 
 export interface SimulatedClock extends Clock {
-  /** Timers that wait. */
+  /** Timers that have not fired. */
   readonly pendingTimers: number;
   /**
-   * Moves by `delayMs`. Before the first timer, between any two and after the last, everything that promises and
-   * in-process messages can do by themselves is done: a chain of awaits never sees a later timer first.
-   * Rejects with what a timer's callback throws. One move at a time.
+   * Advances by `delayMs`. Before the first timer, between any two and after the last, all promises and in-process
+   * messages settle: a chain of awaits never sees a later timer first. Rejects with the error of a timer's callback. One
+   * call at a time.
    */
   advance(delayMs: number): Promise<void>;
-  /** Moves and fires timers at once; promises settle after it has returned. */
+  /** Advances and fires timers at once; promises settle after it has returned. */
   advanceSync(delayMs: number): void;
 }
 

@@ -1,6 +1,7 @@
-/** `Clock.sleep` over any clock's timers, so that every clock sleeps and aborts alike. */
+/** Waiting, over any clock's timers: so that all clocks sleep and abort alike. */
 import type { Clock } from "./clock.ts";
 
+/** As `Clock.sleep`. */
 export function sleepOn(
   clock: Pick<Clock, "setTimeout" | "clearTimeout">,
   delayMs: number,
@@ -21,4 +22,22 @@ export function sleepOn(
     }, delayMs);
     signal?.addEventListener("abort", onAbort, { once: true });
   });
+}
+
+/**
+ * Bounds work that depends on others, such as a farewell to a server that may be away.
+ *
+ * @returns whether `work` settled in time; it goes on otherwise. Rejects as `work` does in time.
+ */
+export async function settlesWithin(limitMs: number, work: Promise<unknown>, clock: Clock): Promise<boolean> {
+  const done = new AbortController();
+  const late = clock.sleep(limitMs, done.signal).then(
+    () => false,
+    () => true,
+  );
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    done.abort();
+  }
 }

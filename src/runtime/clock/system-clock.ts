@@ -3,7 +3,7 @@ import { performance } from "node:perf_hooks";
 import type { Clock, TimerHandle } from "./clock.ts";
 import { sleepOn } from "./sleep.ts";
 
-/** Node's timers hold 31 bits, ms (24.8 days); a longer delay would fire at once, so it is waited for in parts. */
+/** Node's timers hold 31 bits, ms (24.8 days); a longer delay would fire at once, so it is split. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface SystemTimer extends TimerHandle {

@@ -1,15 +1,15 @@
 /**
- * Who we are to a NATS server, from files: as Kubernetes mounts a Secret. They are read at each connection, so that a
- * secret may change while we run, and never printed.
+ * Credentials for a NATS server, from files: as Kubernetes mounts a Secret. They are read at each connection, so that a
+ * secret may change while the process runs, and never printed.
  */
 import { readFileSync } from "node:fs";
 import { type ConnectionOptions, credsAuthenticator, tokenAuthenticator, usernamePasswordAuthenticator } from "nats";
 import { KnowledgeNetError } from "../../errors/index.ts";
 
 export interface TlsFiles {
-  /** Certificates of the authorities that we trust, PEM. @default those of Node */
+  /** Certificates of the trusted authorities, PEM. @default those of Node */
   readonly caFile?: string | undefined;
-  /** Our own certificate and its key, PEM, where the server asks for one. */
+  /** The client's certificate and its key, PEM, for a server that asks for one. */
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
 }

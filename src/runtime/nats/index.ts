@@ -1,5 +1,5 @@
 /**
- * The one door to the NATS client library: `bus/nats` and `store/jetstream` come in here, nobody else.
+ * The one door to the NATS client library, for `bus/nats` and `store/jetstream` only.
  *
  * @example
  * const { connection, description } = await connectNats({ servers: "nats://127.0.0.1:4222", name: "demo" });

@@ -1,6 +1,6 @@
 /**
- * A nats-server of our own, for the length of a run or a test: bound to this machine, on a free port, with the message
- * size that tensors need. It ends with us: by `stop`, or with our process.
+ * A nats-server for the length of a run or a test: bound to this machine, on a free port, with the message size that
+ * tensors need. It ends by `stop`, or with the process that started it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { KnowledgeNetError } from "../../errors/index.ts";
 
 const DEFAULT_MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
-/** nats-server's own word for "any free port". */
+/** In nats-server's configuration: any free port. */
 const ANY_PORT = -1;
 /** A start takes some 50 ms; recovering a large JetStream folder, seconds. */
 const START_TIMEOUT_MS = 30_000;
@@ -25,7 +25,7 @@ export interface LocalNatsServerOptions {
   readonly jetstreamDir?: string;
   /** 0 or -1: a free one. @default -1 */
   readonly port?: number;
-  /** @default "127.0.0.1": nobody else reaches it */
+  /** @default "127.0.0.1": no other machine reaches it */
   readonly host?: string;
   /** Largest message, bytes. @default 8 MiB, instead of the server's 1 MiB */
   readonly maxPayloadBytes?: number;
@@ -37,7 +37,7 @@ export interface LocalNatsServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Resolves when the process has ended: with an error when nobody asked it to. Never rejects. */
+  /** Resolves when the process has ended: with an error when that was not asked for. Never rejects. */
   readonly closed: Promise<void | Error>;
   /** Ends it in order: connections are closed, files are written. */
   stop(): Promise<void>;
@@ -53,18 +53,18 @@ export async function startLocalNatsServer(options: LocalNatsServerOptions): Pro
   const configPath = join(folder, "server.conf");
   await writeFile(configPath, configuration(options, host));
 
-  // A process group of its own: Ctrl-C reaches us first, and what we save then still needs the server.
+  // A process group of its own: Ctrl-C does not reach it, and the last checkpoint still needs the server.
   const child = spawn(binary, ["--config", configPath], { stdio: ["ignore", "ignore", "pipe"], detached: true });
   const unbind = killWithParent(child);
 
-  let isAsked = false;
+  let isEnding = false;
   const closed = ended(child).then(async (reason) => {
     unbind();
     await rm(folder, { recursive: true, force: true });
-    return isAsked ? undefined : stopped(binary, reason);
+    return isEnding ? undefined : stopped(binary, reason);
   });
   const end = async (how: "SIGTERM" | "SIGKILL"): Promise<void> => {
-    isAsked = true;
+    isEnding = true;
     child.kill(how);
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
     await closed;
@@ -120,14 +120,14 @@ function configuration(options: LocalNatsServerOptions, host: string): string {
     `host: ${JSON.stringify(host)}`,
     `port: ${port === 0 ? ANY_PORT : port}`,
     `max_payload: ${maxPayloadBytes}`,
-    // What may wait for a client before it counts as slow: some messages of the largest size.
+    // Bytes queued for a client before it counts as slow: some messages of the largest size.
     `max_pending: ${Math.max(64 * 1024 * 1024, 8 * maxPayloadBytes)}`,
   ];
   if (jetstreamDir !== undefined) lines.push(`jetstream { store_dir: ${JSON.stringify(jetstreamDir)} }`);
   return `${lines.join("\n")}\n`;
 }
 
-/** Resolves with the port once the server says that it is ready. */
+/** Resolves with the port once the server reports that it is ready. */
 function ready(child: ChildProcess, { binary, port, signal }: LocalNatsServerOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     let log = "";
@@ -162,14 +162,14 @@ function ready(child: ChildProcess, { binary, port, signal }: LocalNatsServerOpt
       if (log.includes("address already in use")) {
         fail("its port must be free", `port ${port} is in use`, "choose another port, or 0 for a free one");
       } else {
-        fail("it must come up", lastComplaint(log), "mend what it complains of");
+        fail("it must come up", lastErrorLine(log), "fix what it reports");
       }
     };
     const timer = setTimeout(() => {
       fail(
         `it must be ready within ${START_TIMEOUT_MS} ms`,
-        lastComplaint(log),
-        "look at the machine's load and the folder's size",
+        lastErrorLine(log),
+        "check the machine's load and the folder's size",
       );
     }, START_TIMEOUT_MS);
     child.once("error", onError);
@@ -192,11 +192,11 @@ function ready(child: ChildProcess, { binary, port, signal }: LocalNatsServerOpt
   });
 }
 
-/** The last complaint in the log, without its process id and time. */
-function lastComplaint(log: string): string {
+/** The last error in the log, without its process id and time. */
+function lastErrorLine(log: string): string {
   const lines = log.trim().split("\n");
   const line = lines.findLast((each) => /\[(FTL|ERR)\]/.test(each)) ?? lines.at(-1) ?? "";
-  return line.replace(/^\[\d+\] \S+ \S+ /, "") || "no word from it";
+  return line.replace(/^\[\d+\] \S+ \S+ /, "") || "nothing logged";
 }
 
 function ended(child: ChildProcess): Promise<string> {
@@ -213,7 +213,7 @@ function ended(child: ChildProcess): Promise<string> {
 function stopped(binary: string, value: string): KnowledgeNetError {
   return new KnowledgeNetError("KN_UNAVAILABLE", {
     attempt: `keep ${binary} running`,
-    rule: "nobody but this process may end it",
+    rule: "only this process may end it",
     value,
     remedy: "start it again",
   });

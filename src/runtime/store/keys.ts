@@ -57,22 +57,22 @@ export function assertValueSize(bucket: string, key: string, value: Uint8Array):
   });
 }
 
-/** The refusal of a compare-and-set. `found` is the key's revision, undefined when it has no value. */
+/** The refusal of a compare-and-set. `found`: the key's revision; undefined when it has no value. */
 export function fenced(bucket: string, key: string, rule: string, found: number | undefined): KnowledgeNetError {
   return new KnowledgeNetError("KN_FENCED", {
     attempt: `change ${bucket}/${key}`,
     rule,
     value: found === undefined ? "absent" : `revision ${found}`,
-    remedy: "read it again and decide anew",
+    remedy: "read it again, then decide again",
   });
 }
 
 export function otherTtl(bucket: string, has: number | undefined, wanted: number | undefined): KnowledgeNetError {
-  const spoken = (ttlMs: number | undefined): string => (ttlMs === undefined ? "none" : `${ttlMs} ms`);
+  const text = (ttlMs: number | undefined): string => (ttlMs === undefined ? "none" : `${ttlMs} ms`);
   return new KnowledgeNetError("KN_CONFIG", {
-    attempt: `open bucket ${bucket} with a time to live of ${spoken(wanted)}`,
+    attempt: `open bucket ${bucket} with a time to live of ${text(wanted)}`,
     rule: "a bucket keeps the one it was made with",
-    value: spoken(has),
+    value: text(has),
     remedy: "open it with that, or take another bucket",
   });
 }
@@ -104,12 +104,12 @@ export function storeClosed(description: string, attempt: string, cause?: unknow
     attempt,
     rule: `the store (${description}) must be open`,
     value: "closed",
-    remedy: "open it anew",
+    remedy: "open it again",
     cause,
   });
 }
 
-/** Something stored is not what was written. */
+/** Stored data differs from what was written. */
 export function damaged(bucket: string, name: string, rule: string, value: string): KnowledgeNetError {
   return new KnowledgeNetError("KN_CHECKPOINT", {
     attempt: `read ${bucket}/${name}`,

@@ -8,7 +8,7 @@
 export interface KvEntry {
   readonly key: string;
   readonly value: Uint8Array;
-  /** Grows with every change of the bucket; never reused. Compare-and-set and fences rest on it. */
+  /** Grows with every change of the bucket; never reused. The base of compare-and-set and of fencing tokens. */
   readonly revision: number;
   /** When it was written, by the store's own clock, ms since 1970. */
   readonly writtenMs: number;
@@ -127,9 +127,9 @@ export interface Store extends AsyncDisposable {
   buckets(): Promise<BucketName[]>;
   /** Every log that has an entry and whose name begins with `prefix`, sorted. @default prefix "" */
   logs(prefix?: string): Promise<string[]>;
-  /** Deletes the bucket with all that it holds. An absent one is no error; what is open on it rejects with KN_UNAVAILABLE. */
+  /** Deletes the bucket with all that it holds. An absent one is no error; open handles of it reject with KN_UNAVAILABLE. */
   removeBucket(kind: BucketKind, name: string): Promise<void>;
-  /** Deletes the log with all its entries. An absent one is no error; a later append begins it anew. */
+  /** Deletes the log with all its entries. An absent one is no error; a later append begins a new one. */
   removeLog(name: string): Promise<void>;
   close(): Promise<void>;
 }

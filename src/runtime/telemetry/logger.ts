@@ -8,7 +8,7 @@ export interface Logger {
   child(fields: object): Logger;
 }
 
-/** Says nothing. */
+/** Drops every line. */
 export const silentLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,

@@ -1,6 +1,6 @@
 /**
- * What a technology must bring to become a `Bus`: bytes out, bytes in, and the state of the connection. Everything that
- * both adapters must do alike (rules, requests, services, counters, errors of handlers) is above it in `linked-bus.ts`.
+ * The part of a `Bus` that depends on the technology: bytes out, bytes in, and the state of the connection. Everything
+ * that the adapters have in common (rules, requests, services, counters, errors of handlers) is above it in `linked-bus.ts`.
  */
 import type { BusEvent } from "../bus.ts";
 
@@ -8,7 +8,7 @@ export interface LinkMessage {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly reply: string | undefined;
-  /** The broker's word, on the reply subject, that nobody subscribes to what was published. */
+  /** The broker's notice, on the reply subject, that the published subject has no subscriber. */
   readonly isNoResponders: boolean;
 }
 
@@ -19,9 +19,9 @@ export interface LinkListener {
 }
 
 export interface LinkSubscription {
-  /** Nothing is delivered after it has returned. */
+  /** Ends delivery at once. */
   end(): void;
-  /** Resolves when what had arrived at the broker is delivered and the subscription has ended. Never rejects. */
+  /** Resolves when the messages that the broker had are delivered and the subscription has ended. Never rejects. */
   drain(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface BusLink {
   readonly reconnects: number;
   /** As `Bus.closed`. */
   readonly closed: Promise<void | Error>;
-  /** Takes `data` over: the caller never writes to it again. */
+  /** Owns `data` from then on: the caller never writes to it again. */
   send(subject: string, data: Uint8Array, reply: string | undefined): void;
   listen(subject: string, queue: string | undefined, listener: LinkListener): LinkSubscription;
   /** As `Bus.flush`; the error need not be a KnowledgeNetError. */

@@ -1,6 +1,6 @@
 /**
- * `Bus` over a `BusLink`: the part that every technology shares. It checks what is sent, runs handlers and carries their
- * errors to one listener, counts, and builds requests and services from subscriptions.
+ * `Bus` over a `BusLink`: the part that all technologies share. It checks messages before they are sent, runs handlers and
+ * passes their errors to one listener, counts, and builds requests and services from subscriptions.
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../../errors/index.ts";
 import { type Clock, systemClock } from "../../clock/index.ts";
@@ -18,11 +18,11 @@ import type { BusLink, LinkMessage } from "./bus-link.ts";
 import { createRequestInbox } from "./request-inbox.ts";
 import { startService } from "./service.ts";
 
-/** How long `Bus.drain` waits for handlers that have not finished: one that waits for the drain itself never does. */
+/** How long `Bus.drain` waits for unfinished handlers, ms: a handler that awaits the drain itself never finishes. */
 const DRAIN_GRACE_MS = 5_000;
 
 export interface BusDeps {
-  /** Told what a handler threw, and of a subscription that the broker refused. @default rethrown as an uncaught exception */
+  /** Called with a handler's error, and with the broker's refusal of a subscription. @default an uncaught exception */
   readonly onHandlerError?: HandlerErrorListener;
   /** For time-outs and the statistics of services. @default the real one */
   readonly clock?: Clock;
@@ -61,7 +61,7 @@ export function createLinkedBus(link: BusLink, deps: BusDeps = {}): Bus {
         remedy: "send it in chunks, or raise `max_payload` in the server's configuration",
       });
     }
-    // The caller may write to its buffer as soon as this returns; the link sends later. `new` copies even of a Buffer.
+    // The caller may write to its buffer as soon as this returns; the link sends later. `new` copies a Buffer too.
     link.send(subject, new Uint8Array(data), options?.reply);
     counters.publishedMessages += 1;
     counters.publishedBytes += data.byteLength;
@@ -100,7 +100,7 @@ export function createLinkedBus(link: BusLink, deps: BusDeps = {}): Bus {
     let received = 0;
     const inner = link.listen(subject, options.queue, {
       onMessage(message) {
-        if (message.isNoResponders) return; // the answer to a plain publish with a reply subject: nobody asked
+        if (message.isNoResponders) return; // of a plain publish with a reply subject, which is no request
         received += 1;
         count(message.data);
         run(handler, toBusMessage(message));
@@ -139,10 +139,10 @@ export function createLinkedBus(link: BusLink, deps: BusDeps = {}): Bus {
     } catch (cause) {
       if (isKnowledgeNetError(cause)) throw cause;
       throw new KnowledgeNetError("KN_UNAVAILABLE", {
-        attempt: "send what was published",
+        attempt: "flush published messages",
         rule: `the connection to ${link.description} must hold`,
         value: "interrupted",
-        remedy: "what was published meanwhile may be lost; publish again once it is back",
+        remedy: "messages published meanwhile may be lost; publish them again after the reconnect",
         cause,
       });
     }
@@ -231,7 +231,7 @@ function unusable(attempt: string, description: string, state: string): Knowledg
     attempt,
     rule: `the bus (${description}) must be open`,
     value: state,
-    remedy: "connect anew",
+    remedy: "connect again",
   });
 }
 

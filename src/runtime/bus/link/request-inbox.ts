@@ -13,7 +13,7 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 export interface RequestInbox {
   /** Calls `send` with the reply subject. @returns the first answer */
   request(subject: string, send: (reply: string) => void, options: RequestOptions): Promise<LinkMessage>;
-  /** Fails what waits. */
+  /** Fails the pending requests. */
   failAll(error: Error): void;
 }
 
@@ -41,9 +41,9 @@ export function createRequestInbox({ clock, listen }: RequestInboxDeps): Request
   const listener: LinkListener = {
     onMessage(message) {
       const request = pending.get(message.subject);
-      if (request === undefined) return; // it was given up
+      if (request === undefined) return; // aborted or timed out
       if (message.isNoResponders)
-        request.fail(unanswered(request.subject, "somebody must subscribe to it", "no responders"));
+        request.fail(unanswered(request.subject, "it must have a subscriber", "no responders"));
       else request.answer(message);
     },
     onRefused(error) {
@@ -103,6 +103,6 @@ function unanswered(subject: string, rule: string, value: string): KnowledgeNetE
     attempt: `request "${subject}"`,
     rule,
     value,
-    remedy: "see whether the receiver runs: `nats service list`",
+    remedy: "check that the receiver runs: `nats service list`",
   });
 }

@@ -1,9 +1,9 @@
 /**
  * A service as NATS defines it (ADR-32, "NATS Services"): subscriptions on `$SRV.<verb>[.<name>[.<id>]]` that answer in
- * JSON what the instance is and how its endpoints do, so that `nats service list/info/stats` show it.
+ * JSON with the instance's identity and its endpoints' figures, so that `nats service list/info/stats` show it.
  *
  * Not nats.js's own `services.add`: it puts every endpoint without a queue group into the group "q" (2.29.3 cannot turn
- * that off), where a message reaches one instance instead of all, and it neither counts nor times what an async handler does.
+ * that off), where a message reaches one instance instead of all, and it neither counts nor times async handlers.
  */
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import { uniqueId } from "../../unique-id.ts";
@@ -30,7 +30,7 @@ interface Measured {
   processingMs: number;
 }
 
-/** Resolves when the broker knows every subscription: from then on the service is found. */
+/** Resolves when the broker has every subscription: from then on discovery finds the service. */
 export async function startService(definition: ServiceDefinition, deps: ServiceDeps): Promise<Service> {
   const { bus, clock } = deps;
   checkDefinition(definition);

@@ -1,6 +1,6 @@
 /**
  * A broker inside the process, with the semantics of a NATS server: subjects with wildcards, queue groups, no-responders,
- * an interruption that loses what is sent meanwhile. Several connections may share one.
+ * interruptions that lose the messages sent meanwhile. Several connections may share one.
  *
  * Delivery is asynchronous and in the order of publishing across all subscriptions: one queue, emptied in a microtask, so
  * never inside the publisher's call and never deeper than one handler. After `DELIVERIES_PER_TURN` it yields to the event

@@ -1,14 +1,13 @@
 /**
- * `Bus` on core NATS. Beyond the port's contract: while the server is away, `publish` does not fail, but what is
- * published then is lost (nats.js empties its buffer at each attempt to reconnect); subscriptions come back by
- * themselves. Credentials in the URL are used and never printed.
+ * `Bus` on core NATS. Beyond the port's contract: while the server is away, `publish` does not fail, but the message is
+ * lost (nats.js empties its buffer at each attempt to reconnect); subscriptions are restored on reconnect. Credentials in the URL are used and never printed.
  */
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import { connectNats, Events, messageOf, type NatsDeps, type NatsLink, type NatsOptions } from "../../nats/index.ts";
 import type { Bus, BusEvent } from "../bus.ts";
 import { type BusDeps, type BusLink, createLinkedBus } from "../link/index.ts";
 
-/** Header code of the server's answer to a request that nobody hears. */
+/** Header code of the server's answer to a request without a receiver. */
 const NO_RESPONDERS = 503;
 
 /** Rejects as `connectNats`. */
@@ -40,7 +39,7 @@ function createNatsLink({ connection, description }: NatsLink): BusLink {
       attempt: `use the connection to ${description}`,
       rule: "it must be open",
       value: messageOf(cause),
-      remedy: "connect anew",
+      remedy: "connect again",
       cause,
     });
 
@@ -63,7 +62,7 @@ function createNatsLink({ connection, description }: NatsLink): BusLink {
     listen(subject, queue, listener) {
       const subscription = connection.subscribe(subject, {
         ...(queue === undefined ? {} : { queue }),
-        // Must not throw: nats.js would end its reader and with it the connection's life, without a word.
+        // Must not throw: nats.js would end its reader, and the connection with it, without an error.
         callback(error, message) {
           if (error !== null) {
             listener.onRefused(notPermitted(subject, description, error));
@@ -84,7 +83,7 @@ function createNatsLink({ connection, description }: NatsLink): BusLink {
           subscription.unsubscribe();
         },
         async drain() {
-          // Rejects when it or the connection has ended already: then there is nothing left to do.
+          // Rejects when it or the connection has ended already: nothing is left to drain.
           await subscription.drain().catch(() => undefined);
         },
       };

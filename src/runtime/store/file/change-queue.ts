@@ -1,9 +1,9 @@
-/** What a watcher has not yet taken: filled by a bucket's changes, read as an async iterator, ended from either side. */
+/** Changes that a watcher has not read yet: pushed by the bucket, read as an async iterator, ended by either. */
 import type { KvChange } from "../store.ts";
 
 export interface ChangeQueue {
   push(change: KvChange): void;
-  /** Forgets what is queued: the iterator is done. */
+  /** Drops the queued changes: the iterator is done. */
   end(): void;
   readonly iterator: AsyncIterator<KvChange, undefined>;
 }

@@ -1,16 +1,16 @@
 /**
  * Files that are whole or not there: written beside the target, synced, renamed, and the folder synced. A crash or a
- * full disk at any moment leaves what was there before.
+ * full disk at any moment leaves the previous file.
  */
 import type * as promises from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type ErrorCode, isKnowledgeNetError, KnowledgeNetError } from "../../../errors/index.ts";
 
-/** What the store asks of a file system; `node:fs/promises` has it. */
+/** The part of `node:fs/promises` that the store uses. */
 export type FileSystem = Pick<typeof promises, "link" | "mkdir" | "open" | "readdir" | "readFile" | "rename" | "rm">;
 
 export interface DurableFiles {
-  /** Makes the folder and what leads to it. */
+  /** Makes the folder and its parents. */
   makeFolder(path: string): Promise<void>;
   /** Rejects with KN_CHECKPOINT when the disk is full, KN_UNAVAILABLE when it cannot be written; the old file stays. */
   write(folder: string, name: string, parts: readonly Uint8Array[]): Promise<void>;
@@ -34,7 +34,7 @@ export interface DurableFiles {
   sweep(folder: string): Promise<void>;
 }
 
-/** No name of a key or blob begins with a dot, so a leftover is never taken for one. */
+/** No key, blob or bucket has a name that begins with a dot. */
 const PARTIAL_PREFIX = ".partial-";
 
 export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
@@ -57,7 +57,7 @@ export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
     }
   };
 
-  /** Node says ENOENT of a recursive mkdir whatever kept it; the first folder that cannot be made knows: EROFS, EACCES. */
+  /** Node reports ENOENT for any failure of a recursive mkdir; the first folder that fails gives the cause: EROFS, EACCES. */
   const reasonOf = async (path: string, error: unknown): Promise<unknown> => {
     for (let at = path; at !== dirname(at) && codeOf(error) === "ENOENT"; at = dirname(at)) {
       try {
@@ -90,7 +90,7 @@ export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
           throw await reasonOf(path, error);
         });
         if (first === undefined) return;
-        // Each new folder is an entry in the one above it, which must last as well.
+        // Each new folder is an entry in its parent, which must be durable as well.
         for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
       }),
     write: (folder, name, parts) =>
@@ -183,7 +183,7 @@ const FULL: Meaning = {
   rule: "there must be room on the disk",
   remedy: "free some space, then save again: what was saved before is intact",
 };
-const NOT_OURS: Meaning = {
+const FORBIDDEN: Meaning = {
   code: "KN_UNAVAILABLE",
   rule: "this process must be allowed to write there",
   remedy: "change the folder's rights, or choose another folder",
@@ -192,8 +192,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOSPC: FULL,
   EDQUOT: FULL,
   EFBIG: FULL,
-  EACCES: NOT_OURS,
-  EPERM: NOT_OURS,
+  EACCES: FORBIDDEN,
+  EPERM: FORBIDDEN,
   EROFS: {
     code: "KN_UNAVAILABLE",
     rule: "the file system must be writable",
@@ -202,9 +202,9 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOTDIR: { code: "KN_UNAVAILABLE", rule: "its parts must be folders", remedy: "choose another folder" },
   EEXIST: { code: "KN_UNAVAILABLE", rule: "a folder must be there, not a file", remedy: "choose another folder" },
 };
-const OTHER: Meaning = { code: "KN_UNAVAILABLE", rule: "the file system must do it", remedy: "look at the disk" };
+const OTHER: Meaning = { code: "KN_UNAVAILABLE", rule: "the file system must do it", remedy: "check the disk" };
 
-/** A file system's error as ours. */
+/** A file system's error as a KnowledgeNetError. */
 export function translate(error: unknown, attempt: string): KnowledgeNetError {
   if (isKnowledgeNetError(error)) return error;
   const value = codeOf(error) ?? String(error);

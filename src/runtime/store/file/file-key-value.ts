@@ -27,12 +27,12 @@ export interface FileKeyValueDeps {
 }
 
 export interface FileKeyValue extends KeyValue {
-  /** Ends the watchers; resolves when what was begun is on the disk. */
+  /** Ends the watchers; resolves when the changes that were begun are on the disk. */
   close(): Promise<void>;
 }
 
 interface Stored extends KvEntry {
-  /** What is wrong with the file; its value is not what was written. */
+  /** Set when the file is damaged: how. */
   readonly damage?: string;
 }
 
@@ -70,7 +70,7 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
     return done;
   };
 
-  const tell = (key: string, change: KvChange): void => {
+  const notify = (key: string, change: KvChange): void => {
     for (const watcher of watchers) if (watcher.matches(key)) watcher.push(change);
   };
 
@@ -80,20 +80,20 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
     const stored: Stored = { key, value, revision, writtenMs: clock.wallTimeMs() };
     await files.write(folder, key, [encodeHead(stored), value]);
     entries.set(key, stored);
-    tell(key, { kind: "put", entry: copyOf(stored) });
+    notify(key, { kind: "put", entry: copyOf(stored) });
     return stored.revision;
   };
 
-  const forget = async (key: string): Promise<void> => {
+  const remove = async (key: string): Promise<void> => {
     revision += 1;
     const removed = revision;
     await files.write(folder, REVISION_FILE, [new TextEncoder().encode(String(removed))]);
     await files.remove(folder, key);
     entries.delete(key);
-    tell(key, { kind: "delete", key, revision: removed });
+    notify(key, { kind: "delete", key, revision: removed });
   };
 
-  /** Checks, takes the caller's bytes over, and queues the change. */
+  /** Checks, copies the caller's bytes, and queues the change. */
   const set = async (key: string, value: Uint8Array, check: (found: Stored | undefined) => void): Promise<number> => {
     assertOpen(`set ${bucket}/${key}`);
     assertName(bucket, key);
@@ -145,7 +145,7 @@ export async function openFileKeyValue(options: FileKeyValueOptions, deps: FileK
         if (expected !== undefined && found.revision !== expected) {
           throw fenced(bucket, key, `its revision must be ${expected}`, found.revision);
         }
-        await forget(key);
+        await remove(key);
       });
     },
     async entries(filter = ">") {

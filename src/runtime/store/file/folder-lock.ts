@@ -1,6 +1,6 @@
 /**
- * One process at a time in a folder: a file that names its owner. One that was left behind by a process that is gone is
- * taken over; where that cannot be known (another machine or container on a shared disk) it is not.
+ * One process at a time in a folder: a lock file that names its owner. A lock left by a process that has ended is taken
+ * over; where that cannot be known (another machine or container on a shared disk) it is not.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -16,21 +16,21 @@ const LOCK_NAME = "lock";
 const ownerSchema = z.object({
   pid: z.int().min(1),
   host: z.string(),
-  /** When the process started, in the kernel's ticks: tells it from a later process of the same number. */
+  /** When the process started, in the kernel's ticks: distinguishes it from a later process of the same number. */
   startedTicks: z.string().optional(),
   token: z.string(),
 });
 type Owner = z.infer<typeof ownerSchema>;
 
-/** Tokens of locks that this process holds: a lock with our pid but another token is from a former life. */
+/** Tokens of locks that this process holds: a lock with its pid but another token is of an earlier process. */
 const held = new Set<string>();
 
 /** A claim on a claim: each further one needs another crash in the middle of taking over. */
 const MAX_CLAIMS = 3;
-/** Rounds of looking at a lock that others are just taking and letting go. */
+/** Attempts at a lock that others acquire and release at the same moment. */
 const MAX_ROUNDS = 5;
 
-/** @returns what lets the lock go. Rejects with KN_UNAVAILABLE while another owner may live. */
+/** @returns the function that releases the lock. Rejects with KN_UNAVAILABLE while another owner may be alive. */
 export async function lockFolder(fileSystem: FileSystem, folder: string): Promise<() => Promise<void>> {
   const path = join(folder, LOCK_NAME);
   const startedTicks = startOf(process.pid);
@@ -60,22 +60,22 @@ export async function lockFolder(fileSystem: FileSystem, folder: string): Promis
 interface Taking {
   readonly fileSystem: FileSystem;
   readonly folder: string;
-  /** A whole file that names us: it gets the lock's name in one step, so that no reader sees half of one. */
+  /** A whole file that names this process: it gets the lock's name in one step, so that no reader sees half of one. */
   readonly prepared: string;
 }
 
 /**
- * Gives our file the name `path`. A stale one is replaced only under a lock of its own, named after its content: of many
- * that find it one replaces it, and one that looked too early finds other content and looks again.
+ * Gives the prepared file the name `path`. A stale lock is replaced only under a lock of its own, named after its content:
+ * of many processes that find it one replaces it, and a process that read it too early finds other content and retries.
  */
 async function acquire(taking: Taking, path: string, claims: number): Promise<void> {
   const { fileSystem, folder, prepared } = taking;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     if (await linkNew(fileSystem, prepared, path)) return;
     const stale = await readText(fileSystem, path);
-    if (stale === undefined) continue; // let go just now
+    if (stale === undefined) continue; // released just now
     const owner = parse(stale);
-    if (owner === undefined || mayLive(owner) || claims === MAX_CLAIMS) throw inUse(folder, path, owner);
+    if (owner === undefined || mayBeAlive(owner) || claims === MAX_CLAIMS) throw inUse(folder, path, owner);
 
     const claim = `${path}-${createHash("sha256").update(stale).digest("hex").slice(0, 16)}`;
     await acquire(taking, claim, claims + 1);
@@ -129,7 +129,7 @@ function parse(text: string): Owner | undefined {
   }
 }
 
-function mayLive(owner: Owner): boolean {
+function mayBeAlive(owner: Owner): boolean {
   if (held.has(owner.token)) return true;
   if (owner.host !== hostname()) return true;
   if (owner.pid === process.pid) return false;
@@ -157,6 +157,6 @@ function inUse(folder: string, path: string, owner: Owner | undefined): Knowledg
     attempt: `open the store in ${folder}`,
     rule: "one process at a time may use it",
     value: owner === undefined ? "held by an unknown process" : `held by process ${owner.pid} on ${owner.host}`,
-    remedy: `stop that process; if it is gone for certain, delete ${path}`,
+    remedy: `stop that process; if it has certainly ended, delete ${path}`,
   });
 }

@@ -1,6 +1,6 @@
 /**
- * One message of a stream by JetStream's Direct Get (ADR-31): the bytes as they are, instead of base64 in JSON. nats.js
- * 2.29.3 has it only inside its own classes.
+ * One message of a stream by JetStream's Direct Get (ADR-31): plain bytes instead of base64 in JSON. nats.js 2.29.3 has it
+ * for the last message of a subject only.
  */
 import type { NatsConnection } from "../../nats/index.ts";
 

@@ -20,13 +20,13 @@ import { isNoResponders, isTransient, orTranslate } from "./jetstream-errors.ts"
 import { lastMessage, mapInTurn, messageFrom, subjectCounts, throughElection } from "./leader-reads.ts";
 import { decodeMeta, encodeMeta, type ObjectMeta } from "./object-meta.ts";
 
-/** A quarter of a server's default limit; in base64, as its leader hands it out, still well below. */
+/** A quarter of a server's default limit; in base64, as the stream's leader sends it, still well below. */
 const MAX_CHUNK_BYTES = 256 * 1024;
 /** Of a message, at most; a server's limit counts them. */
 const HEADERS_BYTES = 512;
 /** Chunks on their way without an acknowledgement. */
 const CHUNKS_IN_FLIGHT = 8;
-/** A reader begins anew this often when the blob is replaced under it. */
+/** Attempts of a reader whose blob is replaced while it reads. */
 const READ_ATTEMPTS = 5;
 
 export interface JetStreamBlobsDeps {
@@ -106,7 +106,7 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
     return chunk ?? reading(() => messageFrom(manager, stream, query.next_by_subj, query.seq));
   };
 
-  /** @returns what is there of the content */
+  /** @returns the content as far as its chunks are there */
   const readChunks = async ({ nuid, size, chunks }: ObjectMeta): Promise<Uint8Array> => {
     // Not one buffer of `size`: the record may be damaged.
     const parts: Uint8Array[] = [];

@@ -45,12 +45,12 @@ export function isTransient(error: unknown): boolean {
   return error.code === ErrorCode.Timeout;
 }
 
-/** True when nobody answers requests of this kind: no replica of the stream is connected, or JetStream is off. */
+/** True when the request has no receiver: no replica of the stream is connected, or JetStream is off. */
 export function isNoResponders(error: unknown): boolean {
   return error instanceof NatsError && error.api_error === undefined && error.code === ErrorCode.NoResponders;
 }
 
-/** Runs `work`; what it rejects with becomes a KnowledgeNetError. */
+/** Runs `work`; its rejection becomes a KnowledgeNetError. */
 export async function orTranslate<T>(description: string, attempt: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -107,7 +107,7 @@ export function translate(description: string, attempt: string, cause: unknown):
     attempt,
     rule: `JetStream at ${description} must do it`,
     value,
-    remedy: "look at the server's log; whether a change was made is unknown until the key is read again",
+    remedy: "check the server's log; read the key again to learn whether the change was made",
     cause,
   });
 }

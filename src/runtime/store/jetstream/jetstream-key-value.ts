@@ -3,7 +3,7 @@
  *
  * A deletion is a marker, which watchers receive. The server removes it after `markerTtlMs`; a watcher that was cut off for
  * longer misses the deletion. After the server was away a watch goes on by itself within some 10 s (nats.js notices by two
- * missed heartbeats) with what was changed meanwhile.
+ * missed heartbeats) and reports the changes made meanwhile.
  */
 import type { Clock } from "../../clock/index.ts";
 import { headers, type JetStreamClient, type JetStreamManager, type KV, type StoredMsg } from "../../nats/index.ts";
@@ -34,7 +34,7 @@ export interface JetStreamKeyValueDeps {
   readonly assertOpen: (attempt: string) => void;
 }
 
-/** What the last message on a key says. */
+/** The last message on a key. */
 interface Found {
   readonly revision: number;
   /** Undefined: the key was deleted. */

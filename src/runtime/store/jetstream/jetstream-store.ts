@@ -1,8 +1,8 @@
 /**
  * The store of many processes: JetStream KV for records, a JetStream object store for blobs, over a connection of its own.
  *
- * JetStream acknowledges before it syncs its files (every two minutes by default): with one replica, what a power cut
- * takes may have been acknowledged. Give it three replicas, or `sync_interval: always`, where that must not be.
+ * JetStream acknowledges a change before it syncs its files (every two minutes by default): with one replica, a power cut
+ * may lose acknowledged changes. Use three replicas, or `sync_interval: always`, to exclude that.
  */
 import { type Clock, systemClock } from "../../clock/index.ts";
 import {
@@ -35,7 +35,7 @@ export interface JetStreamStoreOptions extends NatsOptions {
 
 /** KV and object stores are streams with these names. */
 const NANOSECONDS_PER_MS = 1_000_000;
-/** Lets a message say when it expires. nats.js 2.29 does not have the setting in its types. */
+/** Allows an expiry per message. nats.js 2.29 does not have the setting in its types. */
 const EXPIRING_MARKERS = { allow_msg_ttl: true } as const;
 const hasExpiringMarkers = (config: StreamConfig & { readonly allow_msg_ttl?: boolean }): boolean =>
   config.allow_msg_ttl === true;
@@ -72,7 +72,7 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
       const made = await manager.streams.add({
         storage: StorageType.File,
         num_replicas: replicas,
-        // A full stream refuses what is new instead of losing what is old.
+        // A full stream refuses new messages instead of dropping old ones.
         discard: DiscardPolicy.New,
         ...config,
       });
