@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { acquireLease, type Lease, type LeaseOptions, tryLease } from "../../../../src/runtime/lease/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
+import { failAlways } from "../../../support/failing-store.ts";
 import { memoryKeyValue } from "../../../support/memory-key-value.ts";
 
 const KEY = "run.block-1";
@@ -9,10 +10,10 @@ const TTL_MS = 6_000;
 const RENEW_MS = TTL_MS / 3;
 
 /** A store with a clock of its own, and nodes with theirs: the time of one that is suspended stands still. */
-function scene() {
+async function scene() {
   const storeClock = simulatedClock();
-  const leases = memoryKeyValue({ ttlMs: TTL_MS }, storeClock);
-  const fences = memoryKeyValue({}, storeClock);
+  const leases = await memoryKeyValue({ ttlMs: TTL_MS }, storeClock);
+  const fences = await memoryKeyValue({}, storeClock);
   const options = (holder: string, instance = `${holder}-1`): LeaseOptions => ({
     key: KEY,
     holder,
@@ -58,7 +59,7 @@ function outcomeOf(lease: Lease): { now: unknown } {
 
 describe("tryLease", () => {
   it("gives each holder a higher fence than the one before, within the same moment too", async () => {
-    const { take, storeClock } = scene();
+    const { take, storeClock } = await scene();
     const fences: number[] = [];
     for (const holder of ["a", "b", "a", "c"]) {
       const { lease } = await take(holder);
@@ -72,11 +73,11 @@ describe("tryLease", () => {
   });
 
   it("gives a higher fence when the store was lost and its revisions begin anew", async () => {
-    const { take, storeClock, leases, fences } = scene();
+    const { take, storeClock, leases, fences } = await scene();
     for (const holder of ["a", "b", "c"]) await (await take(holder)).lease.release();
     const before = await take("d");
-    leases.empty();
-    fences.empty();
+    await leases.lose();
+    await fences.lose();
     await storeClock.advance(1_000);
     const after = await take("e");
     expect((await leases.get(KEY))?.revision).toBeLessThan(3);
@@ -84,13 +85,13 @@ describe("tryLease", () => {
   });
 
   it("writes the fence and who holds it where readers find them", async () => {
-    const { take, record } = scene();
+    const { take, record } = await scene();
     const { lease } = await take("a");
     expect(await record()).toEqual({ holder: "a", instance: "a-1", fence: lease.fence });
   });
 
   it("is refused while another holds it, however long that one renews it", async () => {
-    const { take, node, isFreeFor, storeClock } = scene();
+    const { take, node, isFreeFor, storeClock } = await scene();
     const { outcome } = await take("a", "a-1", node(storeClock));
     for (let renewals = 0; renewals < 10; renewals += 1) {
       await storeClock.advance(RENEW_MS);
@@ -100,7 +101,7 @@ describe("tryLease", () => {
   });
 
   it("takes it over at once from a former life of the same holder, which then has lost it", async () => {
-    const { take } = scene();
+    const { take } = await scene();
     const before = await take("a", "a-1");
     const after = await take("a", "a-2");
     expect(after.lease.fence).toBeGreaterThan(before.lease.fence);
@@ -111,17 +112,17 @@ describe("tryLease", () => {
   });
 
   it("is refused while the store is away", async () => {
-    const { isFreeFor, leases } = scene();
-    leases.isAway = true;
+    const { isFreeFor, leases } = await scene();
+    leases.faults.now = failAlways();
     expect(await isFreeFor("a")).toBe(false);
-    leases.isAway = false;
+    leases.faults.now = undefined;
     expect(await isFreeFor("a")).toBe(true);
   });
 });
 
 describe("acquireLease", () => {
   it("waits until the lease is free, and gives up waiting when it is told to", async () => {
-    const { take, node, options, storeClock } = scene();
+    const { take, node, options, storeClock } = await scene();
     const { lease } = await take("a", "a-1", node(storeClock));
     const stopping = new AbortController();
     const patient = acquireLease(options("b"), node(storeClock).deps, new AbortController().signal);
@@ -138,7 +139,7 @@ describe("acquireLease", () => {
 
 describe("Lease", () => {
   it("is lost when its holder was suspended for longer than its life and another took it", async () => {
-    const { take, storeClock } = scene();
+    const { take, storeClock } = await scene();
     const suspended = await take("a");
     await storeClock.advance(TTL_MS);
     const successor = await take("b");
@@ -152,7 +153,7 @@ describe("Lease", () => {
   });
 
   it("goes on with the same fence when it had expired and nobody had taken it", async () => {
-    const { take, isFreeFor, record, storeClock } = scene();
+    const { take, isFreeFor, record, storeClock } = await scene();
     const { lease, clock, outcome } = await take("a");
     await storeClock.advance(2 * TTL_MS);
     expect(await record()).toBeUndefined();
@@ -164,10 +165,10 @@ describe("Lease", () => {
   });
 
   it("goes on with the same fence after a store that was lost", async () => {
-    const { take, leases, fences, record, storeClock } = scene();
+    const { take, leases, fences, record, storeClock } = await scene();
     const { lease, clock, outcome } = await take("a");
-    leases.empty();
-    fences.empty();
+    await leases.lose();
+    await fences.lose();
     await storeClock.advance(1_000);
     await clock.advance(RENEW_MS);
     expect(outcome.now).toBe("held");
@@ -177,7 +178,7 @@ describe("Lease", () => {
   });
 
   it("is lost when another held and released it while its holder was suspended", async () => {
-    const { take, isFreeFor, storeClock } = scene();
+    const { take, isFreeFor, storeClock } = await scene();
     const { clock, outcome } = await take("a");
     await storeClock.advance(TTL_MS);
     await (await take("b")).lease.release();
@@ -187,15 +188,15 @@ describe("Lease", () => {
   });
 
   it("is not confirmed from one TTL after the last renewal, by the clock of its holder, until it is renewed", async () => {
-    const { take, leases } = scene();
+    const { take, leases } = await scene();
     const { lease, clock, outcome } = await take("a");
     await clock.advance(RENEW_MS); // renewed at 2 s
-    leases.isAway = true;
+    leases.faults.now = failAlways();
     await clock.advance(TTL_MS - 1);
     expect(lease.isConfirmed).toBe(true);
     await clock.advance(1);
     expect(lease.isConfirmed).toBe(false);
-    leases.isAway = false;
+    leases.faults.now = undefined;
     await clock.advance(RENEW_MS);
     expect(lease.isConfirmed).toBe(true);
     expect(outcome.now).toBe("held");
@@ -204,14 +205,14 @@ describe("Lease", () => {
   });
 
   it("is not confirmed at the moment in which a suspended holder wakes, before any timer fires", async () => {
-    const { take } = scene();
+    const { take } = await scene();
     const { lease, clock } = await take("a");
     clock.advanceSync(TTL_MS);
     expect(lease.isConfirmed).toBe(false);
   });
 
   it("is released at the end of its scope", async () => {
-    const { node, options, isFreeFor } = scene();
+    const { node, options, isFreeFor } = await scene();
     const { deps, clock } = node();
     {
       await using lease = await acquireLease(options("a"), deps, new AbortController().signal);
@@ -223,7 +224,7 @@ describe("Lease", () => {
   });
 
   it("can be taken at once after its release, and has ended without an error", async () => {
-    const { take, isFreeFor } = scene();
+    const { take, isFreeFor } = await scene();
     const { lease, clock, outcome } = await take("a");
     expect(await isFreeFor("b")).toBe(false);
     await lease.release();
@@ -233,23 +234,23 @@ describe("Lease", () => {
   });
 
   it("outlives a store that is away, for longer than its own life too", async () => {
-    const { take, leases, record, storeClock } = scene();
+    const { take, leases, record, storeClock } = await scene();
     const { lease, clock, outcome } = await take("a");
-    leases.isAway = true;
+    leases.faults.now = failAlways();
     await clock.advance(10 * TTL_MS);
     await storeClock.advance(10 * TTL_MS);
     expect(outcome.now).toBe("held");
-    leases.isAway = false;
+    leases.faults.now = undefined;
     await clock.advance(RENEW_MS);
     expect(await record()).toMatchObject({ fence: lease.fence });
   });
 
   it("goes on when a renewal was made and only its answer was lost", async () => {
-    const { take, leases } = scene();
+    const { take, leases } = await scene();
     const { lease, clock, outcome } = await take("a");
-    leases.losesAnswers = true;
+    leases.faults.now = failAlways({ isChange: true }, { kind: "unanswered" });
     await clock.advance(RENEW_MS);
-    leases.losesAnswers = false;
+    leases.faults.now = undefined;
     await clock.advance(3 * RENEW_MS);
     expect(outcome.now).toBe("held");
     await lease.release();
@@ -257,11 +258,11 @@ describe("Lease", () => {
   });
 
   it("is given up silently while the store is away: it expires", async () => {
-    const { take, leases, isFreeFor, storeClock } = scene();
+    const { take, leases, isFreeFor, storeClock } = await scene();
     const { lease } = await take("a");
-    leases.isAway = true;
+    leases.faults.now = failAlways();
     await lease.release();
-    leases.isAway = false;
+    leases.faults.now = undefined;
     expect(await isFreeFor("b")).toBe(false);
     await storeClock.advance(TTL_MS);
     expect(await isFreeFor("b")).toBe(true);
