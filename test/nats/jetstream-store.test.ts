@@ -188,6 +188,17 @@ describeWithNats("JetStreamStore", () => {
 });
 
 describeWithNats("JetStreamStore on three servers", () => {
+  it("rejects with KN_UNAVAILABLE that asks for a majority when one of the three is alone", async () => {
+    await using cluster = await startNatsCluster();
+    await cluster.servers["n1"]?.kill();
+    await cluster.servers["n2"]?.kill();
+    const connecting = connectJetStreamStore({ servers: cluster.urls, ...FAST, connectTimeoutMs: 1_000 });
+    await expect(connecting).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+      remedy: expect.stringContaining("more than half") as string,
+    });
+  }, 60_000);
+
   it("lists and reads through the election after the stream's leader was killed", async () => {
     await using cluster = await startNatsCluster();
     // At once: the cluster has no leader yet, and the store waits for one.

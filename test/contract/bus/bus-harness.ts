@@ -1,4 +1,4 @@
-/** What the parts of the bus contract share: the harness of an adapter, and ways to see what arrives. */
+/** Shared by the parts of the bus contract: the harness of an adapter, and ways to observe messages. */
 import type {
   Bus,
   BusHandler,

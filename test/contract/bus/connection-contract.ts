@@ -75,7 +75,7 @@ export function describeConnection(factory: BusFactory): void {
       expect(answers.seen).toEqual(["one!", "two!"]);
     }));
 
-  it("on tells of an interruption and its end, after which subscriptions and requests work again", () =>
+  it("on reports an interruption and its end, after which subscriptions and requests work again", () =>
     withBus(factory, async (bus, harness) => {
       const events: string[] = [];
       bus.on("disconnected", () => void events.push("disconnected"));
@@ -98,15 +98,15 @@ export function describeConnection(factory: BusFactory): void {
 
   it("on returns the function that removes the listener", () =>
     withBus(factory, async (bus, harness) => {
-      const heard: string[] = [];
-      const listener = (): void => void heard.push("twice added, once removed");
+      const called: string[] = [];
+      const listener = (): void => void called.push("twice added, once removed");
       const remove = bus.on("reconnected", listener);
       bus.on("reconnected", listener);
       remove();
       await harness.interrupt();
       await harness.restore();
-      await waitFor(() => heard.length > 0, "reconnected");
-      expect(heard).toHaveLength(1);
+      await waitFor(() => called.length > 0, "reconnected");
+      expect(called).toHaveLength(1);
     }));
 
   it("flush rejects with KN_UNAVAILABLE while the broker is away", () =>

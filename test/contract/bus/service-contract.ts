@@ -1,4 +1,4 @@
-/** Services: discovery by `$SRV` (ADR-32), statistics, who gets a message. */
+/** Services: discovery by `$SRV` (ADR-32), statistics, delivery. */
 import { expect, it } from "vitest";
 import type { Bus, BusHandler } from "../../../src/runtime/bus/index.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -88,8 +88,8 @@ export function describeServices(factory: BusFactory): void {
     withBus(factory, async (bus, harness) => {
       await using other = await harness.connect();
       const seen: string[] = [];
-      const endpoints = (who: string) => [
-        { name: "all", subject: "to.all", handler: () => void seen.push(`${who} all`) },
+      const endpoints = (name: string) => [
+        { name: "all", subject: "to.all", handler: () => void seen.push(`${name} all`) },
         { name: "one", subject: "to.one", queue: "group", handler: () => void seen.push("one") },
       ];
       await bus.service(definition({ endpoints: endpoints("first") }));

@@ -19,7 +19,7 @@ export function describeKv(factory: StoreFactory): void {
       expect((await kv.get("a.b"))?.value.constructor).toBe(Uint8Array);
     }));
 
-  it("tells when a value was written, later for a later one, and the same to get and watch", () =>
+  it("writtenMs is the time of the write, later for a later one, and the same in get and watch", () =>
     withKv(factory, async (kv) => {
       await kv.put("a", bytes("one"));
       const first = await kv.get("a");

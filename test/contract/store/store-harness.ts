@@ -1,4 +1,4 @@
-/** What the parts of the store contract share: the harness of an adapter, and names that none may take. */
+/** Shared by the parts of the store contract: the harness of an adapter, and names that every adapter refuses. */
 import { createHash } from "node:crypto";
 import type { KeyValue, Store } from "../../../src/runtime/store/index.ts";
 

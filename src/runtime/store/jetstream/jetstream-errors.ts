@@ -113,6 +113,15 @@ export function translate(description: string, attempt: string, cause: unknown):
 }
 
 export function noJetStream(description: string, cause: unknown): KnowledgeNetError {
+  if (isTransient(cause)) {
+    return new KnowledgeNetError("KN_UNAVAILABLE", {
+      attempt: `open a store at ${description}`,
+      rule: "JetStream must have a leader",
+      value: messageOf(cause),
+      remedy: "check that more than half of the cluster's servers run and reach each other",
+      cause,
+    });
+  }
   return new KnowledgeNetError("KN_UNAVAILABLE", {
     attempt: `open a store at ${description}`,
     rule: "the server must have JetStream for this account",

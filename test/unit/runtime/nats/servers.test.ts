@@ -10,9 +10,12 @@ describe("parseServers", () => {
     ["nats://token@host:5222", ["host:5222"], "nats://host:5222", { token: "token" }],
     ["nats://[::1]:4222", ["[::1]:4222"], "nats://[::1]:4222", {}],
     ["nats://a:4222, nats://b", ["a:4222", "b:4222"], "nats://a:4222,nats://b:4222", {}],
-  ])("parts %s into hosts, credentials and what may be printed", (servers, hosts, description, credentials) => {
-    expect(parseServers(servers)).toEqual({ hosts, description, credentials, isTls: false });
-  });
+  ])(
+    "separates %s into hosts, credentials and a description without them",
+    (servers, hosts, description, credentials) => {
+      expect(parseServers(servers)).toEqual({ hosts, description, credentials, isTls: false });
+    },
+  );
 
   it("asks for TLS when a URL begins with tls://", () => {
     expect(parseServers(["tls://host"])).toMatchObject({ isTls: true, description: "tls://host:4222" });

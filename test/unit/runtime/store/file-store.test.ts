@@ -28,10 +28,15 @@ function failingFileSystem() {
       if (state.failure === undefined || flags === "r") return promises.open(...parameters);
       if (state.failure !== "ENOSPC") return fail(state.failure);
       const file = await promises.open(...parameters);
+      const writePart = file.write.bind(file);
       return Object.assign(file, {
         writeFile: async () => {
-          await file.write("a part");
+          await writePart("a part");
           fail("ENOSPC");
+        },
+        write: async (_: Uint8Array, __: number, ___: number, position: number) => {
+          await writePart("a part", position);
+          return fail("ENOSPC");
         },
       });
     },
@@ -44,7 +49,7 @@ describe("FileStore on a disk that fails", () => {
     ["ENOSPC", "KN_CHECKPOINT", "free some space"],
     ["EROFS", "KN_UNAVAILABLE", "mount it writable"],
     ["EACCES", "KN_UNAVAILABLE", "change the folder's rights"],
-  ])("on %s rejects with %s, says what to do and keeps what was there", async (failure, code, remedy) => {
+  ])("on %s rejects with %s and the remedy, and keeps the previous state", async (failure, code, remedy) => {
     await using folder = await temporaryFolder();
     const { fileSystem, state } = failingFileSystem();
     await using store = await fileStore({ directory: folder.path, fileSystem });
@@ -52,6 +57,8 @@ describe("FileStore on a disk that fails", () => {
     const blobs = await store.blobs("checkpoints");
     const first = await kv.put("a", bytes("kept"));
     await blobs.put("a", bytes("kept"));
+    const log = await store.log("run");
+    await log.append(bytes("kept"));
 
     state.failure = failure;
     const refused = { code, message: expect.stringContaining(remedy) as string };
@@ -59,6 +66,8 @@ describe("FileStore on a disk that fails", () => {
     await expect(kv.create("b", bytes("lost"))).rejects.toMatchObject(refused);
     await expect(blobs.put("a", bytes("lost"))).rejects.toMatchObject(refused);
     await expect(blobs.put("b", bytes("lost"))).rejects.toMatchObject(refused);
+    await expect(log.append(bytes("lost"))).rejects.toMatchObject(refused);
+    expect(await entriesOf(log)).toEqual(["kept"]);
 
     expect(await kv.keys()).toEqual(["a"]);
     expect((await kv.get("a"))?.revision).toBe(first);
@@ -67,6 +76,8 @@ describe("FileStore on a disk that fails", () => {
     state.failure = undefined;
     expect(await kv.update("a", bytes("again"), first)).toBeGreaterThan(first);
     await blobs.put("b", bytes("again"));
+    await log.append(bytes("again"));
+    expect(await entriesOf(log)).toEqual(["kept", "again"]);
     expect(await promises.readdir(join(folder.path, "blobs", "checkpoints"))).toEqual(["a", "b"]);
   });
 
@@ -79,7 +90,7 @@ describe("FileStore on a disk that fails", () => {
 });
 
 describe("FileStore after a crash", () => {
-  it("removes half-written files and reads what was there before", async () => {
+  it("removes half-written files and reads the whole ones", async () => {
     await using folder = await temporaryFolder();
     const before = await fileStore({ directory: folder.path });
     await (await before.kv("records")).put("a", bytes("kept"));
@@ -165,7 +176,7 @@ describe("FileStore after a crash", () => {
     expect(await entriesOf(again)).toEqual(["one", "three", "four"]);
   });
 
-  it("removes what a removal that was cut short has left", async () => {
+  it("finishes the removal of a bucket that the crash cut short", async () => {
     await using folder = await temporaryFolder();
     const leftover = join(folder.path, "kv", ".partial-3");
     await promises.mkdir(leftover, { recursive: true });
@@ -239,7 +250,7 @@ describe("FileStore's lock", () => {
     }
   });
 
-  it("refuses what it cannot judge: another host, an illegible lock", async () => {
+  it("refuses a lock whose owner it cannot check: of another host, or illegible", async () => {
     for (const text of [lockOf({ pid: 1, host: "elsewhere" }), "", "{}"]) {
       await using folder = await temporaryFolder();
       await promises.writeFile(join(folder.path, "lock"), text);

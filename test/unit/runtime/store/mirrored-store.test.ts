@@ -48,7 +48,7 @@ describe("mirroredStore", () => {
     for (const half of [blobs, here, there]) expect(await half.list()).toEqual([]);
   });
 
-  it("reads from the shared one what is absent or damaged here", async () => {
+  it("reads the shared copy where the local one is absent or damaged", async () => {
     const { blobs, there, files } = await scene();
     await there.put("theirs", bytes("from another node"));
     expect(text(await blobs.get("theirs"))).toBe("from another node");
@@ -74,7 +74,7 @@ describe("mirroredStore", () => {
     expect((await there.list()).map(({ name }) => name)).toEqual(["a", "b", "c"]);
   });
 
-  it("put does not overwrite, when it catches up, what another node has written meanwhile", async () => {
+  it("put, when it catches up, does not overwrite a newer blob of another node", async () => {
     const { blobs, there, link, settle } = await scene();
     link.now = failAlways();
     await blobs.put("a", bytes("late"));
