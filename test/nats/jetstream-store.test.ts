@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
-import { connectNats } from "../../src/runtime/nats/index.ts";
+import { systemClock } from "../../src/runtime/clock/index.ts";
+import { connectNats, ErrorCode, NatsError } from "../../src/runtime/nats/index.ts";
 import { connectJetStreamStore } from "../../src/runtime/store/index.ts";
+import { jetStreamBlobs } from "../../src/runtime/store/jetstream/jetstream-blobs.ts";
 import { describeWithNats, startConfiguredNats, startNatsCluster, startTestNats } from "../support/nats-server.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -97,6 +99,43 @@ describeWithNats("JetStreamStore", () => {
     expect([await here.subjects("OBJ_states"), await here.during(() => blobs.list())]).toEqual(before);
     expect(before).toEqual([4, 3]);
   }, 60_000);
+
+  it("Blobs.put of one name at once by two stores leaves the chunks of one blob", async () => {
+    await using server = await startTestNats({ jetstream: true });
+    await using here = await counted(server.url);
+    await using other = await connectJetStreamStore({ servers: server.url, ...FAST });
+    const both = [await here.store.blobs("states"), await other.blobs("states")];
+    await Promise.all(Array.from({ length: 12 }, (_, i) => both[i % 2]?.put("a", bytes(`version ${i}`))));
+    expect(await here.subjects("OBJ_states")).toBe(2);
+  });
+
+  it("Blobs.put whose acknowledgement is lost succeeds, and keeps the chunks", async () => {
+    await using server = await startTestNats({ jetstream: true });
+    await using here = await counted(server.url);
+    await (await here.store.blobs("states")).put("a", bytes("old"));
+    const { connection } = await connectNats({ servers: server.url, ...FAST });
+    const jetstream = connection.jetstream();
+    const lossy = Object.assign(Object.create(jetstream) as typeof jetstream, {
+      publish: async (...message: Parameters<typeof jetstream.publish>) => {
+        const ack = await jetstream.publish(...message);
+        if (message[0].includes(".M.")) throw NatsError.errorForCode(ErrorCode.Timeout);
+        return ack;
+      },
+    });
+    const blobs = jetStreamBlobs("states", {
+      connection,
+      jetstream: lossy,
+      manager: await connection.jetstreamManager(),
+      clock: systemClock(),
+      description: "test",
+      assertOpen: () => undefined,
+    });
+    const { revision } = await blobs.put("a", bytes("new"));
+    expect(await blobs.info("a")).toMatchObject({ revision });
+    expect(await blobs.get("a")).toEqual(bytes("new"));
+    expect(await here.subjects("OBJ_states")).toBe(2);
+    await connection.close();
+  });
 
   it("Blobs.list of a prefix costs as many requests as names match, not as the bucket has", async () => {
     await using server = await startTestNats({ jetstream: true });

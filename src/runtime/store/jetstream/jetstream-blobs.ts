@@ -16,7 +16,7 @@ import { uniqueId } from "../../unique-id.ts";
 import { assertName, assertPrefix, damaged } from "../keys.ts";
 import type { BlobInfo, Blobs } from "../store.ts";
 import { directGet, type StreamMessage } from "./direct-get.ts";
-import { isNoResponders, isTransient, orTranslate } from "./jetstream-errors.ts";
+import { isNoResponders, isTransient, isWrongRevision, orTranslate } from "./jetstream-errors.ts";
 import { lastMessage, mapInTurn, messageFrom, subjectCounts, throughElection } from "./leader-reads.ts";
 import { decodeMeta, encodeMeta, type ObjectMeta } from "./object-meta.ts";
 
@@ -61,20 +61,38 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
     });
   };
 
-  const lastMeta = async (name: string): Promise<StoredMeta | undefined> => {
+  /** The last record of the name, one of a deletion by another client too. */
+  const lastRecord = async (name: string): Promise<StoredMeta | undefined> => {
     const message = await reading(() => lastMessage(manager, stream, metaSubject(name)));
-    if (message === undefined) return undefined;
-    const meta = decodeMeta(bucket, name, message.data);
-    return meta.deleted ? undefined : { ...meta, revision: message.seq };
+    return message === undefined ? undefined : { ...decodeMeta(bucket, name, message.data), revision: message.seq };
+  };
+  const lastMeta = async (name: string): Promise<StoredMeta | undefined> => {
+    const found = await lastRecord(name);
+    return found?.deleted === true ? undefined : found;
   };
 
-  /** @returns the blob's revision */
-  const publishMeta = async (meta: ObjectMeta): Promise<number> => {
-    const head = headers();
-    // The new message replaces the last one on its subject.
-    head.set("Nats-Rollup", "sub");
-    const { seq } = await jetstream.publish(metaSubject(meta.name), encodeMeta(meta), { headers: head });
-    return seq;
+  /**
+   * Replaces the last record of the name. Each record replaces the one that it has read, so that of many puts at once
+   * each removes the chunks of its predecessor.
+   *
+   * @returns the blob's revision, and the record that it replaces
+   */
+  const publishMeta = async (meta: ObjectMeta): Promise<{ revision: number; replaced: StoredMeta | undefined }> => {
+    for (;;) {
+      const replaced = await lastRecord(meta.name);
+      const head = headers();
+      head.set("Nats-Rollup", "sub");
+      const expect = { lastSubjectSequence: replaced?.revision ?? 0 };
+      try {
+        const { seq } = await jetstream.publish(metaSubject(meta.name), encodeMeta(meta), { headers: head, expect });
+        return { revision: seq, replaced };
+      } catch (error) {
+        // Written by another put meanwhile, or by this one, whose acknowledgement was lost.
+        const now = isWrongRevision(error) || isTransient(error) ? await lastRecord(meta.name) : undefined;
+        if (now?.nuid === meta.nuid) return { revision: now.revision, replaced };
+        if (!isWrongRevision(error)) throw error;
+      }
+    }
   };
 
   const purgeChunks = async (id: string): Promise<void> => {
@@ -155,21 +173,30 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
     bucket,
     put: (name, content) =>
       checked("save", name, async () => {
-        const old = await lastMeta(name);
         const nuid = uniqueId();
         const digest = createHash("sha256").update(content).digest("hex");
         const size = content.byteLength;
-        let revision: number;
+        let chunks: number;
         try {
-          const chunks = await publishChunks(nuid, content);
-          const mtime = new Date(clock.wallTimeMs()).toISOString();
-          revision = await publishMeta({ name, bucket, nuid, size, chunks, digest, mtime, deleted: false });
+          chunks = await publishChunks(nuid, content);
         } catch (error) {
           await purgeChunks(nuid).catch(() => undefined);
           throw error;
         }
-        // The blob is whole from here on; chunks that stay behind only take room.
-        if (old !== undefined) await purgeChunks(old.nuid).catch(() => undefined);
+        const mtime = new Date(clock.wallTimeMs()).toISOString();
+        // When this fails the record may still arrive: its chunks stay.
+        const { revision, replaced } = await publishMeta({
+          name,
+          bucket,
+          nuid,
+          size,
+          chunks,
+          digest,
+          mtime,
+          deleted: false,
+        });
+        // The blob is whole from here on; chunks that stay behind only take space.
+        if (replaced !== undefined) await purgeChunks(replaced.nuid).catch(() => undefined);
         return { name, sizeBytes: size, digest, revision };
       }),
     get: (name) => checked("read", name, () => read(name)),
