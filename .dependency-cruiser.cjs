@@ -56,6 +56,12 @@ module.exports = {
       to: { path: "^src/actors/", pathNot: "^src/actors/($1|link)/" },
     },
     {
+      name: "job-kinds-do-not-meet",
+      severity: "error",
+      from: { path: "^src/jobs/kinds/([^/]+)/" },
+      to: { path: "^src/jobs/kinds/", pathNot: "^src/jobs/kinds/$1/" },
+    },
+    {
       name: "pure-layers-do-no-io",
       severity: "error",
       from: { path: "^src/(run-spec|actors|messages|data)/" },

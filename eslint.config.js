@@ -57,6 +57,12 @@ const ADAPTERS = [
   "src/compute/backend/native-backend.ts", // a variable that libtensorflow itself reads
 ];
 
+/** A job kind answers what depends on it (docs/adr/0015-job-kinds.md). */
+const KIND_BRANCHES = ["[object.name=/^(spec|read)$/]", "[object.property.name='spec']"].map((owner) => ({
+  selector: `BinaryExpression > MemberExpression[property.name='kind']${owner}`,
+  message: "ask jobKindOf(spec) instead of comparing spec.kind",
+}));
+
 export default tseslint.config(
   { ignores: ["dist/", "runs/", "node_modules/", "src/messages/generated/"] },
   {
@@ -92,4 +98,10 @@ export default tseslint.config(
     },
   },
   { files: ["src/**/*.ts"], ignores: ["src/apps/**", ...ADAPTERS], rules: AMBIENT },
+  { files: ["src/apps/**/*.ts", "tools/**/*.ts"], rules: { "no-restricted-syntax": ["error", ...KIND_BRANCHES] } },
+  {
+    files: ["src/jobs/**/*.ts", "src/fleet/**/*.ts"],
+    ignores: ["src/jobs/kinds/**", ...ADAPTERS],
+    rules: { "no-restricted-syntax": [...AMBIENT["no-restricted-syntax"], ...KIND_BRANCHES] },
+  },
 );

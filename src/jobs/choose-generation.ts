@@ -1,11 +1,12 @@
-/** The newest checkpoint that is whole: a damaged one falls back to the one before. */
-import { KnowledgeNetError } from "../errors/index.ts";
+/** Chooses the newest committed generation that loads; a damaged one falls back to the one before. */
+import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
 import type { Checkpoints, Manifest } from "../runtime/artifacts/index.ts";
 
 /**
- * @param phase of which phase of the run; omitted: whichever came last.
- * @param onDamaged told of each generation that is passed over.
- * @returns undefined when the run has no checkpoint at all. Rejects with KN_CHECKPOINT when all of them are damaged.
+ * @param phase of which phase of the run; omitted: the last one.
+ * @param onDamaged called with each generation that is skipped.
+ * @returns undefined when the run has no checkpoint at all. Rejects with KN_CHECKPOINT when all of them are damaged, with
+ * KN_UNAVAILABLE when the store cannot be read: an outage is not damage.
  */
 export async function chooseGeneration(
   checkpoints: Checkpoints,
@@ -19,6 +20,7 @@ export async function chooseGeneration(
       for (const actor of Object.keys(manifest.actors)) await checkpoints.load(actor, manifest);
       return manifest;
     } catch (error) {
+      if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
       damage = error;
       onDamaged(manifest, error);
     }
@@ -26,7 +28,7 @@ export async function chooseGeneration(
   if (damage === undefined) return undefined;
   throw new KnowledgeNetError("KN_CHECKPOINT", {
     attempt: "resume",
-    rule: "one generation at least must be whole",
+    rule: "at least one generation must load",
     value: `${manifests.length} damaged`,
     remedy: "start the run anew",
     cause: damage,

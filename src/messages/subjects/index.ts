@@ -1,12 +1,3 @@
 /** The subjects of the bus. */
-export {
-  inferSubject,
-  nodeSubject,
-  observeSubject,
-  type ParsedSubject,
-  parseSubject,
-  PLANES,
-  type Plane,
-  runSubject,
-} from "./subject.ts";
+export { nodeSubject, PLANES, type Plane, runSubject } from "./subject.ts";
 export { isRunName, isSubjectToken } from "./token.ts";
