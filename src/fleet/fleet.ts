@@ -1,5 +1,4 @@
 /** The fleet as its store shows it: nodes that are present, desired runs, and where they stand. */
-import { randomUUID } from "node:crypto";
 import { isKnowledgeNetError } from "../errors/index.ts";
 import type { KeyValue, Store } from "../runtime/store/index.ts";
 import {
@@ -16,6 +15,7 @@ import {
 } from "./records.ts";
 import type { Records } from "./record-bucket.ts";
 import { type RunStatus, statusRecords } from "./run-status.ts";
+import { uniqueId } from "../runtime/unique-id.ts";
 
 export interface Fleet {
   readonly store: Store;
@@ -53,7 +53,7 @@ export async function openFleet(store: Store): Promise<Fleet> {
     const found = await fences.get(STORE_MARK);
     if (found !== undefined) return new TextDecoder().decode(found.value);
     try {
-      const mark = randomUUID();
+      const mark = uniqueId();
       await fences.create(STORE_MARK, new TextEncoder().encode(mark));
       return mark;
     } catch (error) {
