@@ -57,19 +57,19 @@ export interface PhaseRun {
   readonly plan: FeedingPlan;
   /** Ids of all actors. */
   readonly actors: readonly string[];
-  /** Whose progress is the run's. */
+  /** The learner whose progress is the run's: the last one. */
   readonly lastLearner: string;
-  /** Opens everything and begins. Rejects with what kept an actor from starting; everything is closed then. */
+  /** Opens everything and starts. Rejects with the error of an actor that cannot start, after closing everything. */
   start(): Promise<void>;
   /** Resolves when the run has ended and everything is closed. */
   readonly ended: Promise<PhaseRunEnd>;
   /** Tensors alive in all compute workers. */
   countTensors(): Promise<number>;
-  /** Checkpoints what is under way and ends. */
+  /** Drains the batches under way, saves a checkpoint and ends. */
   requestStop(): void;
 }
 
-/** How long a stop waits for the batches under way, ms; a stop has to end within five seconds. */
+/** Deadline of the drain on a stop, ms; a stop has to end within five seconds. */
 const STOP_DEADLINE_MS = 4_000;
 
 /** The record that a phase begins with: from its own checkpoint; none at the beginning of a phase. */

@@ -1,4 +1,4 @@
-/** What is to be seen of a run while it goes on, gathered from its events. Pure: events and times in, figures out. */
+/** Gathers the figures of a running run from its events, for views. Pure: events and times in, figures out. */
 import type { Event, EvaluationMeasured, GradientQuality } from "../messages/index.ts";
 
 export interface ActorFigures {
@@ -16,9 +16,9 @@ export interface ActorFigures {
   readonly drops: Readonly<Record<string, number>>;
   /** Training batches that its weights do not include, by cause. */
   readonly skipped: Readonly<Record<string, number>>;
-  /** Training batches whose gradient is on its way. */
+  /** Training batches retained until their gradient arrives. */
   readonly pending: number;
-  /** Against the teacher, of a student's section. */
+  /** Distance of a student section to its teacher. */
   readonly hintLoss: number | undefined;
   /** Of a teacher's section: hits, misses, refused, saved_macs. */
   readonly cache: Readonly<Record<string, number>> | undefined;
@@ -26,7 +26,7 @@ export interface ActorFigures {
   readonly bytesPerSecond: Readonly<Record<string, number>>;
 }
 
-/** Something that happened, for a reader. */
+/** An event of the run, for a reader. */
 export interface MonitorEvent {
   readonly actor: string;
   readonly step: number;
@@ -119,7 +119,7 @@ export function createRunMonitor(lastLearner: string): RunMonitor {
           const seconds = first === undefined ? 0 : (nowMs - first.atMs) / 1000;
           tracked.figures = {
             ...tracked.figures,
-            // Who comes later has not heard of its start.
+            // A monitor that starts later has missed the state.
             state: tracked.figures.state === "starting" ? "running" : tracked.figures.state,
             consumed: fact.consumed,
             applied: fact.applied,
@@ -159,7 +159,7 @@ export function createRunMonitor(lastLearner: string): RunMonitor {
           happened(`${fact.from} -> ${fact.to}: ${fact.reason}`);
           return;
         case "TeacherChanged":
-          happened(`learns from version ${fact.to} of the teacher, no longer ${fact.from}`);
+          happened(`changed to version ${fact.to} of the teacher, from ${fact.from}`);
           return;
         case "FeederMark":
           happened(`${fact.mark}, epoch ${fact.epoch}`);

@@ -15,6 +15,6 @@ export const runSpecSchema = z.discriminatedUnion("kind", [trainingSpecSchema, d
 
 /** The phase of a job that has only one. */
 export const TRAINING = "training" as const;
-/** The phases of all kinds. `phases()` of a job kind says which of them a run goes through, in which order. */
+/** The phases of all kinds; `phases()` of a job kind lists those of a run, in order. */
 export const RUN_PHASES = [TRAINING, ...PHASES] as const;
 export type RunPhase = (typeof RUN_PHASES)[number];

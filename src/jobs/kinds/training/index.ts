@@ -28,7 +28,7 @@ const feeding: Feeding<TrainingSpec> = {
     }),
   rules: ({ flow, data }) => ({
     window: flow.window,
-    // Block 0 passes on what the others need.
+    // Block 0 forwards each batch as activations; the others need nothing from the feeder.
     keepsUntil: "first",
     isDropping: flow.overload === "drop",
     augmentation: data.augmentation,
