@@ -104,8 +104,10 @@ describeWithNats("JetStreamStore", () => {
     await using server = await startTestNats({ jetstream: true });
     await using here = await counted(server.url);
     await using other = await connectJetStreamStore({ servers: server.url, ...FAST });
-    const both = [await here.store.blobs("states"), await other.blobs("states")];
-    await Promise.all(Array.from({ length: 12 }, (_, i) => both[i % 2]?.put("a", bytes(`version ${i}`))));
+    const [mine, theirs] = [await here.store.blobs("states"), await other.blobs("states")];
+    await Promise.all(
+      Array.from({ length: 12 }, (_, i) => (i % 2 === 0 ? mine : theirs).put("a", bytes(`version ${i}`))),
+    );
     expect(await here.subjects("OBJ_states")).toBe(2);
   });
 
