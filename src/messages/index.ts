@@ -49,7 +49,7 @@ export {
   type Gap,
   type Gradient,
   type GradientOrigin,
-  type Lesson,
+  type BatchProvenance,
   type Phase,
 } from "./frame/frame.ts";
 export {

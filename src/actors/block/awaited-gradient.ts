@@ -1,30 +1,30 @@
 /**
- * The one gradient that a gating block waits for: is it here, was it lost, will it never come? Pure bookkeeping; a block
- * whose source does not make it wait never begins.
+ * The one gradient that a gating block awaits: has it arrived, was it lost, will it never arrive? Plain bookkeeping; a block
+ * whose source is not gating never begins.
  */
-import type { BatchMail } from "./block-mail.ts";
+import type { BatchMessage } from "./block-messages.ts";
 
 export interface AwaitedGradient {
-  /** The batch whose gradient is waited for. */
-  readonly batch: BatchMail | undefined;
-  /** From the moment in which the batch's activation may be heard: a quick neighbour answers before the call returns. */
-  begin(batch: BatchMail): void;
+  /** The batch whose gradient is awaited. */
+  readonly batch: BatchMessage | undefined;
+  /** Before the batch's activation is sent: a fast neighbour answers before the call returns. */
+  begin(batch: BatchMessage): void;
   /** The batch's activation was sent. */
   sent(sequence: number): void;
-  /** A gradient has come. @returns what it is to the one that is waited for. */
+  /** A gradient has arrived. @returns how it relates to the awaited one. */
   arrive(sequence: number): "wanted" | "duplicate" | "other";
-  /** The gradient that came could not be queued, or has had its turn. */
+  /** The gradient that arrived was not queued, or is handled. */
   release(): void;
   /**
-   * The next block has consumed everything up to `consumed`. A gradient that was on its way came before that word, so what is
-   * still missing was lost, or belongs to a life of ours before a restart.
+   * The next block has consumed everything up to `consumed`. A gradient in flight arrives before that acknowledgement, so
+   * one that is still missing was lost, or belongs to an incarnation before a restart.
    */
-  onConsumed(consumed: number): "wait" | "ask-again" | "give-up";
+  onConsumed(consumed: number): "wait" | "ask-again" | "abandon";
   end(): void;
 }
 
 export function createAwaitedGradient(): AwaitedGradient {
-  let batch: BatchMail | undefined;
+  let batch: BatchMessage | undefined;
   let isAnswered = false;
   let sentSequence = 0;
   let askedAgain = 0;
@@ -52,7 +52,7 @@ export function createAwaitedGradient(): AwaitedGradient {
     onConsumed(consumed) {
       const sequence = batch?.activation.header.sequence;
       if (sequence === undefined || isAnswered || consumed < sequence || sentSequence < sequence) return "wait";
-      const answer = askedAgain === sequence ? "give-up" : "ask-again";
+      const answer = askedAgain === sequence ? "abandon" : "ask-again";
       askedAgain = sequence;
       return answer;
     },

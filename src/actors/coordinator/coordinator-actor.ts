@@ -5,8 +5,8 @@
  */
 import { fromPromise } from "xstate";
 import { errorOf, type Event } from "../../messages/index.ts";
-import { type Actor, createControlChannel, hostMachine, refuseCommand } from "../../runtime/actor/index.ts";
-import type { Service, Subscription } from "../../runtime/bus/index.ts";
+import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
+import type { Subscription } from "../../runtime/bus/index.ts";
 import { createCoordinatorEffects } from "./coordinator-effects.ts";
 import { coordinatorLifecycle, type RunOutcome, type SaveInput } from "./coordinator-lifecycle.ts";
 import { type CoordinatorDeps, type CoordinatorOptions, SAVE_DEADLINE_MS } from "./coordinator-options.ts";
@@ -35,7 +35,6 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
   const { rounds } = effects;
   const stateful = [...learners, ...companions];
   let subscription: Subscription | undefined;
-  let service: Service | undefined;
   let outcome: RunOutcome | undefined;
 
   const onEvent = (event: Event): void => {
@@ -44,75 +43,82 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
     if (stateful.includes(header.sender)) rounds.observe(header.sender, header.fence);
     switch (fact.kind) {
       case "Progress":
-        if (host.state === "feeding" && state.published > 0) rounds.advance(state.published);
+        if (actor.state === "feeding" && state.published > 0) rounds.advance(state.published);
         return;
       case "FeederMark":
         if (fact.mark === "evaluation-published") return;
         // The feeder repeats its mark until it is told to go on, and that command may be lost.
-        host.send(state.reach(header, fact) ? { type: "MarkReached", mark: fact.mark } : { type: "FeederHolds" });
+        actor.host.send(state.reach(header, fact) ? { type: "MarkReached", mark: fact.mark } : { type: "FeederHolds" });
         return;
       case "StateEntered":
-        if (header.sender === feeder && fact.state === "holding") host.send({ type: "FeederHolds" });
+        if (header.sender === feeder && fact.state === "holding") actor.host.send({ type: "FeederHolds" });
         return;
       case "CheckpointSaved":
         rounds.saved(header.sender, header.step, fact.digest);
         return;
       case "Failure":
         // Other directives are the business of the supervisor that emitted them.
-        if (fact.directive === "escalate") host.send({ type: "ActorFailed", error: errorOf(fact) });
+        if (fact.directive === "escalate") actor.host.send({ type: "ActorFailed", error: errorOf(fact) });
         return;
       default:
         return;
     }
   };
 
-  const commands = channel.commands((command) => {
-    if (command.kind !== "ReportState") throw refuseCommand(id, command);
-    const evaluation = state.measurement?.fact;
-    const progress = state.summary;
-    return Promise.resolve({
-      kind: "ActorState",
-      state: host.state,
-      progress,
-      ...(evaluation === undefined ? {} : { evaluation }),
-    });
-  });
-
-  const machine = coordinatorLifecycle.provide({
-    actors: {
-      awaitActors: fromPromise(({ signal }) => effects.awaitActors(signal)),
-      startFeeding: fromPromise(({ signal }) => effects.startFeeding(signal)),
-      pauseFeeding: fromPromise(({ signal }) => effects.pauseFeeding(signal)),
-      saveAll: fromPromise<void, SaveInput>(({ input, signal }) => effects.saveAll(input, signal)),
-    },
-  });
   const { stopDeadlineMs, saveDeadlineMs = SAVE_DEADLINE_MS } = options;
-  const host = hostMachine(
-    machine,
-    { stopDeadlineMs, saveDeadlineMs },
+  const actor = createActor(
+    options,
+    { bus, clock, log, channel },
     {
-      clock,
+      kind: "kn-coordinator",
+      description: "coordinates one run",
+      chart: ({ open }) =>
+        coordinatorLifecycle.provide({
+          actors: {
+            open,
+            awaitActors: fromPromise(({ signal }) => effects.awaitActors(signal)),
+            startFeeding: fromPromise(({ signal }) => effects.startFeeding(signal)),
+            pauseFeeding: fromPromise(({ signal }) => effects.pauseFeeding(signal)),
+            saveAll: fromPromise<void, SaveInput>(({ input, signal }) => effects.saveAll(input, signal)),
+          },
+        }),
+      input: { stopDeadlineMs, saveDeadlineMs },
+      isReady: (name) => ["preparing", "feeding", "pausing", "saving"].includes(name),
+      stopEvent: ({ isSaving = false }) => ({ type: isSaving ? "StopRequested" : "Abandoned" }) as const,
+      endpoints: [],
+      watches: [],
+      commands: (command) => Promise.reject(refuseCommand(id, command)),
+      open() {
+        subscription = channel.watch("*", onEvent);
+        return Promise.resolve();
+      },
+      close() {
+        rounds.close();
+        subscription?.unsubscribe();
+        return Promise.resolve();
+      },
+      progress: () => state.summary,
+      evaluation: () => state.measurement?.fact,
+      stats: () => {
+        const { generation, epochs, record } = state;
+        return { checkpoint: rounds.state, generation, epochs, step: record.step };
+      },
+      onReconnected: () => undefined, // commands are retried, facts are repeated
       onState: (entered) => {
-        channel.emit({ kind: "StateEntered", state: entered });
         log.debug({ actor: id, state: entered }, "run state");
+        return true;
       },
     },
   );
-
-  const ended = host.ended.then(async (error) => {
-    rounds.close();
-    subscription?.unsubscribe();
-    await service?.stop().catch((cause: unknown) => {
-      log.warn({ actor: id, err: cause }, "service not stopped");
-    });
-    outcome = error instanceof Error ? "failed" : (host.state as RunOutcome);
+  const ended = actor.ended.then((error) => {
+    outcome = error instanceof Error ? "failed" : (actor.state as RunOutcome);
     return error;
   });
 
   return {
     id,
     get state() {
-      return host.state;
+      return actor.state;
     },
     get published() {
       return state.published;
@@ -124,40 +130,19 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
       return outcome;
     },
     ended,
-    async start() {
-      const watching = channel.watch("*", onEvent);
-      subscription = watching;
-      const registering = bus.service({
-        name: "kn-coordinator",
-        version: options.softwareVersion,
-        description: "coordinates one run",
-        metadata: { run, actor: id, fence: String(fence), ...options.metadata },
-        endpoints: [commands],
-        stats: () => {
-          const { generation, epochs, record } = state;
-          return { state: host.state, checkpoint: rounds.state, generation, epochs, step: record.step };
-        },
-      });
-      try {
-        service = await registering;
-      } catch (error) {
-        watching.unsubscribe();
-        throw error;
-      }
-      host.start();
-    },
-    async stop({ isSaving = false } = {}) {
-      host.send({ type: isSaving ? "StopRequested" : "Abandoned" });
+    start: () => actor.start(),
+    async stop(stopOptions) {
+      await actor.stop(stopOptions);
       await ended;
     },
     requestStop() {
-      host.send({ type: "StopRequested" });
+      actor.host.send({ type: "StopRequested" });
     },
     reportFailure(error) {
-      host.send({ type: "ActorFailed", error });
+      actor.host.send({ type: "ActorFailed", error });
     },
     abandon() {
-      host.send({ type: "Abandoned" });
+      actor.host.send({ type: "Abandoned" });
     },
   };
 }

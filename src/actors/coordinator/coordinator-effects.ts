@@ -1,7 +1,7 @@
 /** The commands that a coordinator sends in the states of its chart, and the commits of checkpoints. */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { type Command, type CommandReply, failureOf } from "../../messages/index.ts";
-import { type ControlChannel, orderPatiently } from "../../runtime/actor/index.ts";
+import { type ControlChannel, requestWithRetry } from "../../runtime/actor/index.ts";
 import { type CheckpointRounds, createCheckpointRounds } from "./checkpoint-rounds.ts";
 import type { SaveInput } from "./coordinator-lifecycle.ts";
 import { type CoordinatorDeps, type CoordinatorOptions, SAVE_DEADLINE_MS } from "./coordinator-options.ts";
@@ -31,7 +31,7 @@ export function createCoordinatorEffects(
   const [firstLearner = ""] = learners;
 
   const request = (actor: string, command: Command, signal: AbortSignal): Promise<CommandReply> =>
-    orderPatiently(channel, actor, command, { clock, deadlineMs: clock.now() + options.readyDeadlineMs, signal });
+    requestWithRetry(channel, actor, command, { clock, deadlineMs: clock.now() + options.readyDeadlineMs, signal });
 
   const report = async (actor: string, signal: AbortSignal): Promise<void> => {
     const reply = await request(actor, { kind: "ReportState" }, signal);

@@ -2,6 +2,7 @@
  * The lifecycle of a run, pure: from the readiness of its actors to its last checkpoint.
  *
  * ```
+ * starting  --opened--> preparing
  * preparing --all actors answer--> feeding
  * feeding   --mark epoch-ended--> saving     --mark finished--> saving (last)
  *           --StopRequested--> pausing
@@ -58,6 +59,7 @@ export const coordinatorLifecycle = setup({
     output: {},
   },
   actors: {
+    open: fromPromise<void>(unprovided),
     awaitActors: fromPromise<void>(unprovided),
     startFeeding: fromPromise<void>(unprovided),
     pauseFeeding: fromPromise<void>(unprovided),
@@ -75,13 +77,20 @@ export const coordinatorLifecycle = setup({
 }).createMachine({
   id: "coordinator",
   context: ({ input }) => ({ isLast: false, isStopping: false, isLate: false, ...input, error: undefined }),
-  initial: "preparing",
+  initial: "starting",
   on: {
     ActorFailed: { target: ".failed", actions: assign({ error: ({ event }) => event.error }) },
     StopRequested: { actions: assign({ isStopping: true }) },
     Abandoned: ".abandoned",
   },
   states: {
+    starting: {
+      invoke: {
+        src: "open",
+        onDone: "preparing",
+        onError: { target: "failed", actions: assign({ error: ({ event }) => toError(event.error) }) },
+      },
+    },
     preparing: {
       invoke: {
         src: "awaitActors",

@@ -1,8 +1,8 @@
 /**
- * The gradient model of one boundary: hears the gradients that come back from the next block and teaches M with them.
- * Beside its block it shares the block's compute worker, where the block asks it without a message; its predictions
- * wait there for the gradient that judges them. On another node it hears the block's activations as well, and publishes
- * what it predicts on `syn.<boundary>`; nobody waits for it, and what is lost is not repeated.
+ * The gradient model of one boundary: learns from the gradients that return from the next block. Beside its block it shares
+ * the block's compute worker, and the block asks it without a message; predictions wait there for the gradient that judges
+ * them. On another node it receives the block's activations as well, and publishes its predictions on `syn.<boundary>`; no
+ * actor waits for them, and a lost one is not retransmitted.
  */
 import type { GradientModelHandle } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -16,22 +16,22 @@ import {
   runSubject,
   type TensorCodec,
 } from "../../messages/index.ts";
-import { type Actor, createMailActor } from "../../runtime/actor/index.ts";
+import { type Actor, createMessageActor } from "../../runtime/actor/index.ts";
 import { type Counters, createCounters, createDropCounters } from "../../runtime/stream/index.ts";
 import type { ActorMemory } from "../../runtime/artifacts/index.ts";
 import { blockActor } from "../../run-spec/index.ts";
 import { type ActorDeps, type StreamActorOptions } from "../link/index.ts";
 import { createFrameReceiver, createFrameSender } from "../../runtime/stream/index.ts";
-import { gradientModelMachine } from "./gradient-model-machine.ts";
+import { GRADIENT_MODEL_ORDER, gradientModelLifecycle } from "./gradient-model-lifecycle.ts";
 
 export interface GradientModelActorOptions extends StreamActorOptions {
   /** The boundary that it serves: between block `boundary` and the next one. */
   readonly boundary: number;
-  /** It learns from every n-th gradient. */
+  /** It learns from each n-th gradient. */
   readonly learnEvery: number;
   /** Predictions kept for learning: the depth of the mailbox. */
   readonly retain: number;
-  /** It is not in its block's worker: it hears activations and publishes predictions. */
+  /** It is not in its block's worker: it receives activations and publishes predictions. */
   readonly isElsewhere: boolean;
   readonly gradientCodec: TensorCodec;
 }
@@ -42,13 +42,13 @@ export interface GradientModelActorDeps extends ActorDeps {
   readonly openUnit: () => Promise<GradientModelHandle>;
 }
 
-interface BatchMail {
+interface BatchMessage {
   readonly kind: "batch";
   readonly activation: Activation;
   readonly receivedBytes: number;
 }
 
-interface GradientMail {
+interface GradientMessage {
   readonly kind: "gradient";
   readonly gradient: Gradient;
   readonly receivedBytes: number;
@@ -87,7 +87,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
 
   const progress = (): Progress => ({
     kind: "Progress",
-    consumed: 0, // it takes no part in the flow: nobody waits for it
+    consumed: 0, // it takes no part in the flow control
     applied: updates,
     stalenessSteps: Math.max(0, blockStep - learntStep),
     computeMs: last.computeMs,
@@ -100,7 +100,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
     ...(quality === undefined ? {} : { quality }),
   });
 
-  return createMailActor<BatchMail | GradientMail>(
+  return createMessageActor<BatchMessage | GradientMessage>(
     {
       ...options,
       kind: "kn-gradient",
@@ -108,7 +108,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
       mailboxDepth: retain,
     },
     { ...deps, drops },
-    ({ mailbox, channel, reached, fail: failActor }) => {
+    ({ mailbox, channel, reached, fail: failActor, tell }) => {
       fail = failActor;
       const onGradient = (gradient: Gradient, receivedBytes: number): boolean => {
         const { step } = gradient.header;
@@ -136,14 +136,14 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
         return false;
       };
 
-      /** A block that repeats a step after its own restart asks anew. */
+      /** A block that repeats a step after its own restart needs a prediction again. */
       const onBlockProgress = (step: number): void => {
         if (step < predictedStep - retain) predictedStep = step;
         blockStep = Math.max(blockStep, step);
         reached(blockStep);
       };
 
-      const predict = async ({ activation, receivedBytes }: BatchMail): Promise<void> => {
+      const predict = async ({ activation, receivedBytes }: BatchMessage): Promise<void> => {
         const { header: of, tensor, labels } = activation;
         const { result, computeMs } = await opened().predict(of.step, tensor, labels);
         last = { computeMs, receivedBytes };
@@ -159,7 +159,8 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
       );
 
       return {
-        machine: gradientModelMachine,
+        lifecycle: gradientModelLifecycle,
+        order: GRADIENT_MODEL_ORDER,
         endpoints: [
           { name: "gradient", subject: runSubject(run, "grad", String(boundary)), handler: receive },
           ...(isElsewhere
@@ -181,15 +182,15 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
           learntStep = Number(saved.metadata.step);
           predictedStep = learntStep;
           sent = createCounters(JSON.parse(saved.metadata.sentBytes ?? "{}") as Readonly<Record<string, number>>);
-          blockStep = learntStep;
+          blockStep = Math.max(blockStep, learntStep);
           await unit.restore({ version: updates, tensors: saved.tensors });
         },
-        async perform(mail) {
-          if (mail.kind === "batch") {
-            await predict(mail);
+        async perform(message) {
+          if (message.kind === "batch") {
+            await predict(message);
             return { isAwaiting: false };
           }
-          const { gradient, receivedBytes } = mail;
+          const { gradient, receivedBytes } = message;
           const { step, sequence } = gradient.header;
           const { result, computeMs } = await opened().learn(step, gradient.tensor);
           last = { computeMs, receivedBytes };
@@ -199,6 +200,7 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
             updates = result.updates;
             learntStep = step;
             quality = result;
+            tell({ type: "WarmedUp" });
             channel.emit(progress(), { sequence, step, version: updates });
           }
           return { isAwaiting: false };
@@ -213,13 +215,12 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
           };
           return { metadata, tensors };
         },
-        isAwaiting: () => false,
         async close() {
           await unit?.dispose();
         },
         progress,
         position: () => ({ step: blockStep, finished: blockStep, consumed: 0, applied: updates }),
-        onReconnected: () => undefined, // gradients to M may be lost: the next ones teach it as well
+        onReconnected: () => undefined, // a lost gradient is no gap: the next one serves as well
       };
     },
   );

@@ -1,6 +1,3 @@
-/** Student sections: learn what their teacher's section says, side by side; and the whole student, which is one section. */
-export {
-  createStudentSectionActor,
-  type StudentSectionActorDeps,
-  type StudentSectionActorOptions,
-} from "./student-section-actor.ts";
+/** Student sections: learn from the teacher's hints, section by section, or as a whole. */
+export { createStudentSectionActor } from "./student-section-actor.ts";
+export type { StudentSectionActorDeps, StudentSectionActorOptions } from "./student-section-options.ts";

@@ -1,10 +1,10 @@
 /**
- * One section of a teacher: hears batches (the first section) or the hints of the section before, and publishes its own
- * output on `hint.<index>`. What it said before of the same samples in the same view is kept, and said again without being
- * computed; a kept row is the bytes that were sent, so it is bit-equal to a fresh one.
+ * One section of a teacher: takes batches (the first section) or the hints of the section before, and publishes its own
+ * output on `hint.<index>`. Rows for the same samples in the same view are kept, and sent again without computing; a kept
+ * row is the bytes that were sent, so it is bit-equal to a fresh one.
  *
- * It has no state and repeats nothing by itself: a batch whose lessons are not learnt comes again from the feeder, and is
- * answered again. So copies of a section may share the batches, each going to one of them (`queue`).
+ * It has no state and retransmits nothing by itself: the feeder sends a batch again until every student section has consumed
+ * it, and each time the teacher answers. So copies of a section may share the batches, each going to one of them (`queue`).
  */
 import type { TeacherHandle, TensorData } from "../../compute/index.ts";
 import {
@@ -12,19 +12,19 @@ import {
   encodeActivationOfRows,
   encodedRowBytes,
   encodeRows,
-  type Lesson,
+  type BatchProvenance,
   type Plane,
   type Progress,
   type RowCodec,
   runSubject,
 } from "../../messages/index.ts";
-import { type Actor, createMailActor, type PerformOutcome } from "../../runtime/actor/index.ts";
+import { type Actor, createMessageActor, type PerformOutcome } from "../../runtime/actor/index.ts";
 import { createCounters, createDropCounters } from "../../runtime/stream/index.ts";
 import type { CachePartition } from "../../runtime/cache/index.ts";
 import { NO_MEMORY } from "../../runtime/artifacts/index.ts";
 import { type ActorDeps, type StreamActorOptions } from "../link/index.ts";
 import { createFrameReceiver, createFrameSender } from "../../runtime/stream/index.ts";
-import { teacherSectionMachine } from "./teacher-section-machine.ts";
+import { TEACHER_SECTION_ORDER, teacherSectionLifecycle } from "./teacher-section-lifecycle.ts";
 
 export interface TeacherSectionActorOptions extends StreamActorOptions {
   /** Position in the teacher, 0 for the first. */
@@ -34,7 +34,7 @@ export interface TeacherSectionActorOptions extends StreamActorOptions {
   /** Shape of one sample of its output. */
   readonly outputShape: readonly number[];
   readonly codec: RowCodec;
-  /** Lessons under way at most: the depth of the mailbox. */
+  /** Batches in flight at most: half the depth of the mailbox. */
   readonly window: number;
   /** Multiply-accumulates of one sample's forward through this section. */
   readonly macs: number;
@@ -46,13 +46,13 @@ export interface TeacherSectionActorDeps extends ActorDeps {
   /** Opens this section of that version of the teacher. Rejects with KN_CHECKPOINT when there is none. */
   readonly openUnit: (version: number) => Promise<TeacherHandle>;
   /** Opens the cache partition of its output rows; undefined: nothing is cached. */
-  readonly openCachePartition: (lesson: Lesson) => Promise<CachePartition | undefined>;
+  readonly openCachePartition: (provenance: BatchProvenance) => Promise<CachePartition | undefined>;
 }
 
-interface LessonMail {
-  readonly kind: "lesson";
+interface BatchMessage {
+  readonly kind: "batch";
   readonly activation: Activation;
-  readonly lesson: Lesson;
+  readonly provenance: BatchProvenance;
   readonly receivedBytes: number;
 }
 
@@ -90,9 +90,12 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
   let answered = 0;
   let last = { computeMs: 0, receivedBytes: 0 };
 
+  let tellLoading: () => void = () => undefined;
+
   /** Most batches are of the version that is open; the newest one takes its place. */
   const unitOf = async (version: number): Promise<TeacherHandle> => {
     if (opened?.version === version) return opened.unit;
+    tellLoading();
     const unit = await deps.openUnit(version);
     await opened?.unit.dispose();
     opened = { version, unit };
@@ -114,7 +117,7 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
     cache: cache.snapshot(),
   });
 
-  return createMailActor<LessonMail>(
+  return createMessageActor<BatchMessage>(
     {
       ...options,
       kind: "kn-teacher",
@@ -122,7 +125,10 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
       mailboxDepth: 2 * options.window,
     },
     { ...deps, memory: NO_MEMORY, drops },
-    ({ mailbox, channel, fail: failActor }) => {
+    ({ mailbox, channel, fail: failActor, tell }) => {
+      tellLoading = () => {
+        tell({ type: "VersionLoading" });
+      };
       fail = failActor;
       const onActivation = (activation: Activation, receivedBytes: number): boolean => {
         const { lesson, phase, header } = activation;
@@ -133,7 +139,7 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
           drops.count("duplicate");
           return false;
         }
-        if (mailbox.put({ kind: "lesson", activation, lesson, receivedBytes })) {
+        if (mailbox.put({ kind: "batch", activation, provenance: lesson, receivedBytes })) {
           underWay.add(sequence);
           const isNew = sequence > newest; // an older one is retransmitted
           newest = Math.max(newest, sequence);
@@ -145,12 +151,12 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
 
       /** Computes the rows that are not there yet. */
       const compute = async (
-        { activation, lesson }: LessonMail,
+        { activation, provenance }: BatchMessage,
         isFound: readonly boolean[],
         rows: Uint8Array,
       ): Promise<void> => {
         const absent = isFound.flatMap((found, row) => (found ? [] : [row]));
-        const unit = await unitOf(lesson.teacher);
+        const unit = await unitOf(provenance.teacher);
         const { result, computeMs } = await unit.infer(rowsOf(activation.tensor, absent));
         last = { ...last, computeMs };
         const { bytes } = encodeRows(result, codec);
@@ -159,18 +165,18 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
         });
       };
 
-      const answer = async (mail: LessonMail): Promise<PerformOutcome> => {
-        const { activation, lesson, receivedBytes } = mail;
+      const answer = async (message: BatchMessage): Promise<PerformOutcome> => {
+        const { activation, provenance, receivedBytes } = message;
         const { header: of } = activation;
         try {
           last = { computeMs: 0, receivedBytes };
-          const { samples } = lesson;
+          const { samples } = provenance;
           const rows = new Uint8Array(samples.length * rowBytes);
-          const partition = await deps.openCachePartition(lesson);
+          const partition = await deps.openCachePartition(provenance);
           const isFound = (await partition?.read(samples, rows)) ?? samples.map(() => false);
           const hits = isFound.filter(Boolean).length;
           if (hits < samples.length) {
-            await compute(mail, isFound, rows);
+            await compute(message, isFound, rows);
             const refused = await partition?.write(
               samples,
               rows,
@@ -184,7 +190,7 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
             cache.count("saved_macs", hits * macs);
           }
           const { tensor: _input, ...rest } = activation;
-          const header = { ...of, sender: id, version: lesson.teacher, fence };
+          const header = { ...of, sender: id, version: provenance.teacher, fence };
           const encoded = { codec, sampleShape: outputShape, count: samples.length, rowBytes, bytes: rows };
           const frame = encodeActivationOfRows({ ...rest, header }, encoded);
           if (activation.phase === "train") sent.count("hint", frame.byteLength);
@@ -195,16 +201,17 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
         answered += 1;
         consumed = Math.max(consumed, of.sequence);
         step = Math.max(step, of.step);
-        channel.emit(progress(), { sequence: of.sequence, step: of.step, version: lesson.teacher });
+        channel.emit(progress(), { sequence: of.sequence, step: of.step, version: provenance.teacher });
         return { isAwaiting: false };
       };
 
       const receive = createFrameReceiver({ run, fence, maxFrameBytes }, { clock, drops, log, fail, onActivation });
       return {
-        machine: teacherSectionMachine,
+        lifecycle: teacherSectionLifecycle,
+        order: TEACHER_SECTION_ORDER,
         endpoints: [
           {
-            name: "lesson",
+            name: "batch",
             subject: inputSubject,
             handler: receive,
             ...(options.queue === undefined ? {} : { queue: options.queue }),
@@ -214,7 +221,6 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
         open: () => Promise.resolve(),
         perform: answer,
         snapshot: () => Promise.resolve({ metadata: { answered: String(answered) }, tensors: {} }),
-        isAwaiting: () => false,
         async close() {
           await opened?.unit.dispose();
         },

@@ -46,7 +46,7 @@ export type Phase = keyof typeof PHASES;
 export type GradientOrigin = keyof typeof ORIGINS;
 
 /** Provenance of a batch: its samples, their view and the version of the teacher; every field as in training.proto. */
-export interface Lesson {
+export interface BatchProvenance {
   /** [batch] */
   readonly samples: readonly number[];
   readonly view: number;
@@ -65,7 +65,7 @@ export interface Activation {
   /** Which evaluation, counted from 1; 0 in training. */
   readonly evaluation: number;
   /** Of a distillation run. */
-  readonly lesson?: Lesson;
+  readonly lesson?: BatchProvenance;
 }
 
 /** The gradient of the summed loss by the activation at a boundary, per sample. */
@@ -219,7 +219,7 @@ function readActivation(fields: ActivationFields, limits: DecodeLimits): Activat
   return { header, phase, tensor, labels, evaluation, ...(lesson === undefined ? {} : { lesson }) };
 }
 
-function readLesson(fields: LessonFields | null | undefined): Lesson | undefined {
+function readLesson(fields: LessonFields | null | undefined): BatchProvenance | undefined {
   if (fields === null || fields === undefined) return undefined;
   return {
     samples: readIds(fields.samples ?? new Uint8Array(0)),
@@ -236,7 +236,7 @@ function readIds(bytes: Uint8Array): number[] {
 }
 
 /** @throws RangeError on values that every receiver refuses. */
-function writeLesson({ samples, view, seed, teacher }: Lesson): LessonFields {
+function writeLesson({ samples, view, seed, teacher }: BatchProvenance): LessonFields {
   if (!samples.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 32)) {
     throw new RangeError("Cannot encode a lesson: every id must be an integer from 0 to 2^32 - 1");
   }

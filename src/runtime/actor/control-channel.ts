@@ -116,7 +116,7 @@ export function createControlChannel(
 const RETRY_MS = 100;
 
 /** Sends a command until there is an answer: an actor may still be starting, or moving, or the connection coming back. */
-export async function orderPatiently(
+export async function requestWithRetry(
   channel: ControlChannel,
   actor: string,
   command: Command,

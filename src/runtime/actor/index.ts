@@ -1,5 +1,5 @@
 /**
- * The actor system: lifecycles, mail, flow and supervision. Knows messages, not networks.
+ * The actor system: lifecycles, messages, checkpoints and supervision. It does not know neural networks.
  *
  * @example
  * const supervisor = createSupervisor({}, { clock, log, factory: (attempt) => createFeederActor(options, deps) });
@@ -10,14 +10,22 @@ export type { Actor, ActorFactory, StopOptions } from "./actor.ts";
 export {
   type ControlChannel,
   createControlChannel,
-  orderPatiently,
   type Position,
   refuseCommand,
+  requestWithRetry,
 } from "./control-channel.ts";
-export { hostMachine, type MachineHost } from "./machine-host.ts";
+export { createActor, type ActorDefinition, type HostedActor, type LifecycleEffects } from "./create-actor.ts";
 export { createMailbox, type Mailbox, type Message } from "./mailbox.ts";
+export { hostMachine, type MachineHost } from "./machine-host.ts";
+export { createMessageActor, type MessageActorDeps, type MessageActorOptions } from "./message-actor.ts";
+export {
+  type ActivityStates,
+  messageLifecycle,
+  type MessageLifecycle,
+  type MessageLifecycleContext,
+  STARVED_AFTER_MS,
+} from "./message-lifecycle.ts";
+export { createMessageLoop, type MessageLoop, type PerformOutcome } from "./message-loop.ts";
 export { createRestartPolicy, type RestartDecision, type RestartPolicyOptions } from "./restart-policy.ts";
-export { createSupervisor, type Supervisor, type SupervisorOptions } from "./supervisor.ts";
-export { mailMachine, type MailContext, type MailEvent, type PerformOutcome } from "./mail-machine.ts";
 export type { StatePosition } from "./state-saver.ts";
-export { createMailActor, type MailActorDeps, type MailActorOptions } from "./mail-actor.ts";
+export { createSupervisor, type Supervisor, type SupervisorOptions } from "./supervisor.ts";

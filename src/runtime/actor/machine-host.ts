@@ -1,6 +1,7 @@
 /**
- * Runs an xstate machine as the lifecycle of an actor. By convention every kind's machine takes `Stop`, ends in a final
- * state, and has `{ error?: Error }` as its output.
+ * Runs an xstate chart as the lifecycle of an actor. By convention every kind's chart takes `Stop`, ends in a final state,
+ * and has `{ error?: Error }` as its output. Beside its `activity` a chart may have parallel regions: the state of the
+ * actor is the one of its activity, the other regions are figures.
  */
 import {
   type Actor as XStateActor,
@@ -13,21 +14,25 @@ import {
 import type { Clock } from "../clock/clock.ts";
 
 export interface MachineHost<M extends AnyStateMachine> {
+  /** Name of the state, "training.idle". */
   readonly state: string;
-  /** Resolves in a final state: with the machine's error, or with nothing. Never rejects. */
+  /** States of the regions beside the activity, by their names. */
+  readonly regions: Readonly<Record<string, string>>;
+  /** Resolves in a final state: with the chart's error, or with nothing. Never rejects. */
   readonly ended: Promise<void | Error>;
   readonly context: ContextFrom<M>;
   start(): void;
   /** Ends it in the state that it is in; `ended` resolves with nothing. */
   stop(): void;
+  /** An event to a chart that has ended is ignored. */
   send(event: EventFromLogic<M>): void;
-  /** Resolves when `isReached` holds for the state's name; at once when it does now. Rejects when the machine ends before. */
+  /** Resolves when `isReached` holds for the state's name; at once when it does now. Rejects when the chart ends before. */
   waitFor(isReached: (state: string) => boolean): Promise<void>;
 }
 
 export interface MachineHostDeps {
   readonly clock: Clock;
-  /** Told each state that is entered. */
+  /** Called with each state that is published: of a state tagged `brief`, its parent. */
   readonly onState?: (state: string) => void;
 }
 
@@ -40,37 +45,45 @@ export function hostMachine<M extends AnyStateMachine>(
   const actor = createActor(machine, { input, clock: deps.clock }) as XStateActor<AnyStateMachine>;
   const watchers = new Set<(state: string | undefined) => void>();
   let state = "";
+  let published = "";
   let finish: (outcome: void | Error) => void = () => undefined;
   const ended = new Promise<void | Error>((resolve) => {
     finish = resolve;
   });
   let outcome: Error | undefined;
-
+  const end = (): void => {
+    for (const watcher of watchers) watcher(undefined);
+    finish(outcome);
+  };
   actor.subscribe({
     next(snapshot) {
       const name = stateName(snapshot.value);
       if (name === state) return;
       state = name;
-      deps.onState?.(name);
+      const shown = snapshot.hasTag("brief") ? name.slice(0, Math.max(0, name.lastIndexOf("."))) : name;
+      if (shown !== published) {
+        published = shown;
+        deps.onState?.(shown);
+      }
       for (const watcher of watchers) watcher(name);
     },
     // Without an observer for errors a throwing action would end the process.
     error(error) {
       outcome = error instanceof Error ? error : new Error(String(error));
-      for (const watcher of watchers) watcher(undefined);
-      finish(outcome);
+      end();
     },
     complete() {
       const { output } = actor.getSnapshot() as { output?: { error?: Error } };
       outcome = output?.error;
-      for (const watcher of watchers) watcher(undefined);
-      finish(outcome);
+      end();
     },
   });
-
   return {
     get state() {
       return state;
+    },
+    get regions() {
+      return regionsOf(actor.getSnapshot().value);
     },
     ended,
     get context() {
@@ -83,7 +96,8 @@ export function hostMachine<M extends AnyStateMachine>(
       actor.stop();
     },
     send(event) {
-      actor.send(event);
+      const { status } = actor.getSnapshot() as { status: string };
+      if (status === "active") actor.send(event);
     },
     waitFor(isReached) {
       return new Promise((resolve, reject) => {
@@ -100,11 +114,24 @@ export function hostMachine<M extends AnyStateMachine>(
   };
 }
 
-/** `{ running: "idle" }` as "running.idle". */
-function stateName(value: unknown): string {
-  if (typeof value === "string") return value;
+/** The regions of a parallel state, where the value has them: `{ running: { activity: ..., checkpoint: ... } }`. */
+function parallel(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const [child] = Object.values(value) as unknown[];
+  return typeof child === "object" && child !== null && "activity" in child ? { ...child } : undefined;
+}
+
+/** `{ training: "idle" }` as "training.idle"; of parallel regions, the activity. */
+export function stateName(value: unknown): string {
   if (typeof value !== "object" || value === null) return String(value);
+  const regions = parallel(value);
+  if (regions !== undefined) return stateName(regions["activity"]);
   return Object.entries(value)
     .map(([parent, child]) => `${parent}.${stateName(child)}`)
     .join("|");
+}
+
+function regionsOf(value: unknown): Readonly<Record<string, string>> {
+  const { activity: _activity, ...others } = parallel(value) ?? {};
+  return Object.fromEntries(Object.entries(others).map(([name, region]) => [name, stateName(region)]));
 }

@@ -1,7 +1,7 @@
 /** Options and collaborators of one teacher section. */
 import { createTeacherSectionActor } from "../../../actors/teacher-section/index.ts";
 import { openTeacher } from "../../../compute/index.ts";
-import { encodedRowBytes, type Lesson } from "../../../messages/index.ts";
+import { encodedRowBytes, type BatchProvenance } from "../../../messages/index.ts";
 import type { CachePartition } from "../../../runtime/cache/index.ts";
 import { type DistillationSpec, layersOfBlocks, teacherActor } from "../../../run-spec/index.ts";
 import type { ComposeContext, CreateActor } from "../../composer.ts";
@@ -59,10 +59,10 @@ function partitionsOf(
   index: number,
   { plan, deps }: ComposeContext,
   recordBytes: number,
-): (lesson: Lesson) => Promise<CachePartition | undefined> {
+): (lesson: BatchProvenance) => Promise<CachePartition | undefined> {
   const codec = hintCodec(spec.codecs.hint);
   const keys = new Map<string, Promise<string>>();
-  const keyOf = async ({ teacher, view, seed: viewSeed }: Lesson): Promise<string> =>
+  const keyOf = async ({ teacher, view, seed: viewSeed }: BatchProvenance): Promise<string> =>
     hintCacheKey({
       dataset: plan.dataset,
       layers: layersOfBlocks(teacherModelOf(spec)),

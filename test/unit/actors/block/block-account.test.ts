@@ -90,7 +90,7 @@ describe("createBlockActor: return from its memory", () => {
       const before = await middleBlock({ isGating: true });
       await before.send(1, 2);
       await before.sendGradients(1);
-      expect(before.actor.state).toBe("running.awaiting");
+      expect(before.actor.state).toBe("training.awaitingGradient");
       expect(await save(before, 1)).toMatchObject({ version: "1", consumed: "1", step: "1", pending: "0" });
       const block = await restart(before, { isGating: true });
       await block.skip(1, next - 1);

@@ -104,9 +104,10 @@ describe("createBlockActor", () => {
     expect(block.actor.state).toBe("failed");
     expect(block.unit.calls).toEqual(["train 1", "forget", "dispose"]);
     expect(block.scene.facts("block-1", "StateEntered").map(({ state }) => state)).toEqual([
-      "starting",
-      "running",
-      "failing",
+      "restoring",
+      "catchingUp",
+      "training",
+      "closing",
       "failed",
     ]);
   });
@@ -136,7 +137,7 @@ describe("createBlockActor", () => {
     await block.send(1, 2);
     const stopping = block.actor.stop();
     await block.scene.settle();
-    expect(block.actor.state).toBe("running.performing");
+    expect(block.actor.state).toBe("draining");
     release();
     await stopping;
     expect(block.unit.calls).toEqual(["train 1", "forget", "dispose"]);
@@ -191,7 +192,7 @@ describe("createBlockActor: evaluation", () => {
     await scene.settle();
     expect(await answer).toMatchObject({
       kind: "ActorState",
-      state: "running.idle",
+      state: "training.idle",
       progress: { consumed: 4 },
       evaluation: { evaluation: 2, samples: 2 },
     });
@@ -203,7 +204,7 @@ describe("createBlockActor: locked", () => {
   it("waits for the gradient of a batch before it takes the next one", async () => {
     const block = await middleBlock({ isGating: true });
     await block.send(1, 2);
-    expect(block.actor.state).toBe("running.awaiting");
+    expect(block.actor.state).toBe("training.awaitingGradient");
     expect(block.unit.calls).toEqual(["train 1"]);
     expect(block.consumed()).toEqual([]);
     block.scene.publish(OUTPUT_GRADIENT, gradientFrame(1));
@@ -251,9 +252,9 @@ describe("createBlockActor: locked", () => {
     const saving = block.scene.order("block-1", { kind: "SaveCheckpoint", generation: 1 });
     await block.scene.settle();
     expect(await saving).toMatchObject({ kind: "CheckpointSaved", name: "block-1.1-1" });
-    expect(block.actor.state).toBe("running.awaiting");
+    expect(block.actor.state).toBe("training.awaitingGradient");
     await block.actor.stop();
-    expect(block.actor.state).toBe("stopped");
+    expect(block.actor.state).toBe("left");
   });
 });
 

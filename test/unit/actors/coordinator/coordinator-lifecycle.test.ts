@@ -26,6 +26,7 @@ function start(failing: Partial<Record<Effect, Error>> = {}, { hangs }: { readon
   const actor = createActor(
     coordinatorLifecycle.provide({
       actors: {
+        open: fromPromise(() => Promise.resolve()),
         awaitActors: fromPromise(() => run("awaitActors")),
         startFeeding: fromPromise(() => run("startFeeding")),
         pauseFeeding: fromPromise(() => run("pauseFeeding")),
@@ -62,7 +63,7 @@ const mark = (reached: "epoch-ended" | "paused" | "finished"): CoordinatorEvent 
 describe("coordinatorLifecycle", () => {
   it("waits for the actors, feeds, saves at each epoch and goes on, saves at the end and completes", async () => {
     const test = start();
-    expect(test.state()).toBe("preparing");
+    expect(test.state()).toBe("starting");
     await test.settle();
     expect(test.state()).toBe("feeding");
     await test.send(mark("epoch-ended"));

@@ -235,6 +235,50 @@ describe("createFeederActor", () => {
   });
 });
 
+describe("createFeederActor: a stop while it starts", () => {
+  for (const moment of ["asks where the learners stand", "registers its service"] as const) {
+    it(`leaves no service, subscription or timer behind when it ${moment}`, async () => {
+      const scene = createScene();
+      let registered: () => void = () => undefined;
+      const registering = new Promise<void>((resolve) => (registered = resolve));
+      if (moment === "registers its service") {
+        await standIn(scene, "block-0", () => ({ kind: "ActorState", state: "training", progress: progressOf(0) }));
+      }
+      const bus: typeof scene.bus = Object.create(scene.bus, {
+        service: {
+          value: async (definition: Parameters<typeof scene.bus.service>[0]) => {
+            await registering;
+            return scene.bus.service(definition);
+          },
+        },
+      }) as typeof scene.bus;
+      const plan = createFeedingPlan({
+        ...{ trainingSamples: SAMPLES, testSamples: SAMPLES, batchSize: 4, epochs: 1, seed: 1 },
+        ...{ evaluationSamples: SAMPLES, evaluationBatchSize: 8 },
+      });
+      const actor = createFeederActor(
+        {
+          ...scene.options("feeder"),
+          ...{ learners: ["block-0"], keepsUntil: "first", window: 2, isDropping: false, readyDeadlineMs: 60_000 },
+          ...{ augmentation: undefined, isDistilling: false },
+        },
+        { ...scene.deps, bus, dataset: fakeDataset(SAMPLES), plan },
+      );
+      const starting = actor.start();
+      const rejected = expect(starting).rejects.toBeInstanceOf(Error);
+      await scene.settle();
+      const stopping = actor.stop();
+      await scene.settle();
+      registered();
+      await scene.settle();
+      await stopping;
+      await rejected;
+      expect(scene.bus.services.filter(({ name }) => name === "kn-feeder")).toEqual([]);
+      expect(scene.clock.pendingTimers).toBe(0);
+    });
+  }
+});
+
 describe("createFeederActor: overload drop", () => {
   it("keeps the first block's pace in training, and the slowest one's in evaluation", async () => {
     const test = await feeding({ isDropping: true });

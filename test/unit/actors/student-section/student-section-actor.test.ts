@@ -147,7 +147,7 @@ it("does not wait for a section that leaves as well", async () => {
   const scene = createScene();
   const section = await firstSection(scene, 1);
   await section.send([1, 2]);
-  scene.tell("student-1", { kind: "StateEntered", state: "stopping" });
+  scene.tell("student-1", { kind: "StateEntered", state: "draining" });
   await scene.settle();
   await section.actor.stop({ isSaving: true });
   expect([...scene.checkpoints.states.keys()]).toEqual(["student-0.1-2"]);

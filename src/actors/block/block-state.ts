@@ -1,11 +1,14 @@
 /**
- * What a block accounts for: where it stands, what became of each training batch, what it has sent, and the figures of the
- * last message. It is the block's progress, and with the weights its checkpoint.
+ * The state of a block beside its weights: its position, the account of every training batch, the awaited gradient, the
+ * evaluation, and the figures of the last message. It is the block's progress, and with the weights its checkpoint. Without
+ * effects.
  */
 import type { UpdateOutcome } from "../../compute/index.ts";
 import type { Plane, Progress } from "../../messages/index.ts";
 import type { StatePosition } from "../../runtime/actor/index.ts";
 import { type Counters, createCounters, type DropCounters, type GapCause } from "../../runtime/stream/index.ts";
+import { createEvaluationTally, type EvaluationTally } from "../link/index.ts";
+import { type AwaitedGradient, createAwaitedGradient } from "./awaited-gradient.ts";
 import { createStepAccount, parseCounts, type StepAccount } from "../../runtime/stream/index.ts";
 
 /** Of the message that was handled last. */
@@ -16,7 +19,9 @@ export interface MessageFigures {
   readonly loss?: number;
 }
 
-export interface BlockLedger {
+export interface BlockState {
+  readonly awaited: AwaitedGradient;
+  readonly evaluations: EvaluationTally;
   /** Sequence up to which everything is done with. */
   readonly consumed: number;
   /** Updates of the weights. */
@@ -25,15 +30,15 @@ export interface BlockLedger {
   readonly step: number;
   /** Newest training step that is done with: no batch up to it waits for its gradient to go on. */
   readonly finished: number;
-  /** Batches before the next one were passed over. */
-  miss(cause: GapCause): void;
+  /** Batches before the next one are skipped. */
+  recordSkipped(cause: GapCause): void;
   /** A batch is taken in. @param isTraining it is in hand until `settle`, `refuse` or `giveUp` */
   take(step: number, isTraining: boolean): void;
   /** Done with: everything that waits for this block may go on. */
   consume(sequence: number): void;
   /** What an update, or its absence, has led to. @throws KnowledgeNetError KN_INVARIANT when this batch was applied before. */
   settle(step: number, result: UpdateOutcome): void;
-  /** Batches that were kept will get no gradient: nothing is pending any more. */
+  /** Batches that were kept get no gradient: nothing is pending any more. */
   giveUp(batches: number): void;
   /** The batch in hand came to nothing. @param isCounted as refused; else it is counted as a drop */
   abort(isCounted: boolean): void;
@@ -41,13 +46,15 @@ export interface BlockLedger {
   countSent(plane: Plane, bytes: number): void;
   progress(): Progress;
   position(): StatePosition;
-  /** As strings, for a checkpoint. @param isGating a batch whose gradient is awaited comes again @param isOpen there is one */
-  save(isGating: boolean, isOpen: boolean): Readonly<Record<string, string>>;
+  /** As strings, for a checkpoint's metadata. @param isGating a batch whose gradient is awaited is sent again */
+  save(isGating: boolean): Readonly<Record<string, string>>;
   /** Goes on from what `save` gave: what was pending then will get no gradient now. */
   restore(saved: Readonly<Record<string, string>>): void;
 }
 
-export function createBlockLedger(drops: DropCounters): BlockLedger {
+export function createBlockState(drops: DropCounters): BlockState {
+  const awaited = createAwaitedGradient();
+  const evaluations = createEvaluationTally();
   let sent: Counters<Plane> = createCounters();
   let account: StepAccount = createStepAccount();
   let consumed = 0;
@@ -62,6 +69,8 @@ export function createBlockLedger(drops: DropCounters): BlockLedger {
   let last: MessageFigures = { computeMs: 0, receivedBytes: 0 };
 
   return {
+    awaited,
+    evaluations,
     get consumed() {
       return consumed;
     },
@@ -74,7 +83,7 @@ export function createBlockLedger(drops: DropCounters): BlockLedger {
     get finished() {
       return finished;
     },
-    miss(cause) {
+    recordSkipped(cause) {
       missing = cause;
     },
     take(step, isTraining) {
@@ -125,12 +134,13 @@ export function createBlockLedger(drops: DropCounters): BlockLedger {
       step: account.step,
     }),
     position: () => ({ step: account.step, finished, consumed, applied: version }),
-    save: (isGating, isOpen) => ({
+    save: (isGating) => ({
       version: String(version),
       consumed: String(consumed),
       pending: String(isGating ? 0 : pending),
       sentBytes: JSON.stringify(sent.snapshot()),
-      ...account.save(isOpen),
+      ...account.save(awaited.batch !== undefined),
+      ...evaluations.save(),
     }),
     restore(saved) {
       version = Number(saved.version);
@@ -139,6 +149,7 @@ export function createBlockLedger(drops: DropCounters): BlockLedger {
       finished = account.step;
       sent = createCounters(parseCounts(saved.sentBytes));
       const lost = Number(saved.pending);
+      evaluations.restore(saved);
       if (lost > 0) account.skipped.count("unanswered", lost);
     },
   };

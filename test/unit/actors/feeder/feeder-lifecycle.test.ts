@@ -1,13 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { createActor, fromPromise } from "xstate";
-import { type FeederEvent, type FeederMarkKind, feederMachine } from "../../../../src/actors/feeder/feeder-machine.ts";
+import {
+  type FeederEvent,
+  type FeederMarkKind,
+  feederLifecycle,
+} from "../../../../src/actors/feeder/feeder-lifecycle.ts";
 
 async function start(opens = true) {
   const announced: FeederMarkKind[] = [];
   let published = 0;
   let checked = 0;
   const actor = createActor(
-    feederMachine.provide({
+    feederLifecycle.provide({
       actors: {
         open: fromPromise(() => (opens ? Promise.resolve() : Promise.reject(new Error("no data")))),
         close: fromPromise(() => Promise.resolve()),
@@ -45,7 +49,7 @@ async function start(opens = true) {
 const credit = (isDrained: boolean): FeederEvent => ({ type: "Credit", isDrained });
 const epoch = (isLast: boolean): FeederEvent => ({ type: "EpochPublished", isLast, isDrained: false });
 
-describe("feederMachine", () => {
+describe("feederLifecycle", () => {
   it("holds still until it is told to start, then publishes on entry and on every credit", async () => {
     const test = await start();
     expect(test.state()).toBe("holding");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createLessonDesk, type PartName } from "../../../../src/actors/student-section/lesson-desk.ts";
+import { createInputJoiner, type PartName } from "../../../../src/actors/student-section/input-joiner.ts";
 import type { Activation } from "../../../../src/messages/index.ts";
 
 const ALL: readonly PartName[] = ["input", "hint", "own"];
@@ -16,9 +16,9 @@ function part(sequence: number, teacher: number): Activation {
   };
 }
 
-const desk = (start = 0, depth = 100) => createLessonDesk(start, { needs: () => ALL, depth });
+const desk = (start = 0, depth = 100) => createInputJoiner(start, { needs: () => ALL, depth });
 
-describe("createLessonDesk", () => {
+describe("createInputJoiner", () => {
   it("takes a lesson once it is whole, in the order of sequences", () => {
     const lessons = desk();
     for (const name of ALL) expect(lessons.add(name, part(2, 1), 10)).toBe("kept");
@@ -78,7 +78,7 @@ describe("createLessonDesk", () => {
   });
 
   it("refuses a part that such a batch does not need", () => {
-    const lessons = createLessonDesk(0, { needs: () => ["input"], depth: 4 });
+    const lessons = createInputJoiner(0, { needs: () => ["input"], depth: 4 });
     expect(lessons.add("own", part(1, 0), 1)).toBe("unexpected");
     expect(lessons.newest).toBe(0);
   });

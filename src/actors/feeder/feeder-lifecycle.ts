@@ -1,5 +1,5 @@
 /**
- * The lifecycle of the feeder, pure: when it publishes, and at which marks it holds still.
+ * The lifecycle of the feeder, pure: when it publishes, and at which marks it holds.
  *
  * ```
  * starting --opened--> holding
@@ -8,7 +8,7 @@
  *          --EpochPublished--> draining (mark: epoch ended, or finished after the last)
  *          --Pause--> draining (mark: paused)
  * draining --Credit, everything consumed--> holding, or finished; the mark is announced
- * finished keeps answering commands; Stop, anywhere --> stopping --> stopped
+ * finished keeps answering commands; Stop, anywhere --> stopping --> stopped (an opening under way is interrupted)
  * an error while publishing or opening --> failing --> failed
  * ```
  */
@@ -17,7 +17,7 @@ import { assign, fromPromise, setup } from "xstate";
 export type FeederMarkKind = "epoch-ended" | "paused" | "finished";
 
 export interface FeederContext {
-  /** What is announced when everything published is consumed. */
+  /** The mark that is announced when everything published is consumed. */
   readonly mark: FeederMarkKind;
   readonly error: Error | undefined;
 }
@@ -25,17 +25,17 @@ export interface FeederContext {
 export type FeederEvent =
   | { readonly type: "Start" }
   | { readonly type: "Pause" }
-  /** The slowest block has consumed more. `isDrained`: nothing published is outstanding. */
+  /** The slowest learner has consumed more. `isDrained`: nothing published is outstanding. */
   | { readonly type: "Credit"; readonly isDrained: boolean }
   | { readonly type: "EpochPublished"; readonly isLast: boolean; readonly isDrained: boolean }
   | { readonly type: "Failed"; readonly error: Error }
   | { readonly type: "Stop" };
 
 const unprovided = (): never => {
-  throw new TypeError("the effects of the feeder machine must be provided");
+  throw new TypeError("the effects of the feeder's chart must be provided");
 };
 
-export const feederMachine = setup({
+export const feederLifecycle = setup({
   types: { context: {} as FeederContext, events: {} as FeederEvent, output: {} },
   actors: { open: fromPromise<void>(unprovided), close: fromPromise<void>(unprovided) },
   actions: {
@@ -65,7 +65,7 @@ export const feederMachine = setup({
     holding: {
       on: {
         Start: "feeding",
-        // Already still: say so again, the first answer may be lost.
+        // It holds already: the mark is repeated, the first one may be lost.
         Pause: { actions: { type: "announce", params: "paused" } },
       },
     },

@@ -1,0 +1,117 @@
+/** What a student's section does with each message: learns, evaluates, recalibrates, computes an output again. */
+import type { SectionHandle, TensorData } from "../../compute/index.ts";
+import { isKnowledgeNetError } from "../../errors/index.ts";
+import type { Activation } from "../../messages/index.ts";
+import type { ControlChannel, PerformOutcome } from "../../runtime/actor/index.ts";
+import type { DropCounters, Outbox } from "../../runtime/stream/index.ts";
+import type { JoinedInputs } from "./input-joiner.ts";
+import type { SectionInput } from "./student-section-input.ts";
+import type { InputsMessage, RecomputeMessage, StudentSectionMessage } from "./student-section-messages.ts";
+import type { SectionPlan } from "./student-section-plan.ts";
+import type { StudentSectionState } from "./student-section-state.ts";
+
+export interface SectionWorkDeps {
+  readonly isTaught: boolean;
+  readonly plan: SectionPlan;
+  readonly state: StudentSectionState;
+  readonly input: SectionInput;
+  readonly outputs: Outbox;
+  readonly drops: DropCounters;
+  readonly channel: ControlChannel;
+  readonly unit: () => SectionHandle;
+  /** Sends an output to the next section. */
+  readonly send: (of: Activation, output: TensorData, version: number) => void;
+  readonly emitProgress: () => void;
+  readonly reached: (step: number) => void;
+}
+
+export function createSectionWork(deps: SectionWorkDeps): (message: StudentSectionMessage) => Promise<PerformOutcome> {
+  const { isTaught, plan, state, input, outputs, drops, channel, unit, send, emitProgress, reached } = deps;
+
+  const noticeTeacher = (part: Activation): void => {
+    const version = part.lesson?.teacher ?? 0;
+    if (version === state.teacher || !isTaught) return;
+    const at = { sequence: part.header.sequence, step: part.header.step, version: state.version };
+    if (state.teacher > 0) channel.emit({ kind: "TeacherChanged", from: state.teacher, to: version }, at);
+    state.learnFrom(version);
+  };
+
+  const train = async (batch: Activation, { parts, receivedBytes }: JoinedInputs): Promise<void> => {
+    const { header: of, tensor, labels } = batch;
+    const { hint, own } = parts;
+    state.begin();
+    const { result, computeMs } = await unit().train(
+      {
+        step: of.step,
+        input: tensor,
+        labels,
+        ownShare: own === undefined ? 0 : plan.ownShare(of.step),
+        ...(own === undefined ? {} : { ownInput: own.tensor }),
+        ...(hint === undefined ? {} : { hint: hint.tensor }),
+      },
+      plan.sendsOn("train", of.step)
+        ? (output, atVersion) => {
+            send(batch, output, atVersion);
+          }
+        : undefined,
+    );
+    state.apply(of.step, result.version);
+    noticeTeacher(hint ?? batch);
+    const { loss, hintLoss } = result;
+    state.note({ loss, computeMs, receivedBytes, ...(hintLoss === undefined ? {} : { hintLoss }) });
+  };
+
+  const evaluate = async (batch: Activation, { parts }: JoinedInputs): Promise<void> => {
+    const { header: of, tensor, labels, evaluation } = batch;
+    const { result, computeMs } = await unit().evaluate(tensor, labels, parts.hint?.tensor);
+    state.note({ computeMs });
+    if (result.output !== undefined) {
+      send(batch, result.output, state.version);
+      return;
+    }
+    const { correct = 0, lossSum = 0, agreeing, teacherCorrect } = result;
+    const measured = state.evaluations.add(of.sequence, {
+      evaluation,
+      correct,
+      samples: labels.shape[0] ?? 0,
+      lossSum,
+      ...(agreeing === undefined ? {} : { agreeing }),
+      ...(teacherCorrect === undefined ? {} : { teacherCorrect }),
+    });
+    channel.emit(measured, { sequence: of.sequence, step: of.step, version: state.version });
+  };
+
+  const learn = async ({ inputs, gap }: InputsMessage): Promise<void> => {
+    input.taken();
+    const batch = inputs.parts.input ?? inputs.parts.own;
+    if (batch === undefined) throw new TypeError(`inputs ${inputs.sequence} have no part to begin with`);
+    const { phase, header: of } = batch;
+    state.take(of.step, phase === "train", gap);
+    try {
+      if (phase === "train") await train(batch, inputs);
+      else if (phase === "evaluate") await evaluate(batch, inputs);
+      else await unit().recalibrate(state.recalibrate(), batch.tensor);
+    } catch (error) {
+      const isNumeric = isKnowledgeNetError(error, "KN_NUMERIC");
+      if (isNumeric) drops.count("non-finite");
+      state.abort(!isNumeric);
+      throw error;
+    }
+    state.consume(inputs.sequence);
+    emitProgress();
+    reached(state.finished);
+  };
+
+  /** With the weights of now, and without an update. */
+  const recomputeOutput = async ({ input: part }: RecomputeMessage): Promise<void> => {
+    if (outputs.keeps(part.header.sequence) || !input.wasConsumedHere(part)) return;
+    const { result } = await unit().evaluate(part.tensor, part.labels);
+    if (result.output !== undefined) send(part, result.output, state.version);
+  };
+
+  return async (message) => {
+    if (message.kind === "recompute") await recomputeOutput(message);
+    else await learn(message);
+    return { isAwaiting: false };
+  };
+}
