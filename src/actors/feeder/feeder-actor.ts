@@ -136,7 +136,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       kind: "kn-feeder",
       description: `feeds ${dataset.name}`,
       chart: (effects) => feederLifecycle.provide({ actors: effects, actions }),
-      input: undefined as never,
+      input: undefined,
       isReady: (name) => ["holding", "feeding", "draining", "finished"].includes(name),
       stopEvent: () => ({ type: "Stop" }) as const,
       endpoints: [],

@@ -177,7 +177,7 @@ export function createMessageActor<M extends Message>(
             },
           },
         }),
-      input: undefined as never,
+      input: undefined,
       isReady: isTakingMessages,
       stopEvent: ({ isSaving = false }) => ({ type: "Stop", isSaving }) as const,
       endpoints: behaviour.endpoints,

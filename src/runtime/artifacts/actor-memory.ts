@@ -53,21 +53,35 @@ export function createActorMemory(options: ActorMemoryOptions, { checkpoints, lo
   return {
     async restore() {
       await states.claim();
+      let newest: { readonly generation: number; readonly content: SafetensorsContent } | undefined;
       for (const state of await states.list()) {
         if (state.timeline !== timeline) continue;
         const { generation } = state;
+        if (newest !== undefined && generation < newest.generation) break;
         try {
           const content = await states.load(state);
-          log.info({ actor, timeline, generation }, "restored from its newest state");
-          return content;
+          if (newest === undefined || consumedIn(content) > consumedIn(newest.content))
+            newest = { generation, content };
         } catch (error) {
           if (!isKnowledgeNetError(error, "KN_CHECKPOINT", "KN_DECODE")) throw error;
           log.warn({ actor, timeline, generation, err: error }, "saved state is damaged; trying the one before");
         }
+      }
+      if (newest !== undefined) {
+        log.info({ actor, timeline, generation: newest.generation }, "restored from its newest state");
+        return newest.content;
       }
       if (begin !== undefined) return begin();
       return from === undefined ? undefined : checkpoints.load(actor, from);
     },
     save: (generation, content) => states.save({ timeline, generation }, content),
   };
+}
+
+/**
+ * Sequence up to which the actor had consumed. One generation may be saved twice: an evaluation follows the step without
+ * being one, and the state after it is the newer one.
+ */
+function consumedIn({ metadata }: SafetensorsContent): number {
+  return Number(metadata.consumed ?? 0);
 }

@@ -34,6 +34,22 @@ describe("createActorMemory", () => {
     expect((await memoryOf(checkpoints, 1, 2).restore())?.metadata.word).toBe("one");
   });
 
+  it("comes back from the state that has consumed more when one generation was saved twice", async () => {
+    for (const order of [
+      [7, 9],
+      [9, 7],
+    ]) {
+      const { checkpoints } = await artifactScene();
+      const memory = memoryOf(checkpoints, 1, 1);
+      await memory.save(5, content("before"));
+      for (const consumed of order) {
+        const { metadata, tensors } = content(String(consumed));
+        await memory.save(6, { metadata: { ...metadata, consumed: String(consumed) }, tensors });
+      }
+      expect((await memoryOf(checkpoints, 1, 2).restore())?.metadata.word).toBe("9");
+    }
+  });
+
   it("a holder that was suspended saves nothing over its successor, and deletes nothing of it", async () => {
     const { store, checkpoints } = await artifactScene();
     const suspended = memoryOf(checkpoints, 1, 1);
