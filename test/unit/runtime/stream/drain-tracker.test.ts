@@ -26,12 +26,12 @@ describe("createDrainTracker", () => {
     expect(drained).toEqual([2]);
   });
 
-  it.each(["stopping", "stopped", "failing", "failed"])(
+  it.each(["draining", "saving", "closing", "left", "failed", "fenced"])(
     "drains every waiter when the receiver enters %s",
     async (state) => {
       const { tracker, drained, drain, settle } = scene();
       for (const sequence of [1, 2]) drain(sequence);
-      tracker.onReceiverState("starting");
+      tracker.onReceiverState("restoring");
       await settle();
       expect(drained).toEqual([]);
       tracker.onReceiverState(state);
@@ -46,9 +46,9 @@ describe("createDrainTracker", () => {
   it("retransmits when the receiver runs again, and waits for it again", async () => {
     const { tracker, sent, drained, drain, settle } = scene();
     tracker.onReceiverState("failed");
-    tracker.onReceiverState("starting");
+    tracker.onReceiverState("restoring");
     expect(sent).toEqual([]);
-    tracker.onReceiverState("running");
+    tracker.onReceiverState("catchingUp");
     expect(sent).toEqual([1, 2]);
     drain(2);
     await settle();
