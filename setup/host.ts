@@ -1,5 +1,5 @@
 /**
- * The machine as provisioning sees it: environment, platform, programs, and where progress is told. `realHost` is the
+ * The machine as provisioning sees it: environment, platform, programs, and where progress is reported. `realHost` is the
  * machine itself; tests hand in a folder and a fake `exec`.
  */
 import { hostname } from "node:os";
@@ -33,7 +33,7 @@ export interface NodeRuntime {
   readonly napi: number;
 }
 
-/** @param progress told what goes on. @default lines on standard error */
+/** @param progress receives reports. @default lines on standard error */
 export function realHost(progress: Progress = createProgress(process.stderr)): Host {
   return {
     env: process.env,

@@ -1,5 +1,5 @@
 /**
- * What this machine has, for `kn doctor`: plain data, one finding per thing, each with the one command that mends it.
+ * What this machine has, for `kn doctor`: plain data, one finding per thing, each with the command that fixes it.
  * Looks only: fetches and changes nothing.
  */
 import { statSync } from "node:fs";
@@ -25,7 +25,7 @@ export interface Finding {
   readonly state: "present" | "degraded" | "absent";
   readonly version?: string;
   readonly detail: string;
-  /** The one command that mends it; absent when nothing is wrong. */
+  /** The command that fixes it; absent when nothing is wrong. */
   readonly remedy?: string;
 }
 

@@ -3,8 +3,8 @@
  * cluster. Serves `npm run setup`, `kn setup` and the `prepare` script.
  *
  * Contract: idempotent; each artefact is proved by running it before it counts, now or on an earlier call; what one
- * artefact lacks does not stop the others; never throws for a thing that is missing but says it in the report, with the
- * one command that mends it. Needs no root. Changes nothing outside the cache folder and `node_modules/@tensorflow/tfjs-node`.
+ * artefact lacks does not stop the others; never throws for a thing that is missing but reports it, with
+ * the command that fixes it. Needs no root. Changes nothing outside the cache folder and `node_modules/@tensorflow/tfjs-node`.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -41,7 +41,7 @@ export interface ArtefactReport {
   readonly path?: string;
   /** Why it is missing. */
   readonly reason?: string;
-  /** The one command that mends it. */
+  /** The command that fixes it. */
   readonly remedy?: string;
 }
 

@@ -2,7 +2,7 @@ import { KnowledgeNetError } from "../src/errors/index.ts";
 
 export interface UnavailableParts {
   readonly value?: string;
-  /** The one command, or act, that mends it. */
+  /** The command, or act, that fixes it. */
   readonly remedy?: string;
 }
 

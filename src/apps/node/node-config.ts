@@ -1,4 +1,4 @@
-/** `node.yaml`: what a node is told, by a file that is the same on bare metal and in a ConfigMap. */
+/** `node.yaml`: the configuration of a node, the same file on bare metal and in a ConfigMap. */
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { parseYaml } from "../../run-spec/index.ts";

@@ -1,4 +1,4 @@
-/** `kn doctor`: what this machine has, what is missing, and the one command that mends it. `kn setup` mends it. */
+/** `kn doctor`: what this machine has, what is missing, and the command that installs it. `kn setup` runs setup. */
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { formatReport, inspect, provision } from "../../../../setup/index.ts";
@@ -9,7 +9,7 @@ import { inspectKernels } from "../kernel-findings.ts";
 export function registerDoctor(program: Command, { terminal }: ExecuteDeps, exit: (code: number) => void): void {
   program
     .command("doctor")
-    .description("what this machine has, and how to mend what it lacks")
+    .description("show what this machine has, and how to install what is missing")
     .option("--json", "print one JSON document", false)
     .action(async ({ json }: { readonly json: boolean }) => {
       const findings = [...(await inspect()), ...(await inspectKernels())];
@@ -17,7 +17,7 @@ export function registerDoctor(program: Command, { terminal }: ExecuteDeps, exit
         terminal.write(JSON.stringify(findings, undefined, 2));
       } else {
         const table = new Table({
-          head: ["", "what", "version", "detail", "to mend it"],
+          head: ["", "what", "version", "detail", "fix"],
           style: { head: [], border: [] },
           wordWrap: true,
           colWidths: [10, 24, 12, 44, 40],
