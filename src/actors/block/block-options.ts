@@ -1,4 +1,4 @@
-/** What a block is told and given. */
+/** Options and collaborators of a block. */
 import type { AutoPolicy, BlockHandle } from "../../compute/index.ts";
 import type { TensorCodec } from "../../messages/index.ts";
 import type { ActorMemory } from "../../runtime/artifacts/index.ts";

@@ -47,7 +47,7 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
         return;
       case "FeederMark":
         if (fact.mark === "evaluation-published") return;
-        // The feeder repeats its mark until it is told to go on, and that command may be lost.
+        // The feeder repeats its mark until StartFeeding arrives, and that command may be lost.
         actor.host.send(state.reach(header, fact) ? { type: "MarkReached", mark: fact.mark } : { type: "FeederHolds" });
         return;
       case "StateEntered":

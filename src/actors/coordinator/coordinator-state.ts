@@ -83,7 +83,7 @@ export interface CoordinatorState {
   note(event: Event, nowMs: number): void;
   /** Takes an answer to ReportState in. */
   report(actor: string, state: ActorState, nowMs: number): void;
-  /** @returns whether the feeder reaches this mark for the first time; it repeats a mark until it is told to go on. */
+  /** @returns whether the feeder reaches this mark for the first time; it repeats a mark until StartFeeding arrives. */
   reach(header: Header, fact: FeederMark): boolean;
   /** A generation is committed. */
   commit(generation: number): void;

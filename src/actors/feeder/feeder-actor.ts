@@ -1,7 +1,7 @@
 /**
  * The feeder: publishes batches to the learners, blocks or sections, as many as the slowest one's credit allows (`overload:
  * drop`: the first one's; evaluation always the slowest's), and keeps a batch to retransmit it until it is consumed. It holds
- * at the end of each epoch until it is told to go on, so that the checkpoints of all actors belong together.
+ * at the end of each epoch until StartFeeding arrives, so that the checkpoints of all actors belong together.
  *
  * It has no state of its own: it stands where the learners have consumed to, which it asks them for when it starts.
  */
@@ -70,7 +70,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     const isKept = state.isKeptFor(sender);
     if (isKept && fact.kind === "StateEntered") receivers.get(sender)?.onReceiverState(fact.state);
     if (fact.kind !== "Progress") return;
-    // One that went back after a restart is told of the gap.
+    // A learner that went back after a restart gets the gap.
     if (isKept && options.keepsUntil === "first") outbox.acknowledge(fact.consumed);
     const hasChanged = state.consume(sender, fact.consumed);
     if (options.keepsUntil === "all") outbox.acknowledge(state.slowest);
@@ -81,7 +81,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     state.teacher = Math.max(state.teacher, (await deps.newestTeacher?.()) ?? 0);
   };
 
-  /** Repeats the mark, or that it holds, until it is told to go on: a fact may be lost, and the run waits for this one. */
+  /** Repeats the mark, or that it holds, until StartFeeding arrives: a fact may be lost, and the run waits for this one. */
   const announce = (): void => {
     if (repeating !== undefined) clock.clearTimeout(repeating);
     repeating = undefined;

@@ -26,7 +26,7 @@ export interface FeederState {
   readonly isDrained: boolean;
   /** Whether a batch is kept until this learner has consumed it. */
   isKeptFor(learner: string): boolean;
-  /** Consumption never falls: a learner that went back is told of the gap. @returns whether credit or drain changed. */
+  /** Consumption never falls: a learner that went back gets the gap. @returns whether credit or drain changed. */
   consume(learner: string, sequence: number): boolean;
   /** Starts where the learners stand. */
   begin(): void;

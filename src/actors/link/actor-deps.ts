@@ -1,4 +1,4 @@
-/** What every kind of actor is given. */
+/** Options and collaborators of every kind of actor. */
 import type { Bus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
@@ -9,7 +9,7 @@ export interface ActorDeps {
   readonly log: Logger;
 }
 
-/** What every kind of actor is told. */
+/** Options of every kind of actor. */
 export interface ActorOptions {
   /** Name of the run. */
   readonly run: string;

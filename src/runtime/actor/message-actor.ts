@@ -204,7 +204,7 @@ export function createMessageActor<M extends Message>(
       },
       progress: behaviour.progress,
       ...(behaviour.evaluation === undefined ? {} : { evaluation: behaviour.evaluation }),
-      stats: () => ({ mailbox: mailbox.size, ...behaviour.progress() }),
+      stats: () => ({ mailbox: mailbox.size, mailboxLoad: mailbox.load, ...behaviour.progress() }),
       onReconnected: behaviour.onReconnected,
     },
   );

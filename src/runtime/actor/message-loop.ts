@@ -1,6 +1,6 @@
 /**
- * Works through a mailbox, one message at a time. The actor's chart is told of each message; it decides nothing per message
- * but whether the actor computes, waits or starves.
+ * Works through a mailbox, one message at a time. It reports each message to the actor's chart, which decides nothing per
+ * message but whether the actor computes, waits or starves.
  */
 import { directiveFor } from "../../errors/index.ts";
 import type { Mailbox, Message } from "./mailbox.ts";

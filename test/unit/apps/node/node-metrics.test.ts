@@ -17,7 +17,7 @@ const RECORD = {
 /** Metrics of a node that hosts what is on the scene's bus. */
 function metricsOf({ bus }: Scene) {
   const metrics = createNodeMetrics();
-  const actors = [{ id: "block-1", state: "running.idle", restarts: 2 }];
+  const actors = [{ id: "block-1", state: "training.idle", restarts: 2 }];
   let hosted = [{ run: RUN, actors, countTensors: () => Promise.resolve(11) }];
   metrics.observe({ record: RECORD, bus, runs: () => hosted });
   return {
