@@ -9,6 +9,7 @@ import { connectFleet } from "../connect/connect-fleet.ts";
 import { registerDemo } from "./commands/demo.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerExport } from "./commands/export.ts";
+import { registerGc } from "./commands/gc.ts";
 import { registerImport } from "./commands/import.ts";
 import { registerPlan } from "./commands/plan.ts";
 import { registerPredict } from "./commands/predict.ts";
@@ -16,6 +17,7 @@ import { registerEvaluate } from "./commands/evaluate.ts";
 import { registerNode } from "./commands/node.ts";
 import { registerNodes } from "./commands/nodes.ts";
 import { registerResume } from "./commands/resume.ts";
+import { registerRm } from "./commands/rm.ts";
 import { registerRun } from "./commands/run.ts";
 import { registerRuns } from "./commands/runs.ts";
 import { registerStatus } from "./commands/status.ts";
@@ -79,6 +81,8 @@ async function runCommand(argv: readonly string[], deps: ExecuteDeps): Promise<n
   registerStop(program, deps, exit);
   registerTeach(program, deps, exit);
   registerWatch(program, deps, exit);
+  registerRm(program, deps, exit);
+  registerGc(program, deps, exit);
   registerDoctor(program, deps, exit);
   // `kn complete bash` (zsh, fish, powershell) prints the script to source.
   tab(program);

@@ -1,0 +1,98 @@
+/** `kn gc`: removes what no run refers to any more, from a fleet's store or from the stores of local folders. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { isKnowledgeNetError } from "../../../errors/index.ts";
+import { applyArtifactCollection, planArtifactCollection } from "../../../runtime/artifacts/index.ts";
+import { fileStore } from "../../../runtime/store/index.ts";
+import { silentLogger } from "../../../runtime/telemetry/index.ts";
+import { type Collection, planCollection, planNodeCollection } from "../../../fleet/collection.ts";
+import type { Fleet } from "../../../fleet/fleet.ts";
+import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../../jobs/run-folder.ts";
+import { connectFleet } from "../../connect/connect-fleet.ts";
+import { describeCollection } from "../describe-collection.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+
+interface GcOptions {
+  readonly runs: string;
+  readonly bus?: string;
+  readonly state?: string;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
+  program
+    .command("gc")
+    .description("remove what no run refers to: leases, status, history and checkpoints of removed runs, cut-off saves")
+    .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .option("--bus <address>", "the store of this fleet instead of the runs folder")
+    .option(
+      "--state <folder>",
+      "with --bus: also copies of removed runs in the folders of this machine's stopped nodes",
+    )
+    .option("--dry-run", "list what would be removed, and remove nothing", false)
+    .option("--json", "print one JSON document", false)
+    .action(async (options: GcOptions) => {
+      const { bus, state } = options;
+      const items: Collection["items"][number][] = [];
+      if (bus === undefined) items.push(...(await collectFolders(options, deps)));
+      else {
+        await using connected = await connectFleet({ address: bus, name: "kn gc" }, { log: silentLogger });
+        const plan = await planCollection(connected.fleet, deps.clock);
+        if (!options.dryRun) await plan.apply();
+        items.push(...plan.items);
+        if (state !== undefined) items.push(...(await collectNodes(state, connected.fleet, options, deps)));
+      }
+      deps.terminal.write(describeCollection(items, { ...options, what: "nothing refers to it" }));
+      exit(EXIT_OK);
+    });
+}
+
+/** Blobs that no manifest names, in each run's folder that no process works on. */
+async function collectFolders({ runs, dryRun }: GcOptions, deps: ExecuteDeps): Promise<Collection["items"]> {
+  const found: Collection["items"][number][] = [];
+  for (const { folder } of await listRunFolders(runs)) {
+    await withIdleStore(folder.storePath, deps, async (store) => {
+      const plan = await planArtifactCollection(store);
+      if (!dryRun) await applyArtifactCollection(store, plan);
+      for (const { name, sizeBytes } of plan.blobs)
+        found.push({ kind: "blob", name: `${folder.name}/${name}`, sizeBytes });
+    });
+  }
+  return found;
+}
+
+/** Copies of removed runs in the folders of nodes that do not run. */
+async function collectNodes(
+  state: string,
+  fleet: Fleet,
+  { dryRun }: GcOptions,
+  deps: ExecuteDeps,
+): Promise<Collection["items"]> {
+  const found: Collection["items"][number][] = [];
+  for (const node of await readdir(state).catch(() => [])) {
+    await withIdleStore(join(state, node, "store"), deps, async (store) => {
+      const plan = await planNodeCollection(store, fleet);
+      if (!dryRun) await plan.apply();
+      found.push(...plan.items.map((item) => ({ ...item, name: `${node}/${item.name}` })));
+    });
+  }
+  return found;
+}
+
+/** A store that another process has open is passed over with a note. */
+async function withIdleStore(
+  directory: string,
+  { clock, terminal }: ExecuteDeps,
+  work: (store: Awaited<ReturnType<typeof fileStore>>) => Promise<void>,
+): Promise<void> {
+  try {
+    await using store = await fileStore({ directory, clock });
+    await work(store);
+  } catch (error) {
+    if (!isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
+    terminal.note(`skipped: ${error.message}`);
+  }
+}

@@ -1,0 +1,57 @@
+/** `kn rm RUN`: removes a run with everything that is stored of it. */
+import { rm } from "node:fs/promises";
+import type { Command } from "commander";
+import { fileStore } from "../../../runtime/store/index.ts";
+import { silentLogger } from "../../../runtime/telemetry/index.ts";
+import { type Collection, planRemoval } from "../../../fleet/collection.ts";
+import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
+import { connectFleet } from "../../connect/connect-fleet.ts";
+import { describeCollection } from "../describe-collection.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
+import { EXIT_OK } from "../exit-codes.ts";
+
+interface RmOptions {
+  readonly runs: string;
+  readonly bus?: string;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export function registerRm(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
+  program
+    .command("rm")
+    .argument("<run>", "name of a run that has ended")
+    .description("remove a run: its record, checkpoints, history and results")
+    .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .option("--bus <address>", "a run of this fleet instead of one in the runs folder")
+    .option("--dry-run", "list what would be removed, and remove nothing", false)
+    .option("--json", "print one JSON document", false)
+    .action(async (run: string, options: RmOptions) => {
+      const removed =
+        options.bus === undefined
+          ? await removeFolder(run, options, deps)
+          : await removeFromFleet(run, options.bus, options);
+      deps.terminal.write(describeCollection(removed, { ...options, what: run }));
+      exit(EXIT_OK);
+    });
+}
+
+async function removeFromFleet(run: string, address: string, { dryRun }: RmOptions): Promise<Collection["items"]> {
+  await using connected = await connectFleet({ address, name: "kn rm" }, { log: silentLogger });
+  const plan = await planRemoval(run, connected.fleet);
+  if (!dryRun) await plan.apply();
+  return plan.items;
+}
+
+async function removeFolder(
+  run: string,
+  { runs, dryRun }: RmOptions,
+  { clock }: ExecuteDeps,
+): Promise<Collection["items"]> {
+  const folder = await openRunFolder(runs, run);
+  // Opening its store is refused while a process works on the run.
+  const store = await fileStore({ directory: folder.storePath, clock });
+  await store.close();
+  if (!dryRun) await rm(folder.path, { recursive: true });
+  return [{ kind: "folder", name: folder.path }];
+}

@@ -1,0 +1,20 @@
+/** What a removal took, or would take, as text or JSON. */
+import type { Collection } from "../../fleet/collection.ts";
+
+export interface DescribeCollectionOptions {
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  /** The run, or why the items go. */
+  readonly what: string;
+}
+
+export function describeCollection(
+  items: Collection["items"],
+  { dryRun, json, what }: DescribeCollectionOptions,
+): string {
+  if (json) return JSON.stringify({ isRemoved: !dryRun, items }, undefined, 2);
+  const sizeBytes = items.reduce((sum, item) => sum + (item.sizeBytes ?? 0), 0);
+  const total = `${items.length} items, ${(sizeBytes / 2 ** 20).toFixed(1)} MiB of blobs`;
+  const lines = items.map(({ kind, name }) => `${kind} ${name}`);
+  return [...lines, `${dryRun ? "would remove" : "removed"} ${total}: ${what}`].join("\n");
+}
