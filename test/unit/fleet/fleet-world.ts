@@ -104,6 +104,10 @@ export interface World extends AsyncDisposable {
   /** Advances until the run has an outcome and its nodes have released it. */
   end(limitMs?: number): Promise<RunStatus>;
   picture(): Promise<string>;
+  /** Ends a node, with or without a word, and starts it again under its name after `awayMs`. */
+  restart(name: string, awayMs: number, isGraceful: boolean): Promise<void>;
+  /** What is left after disposal: services, timers, open computations. */
+  leftOvers(): Promise<string[]>;
 }
 
 export async function createWorld(options: WorldOptions): Promise<World> {
@@ -112,6 +116,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const store = await memoryStore({ clock });
   const fleet = await openFleet(store);
   const nodes = new Map<string, WorldNode>();
+  /** Former lives of nodes, which end with the world. */
+  const former: WorldNode[] = [];
+  const opened = { units: 0 };
+  let lives = 0;
 
   const join = async (given: string | NodeRecord): Promise<WorldNode> => {
     const record = typeof given === "string" ? nodeRecord(given) : given;
@@ -134,7 +142,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         store: own,
         openDataset: () => Promise.resolve(fakeDataset(SAMPLES)),
         openCache: () => undefined,
-        createComposer: fakeComposer(name, options, clock),
+        createComposer: fakeComposer(name, options, clock, opened),
       },
     );
     const node: WorldNode = {
@@ -148,9 +156,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       },
     };
     nodes.set(name, node);
-    const starting = agent.start();
-    await turn(clock);
-    await starting;
+    await agent.start();
     return node;
   };
 
@@ -183,11 +189,34 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     }
     throw new Error(`not reached in ${limitMs} ms: ${what}: ${await picture()}`);
   };
-  for (const node of options.nodes) await join(node);
+  const joining = Promise.all(options.nodes.map(join));
+  await turn(clock);
+  await joining;
   await clock.advance(100);
+
+  const restart = async (name: string, awayMs: number, isGraceful: boolean): Promise<void> => {
+    const before = nodes.get(name);
+    if (before === undefined) return;
+    former.push(before);
+    nodes.delete(name);
+    if (isGraceful) await Promise.race([before.agent.stop(), clock.sleep(60_000)]);
+    before.kill();
+    await clock.sleep(awayMs);
+    lives += 1;
+    await join({ ...before.record, instance: `${name}-${lives + 1}` });
+  };
 
   return {
     clock,
+    restart,
+    leftOvers() {
+      const found: string[] = [];
+      for (const { link, record: of } of [...nodes.values(), ...former])
+        for (const service of link.bus.services) found.push(`service ${service.name} of ${of.instance}`);
+      if (opened.units !== 0) found.push(`${opened.units} open units`);
+      if (clock.pendingTimers !== 0) found.push(`${clock.pendingTimers} timers`);
+      return Promise.resolve(found);
+    },
     broker,
     store,
     fleet,
@@ -218,12 +247,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     },
     async [Symbol.asyncDispose]() {
       let isLeft = false;
-      const leaving = Promise.all([...nodes.values()].map(({ agent }) => agent.stop())).then(() => {
+      const all = [...nodes.values(), ...former];
+      const leaving = Promise.all(all.map(({ agent }) => agent.stop())).then(() => {
         isLeft = true;
       });
       await until(() => isLeft, "the end of the world");
       await leaving;
-      for (const { link } of nodes.values()) await link.bus.close();
+      for (const { link } of all) await link.bus.close();
       await store.close();
     },
   };
@@ -234,7 +264,12 @@ async function turn(clock: SimulatedClock): Promise<void> {
 }
 
 /** Actors of a training run whose mathematics is a fake. */
-function fakeComposer(node: string, world: WorldOptions, clock: SimulatedClock): typeof createActorComposer {
+function fakeComposer(
+  node: string,
+  world: WorldOptions,
+  clock: SimulatedClock,
+  opened: { units: number },
+): typeof createActorComposer {
   return (plan, options, deps): ActorComposer => {
     const { run, spec, phase, timeline, from } = plan;
     const { learners } = actorsOf(spec, phase);
@@ -291,7 +326,18 @@ function fakeComposer(node: string, world: WorldOptions, clock: SimulatedClock):
               isPreviousGating: false,
               isDropping: false,
             },
-            { ...deps, memory: memoryOf(id, fence), openUnit: () => Promise.resolve(unit.handle) },
+            {
+              ...deps,
+              memory: memoryOf(id, fence),
+              openUnit: () => {
+                opened.units += 1;
+                const dispose = (): Promise<void> => {
+                  opened.units -= 1;
+                  return unit.handle.dispose();
+                };
+                return Promise.resolve({ ...unit.handle, dispose });
+              },
+            },
           );
         };
       },
