@@ -17,7 +17,8 @@ import { assign, fromPromise, setup } from "xstate";
 
 /** Why an incarnation ended. */
 export type IncarnationEnd =
-  | { readonly kind: "left" }
+  /** `delayMs`: before it is hosted again, where it is still assigned. */
+  | { readonly kind: "left"; readonly delayMs: number }
   | { readonly kind: "failed"; readonly error: Error; readonly delayMs: number }
   | { readonly kind: "blocked"; readonly error: Error };
 
@@ -92,7 +93,9 @@ export const hostSlotChart = setup({
             actions: {
               type: "note",
               params: ({ event: { output } }) =>
-                output.kind === "failed" ? { problem: output.error, delayMs: output.delayMs } : { delayMs: 0 },
+                output.kind === "failed"
+                  ? { problem: output.error, delayMs: output.delayMs }
+                  : { delayMs: output.kind === "left" ? output.delayMs : 0 },
             },
           },
         ],

@@ -61,6 +61,8 @@ export interface HostSlot extends AsyncDisposable {
   whenReleased(): Promise<void>;
 }
 
+/** Withdrawn: hosted at once again when it is assigned again. */
+const left: IncarnationEnd = { kind: "left", delayMs: 0 };
 /** Pause before an actor that lost its lease, or left by itself, is hosted again, ms. */
 const RETRY_MS = 2_000;
 
@@ -118,12 +120,13 @@ export function createHostSlot(options: HostSlotOptions, deps: HostSlotDeps): Ho
       incarnate: fromPromise<IncarnationEnd>(async () => {
         leaving = new AbortController();
         held = desired;
-        if (held === undefined) return { kind: "left" };
+        if (held === undefined) return left;
         try {
           const outcome = await incarnate(held);
-          return outcome instanceof Error && !leaving.signal.aborted ? judge(outcome) : { kind: "left" };
+          if (leaving.signal.aborted) return left;
+          return outcome instanceof Error ? judge(outcome) : { kind: "left", delayMs: RETRY_MS };
         } catch (error) {
-          return leaving.signal.aborted ? { kind: "left" } : judge(error);
+          return leaving.signal.aborted ? left : judge(error);
         } finally {
           actor = undefined;
           lease = undefined;

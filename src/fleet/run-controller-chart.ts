@@ -108,8 +108,9 @@ export const runControllerChart = setup({
     },
     inOffice: {
       entry: "serve",
-      invoke: { src: "holdLease", onDone: "standby", onError: "standby" },
-      on: { LeaseLost: "standby" },
+      // Not at once again: the assigned node would ask without a pause while another holds the lease.
+      invoke: { src: "holdLease", onDone: "standby.waiting", onError: "standby.waiting" },
+      on: { LeaseLost: "standby.waiting" },
       initial: "acquiring",
       states: {
         acquiring: { on: { LeaseTaken: "restoring" } },

@@ -96,6 +96,7 @@ export function hostMachine<M extends AnyStateMachine>(
       actor.stop();
     },
     send(event) {
+      // An event that arrives after the end changes nothing.
       const { status } = actor.getSnapshot() as { status: string };
       if (status === "active") actor.send(event);
     },

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import { ARTIFACT_RECORDS } from "../../../src/runtime/artifacts/index.ts";
 import { failAlways, failTimes } from "../../support/failing-store.ts";
+import { withHistory } from "../../../src/fleet/run-history.ts";
 import { createWorld, RUN } from "./fleet-world.ts";
 
 const error = (code: KnowledgeNetError["code"]): KnowledgeNetError =>
@@ -126,6 +127,42 @@ describe("run control", () => {
     await world.until(async () => (await world.record()).actors.feeder !== "a", "the feeder's move", 60_000);
     expect((await world.record()).actors["block-0"]).toBe("a");
     expect((await world.status())?.control).toBe("coordinating.moving");
+  });
+
+  it("a node that is assigned the coordinator asks once a second for a lease that another holds", async () => {
+    let reads = 0;
+    await using world = await createWorld({
+      nodes: ["a", "b"],
+      workMs: 2_000,
+      onCall(_, { bucket, operation, name }) {
+        if (bucket === "kn-leases" && operation === "get" && name === `${RUN}.coordinator`) reads += 1;
+      },
+    });
+    const { actors } = await world.launch();
+    const first = actors.coordinator ?? "";
+    await world.until(async () => ((await world.status())?.record.generation ?? 0) > 0, "a checkpoint");
+    await world.fleet.runs.change(RUN, (value) => ({
+      ...value,
+      actors: { ...value.actors, coordinator: first === "a" ? "b" : "a" },
+    }));
+    const [before, beforeMs] = [reads, world.clock.now()];
+    await world.clock.advance(20_000);
+    const perSecond = (reads - before) / ((world.clock.now() - beforeMs) / 1_000);
+    expect(perSecond).toBeLessThanOrEqual(2 * world.nodes.size + 1);
+  });
+
+  it("M9: the status keeps its size however many evaluations there are, and the history has them all", async () => {
+    await using world = await createWorld({ nodes: ["a", "b"], workMs: 0 });
+    await world.launch("training.epochs=12", "evaluation.everySteps=1");
+    const status = await world.end();
+    expect(status.outcome).toBe("completed");
+    expect(status.record.evaluations).toHaveLength(16);
+    expect(status.record.counts.evaluations).toBe(144);
+    expect(new TextEncoder().encode(JSON.stringify(status)).byteLength).toBeLessThan(16_384);
+    const { record } = await withHistory(status, world.store);
+    expect(record.evaluations.map(({ evaluation }) => evaluation)).toEqual(
+      Array.from({ length: 144 }, (_, index) => index + 1),
+    );
   });
 
   it("stops with a checkpoint when it is asked to, and continues from there", async () => {

@@ -9,10 +9,9 @@ import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { type Collection, planCollection, planNodeCollection } from "../../../fleet/collection.ts";
 import type { Fleet } from "../../../fleet/fleet.ts";
 import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../../jobs/run-folder.ts";
-import { connectFleet } from "../../connect/connect-fleet.ts";
 import { describeCollection } from "../describe-collection.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 
 interface GcOptions {
   readonly runs: string;
@@ -39,7 +38,7 @@ export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: num
       const items: Collection["items"][number][] = [];
       if (bus === undefined) items.push(...(await collectFolders(options, deps)));
       else {
-        await using connected = await connectFleet({ address: bus, name: "kn gc" }, { log: silentLogger });
+        await using connected = await deps.connectFleet({ address: bus, name: "kn gc" }, { log: silentLogger });
         const plan = await planCollection(connected.fleet, deps.clock);
         if (!options.dryRun) await plan.apply();
         items.push(...plan.items);
@@ -54,6 +53,7 @@ export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: num
 async function collectFolders({ runs, dryRun }: GcOptions, deps: ExecuteDeps): Promise<Collection["items"]> {
   const found: Collection["items"][number][] = [];
   for (const { folder } of await listRunFolders(runs)) {
+    if (!("storePath" in folder)) continue; // of another version
     await withIdleStore(folder.storePath, deps, async (store) => {
       const plan = await planArtifactCollection(store);
       if (!dryRun) await applyArtifactCollection(store, plan);

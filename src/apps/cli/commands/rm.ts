@@ -5,10 +5,9 @@ import { fileStore } from "../../../runtime/store/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { type Collection, planRemoval } from "../../../fleet/collection.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
-import { connectFleet } from "../../connect/connect-fleet.ts";
 import { describeCollection } from "../describe-collection.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
-import { EXIT_OK } from "../exit-codes.ts";
+import { EXIT_OK } from "../exit.ts";
 
 interface RmOptions {
   readonly runs: string;
@@ -30,14 +29,19 @@ export function registerRm(program: Command, deps: ExecuteDeps, exit: (code: num
       const removed =
         options.bus === undefined
           ? await removeFolder(run, options, deps)
-          : await removeFromFleet(run, options.bus, options);
+          : await removeFromFleet(run, options.bus, options, deps);
       deps.terminal.write(describeCollection(removed, { ...options, what: run }));
       exit(EXIT_OK);
     });
 }
 
-async function removeFromFleet(run: string, address: string, { dryRun }: RmOptions): Promise<Collection["items"]> {
-  await using connected = await connectFleet({ address, name: "kn rm" }, { log: silentLogger });
+async function removeFromFleet(
+  run: string,
+  address: string,
+  { dryRun }: RmOptions,
+  deps: ExecuteDeps,
+): Promise<Collection["items"]> {
+  await using connected = await deps.connectFleet({ address, name: "kn rm" }, { log: silentLogger });
   const plan = await planRemoval(run, connected.fleet);
   if (!dryRun) await plan.apply();
   return plan.items;
