@@ -47,7 +47,9 @@ export function createCoordinator(options: CoordinatorOptions, deps: Coordinator
         return;
       case "FeederMark":
         if (fact.mark === "evaluation-published") return;
-        // The feeder repeats its mark until StartFeeding arrives, and that command may be lost.
+        // The feeder repeats its mark until StartFeeding arrives, and that command may be lost. One that arrives while the
+        // actors are awaited or saved counts at its next arrival.
+        if (actor.state !== "feeding" && actor.state !== "pausing") return;
         actor.host.send(state.reach(header, fact) ? { type: "MarkReached", mark: fact.mark } : { type: "FeederHolds" });
         return;
       case "StateEntered":

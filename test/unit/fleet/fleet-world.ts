@@ -15,7 +15,7 @@ import { actorsOf, planOf } from "../../../src/jobs/run-plan.ts";
 import { parseActorRef, parseSpec, type RunSpec } from "../../../src/run-spec/index.ts";
 import { createActorMemory } from "../../../src/runtime/artifacts/index.ts";
 import { createMemoryBroker, type MemoryBroker } from "../../../src/runtime/bus/index.ts";
-import { endsWithin, type SimulatedClock, simulatedClock } from "../../../src/runtime/clock/index.ts";
+import { settlesWithin, type SimulatedClock, simulatedClock } from "../../../src/runtime/clock/index.ts";
 import { memoryStore, type Store } from "../../../src/runtime/store/index.ts";
 import { type Logger, silentLogger } from "../../../src/runtime/telemetry/index.ts";
 import { failingStore, type StoreCall, type StoreFaults, switchedFaults } from "../../support/failing-store.ts";
@@ -199,7 +199,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     if (before === undefined) return;
     former.push(before);
     nodes.delete(name);
-    if (isGraceful) await endsWithin(60_000, before.agent.stop(), clock);
+    if (isGraceful) await settlesWithin(60_000, before.agent.stop(), clock);
     before.kill();
     await clock.sleep(awayMs);
     lives += 1;

@@ -105,6 +105,22 @@ describe("createCoordinator", () => {
     expect(test.coordinator.state).toBe("feeding");
   });
 
+  it("counts a mark that arrived while it awaited the actors at its next arrival, and ends the run then", async () => {
+    const test = await coordinating({ others: ["teacher-0"] });
+    expect(test.coordinator.state).toBe("preparing"); // the teacher does not answer yet
+    const at = { sequence: 24, step: 18 };
+    await test.mark("finished", 2, at);
+    await standIn(test.scene, "teacher-0", () => ({ kind: "ActorState", state: "running", progress: progressOf(0) }));
+    await test.scene.clock.advance(1_000);
+    expect(test.coordinator.state).toBe("feeding");
+    const commands = test.fed().length;
+    await test.mark("finished", 2, at);
+    expect(test.fed()).toHaveLength(commands);
+    expect(test.saves()).toEqual([[18], [18], [18]]);
+    expect(await test.coordinator.ended).toBeUndefined();
+    expect(test.coordinator.outcome).toBe("completed");
+  });
+
   it("saves everybody at the end of an epoch, under the step that they have reached, and has the feeder go on", async () => {
     const test = await coordinating();
     await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
