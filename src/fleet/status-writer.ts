@@ -3,11 +3,19 @@ import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
 import type { Records } from "./record-bucket.ts";
 import type { RunStatus } from "./run-status.ts";
 
-/** @returns what writes. It rejects with KN_FENCED when a controller with a higher token has written, KN_UNAVAILABLE. */
+/**
+ * Writes are made one after another, and none without an outcome follows one with an outcome.
+ *
+ * @returns what writes. It rejects with KN_FENCED when a controller with a higher token has written, KN_UNAVAILABLE.
+ */
 export function createStatusWriter(records: Records<RunStatus>): (status: RunStatus) => Promise<void> {
   const { kv, parse } = records;
   let revision: number | undefined;
-  return async (status) => {
+  let isConcluded = false;
+  let tail: Promise<unknown> = Promise.resolve();
+
+  const write = async (status: RunStatus): Promise<void> => {
+    if (isConcluded && status.outcome === undefined) return;
     const value = new TextEncoder().encode(JSON.stringify(status));
     try {
       revision =
@@ -22,11 +30,18 @@ export function createStatusWriter(records: Records<RunStatus>): (status: RunSta
     if (found !== undefined && found.fence > status.fence) {
       throw new KnowledgeNetError("KN_FENCED", {
         attempt: `write the status of ${status.run}`,
-        rule: "a controller with a higher fencing token must not have written it",
+        rule: "no controller with a higher fencing token may have written it",
         value: `${found.fence} above ${status.fence}`,
       });
     }
     revision =
       entry === undefined ? await kv.create(status.run, value) : await kv.update(status.run, value, entry.revision);
+  };
+
+  return (status) => {
+    isConcluded ||= status.outcome !== undefined;
+    const done = tail.then(() => write(status));
+    tail = done.catch(() => undefined);
+    return done;
   };
 }
