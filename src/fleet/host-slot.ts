@@ -26,6 +26,8 @@ export interface HostSlotDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly leases: Pick<LeaseDeps, "leases" | "fences">;
+  /** Called when its lease is confirmed again. */
+  readonly onConfirmed?: () => void;
 }
 
 /** What the slot hosts. */
@@ -96,7 +98,13 @@ export function createHostSlot(options: HostSlotOptions, deps: HostSlotDeps): Ho
     const { signal } = leaving;
     await assignment.ready(signal);
     await using granted = await acquireLease(
-      { key: `${run}.${id}`, holder: options.node, instance: options.instance, ttlMs: PRESENCE_TTL_MS },
+      {
+        key: `${run}.${id}`,
+        holder: options.node,
+        instance: options.instance,
+        ttlMs: PRESENCE_TTL_MS,
+        onConfirmed: () => deps.onConfirmed?.(),
+      },
       { ...deps.leases, clock, log },
       signal,
     );

@@ -106,7 +106,7 @@ export function createHostedRun(first: RunRecordEntry, options: HostedRunOptions
     if (known !== undefined) return known;
     const fresh = createHostSlot(
       { run, id, node, instance },
-      { bus: deps.bus, clock, log, leases: { leases: fleet.leases, fences: fleet.fences } },
+      { bus: deps.bus, clock, log, leases: { leases: fleet.leases, fences: fleet.fences }, onConfirmed: bus.resume },
     );
     slots.set(id, fresh);
     return fresh;

@@ -1,5 +1,5 @@
 /** Executes a run on a fleet, from its folder to its results: launches or resumes it, shows it, and fetches its results. */
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import type { BackendInfo } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
@@ -14,6 +14,8 @@ import { phaseOf, type RunRecordEntry } from "../../fleet/records.ts";
 import { withHistory } from "../../fleet/run-history.ts";
 import type { RunStatus } from "../../fleet/run-status.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
+import type { RunSpec } from "../../run-spec/index.ts";
+import { ROOTS_VARIABLE } from "../node/folder-roots.ts";
 import { spawnFleet } from "../connect/spawned-fleet.ts";
 import { checkBus } from "../../jobs/check-frames.ts";
 import { jobKindOf } from "../../jobs/kinds/index.ts";
@@ -73,7 +75,11 @@ export async function executeFleetRun(
             nodes: spawned,
             folder: join(folder.path, "fleet"),
             backend: options.backend,
-            env,
+            // Nodes of this process's own accept the folders that its own spec names.
+            env: {
+              ...env,
+              [ROOTS_VARIABLE]: [env[ROOTS_VARIABLE], ...foldersOf(spec)].filter(Boolean).join(delimiter),
+            },
             ...(options.data === undefined ? {} : { data: options.data }),
             ...(isServerAddress(options.bus) ? { address: options.bus } : {}),
           },
@@ -281,4 +287,10 @@ function needsFleet(): KnowledgeNetError {
     rule: "--detach needs --nodes fleet: spawned nodes end with this process",
     remedy: "start nodes by `kn node` and use --nodes fleet",
   });
+}
+
+/** Folders of this machine that a spec names. */
+function foldersOf(spec: RunSpec): string[] {
+  const cache = jobKindOf(spec).teaching?.cacheOf(spec);
+  return [spec.data.directory, cache?.directory].flatMap((each) => (each === undefined ? [] : [each]));
 }

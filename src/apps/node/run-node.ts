@@ -9,8 +9,11 @@ import { connectFleet, type ConnectedFleet } from "../connect/connect-fleet.ts";
 import { describeNode } from "../../fleet/describe-node.ts";
 import { createNodeAgent } from "../../fleet/node-agent.ts";
 import type { BusAccess } from "../connect/bus-address.ts";
+import { jobKindOf } from "../../jobs/kinds/index.ts";
+import { cacheRoot } from "../../../setup/index.ts";
 import { openKnowledgeCache } from "../knowledge-cache.ts";
 import { openDataset } from "../open-dataset.ts";
+import { assertWithinRoots, folderRoots } from "./folder-roots.ts";
 import { serveNodeHttp } from "./node-http.ts";
 import { createNodeMetrics } from "./node-metrics.ts";
 
@@ -78,6 +81,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   if (found === undefined) return;
   await using connected = found;
   const { bus, fleet } = connected;
+  const roots = folderRoots([settings.state, settings.data, env["KN_DATA"], cacheRoot(env)], env);
   const node = createNodeAgent(
     { record, backend: settings.backend },
     {
@@ -86,9 +90,18 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
       clock,
       log,
       store: mirroredStore({ local, shared: fleet.store, log }),
-      openDataset: (spec) =>
-        openDataset({ data: spec.data, env, ...(settings.data === undefined ? {} : { directory: settings.data }) }),
-      openCache: (spec) => openKnowledgeCache(spec, { env, clock, log }),
+      openDataset: async (spec) => {
+        assertWithinRoots("data.directory", spec.data.directory, roots);
+        return openDataset({
+          data: spec.data,
+          env,
+          ...(settings.data === undefined ? {} : { directory: settings.data }),
+        });
+      },
+      openCache: (spec) => {
+        assertWithinRoots("cache.directory", jobKindOf(spec).teaching?.cacheOf(spec)?.directory, roots);
+        return openKnowledgeCache(spec, { env, clock, log });
+      },
       onChange: say,
     },
   );

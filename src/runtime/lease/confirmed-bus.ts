@@ -6,7 +6,13 @@
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Bus, BusHandler } from "../bus/bus.ts";
 
-export function confirmedBus(bus: Bus, isConfirmed: () => boolean): Bus {
+export interface ConfirmedBus extends Bus {
+  /** Tells listeners of `reconnected` that what was not sent is due: the leases are confirmed again. */
+  resume(): void;
+}
+
+export function confirmedBus(bus: Bus, isConfirmed: () => boolean): ConfirmedBus {
+  const onReconnected = new Set<() => void>();
   const whileConfirmed =
     (handle: BusHandler): BusHandler =>
     (message) =>
@@ -38,7 +44,20 @@ export function confirmedBus(bus: Bus, isConfirmed: () => boolean): Bus {
         ...definition,
         endpoints: endpoints.map(({ handler, ...endpoint }) => ({ ...endpoint, handler: whileConfirmed(handler) })),
       }),
-    on: (event, listener) => bus.on(event, listener),
+    on(event, listener) {
+      const entry = (): void => {
+        listener();
+      };
+      if (event === "reconnected") onReconnected.add(entry);
+      const forget = bus.on(event, entry);
+      return () => {
+        onReconnected.delete(entry);
+        forget();
+      };
+    },
+    resume() {
+      if (isConfirmed()) for (const listener of [...onReconnected]) listener();
+    },
     flush: () => bus.flush(),
     drain: () => bus.drain(),
     close: () => bus.close(),

@@ -28,6 +28,8 @@ export interface LeaseOptions {
   readonly ttlMs: number;
   /** Written into the record, for readers; evaluated at each renewal. */
   readonly facts?: () => Readonly<Record<string, unknown>>;
+  /** Called when a renewal succeeds after the lease was unconfirmed: what was not sent meanwhile is due. */
+  readonly onConfirmed?: () => void;
 }
 
 export interface LeaseDeps {
@@ -113,7 +115,7 @@ interface KeptLease extends LeaseOptions {
 }
 
 function keepLease(kept: KeptLease, deps: LeaseDeps): Lease {
-  const { key, holder, instance, ttlMs, facts, fence } = kept;
+  const { key, holder, instance, ttlMs, facts, fence, onConfirmed } = kept;
   const { leases, fences, clock, log } = deps;
   const stopping = new AbortController();
   let { revision, confirmedMs } = kept;
@@ -132,7 +134,9 @@ function keepLease(kept: KeptLease, deps: LeaseDeps): Lease {
       else if (decode(found.value)?.fence === fence) revision = await leases.update(key, value, found.revision);
       else throw error;
     }
+    const wasConfirmed = isConfirmed();
     confirmedMs = startedMs;
+    if (!wasConfirmed && isConfirmed()) onConfirmed?.();
   };
 
   /** The record expired, or was lost with its store. It is still ours unless a token was granted meanwhile. */
