@@ -6,22 +6,14 @@
  */
 import type { GradientModelHandle } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
-import {
-  type Activation,
-  encodeGradient,
-  type Gradient,
-  type GradientQuality,
-  type Plane,
-  type Progress,
-  runSubject,
-  type TensorCodec,
-} from "../../messages/index.ts";
+import { type Activation, encodeGradient, type Gradient, runSubject, type TensorCodec } from "../../messages/index.ts";
 import { type Actor, createMessageActor } from "../../runtime/actor/index.ts";
-import { type Counters, createCounters, createDropCounters } from "../../runtime/stream/index.ts";
+import { createDropCounters } from "../../runtime/stream/index.ts";
 import type { ActorMemory } from "../../runtime/artifacts/index.ts";
 import { blockActor } from "../../run-spec/index.ts";
 import { type ActorDeps, type StreamActorOptions } from "../link/index.ts";
 import { createFrameReceiver, createFrameSender } from "../../runtime/stream/index.ts";
+import { createGradientModelState } from "./gradient-model-state.ts";
 import { GRADIENT_MODEL_ORDER, gradientModelLifecycle } from "./gradient-model-lifecycle.ts";
 
 export interface GradientModelActorOptions extends StreamActorOptions {
@@ -58,47 +50,13 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
   const { run, id, fence, maxFrameBytes, boundary, learnEvery, retain, isElsewhere } = options;
   const { bus, clock, log } = deps;
   const drops = createDropCounters();
-  let sent: Counters<Plane> = createCounters();
-  /** Set once the actor exists: effects outside a message end it through this. */
-  let fail: (error: Error) => void = () => undefined;
-  const send = createFrameSender(
-    { maxFrameBytes },
-    {
-      bus,
-      clock,
-      log,
-      fail: (error) => {
-        fail(error);
-      },
-    },
-  );
+  const state = createGradientModelState(drops);
   let unit: GradientModelHandle | undefined;
-  let updates = 0;
-  let learntStep = 0;
-  let blockStep = 0;
-  let predictedStep = 0;
-  let quality: GradientQuality | undefined;
-  let last = { computeMs: 0, receivedBytes: 0 };
 
   const opened = (): GradientModelHandle => {
     if (unit !== undefined) return unit;
     throw new KnowledgeNetError("KN_INVARIANT", { attempt: `use ${id}`, rule: "its unit must be open" });
   };
-
-  const progress = (): Progress => ({
-    kind: "Progress",
-    consumed: 0, // it takes no part in the flow control
-    applied: updates,
-    stalenessSteps: Math.max(0, blockStep - learntStep),
-    computeMs: last.computeMs,
-    receivedBytes: last.receivedBytes,
-    drops: drops.snapshot(),
-    skipped: {},
-    pending: 0,
-    sentBytes: sent.snapshot(),
-    step: learntStep,
-    ...(quality === undefined ? {} : { quality }),
-  });
 
   return createMessageActor<BatchMessage | GradientMessage>(
     {
@@ -108,11 +66,11 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
       mailboxDepth: retain,
     },
     { ...deps, drops },
-    ({ mailbox, channel, reached, fail: failActor, tell }) => {
-      fail = failActor;
+    ({ mailbox, channel, reached, fail, tell }) => {
+      const send = createFrameSender({ maxFrameBytes }, { bus, clock, log, fail });
       const onGradient = (gradient: Gradient, receivedBytes: number): boolean => {
         const { step } = gradient.header;
-        if (step <= learntStep) {
+        if (step <= state.learntStep) {
           drops.count("duplicate");
           return false;
         }
@@ -124,32 +82,31 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
       const onActivation = (activation: Activation, receivedBytes: number): boolean => {
         const { step } = activation.header;
         if (activation.phase === "evaluate") return true;
-        if (step <= predictedStep) {
+        if (step <= state.predictedStep) {
           drops.count("duplicate");
           return false;
         }
         if (mailbox.put({ kind: "batch", activation, receivedBytes })) {
-          predictedStep = step;
+          state.queuePrediction(step);
           return true;
         }
         drops.count("overflow");
         return false;
       };
 
-      /** A block that repeats a step after its own restart needs a prediction again. */
       const onBlockProgress = (step: number): void => {
-        if (step < predictedStep - retain) predictedStep = step;
-        blockStep = Math.max(blockStep, step);
-        reached(blockStep);
+        state.followBlock(step, retain);
+        if (state.updates > 0) tell({ type: "WarmedUp" }); // before a restart, too
+        reached(state.blockStep);
       };
 
       const predict = async ({ activation, receivedBytes }: BatchMessage): Promise<void> => {
         const { header: of, tensor, labels } = activation;
         const { result, computeMs } = await opened().predict(of.step, tensor, labels);
-        last = { computeMs, receivedBytes };
-        const header = { ...of, sender: id, version: updates, fence };
+        state.note(computeMs, receivedBytes);
+        const header = { ...of, sender: id, version: state.updates, fence };
         const frame = encodeGradient({ header, origin: "synthetic", tensor: result }, options.gradientCodec);
-        sent.count("syn", frame.byteLength);
+        state.countSent("syn", frame.byteLength);
         send(runSubject(run, "syn", String(boundary)), frame);
       };
 
@@ -178,12 +135,8 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
         async open(saved) {
           unit = await deps.openUnit();
           if (saved === undefined) return;
-          updates = Number(saved.metadata.version);
-          learntStep = Number(saved.metadata.step);
-          predictedStep = learntStep;
-          sent = createCounters(JSON.parse(saved.metadata.sentBytes ?? "{}") as Readonly<Record<string, number>>);
-          blockStep = Math.max(blockStep, learntStep);
-          await unit.restore({ version: updates, tensors: saved.tensors });
+          state.restore(saved.metadata);
+          await unit.restore({ version: state.updates, tensors: saved.tensors });
         },
         async perform(message) {
           if (message.kind === "batch") {
@@ -193,33 +146,25 @@ export function createGradientModelActor(options: GradientModelActorOptions, dep
           const { gradient, receivedBytes } = message;
           const { step, sequence } = gradient.header;
           const { result, computeMs } = await opened().learn(step, gradient.tensor);
-          last = { computeMs, receivedBytes };
+          state.note(computeMs, receivedBytes);
           if (result === undefined) {
             drops.count("late");
           } else {
-            updates = result.updates;
-            learntStep = step;
-            quality = result;
+            state.learnt(step, result);
             tell({ type: "WarmedUp" });
-            channel.emit(progress(), { sequence, step, version: updates });
+            channel.emit(state.progress(), { sequence, step, version: state.updates });
           }
           return { isAwaiting: false };
         },
         async snapshot() {
           const { tensors } = await opened().snapshot();
-          const metadata = {
-            actor: id,
-            version: String(updates),
-            step: String(learntStep),
-            sentBytes: JSON.stringify(sent.snapshot()),
-          };
-          return { metadata, tensors };
+          return { metadata: { actor: id, ...state.save() }, tensors };
         },
         async close() {
           await unit?.dispose();
         },
-        progress,
-        position: () => ({ step: blockStep, finished: blockStep, consumed: 0, applied: updates }),
+        progress: () => state.progress(),
+        position: () => state.position(),
         onReconnected: () => undefined, // a lost gradient is no gap: the next one serves as well
       };
     },
