@@ -14,10 +14,10 @@ import {
   requestWithRetry,
 } from "../../runtime/actor/index.ts";
 import type { Subscription } from "../../runtime/bus/index.ts";
-import type { TimerHandle } from "../../runtime/clock/index.ts";
-import { createDrainTracker, RETRANSMIT_AFTER_MS } from "../../runtime/stream/index.ts";
+import { createDrainTracker } from "../../runtime/stream/index.ts";
 import { feederLifecycle, type FeederMarkKind } from "./feeder-lifecycle.ts";
 import type { FeederActorDeps, FeederActorOptions } from "./feeder-options.ts";
+import { createFeederMarks } from "./feeder-marks.ts";
 import { createFeederOutput } from "./feeder-output.ts";
 import { createFeederState } from "./feeder-state.ts";
 
@@ -34,9 +34,6 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   const { outbox } = output;
   const receivers = new Map(learners.map((learner) => [learner, createDrainTracker(outbox)]));
   const subscriptions: Subscription[] = [];
-  /** The mark that the feeder holds at, once it is reached. */
-  let announced: FeederMarkKind | undefined;
-  let repeating: TimerHandle | undefined;
 
   const progress = (): Progress => ({
     kind: "Progress",
@@ -81,24 +78,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     state.teacher = Math.max(state.teacher, (await deps.newestTeacher?.()) ?? 0);
   };
 
-  /** Repeats the mark, or that it holds, until StartFeeding arrives: a fact may be lost, and the run waits for this one. */
-  const announce = (): void => {
-    if (repeating !== undefined) clock.clearTimeout(repeating);
-    repeating = undefined;
-    const { sequence, step } = state.published;
-    if (announced !== undefined) {
-      const isItem = announced !== "paused" && sequence >= plan.firstSequence;
-      const evaluation = isItem ? plan.itemAt(sequence).evaluation : 0;
-      const evaluationSamples = evaluation === 0 ? 0 : plan.samplesOfEvaluation(evaluation);
-      const mark = { kind: "FeederMark", mark: announced, epoch: state.epochs, evaluation, evaluationSamples } as const;
-      channel.emit(mark, { sequence, step, version: 0 });
-    } else if (actor.state === "holding") {
-      channel.emit({ kind: "StateEntered", state: "holding" });
-    } else {
-      return;
-    }
-    repeating = clock.setTimeout(announce, RETRANSMIT_AFTER_MS);
-  };
+  const marks = createFeederMarks({ clock, channel, plan, state, isHolding: () => actor.state === "holding" });
 
   /** Effects that send events run after the transition that asked for them. */
   const later = (effect: () => void): void => {
@@ -123,9 +103,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       });
     },
     announce: (_: unknown, mark: FeederMarkKind) => {
-      if (mark !== "paused") state.epochs = plan.epochsAt(state.published.sequence);
-      announced = mark;
-      announce();
+      marks.reach(mark);
     },
   };
 
@@ -144,7 +122,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       async commands(command) {
         switch (command.kind) {
           case "StartFeeding":
-            if (actor.state === "holding") announced = undefined;
+            if (actor.state === "holding") marks.leave();
             // A run in one process gets no UseTeacher: it finds a new version between two epochs.
             await findTeacher().catch((error: unknown) => {
               log.warn({ err: error }, "newest teacher not read");
@@ -178,7 +156,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
         outbox.begin(state.published, state.published.sequence);
       },
       close() {
-        if (repeating !== undefined) clock.clearTimeout(repeating);
+        marks.close();
         outbox.close();
         for (const subscription of subscriptions) subscription.unsubscribe();
         return Promise.resolve();
@@ -186,12 +164,12 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       progress,
       stats: () => ({ published: state.published.sequence, ...progress() }),
       onReconnected() {
-        announce();
+        marks.announce();
         outbox.retransmit();
       },
       onState: (entered) => {
-        if (entered === "holding") later(announce);
-        return entered !== "holding"; // `announce` repeats the mark instead, where there is one
+        if (entered === "holding") later(marks.announce);
+        return entered !== "holding"; // the mark is repeated instead, where there is one
       },
     },
   );
