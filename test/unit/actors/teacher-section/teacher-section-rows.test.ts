@@ -29,7 +29,9 @@ it("createTeacherRows: computes the rows that are not cached, keeps them, and co
       openCachePartition: () =>
         Promise.resolve({
           read(samples: readonly number[], into: Uint8Array) {
-            samples.forEach((id, row) => { into.set(kept.get(id) ?? new Uint8Array(12), row * 12); });
+            samples.forEach((id, row) => {
+              into.set(kept.get(id) ?? new Uint8Array(12), row * 12);
+            });
             return Promise.resolve(samples.map((id) => kept.has(id)));
           },
           write(samples: readonly number[], from: Uint8Array, isNew: readonly boolean[]) {
