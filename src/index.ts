@@ -8,7 +8,7 @@
  * const spec = parseSpec(yaml, { file: "run.yaml" });
  * const clock = systemClock();
  * const run = createPhaseRun(
- *   { name: "first", spec, ...(await describeSlices(spec)), phase: "training", timeline: 1, backend: "auto",
+ *   { name: "first", spec, ...(await describeSlices(spec)), phase: "training", attempt: 1, backend: "auto",
  *     softwareVersion: "0.1.0" },
  *   { bus: memoryBus({ clock }), store: await memoryStore({ clock }), clock, log: silentLogger, dataset },
  * );

@@ -43,7 +43,7 @@ export function createComposition(
   options: CompositionOptions,
   deps: CompositionDeps,
 ): Composition {
-  const { run, spec, dataset: fingerprint, slices, teacherSlices, phase, timeline, from } = current();
+  const { run, spec, dataset: fingerprint, slices, teacherSlices, phase, attempt, from } = current();
   const { totalSteps, startAfter } = phaseOf(current());
   const { createComposer = createActorComposer } = deps;
   let opening: Promise<ActorComposer> | undefined;
@@ -66,7 +66,7 @@ export function createComposition(
     const teachers = await openReleases(deps.store, scopeOfRun(run));
     cache ??= deps.openCache(spec);
     return createComposer(
-      { run, spec, dataset: fingerprint, phase, slices, teacherSlices, totalSteps, startAfter, timeline, from },
+      { run, spec, dataset: fingerprint, phase, slices, teacherSlices, totalSteps, startAfter, attempt, from },
       {
         backend: options.backend,
         softwareVersion: options.softwareVersion,
@@ -78,7 +78,7 @@ export function createComposition(
   };
 
   return {
-    attempt: timeline,
+    attempt,
     composer() {
       opening ??= open().catch((error: unknown) => {
         opening = undefined;

@@ -26,14 +26,14 @@ export async function endRunWithoutNodes(run: string, fleet: Fleet, clock: Clock
     });
   }
   const before = (await fleet.status.get(run))?.value;
-  if (before?.timeline === record.timeline && before.outcome !== undefined) return before;
+  if (before?.attempt === record.attempt && before.outcome !== undefined) return before;
   const [manifest] = await (await openCheckpoints(fleet.store, scopeOfRun(run))).manifests();
   const now = new Date(clock.wallTimeMs()).toISOString();
-  const summary = before?.timeline === record.timeline ? before.record : EMPTY_SUMMARY;
+  const summary = before?.attempt === record.attempt ? before.record : EMPTY_SUMMARY;
   const status: RunStatus = {
     format: 2,
     run,
-    timeline: record.timeline,
+    attempt: record.attempt,
     fence: before?.fence ?? 0,
     phase: record.phase,
     done: before?.done ?? [],
@@ -54,7 +54,7 @@ export async function endRunWithoutNodes(run: string, fleet: Fleet, clock: Clock
   };
   await createStatusWriter(fleet.status)(status);
   await fleet.runs.change(run, (value) =>
-    value.timeline === record.timeline ? { ...value, desired: "ended" } : undefined,
+    value.attempt === record.attempt ? { ...value, desired: "ended" } : undefined,
   );
   return status;
 }

@@ -59,7 +59,7 @@ export function createHostedRun(first: RunRecordEntry, options: HostedRunOptions
     desired === "ended" ? [] : actorsOf(spec, phase).all.filter((id) => actors[id] === node);
 
   const compositionNow = (): Composition => {
-    if (composition?.attempt === record.timeline) return composition;
+    if (composition?.attempt === record.attempt) return composition;
     const fresh = createComposition(() => record, options, { ...deps, bus, log });
     users.set(fresh, new Set());
     composition = fresh;
@@ -83,7 +83,7 @@ export function createHostedRun(first: RunRecordEntry, options: HostedRunOptions
     const model = ref?.kind === "block" ? gradientActor(ref.index) : undefined;
     users.get(from)?.add(id);
     return {
-      signature: JSON.stringify([record.timeline, isApart(id)]),
+      signature: JSON.stringify([record.attempt, isApart(id)]),
       // A block asks for the gradient model in its own worker when it opens.
       ready: async (signal) => {
         const slot = model !== undefined && record.actors[model] === node ? slots.get(model) : undefined;

@@ -39,7 +39,7 @@ export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clo
     phases,
     phase,
     dataset: dataset.fingerprint,
-    timeline: 1,
+    attempt: 1,
     actors: placeActors({ spec, phase, slices, teacherSlices, nodes: await fleet.nodes.all() }),
     createdAt: new Date(clock.wallTimeMs()).toISOString(),
   };
@@ -110,9 +110,9 @@ export async function relaunchRun(
     wireVersion: WIRE_VERSION,
     desired: "running",
     phase,
-    timeline: value.timeline + 1,
+    attempt: value.attempt + 1,
     actors,
-    ...(start.from === undefined ? {} : { from: { timeline: start.from.timeline, generation: start.from.generation } }),
+    ...(start.from === undefined ? {} : { from: { attempt: start.from.attempt, generation: start.from.generation } }),
   }));
 }
 
@@ -139,9 +139,9 @@ export async function runRecordOf(run: string, fleet: Fleet): Promise<RunRecordE
 /** Between two looks at the status, ms: the store may be away for a while, which a watch would not survive. */
 const LOOK_EVERY_MS = 500;
 
-/** Resolves with the status that has an outcome, of this timeline or of a phase after it. Rejects with `signal.reason` on abort. */
+/** Resolves with the status that has an outcome, of this attempt or of a phase after it. Rejects with `signal.reason` on abort. */
 export async function awaitOutcome(
-  { run, timeline }: Pick<RunRecordEntry, "run" | "timeline">,
+  { run, attempt }: Pick<RunRecordEntry, "run" | "attempt">,
   { fleet, clock }: { readonly fleet: Fleet; readonly clock: Clock },
   onStatus: (status: RunStatus) => void,
   signal: AbortSignal,
@@ -149,7 +149,7 @@ export async function awaitOutcome(
   for (;;) {
     const found = await fleet.status.get(run).catch(() => undefined);
     const status = found?.value;
-    if (status !== undefined && status.timeline >= timeline) {
+    if (status !== undefined && status.attempt >= attempt) {
       onStatus(status);
       if (status.outcome !== undefined) return status;
     }

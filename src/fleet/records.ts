@@ -61,7 +61,7 @@ const phaseSchema = z.object({
   startAfter: count,
 });
 export type PhaseEntry = z.infer<typeof phaseSchema>;
-const savedAtSchema = z.object({ timeline: z.int().min(1), generation: z.int().min(1) });
+const savedAtSchema = z.object({ attempt: z.int().min(1), generation: z.int().min(1) });
 
 export const runRecordSchema = z.object({
   format: z.literal(1),
@@ -77,7 +77,7 @@ export const runRecordSchema = z.object({
   phase: phaseNameSchema,
   /** Of the data that the feeder must have. */
   dataset: z.string(),
-  timeline: z.int().min(1),
+  attempt: z.int().min(1),
   from: savedAtSchema.optional(),
   /** Node of each actor, coordinator included. */
   actors: z.record(z.string(), z.string()),

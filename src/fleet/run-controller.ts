@@ -133,7 +133,7 @@ export function createRunController(
         window: of.spec.flow.window,
         readyDeadlineMs: READY_DEADLINE_MS,
         stopDeadlineMs: STOP_DEADLINE_MS,
-        timeline: of.timeline,
+        attempt: of.attempt,
         ...(base === undefined ? {} : { record: recordOfSummary(base) }),
       },
       {
@@ -166,14 +166,14 @@ export function createRunController(
     const finished = { phase: of.phase, seconds: status.seconds, record: status.record };
     await writeStatus({ ...status, done: [...status.done, finished] });
     const actors = placeActors({ ...of, phase, nodes: await fleet.nodes.all() });
-    const from = { timeline: of.timeline, generation: coordinator.record.generation };
+    const from = { attempt: of.attempt, generation: coordinator.record.generation };
     await fleet.runs.change(run, ({ from: _before, ...value }) =>
-      value.timeline !== of.timeline
+      value.attempt !== of.attempt
         ? undefined
         : {
             ...value,
             phase,
-            timeline: of.timeline + 1,
+            attempt: of.attempt + 1,
             actors,
             ...(takesOver(of.spec, phase, of.phase) ? { from } : {}),
           },
@@ -195,7 +195,7 @@ export function createRunController(
       log.info({ run, outcome: end.outcome, err: end.error }, "run ended");
     }
     await fleet.runs.change(run, (value) =>
-      value.timeline === of.timeline ? { ...value, desired: "ended" } : undefined,
+      value.attempt === of.attempt ? { ...value, desired: "ended" } : undefined,
     );
   };
 
@@ -241,7 +241,7 @@ export function createRunController(
         report: fromPromise(({ input }) => track(working, report(input))),
       },
     }),
-    { attempt: first.timeline },
+    { attempt: first.attempt },
     {
       clock,
       onState: (state) => {
@@ -257,7 +257,7 @@ export function createRunController(
     },
     follow(next) {
       record = next;
-      host.send({ type: "RecordChanged", attempt: next.timeline });
+      host.send({ type: "RecordChanged", attempt: next.attempt });
     },
     async [Symbol.asyncDispose]() {
       host.send({ type: "Stop" });

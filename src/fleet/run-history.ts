@@ -6,7 +6,7 @@ import { phaseNameSchema } from "./records.ts";
 import { historyOf } from "./history-name.ts";
 import { evaluationSchema, type RunStatus, type RunSummary, switchSchema, teacherChangeSchema } from "./run-status.ts";
 
-const at = { phase: phaseNameSchema, timeline: z.int().min(1) };
+const at = { phase: phaseNameSchema, attempt: z.int().min(1) };
 const entrySchema = z.discriminatedUnion("kind", [
   evaluationSchema.extend({ kind: z.literal("evaluation"), ...at }),
   switchSchema.extend({ kind: z.literal("switch"), ...at }),
@@ -25,7 +25,7 @@ export interface HistoryWriter {
 
 /** @param base what the record began with is in the log already */
 export function createHistoryWriter(
-  { run, phase, timeline }: { readonly run: string; readonly phase: Phase; readonly timeline: number },
+  { run, phase, attempt }: { readonly run: string; readonly phase: Phase; readonly attempt: number },
   base: RunSummary,
   store: Store,
 ): HistoryWriter {
@@ -45,15 +45,15 @@ export function createHistoryWriter(
         const isSettled = isFinal || seen.get(number) === samples;
         seen.set(number, samples);
         if (!isSettled || appended.get(number) === samples) continue;
-        await write({ kind: "evaluation", phase, timeline, ...evaluation });
+        await write({ kind: "evaluation", phase, attempt, ...evaluation });
         appended.set(number, samples);
       }
       for (const each of record.switches.slice(switches)) {
-        await write({ kind: "switch", phase, timeline, ...each });
+        await write({ kind: "switch", phase, attempt, ...each });
         switches += 1;
       }
       for (const each of record.teachers.slice(teachers)) {
-        await write({ kind: "teacher", phase, timeline, ...each });
+        await write({ kind: "teacher", phase, attempt, ...each });
         teachers += 1;
       }
     },
@@ -66,7 +66,7 @@ export async function readHistory(run: string, phase: Phase, summary: RunSummary
   const switches = new Map<string, RunRecord["switches"][number]>();
   const teachers = new Map<string, RunRecord["teachers"][number]>();
   const add = (entry: HistoryEntry): void => {
-    const { kind, phase: of, timeline: _timeline, ...fact } = entry;
+    const { kind, phase: of, attempt: _attempt, ...fact } = entry;
     if (of !== phase || fact.step > Math.max(summary.step, ...Object.values(summary.progress).map(({ step }) => step)))
       return;
     if (kind === "evaluation") {

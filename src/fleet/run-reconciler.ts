@@ -42,7 +42,7 @@ export function createReconciler(
     if (fact.kind === "StateEntered" && ["running", "released"].includes(fact.state)) problems.delete(header.sender);
   });
 
-  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+  const tryTo = async (what: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
     } catch (error) {
@@ -51,8 +51,8 @@ export function createReconciler(
   };
 
   const steer = (): void => {
-    const { desired, timeline } = current();
-    if (timeline !== term.record.timeline) term.coordinator?.abandon();
+    const { desired, attempt } = current();
+    if (attempt !== term.record.attempt) term.coordinator?.abandon();
     else if (desired === "stopping") term.coordinator?.requestStop();
   };
 
@@ -70,7 +70,7 @@ export function createReconciler(
     const moves = reassignLostActors(record, lost, nodes);
     if (Object.keys(moves).length === 0) return;
     await fleet.runs.change(run, (value) =>
-      value.timeline === term.record.timeline ? { ...value, actors: { ...value.actors, ...moves } } : undefined,
+      value.attempt === term.record.attempt ? { ...value, actors: { ...value.actors, ...moves } } : undefined,
     );
     log.warn({ run, lost: [...lost], moves }, "actors moved from lost nodes");
   };
@@ -79,11 +79,11 @@ export function createReconciler(
     async tick() {
       steer();
       if (term.coordinator !== undefined && !["", "preparing"].includes(term.coordinator.state)) tell("Placed");
-      await attempt("move the actors of lost nodes", moveLostActors);
-      await attempt("append the history", async () => {
+      await tryTo("move the actors of lost nodes", moveLostActors);
+      await tryTo("append the history", async () => {
         if (term.coordinator !== undefined) await term.history.append(term.coordinator.record);
       });
-      await attempt("write the status", async () => {
+      await tryTo("write the status", async () => {
         const problem = [...problems.values()].at(-1);
         await term.writeStatus(statusOf(term, { ...facts(), node, ...(problem === undefined ? {} : { problem }) }));
       });

@@ -67,7 +67,7 @@ export type RunSummary = z.infer<typeof summarySchema>;
 const runStatusSchema = z.object({
   format: z.literal(2),
   run: z.string(),
-  timeline: z.int().min(1),
+  attempt: z.int().min(1),
   /** Fencing token of the controller that wrote it; 0: it had none. */
   fence: count,
   phase: phaseNameSchema,

@@ -56,7 +56,7 @@ export function blankTerm(lease: Lease, record: RunRecordEntry, { fleet, clock }
 export async function unrestoredStatus(term: RunTerm, facts: StatusFacts, fleet: Fleet): Promise<RunStatus> {
   const before = (await fleet.status.get(term.record.run))?.value;
   const now = statusOf(term, facts);
-  if (before?.timeline !== term.record.timeline) return { ...now, isProvisional: true };
+  if (before?.attempt !== term.record.attempt) return { ...now, isProvisional: true };
   const { record, published, seconds, startedAt, done, isProvisional } = before;
   return { ...now, record, published, seconds, startedAt, done, ...(isProvisional === true ? { isProvisional } : {}) };
 }
@@ -67,7 +67,7 @@ export async function restoreTerm(blank: RunTerm, deps: RunTermDeps): Promise<Ru
   const { fleet } = deps;
   const status = (await fleet.status.get(record.run))?.value;
   const checkpoints = await deps.openCheckpoints();
-  const isSameAttempt = status?.timeline === record.timeline && status.isProvisional !== true;
+  const isSameAttempt = status?.attempt === record.attempt && status.isProvisional !== true;
   const base = isSameAttempt ? status.record : await summaryFromCheckpoint(record, status, checkpoints);
   return {
     ...blank,
@@ -87,7 +87,7 @@ async function summaryFromCheckpoint(
 ): Promise<RunSummary | undefined> {
   if (from === undefined) return undefined;
   const manifests = await checkpoints.manifests();
-  const manifest = manifests.find((each) => each.timeline === from.timeline && each.generation === from.generation);
+  const manifest = manifests.find((each) => each.attempt === from.attempt && each.generation === from.generation);
   if (manifest?.phase !== phase) return undefined;
   const { epoch, step, generation } = manifest;
   const listed = status?.record.evaluations ?? [];
@@ -124,7 +124,7 @@ export function statusOf(term: RunTerm, { node, control, nowMs, problem, end }: 
   return {
     format: 2,
     run: record.run,
-    timeline: record.timeline,
+    attempt: record.attempt,
     fence: lease.fence,
     phase: record.phase,
     done: done.filter(({ phase }) => phase !== record.phase),

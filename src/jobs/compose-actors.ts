@@ -22,7 +22,7 @@ export interface ActorComposer extends AsyncDisposable {
 }
 
 export function createActorComposer(plan: RunPlan, options: ComposerOptions, deps: ComposerDeps): ActorComposer {
-  const { run, spec, phase, timeline, from } = plan;
+  const { run, spec, phase, attempt, from } = plan;
   const context: ComposeContext = {
     plan,
     options,
@@ -38,7 +38,7 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
     depsOf(id, fence, begin) {
       const log = deps.log.child({ actor: id });
       const memory = createActorMemory(
-        { actor: id, timeline, fence, from, ...(begin === undefined ? {} : { begin }) },
+        { actor: id, attempt, fence, from, ...(begin === undefined ? {} : { begin }) },
         { checkpoints: deps.checkpoints, log },
       );
       return { ...deps, log, memory };

@@ -36,8 +36,8 @@ export interface PhaseRunOptions extends RunSlices {
   readonly backend: BackendPreference;
   /** Generation to go on from, of this phase or, at its beginning, of the one before; undefined for a fresh start. */
   readonly from?: Manifest | undefined;
-  /** Timeline of its checkpoints. */
-  readonly timeline: number;
+  /** Attempt of its checkpoints. */
+  readonly attempt: number;
   readonly softwareVersion: string;
 }
 
@@ -80,7 +80,7 @@ export function recordFrom(manifest: Manifest | undefined, phase: RunPhase): Run
 }
 
 export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): PhaseRun {
-  const { name: run, spec, phase, slices, teacherSlices, from, timeline } = options;
+  const { name: run, spec, phase, slices, teacherSlices, from, attempt } = options;
   const { bus, store, clock, log, dataset } = deps;
   const plan = planOf(spec, dataset, phase);
   const { learners, gradientModels, teachers, all } = actorsOf(spec, phase);
@@ -103,7 +103,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
       {
         clock,
         log,
-        factory: (attempt) => create(attempt + 1),
+        factory: (restarts) => create(restarts + 1),
         onFailure(error, directive) {
           channel.emit({ ...failureOf(error), directive });
         },
@@ -127,7 +127,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
         teacherSlices,
         totalSteps: plan.totalSteps,
         startAfter: plan.firstSequence - 1,
-        timeline,
+        attempt,
         from,
       },
       {
@@ -165,7 +165,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
         window: spec.flow.window,
         readyDeadlineMs: READY_DEADLINE_MS,
         stopDeadlineMs: STOP_DEADLINE_MS,
-        timeline,
+        attempt,
         ...(record === undefined ? {} : { record }),
       },
       { bus, clock, checkpoints, log: log.child({ actor: COORDINATOR }) },

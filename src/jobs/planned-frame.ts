@@ -30,14 +30,14 @@ export function forBatches(
 }
 
 /** Images travel without a codec, a byte for each value. */
-export function imageBytes(shape: readonly number[], hasLesson: boolean): (batch: number) => number {
-  return (batch) => activationFrameBytes({ shape: [batch, ...shape], dtype: "u8", codec: "raw" }, hasLesson);
+export function imageBytes(shape: readonly number[], hasProvenance: boolean): (batch: number) => number {
+  return (batch) => activationFrameBytes({ shape: [batch, ...shape], dtype: "u8", codec: "raw" }, hasProvenance);
 }
 
 export function floatBytes(
   shape: readonly number[],
   codec: TensorCodec,
-  hasLesson: boolean,
+  hasProvenance: boolean,
 ): (batch: number) => number {
-  return (batch) => activationFrameBytes({ shape: [batch, ...shape], codec }, hasLesson);
+  return (batch) => activationFrameBytes({ shape: [batch, ...shape], codec }, hasProvenance);
 }

@@ -27,8 +27,8 @@ export interface RunPlan extends RunSlices {
   readonly totalSteps: number;
   /** Sequence number before the first one of the phase. */
   readonly startAfter: number;
-  /** Timeline of its checkpoints. */
-  readonly timeline: number;
+  /** Attempt of its checkpoints. */
+  readonly attempt: number;
   /** Checkpoint whose weights the phase begins with. */
   readonly from: SavedAt | undefined;
 }

@@ -35,7 +35,7 @@ export function planOf(spec: RunSpec, dataset: Dataset, phase: RunPhase): Feedin
 /** Point at which a run starts or resumes. */
 export interface PhaseStart {
   readonly phase: RunPhase;
-  readonly timeline: number;
+  readonly attempt: number;
   /** Its initial checkpoint: of this phase, or of the one whose weights it takes over. */
   readonly from: Manifest | undefined;
 }
@@ -52,16 +52,16 @@ export function startAfter(
   kind: JobKind = jobKindOf(spec),
 ): PhaseStart | undefined {
   const phases = kind.phases(spec);
-  const timeline = (newest?.timeline ?? 0) + 1;
+  const attempt = (newest?.attempt ?? 0) + 1;
   const position = phases.findIndex((phase) => phase === newest?.phase);
   const current = phases[position];
   if (current !== undefined && newest !== undefined) {
     const plan = kind.feeding?.plan(spec, dataset, current);
-    if (plan === undefined || newest.epoch < epochsOf(plan)) return { phase: current, timeline, from: newest };
+    if (plan === undefined || newest.epoch < epochsOf(plan)) return { phase: current, attempt, from: newest };
   }
   const phase = phases[position + 1];
   if (phase === undefined) return undefined;
-  return { phase, timeline, from: kind.takesOver(phase, current) ? newest : undefined };
+  return { phase, attempt, from: kind.takesOver(phase, current) ? newest : undefined };
 }
 
 /** Whether a phase begins with the weights of the one before. */

@@ -178,7 +178,7 @@ describe("a distillation run in one process", { timeout: 60_000 }, () => {
     expect(finetune.progress.student).toMatchObject({ applied: SAMPLES / BATCH });
     const [newest] = await at.checkpoints.manifests();
     expect(newest?.phase).toBe("finetune");
-    const { tensors } = await at.checkpoints.load("student", newest ?? { timeline: 0, generation: 0 });
+    const { tensors } = await at.checkpoints.load("student", newest ?? { attempt: 0, generation: 0 });
     expect(Object.keys(tensors).filter((key) => key.includes("adapter"))).toEqual([]);
     expect(tensors["weights/d2/kernel"]?.shape).toEqual([6, 6]);
     await at.close();
@@ -207,7 +207,7 @@ describe("a distillation run in one process", { timeout: 60_000 }, () => {
     await Promise.all([first.close(), second.close(), bare.close()]);
   });
 
-  it("a new teacher in mid-run: told once by every section, and no lesson is of two teachers", async () => {
+  it("a new teacher in mid-run: told once by every section, and no provenance is of two teachers", async () => {
     await using folder = await temporaryFolder();
     const at = await scene({
       folder: folder.path,
@@ -234,12 +234,12 @@ describe("a distillation run in one process", { timeout: 60_000 }, () => {
     expect(new Set(changes.map(({ header }) => header.sequence)).size).toBe(1);
     expect(record.teachers).toHaveLength(3);
 
-    // What is measured between two epochs may be the first that hears of it: the change is told at the first lesson.
+    // What is measured between two epochs may be the first that hears of it: the change is told at the first provenance.
     const changedAt = changes[0]?.header.sequence ?? 0;
     const versions = new Map<number, Set<number>>();
     for (const { activation } of at.hints) {
       const { sequence } = activation.header;
-      const version = activation.lesson?.teacher ?? 0;
+      const version = activation.provenance?.teacher ?? 0;
       versions.set(sequence, (versions.get(sequence) ?? new Set()).add(version));
       if (activation.phase === "train") expect(version).toBe(sequence < changedAt ? 1 : 2);
     }

@@ -31,7 +31,7 @@ describeWithNats("checkpoints in JetStream", () => {
     });
     const manager = await connection.jetstreamManager();
     const checkpoints = await openCheckpoints(store, scopeOfRun("r"));
-    const options = { actor: "block-0", timeline: 1, fence: 1, from: undefined };
+    const options = { actor: "block-0", attempt: 1, fence: 1, from: undefined };
     const memory = createActorMemory(options, { checkpoints, log: silentLogger });
     await memory.restore();
     const found: Record<number, unknown> = {};
@@ -39,7 +39,7 @@ describeWithNats("checkpoints in JetStream", () => {
       await connection.flush();
       requests.clear();
       const { digest } = await memory.save(generation, content(generation));
-      const at = { timeline: 1, generation, sequence: generation, step: generation, epoch: 0, phase: "training" };
+      const at = { attempt: 1, generation, sequence: generation, step: generation, epoch: 0, phase: "training" };
       await checkpoints.commit({ ...at, actors: { "block-0": digest } }, 1);
       if (generation !== 10 && generation !== 1000) continue;
       await connection.flush();

@@ -112,7 +112,7 @@ describeWithNats("a node's probes", () => {
         phases: [{ phase: "training", epochs: 1, totalSteps: 468, startAfter: 0 }],
         phase: "training",
         dataset: "any",
-        timeline: 1,
+        attempt: 1,
         actors: { "block-0": "edge-1", coordinator: "edge-1" },
         createdAt: "2026-01-01T00:00:00Z",
       };

@@ -40,7 +40,7 @@ export async function testTraining(options: TestTrainingOptions): Promise<TestTr
       spec,
       ...(await describeSlices(spec)),
       phase: "training",
-      timeline: (options.from?.timeline ?? 0) + 1,
+      attempt: (options.from?.attempt ?? 0) + 1,
       backend: options.backend ?? "auto",
       softwareVersion: "0.0.0",
       ...(options.from === undefined ? {} : { from: options.from }),

@@ -57,7 +57,7 @@ describe("the library", () => {
     const clock = systemClock();
     const store = await memoryStore({ clock });
     const run = createPhaseRun(
-      { name: "first", spec, ...slices, phase: "training", timeline: 1, backend: "cpu", softwareVersion: "0.1.0" },
+      { name: "first", spec, ...slices, phase: "training", attempt: 1, backend: "cpu", softwareVersion: "0.1.0" },
       { bus: memoryBus({ clock }), store, clock, log: silentLogger, dataset },
     );
     await run.start();

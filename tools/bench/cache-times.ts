@@ -63,7 +63,7 @@ export async function measureCacheTimes({ teacher, spec, write }: CacheTimesOpti
       };
       times.push(time);
       write(
-        `${student} student: ${seconds.toFixed(1)} s, ${time.overFirst.toFixed(2)} of the first's; the teacher computed ${time.computed} lessons, ${time.kept} were kept`,
+        `${student} student: ${seconds.toFixed(1)} s, ${time.overFirst.toFixed(2)} of the first's; the teacher computed ${time.computed} batches, ${time.kept} were kept`,
       );
     }
     return times;

@@ -44,7 +44,7 @@ export async function runEmbedded(
         spec,
         ...described,
         phase: "training",
-        timeline: 1,
+        attempt: 1,
         backend: "auto",
         softwareVersion: "0.0.0",
       },

@@ -8,7 +8,7 @@ import { type CoordinatorDeps, type CoordinatorOptions, SAVE_DEADLINE_MS } from 
 import type { CoordinatorState } from "./coordinator-state.ts";
 
 /** At the end of a run the coordinator waits for gradients in flight: so often, and so long each time, ms. */
-const SETTLE_ATTEMPTS = 20;
+const SETTLE_ROUNDS = 20;
 const SETTLE_EVERY_MS = 100;
 
 export interface CoordinatorEffects {
@@ -26,7 +26,7 @@ export function createCoordinatorEffects(
   channel: ControlChannel,
   state: CoordinatorState,
 ): CoordinatorEffects {
-  const { id, feeder, learners, companions, timeline, phase } = options;
+  const { id, feeder, learners, companions, attempt, phase } = options;
   const stateful = [...learners, ...companions];
   const [firstLearner = ""] = learners;
 
@@ -44,7 +44,7 @@ export function createCoordinatorEffects(
     const mine = committing.then(async () => {
       if (generation < state.generation) return;
       const epoch = state.epochs;
-      const manifest = { timeline, generation, sequence, step: generation, epoch, phase, actors };
+      const manifest = { attempt, generation, sequence, step: generation, epoch, phase, actors };
       await checkpoints.commit(manifest, options.fence);
       state.commit(generation);
     });
@@ -73,7 +73,7 @@ export function createCoordinatorEffects(
 
   /** Waits for gradients in flight at the end of the run; batches without one are counted as unanswered. */
   const settle = async (signal: AbortSignal): Promise<void> => {
-    for (let attempt = 1; attempt <= SETTLE_ATTEMPTS; attempt += 1) {
+    for (let round = 1; round <= SETTLE_ROUNDS; round += 1) {
       if (learners.every((learner) => (state.progressOf(learner)?.pending ?? 0) === 0)) return;
       await clock.sleep(SETTLE_EVERY_MS, signal);
       await Promise.all(learners.map((learner) => report(learner, signal)));

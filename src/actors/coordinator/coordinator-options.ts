@@ -26,8 +26,8 @@ export interface CoordinatorOptions extends ActorOptions {
    * @default 300000: a window of batches on a slow device, and a large state over a slow link
    */
   readonly saveDeadlineMs?: number;
-  /** Timeline of the checkpoints. */
-  readonly timeline: number;
+  /** Attempt of the checkpoints. */
+  readonly attempt: number;
   /** Where the run stands: from a checkpoint, or from the coordinator before. */
   readonly record?: RunRecord;
 }

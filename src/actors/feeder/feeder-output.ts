@@ -60,10 +60,10 @@ export function createFeederOutput(
       const ids = Array.from(item.indices, (index) => split.idOf(index));
       const seed = augmentation?.seed ?? 0;
       const tensor = augmentation === undefined ? samples : augment(samples, ids, item.view, seed, augmentation);
-      const lesson: BatchProvenance = { samples: ids, view: item.view, seed, teacher };
+      const provenance: BatchProvenance = { samples: ids, view: item.view, seed, teacher };
       const { phase, evaluation } = item;
       const activation = { header: headerAt(item), phase, tensor, labels, evaluation };
-      const frame = encodeActivation({ ...activation, ...(isDistilling ? { lesson } : {}) }, "raw");
+      const frame = encodeActivation({ ...activation, ...(isDistilling ? { provenance } : {}) }, "raw");
       if (phase === "train") sent.count("batch", frame.byteLength);
       outbox.post(item, subject, frame);
     },

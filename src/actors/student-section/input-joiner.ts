@@ -69,7 +69,7 @@ export function createInputJoiner(start: number, { needs, depth }: InputJoinerOp
       if (sequence < next) return "duplicate";
       if (!needs(part).includes(name)) return "unexpected";
       newest = Math.max(newest, sequence);
-      const teacher = name === "own" ? undefined : (part.lesson?.teacher ?? 0);
+      const teacher = name === "own" ? undefined : (part.provenance?.teacher ?? 0);
       let inputs = open.get(sequence);
       if (inputs === undefined) {
         if (open.size >= depth) return "overflow";

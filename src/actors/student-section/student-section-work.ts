@@ -29,7 +29,7 @@ export function createSectionWork(deps: SectionWorkDeps): (message: StudentSecti
   const { isTaught, plan, state, input, outputs, drops, channel, unit, send, emitProgress, reached } = deps;
 
   const noticeTeacher = (part: Activation): void => {
-    const version = part.lesson?.teacher ?? 0;
+    const version = part.provenance?.teacher ?? 0;
     if (version === state.teacher || !isTaught) return;
     const at = { sequence: part.header.sequence, step: part.header.step, version: state.version };
     if (state.teacher > 0) channel.emit({ kind: "TeacherChanged", from: state.teacher, to: version }, at);

@@ -107,15 +107,15 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
         { openUnit, openCachePartition, figures: cache, onLoading },
       );
       const onActivation = (activation: Activation, receivedBytes: number): boolean => {
-        const { lesson, phase, header } = activation;
+        const { provenance, phase, header } = activation;
         const { sequence } = header;
         // Batches for batch norm's statistics need no teacher.
-        if (lesson === undefined || lesson.teacher === 0 || phase === "recalibrate") return sequence > newest;
+        if (provenance === undefined || provenance.teacher === 0 || phase === "recalibrate") return sequence > newest;
         if (underWay.has(sequence)) {
           drops.count("duplicate");
           return false;
         }
-        if (mailbox.put({ kind: "batch", activation, provenance: lesson, receivedBytes })) {
+        if (mailbox.put({ kind: "batch", activation, provenance: provenance, receivedBytes })) {
           underWay.add(sequence);
           const isNew = sequence > newest; // an older one is retransmitted
           newest = Math.max(newest, sequence);

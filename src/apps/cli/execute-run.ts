@@ -114,14 +114,14 @@ export async function executeRun(
   });
 
   /** @returns how the phase ended; all its resources are closed by then. */
-  const runPhase = async ({ phase, timeline, from }: PhaseStart): Promise<PhaseEnd> => {
+  const runPhase = async ({ phase, attempt, from }: PhaseStart): Promise<PhaseEnd> => {
     run = createPhaseRun(
       {
         ...prepared,
         name,
         spec,
         phase,
-        timeline,
+        attempt,
         from,
         backend: options.backend,
         softwareVersion: deps.softwareVersion,

@@ -23,9 +23,9 @@ export interface FrameShape {
   readonly codec: TensorCodec;
 }
 
-/** Upper bound, at most 512 bytes above the encoded size. @param hasLesson of a distillation run: ids travel as well */
-export function activationFrameBytes({ shape, dtype = "f32", codec }: FrameShape, hasLesson: boolean): number {
-  const perSample = BYTES_PER_LABEL + (hasLesson ? BYTES_PER_ID : 0);
+/** Upper bound, at most 512 bytes above the encoded size. @param hasProvenance of a distillation run: ids travel as well */
+export function activationFrameBytes({ shape, dtype = "f32", codec }: FrameShape, hasProvenance: boolean): number {
+  const perSample = BYTES_PER_LABEL + (hasProvenance ? BYTES_PER_ID : 0);
   return encodedTensorBytes(shape, dtype, codec) + (shape[0] ?? 1) * perSample + OVERHEAD_BYTES;
 }
 

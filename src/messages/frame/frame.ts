@@ -8,7 +8,7 @@ import {
   type FrameFields,
   type GapFields,
   type GradientFields,
-  type LessonFields,
+  type BatchProvenanceFields,
   wire,
 } from "../generated/knowledgenet.ts";
 import { type EncodedRows, prepareRows } from "../tensor/encoded-rows.ts";
@@ -60,12 +60,12 @@ export interface Activation {
   readonly phase: Phase;
   /** [batch, ...boundary shape]. */
   readonly tensor: TensorView;
-  /** [batch] i32, 0 or more; -1: unlabelled, with a lesson only. */
+  /** [batch] i32, 0 or more; -1: unlabelled, with a provenance only. */
   readonly labels: TensorView;
   /** Which evaluation, counted from 1; 0 in training. */
   readonly evaluation: number;
   /** Of a distillation run. */
-  readonly lesson?: BatchProvenance;
+  readonly provenance?: BatchProvenance;
 }
 
 /** The gradient of the summed loss by the activation at a boundary, per sample. */
@@ -120,7 +120,7 @@ export function encodeActivationOfRows(activation: Omit<Activation, "tensor">, r
 }
 
 function encodePrepared(
-  { header, phase, labels, evaluation, lesson }: Omit<Activation, "tensor">,
+  { header, phase, labels, evaluation, provenance }: Omit<Activation, "tensor">,
   batch: number | undefined,
   tensor: PreparedTensor,
 ): Uint8Array {
@@ -137,8 +137,8 @@ function encodePrepared(
   if ((phase === "evaluate") !== evaluation > 0) {
     throw new RangeError(`Cannot encode an activation to ${phase} with evaluation ${evaluation}`);
   }
-  if (lesson !== undefined && lesson.samples.length !== batch) {
-    throw new RangeError(`Cannot encode an activation of ${batch} samples with ${lesson.samples.length} ids`);
+  if (provenance !== undefined && provenance.samples.length !== batch) {
+    throw new RangeError(`Cannot encode an activation of ${batch} samples with ${provenance.samples.length} ids`);
   }
   const rest = wire.Activation.encode({
     header: writeHeader(header),
@@ -150,7 +150,7 @@ function encodePrepared(
       data: bytesOf(labels.values),
     },
     evaluation: writeCount("evaluation", evaluation),
-    ...(lesson === undefined ? {} : { lesson: writeLesson(lesson) }),
+    ...(provenance === undefined ? {} : { provenance: writeProvenance(provenance) }),
   }).finish();
   return writeFrame({ contentField: 1, rest, tensorField: 3, tensor });
 }
@@ -195,8 +195,8 @@ function readActivation(fields: ActivationFields, limits: DecodeLimits): Activat
   if ((phase === "evaluate") !== evaluation > 0) {
     throw refusal(ATTEMPT, "evaluation must be 1 or more in evaluation and 0 otherwise", evaluation);
   }
-  const lesson = readLesson(fields.lesson);
-  const least = lesson === undefined ? 0 : UNLABELLED;
+  const provenance = readProvenance(fields.provenance);
+  const least = provenance === undefined ? 0 : UNLABELLED;
   const labels = readTensor(ATTEMPT, fields.labels, limits);
   if (labels.dtype !== "i32" || labels.shape.length !== 1 || labels.values.some((label) => label < least)) {
     throw refusal(
@@ -213,13 +213,13 @@ function readActivation(fields: ActivationFields, limits: DecodeLimits): Activat
       `[${tensor.shape.join(", ")}] and [${labels.shape.join(", ")}]`,
     );
   }
-  if (lesson !== undefined && lesson.samples.length !== labels.shape[0]) {
-    throw refusal(ATTEMPT, `there must be an id for each of ${labels.shape[0]} samples`, lesson.samples.length);
+  if (provenance !== undefined && provenance.samples.length !== labels.shape[0]) {
+    throw refusal(ATTEMPT, `there must be an id for each of ${labels.shape[0]} samples`, provenance.samples.length);
   }
-  return { header, phase, tensor, labels, evaluation, ...(lesson === undefined ? {} : { lesson }) };
+  return { header, phase, tensor, labels, evaluation, ...(provenance === undefined ? {} : { provenance }) };
 }
 
-function readLesson(fields: LessonFields | null | undefined): BatchProvenance | undefined {
+function readProvenance(fields: BatchProvenanceFields | null | undefined): BatchProvenance | undefined {
   if (fields === null || fields === undefined) return undefined;
   return {
     samples: readIds(fields.samples ?? new Uint8Array(0)),
@@ -236,9 +236,9 @@ function readIds(bytes: Uint8Array): number[] {
 }
 
 /** @throws RangeError on values that every receiver refuses. */
-function writeLesson({ samples, view, seed, teacher }: BatchProvenance): LessonFields {
+function writeProvenance({ samples, view, seed, teacher }: BatchProvenance): BatchProvenanceFields {
   if (!samples.every((id) => Number.isInteger(id) && id >= 0 && id < 2 ** 32)) {
-    throw new RangeError("Cannot encode a lesson: every id must be an integer from 0 to 2^32 - 1");
+    throw new RangeError("Cannot encode a provenance: every id must be an integer from 0 to 2^32 - 1");
   }
   return {
     samples: bytesOf(Uint32Array.from(samples)),

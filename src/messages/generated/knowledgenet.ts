@@ -2607,21 +2607,21 @@ const knowledgenet = $root.knowledgenet = (() => {
             return values;
         })();
 
-        v1.Lesson = (function() {
+        v1.BatchProvenance = (function() {
 
-            const Lesson = function (properties) {
+            const BatchProvenance = function (properties) {
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
                             this[keys[i]] = properties[keys[i]];
             };
 
-            Lesson.prototype.samples = null;
-            Lesson.prototype.view = null;
-            Lesson.prototype.seed = null;
-            Lesson.prototype.teacher = null;
+            BatchProvenance.prototype.samples = null;
+            BatchProvenance.prototype.view = null;
+            BatchProvenance.prototype.seed = null;
+            BatchProvenance.prototype.teacher = null;
 
-            Lesson.encode = function (message, writer, _depth) {
+            BatchProvenance.encode = function (message, writer, _depth) {
                 if (!writer)
                     writer = $Writer.create();
                 if (_depth === $undefined)
@@ -2642,7 +2642,7 @@ const knowledgenet = $root.knowledgenet = (() => {
                 return writer;
             };
 
-            Lesson.decode = function (reader, length, _end, _depth, _target) {
+            BatchProvenance.decode = function (reader, length, _end, _depth, _target) {
                 if (!(reader instanceof $Reader))
                     reader = $Reader.create(reader);
                 if (_depth === $undefined)
@@ -2659,7 +2659,7 @@ const knowledgenet = $root.knowledgenet = (() => {
                     length = reader.len;
                     reader.len = end;
                 }
-                message = _target || new $root.knowledgenet.v1.Lesson();
+                message = _target || new $root.knowledgenet.v1.BatchProvenance();
                 while (reader.pos < end) {
                     let start = reader.pos;
                     let tag = reader.tag();
@@ -2722,7 +2722,7 @@ const knowledgenet = $root.knowledgenet = (() => {
                 return message;
             };
 
-            return Lesson;
+            return BatchProvenance;
         })();
 
         v1.Activation = (function() {
@@ -2739,7 +2739,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             Activation.prototype.tensor = null;
             Activation.prototype.labels = null;
             Activation.prototype.evaluation = null;
-            Activation.prototype.lesson = null;
+            Activation.prototype.provenance = null;
 
             Activation.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2758,8 +2758,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.Tensor.encode(message.labels, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.evaluation != null && $Object.hasOwnProperty.call(message, "evaluation") && (typeof message.evaluation === "object" ? message.evaluation.low || message.evaluation.high : message.evaluation !== 0))
                     writer.uint32(40).uint64(message.evaluation);
-                if (message.lesson != null && $Object.hasOwnProperty.call(message, "lesson"))
-                    $root.knowledgenet.v1.Lesson.encode(message.lesson, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.provenance != null && $Object.hasOwnProperty.call(message, "provenance"))
+                    $root.knowledgenet.v1.BatchProvenance.encode(message.provenance, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2832,7 +2832,7 @@ const knowledgenet = $root.knowledgenet = (() => {
                     case 6: {
                             if (wireType !== 2)
                                 break;
-                            message.lesson = $root.knowledgenet.v1.Lesson.decode(reader, reader.size(), $undefined, _depth + 1, message.lesson);
+                            message.provenance = $root.knowledgenet.v1.BatchProvenance.decode(reader, reader.size(), $undefined, _depth + 1, message.provenance);
                             continue;
                         }
                     }
@@ -3632,7 +3632,7 @@ export interface HeaderFields {
   readonly fence?: number | null;
 }
 
-export interface LessonFields {
+export interface BatchProvenanceFields {
   readonly samples?: Uint8Array | null;
   readonly view?: number | null;
   readonly seed?: number | null;
@@ -3645,7 +3645,7 @@ export interface ActivationFields {
   readonly tensor?: TensorFields | null;
   readonly labels?: TensorFields | null;
   readonly evaluation?: number | null;
-  readonly lesson?: LessonFields | null;
+  readonly provenance?: BatchProvenanceFields | null;
 }
 
 export interface GradientFields {
@@ -3710,7 +3710,7 @@ export const wire: {
   readonly Event: WireCodec<EventFields>;
   readonly Header: WireCodec<HeaderFields>;
   readonly Phase: { readonly PHASE_UNSPECIFIED: 0; readonly PHASE_TRAIN: 1; readonly PHASE_EVALUATE: 2; readonly PHASE_RECALIBRATE: 3 };
-  readonly Lesson: WireCodec<LessonFields>;
+  readonly BatchProvenance: WireCodec<BatchProvenanceFields>;
   readonly Activation: WireCodec<ActivationFields>;
   readonly GradientOrigin: { readonly GRADIENT_ORIGIN_UNSPECIFIED: 0; readonly GRADIENT_ORIGIN_TRUE: 1; readonly GRADIENT_ORIGIN_BOOTSTRAPPED: 2; readonly GRADIENT_ORIGIN_SYNTHETIC: 3 };
   readonly Gradient: WireCodec<GradientFields>;

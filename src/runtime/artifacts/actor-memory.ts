@@ -1,6 +1,6 @@
 /**
- * What one incarnation of an actor remembers: it comes back from the newest state that the actor saved in this timeline,
- * the others having gone on meanwhile; when there is none yet, from the generation that the timeline began with.
+ * What one incarnation of an actor remembers: it comes back from the newest state that the actor saved in this attempt,
+ * the others having gone on meanwhile; when there is none yet, from the generation that the attempt began with.
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
@@ -12,7 +12,7 @@ import type { Checkpoints } from "./checkpoints.ts";
 export interface ActorMemory {
   /**
    * Claims the actor and reads its state. @returns undefined for a fresh start. Rejects with KN_FENCED when a newer
-   * incarnation has claimed it, KN_CHECKPOINT when the generation that the timeline began with is damaged.
+   * incarnation has claimed it, KN_CHECKPOINT when the generation that the attempt began with is damaged.
    */
   restore(): Promise<SafetensorsContent | undefined>;
   /** Rejects with KN_FENCED, KN_CHECKPOINT or KN_UNAVAILABLE when it cannot be made durable; older states stay. */
@@ -21,10 +21,10 @@ export interface ActorMemory {
 
 export interface ActorMemoryOptions {
   readonly actor: string;
-  readonly timeline: number;
+  readonly attempt: number;
   /** Fencing token of the incarnation. */
   readonly fence: number;
-  /** Generation that the timeline began with; undefined: none. */
+  /** Generation that the attempt began with; undefined: none. */
   readonly from: SavedAt | undefined;
   /** Makes the actor's first state where `from` does not hold one by its name. @default the one that `from` holds */
   readonly begin?: () => Promise<SafetensorsContent | undefined>;
@@ -48,14 +48,14 @@ export interface ActorMemoryDeps {
 }
 
 export function createActorMemory(options: ActorMemoryOptions, { checkpoints, log }: ActorMemoryDeps): ActorMemory {
-  const { actor, timeline, fence, from, begin } = options;
-  const states = checkpoints.statesOf(actor, { timeline, fence });
+  const { actor, attempt, fence, from, begin } = options;
+  const states = checkpoints.statesOf(actor, { attempt, fence });
   return {
     async restore() {
       await states.claim();
       let newest: { readonly generation: number; readonly content: SafetensorsContent } | undefined;
       for (const state of await states.list()) {
-        if (state.timeline !== timeline) continue;
+        if (state.attempt !== attempt) continue;
         const { generation } = state;
         if (newest !== undefined && generation < newest.generation) break;
         try {
@@ -64,17 +64,17 @@ export function createActorMemory(options: ActorMemoryOptions, { checkpoints, lo
             newest = { generation, content };
         } catch (error) {
           if (!isKnowledgeNetError(error, "KN_CHECKPOINT", "KN_DECODE")) throw error;
-          log.warn({ actor, timeline, generation, err: error }, "saved state is damaged; trying the one before");
+          log.warn({ actor, attempt, generation, err: error }, "saved state is damaged; trying the one before");
         }
       }
       if (newest !== undefined) {
-        log.info({ actor, timeline, generation: newest.generation }, "restored from its newest state");
+        log.info({ actor, attempt, generation: newest.generation }, "restored from its newest state");
         return newest.content;
       }
       if (begin !== undefined) return begin();
       return from === undefined ? undefined : checkpoints.load(actor, from);
     },
-    save: (generation, content) => states.save({ timeline, generation }, content),
+    save: (generation, content) => states.save({ attempt, generation }, content),
   };
 }
 

@@ -55,14 +55,14 @@ export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDe
   const newestHolder = async (): Promise<{ readonly newest: Holder; readonly revision: number | undefined }> => {
     const entry = await records.get(key);
     const newest = entry === undefined ? undefined : parseHolder(entry.value);
-    return { newest: newest ?? { timeline: 0, fence: 0 }, revision: entry?.revision };
+    return { newest: newest ?? { attempt: 0, fence: 0 }, revision: entry?.revision };
   };
   const assertNewest = (newest: Holder): void => {
     if (compareHolders(holder, newest) >= 0) return;
     throw new KnowledgeNetError("KN_FENCED", {
-      attempt: `save ${actor} of ${scope} with the fencing token ${holder.fence} of timeline ${holder.timeline}`,
+      attempt: `save ${actor} of ${scope} with the fencing token ${holder.fence} of attempt ${holder.attempt}`,
       rule: "no newer holder must have claimed the actor",
-      value: `fencing token ${newest.fence} of timeline ${newest.timeline}`,
+      value: `fencing token ${newest.fence} of attempt ${newest.attempt}`,
       remedy: "stop this actor: another node has its place",
     });
   };
@@ -129,8 +129,8 @@ export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDe
       const digest = digestOf(bytes);
       const name = stateName(scope, actor, at, digest);
       const info = await blobs.put(name, bytes);
-      const { timeline, generation } = at;
-      known = known && [...known.filter((state) => state.name !== name), { name, digest, timeline, generation }];
+      const { attempt, generation } = at;
+      known = known && [...known.filter((state) => state.name !== name), { name, digest, attempt, generation }];
       await whenReachable(deleteOld);
       return info;
     },

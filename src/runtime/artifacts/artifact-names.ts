@@ -3,7 +3,7 @@
  * does not grow with the number of runs. A scope is the owner of artifacts and the first two tokens of all their names:
  * `run.<run>` or `model.<model>`. What one scope holds is never referenced by another.
  *
- *     blobs    <scope>.<actor>.<timeline>-<generation>.<digest>     state of an actor
+ *     blobs    <scope>.<actor>.<attempt>-<generation>.<digest>     state of an actor
  *              <scope>.part.<digest>                                part of a release
  *     records  <scope>.manifests                                    committed generations of a run
  *              <scope>.fence.<actor>                                newest holder of an actor
@@ -25,7 +25,7 @@ export const scopeOfModel = (model: string): ArtifactScope => `model.${model}`;
 
 /** A state of an actor: after which training step, in which uninterrupted history of the run. */
 export interface SavedAt {
-  readonly timeline: number;
+  readonly attempt: number;
   readonly generation: number;
 }
 
@@ -36,16 +36,16 @@ export interface SavedState extends SavedAt {
 }
 
 export function stateName(scope: ArtifactScope, actor: string, at: SavedAt, digest: string): string {
-  return `${scope}.${actor}.${at.timeline}-${at.generation}.${digest}`;
+  return `${scope}.${actor}.${at.attempt}-${at.generation}.${digest}`;
 }
 
 const STATE_NAME = /^[a-z]+\.[^.]+\.([^.]+)\.(\d+)-(\d+)\.([0-9a-f]{64})$/;
 
 /** @returns undefined for a name of another kind. */
 export function parseStateName(name: string): (SavedState & { readonly actor: string }) | undefined {
-  const [, actor, timeline, generation, digest] = STATE_NAME.exec(name) ?? [];
+  const [, actor, attempt, generation, digest] = STATE_NAME.exec(name) ?? [];
   if (actor === undefined || digest === undefined) return undefined;
-  return { name, actor, timeline: Number(timeline), generation: Number(generation), digest };
+  return { name, actor, attempt: Number(attempt), generation: Number(generation), digest };
 }
 
 export function partName(scope: ArtifactScope, digest: string): string {
@@ -77,5 +77,5 @@ export function verifyDigest(name: string, bytes: Uint8Array, digest: string): v
 
 /** Newest first. */
 export function newestFirst(a: SavedAt, b: SavedAt): number {
-  return b.timeline - a.timeline || b.generation - a.generation;
+  return b.attempt - a.attempt || b.generation - a.generation;
 }

@@ -85,7 +85,7 @@ export async function openCheckpoints(store: Store, scope: ArtifactScope): Promi
 
   return {
     async commit(manifest, fence = 0) {
-      const holder = { timeline: manifest.timeline, fence };
+      const holder = { attempt: manifest.attempt, fence };
       await assertStates(manifest);
       for (;;) {
         const { record, revision } = await read();
@@ -104,7 +104,7 @@ export async function openCheckpoints(store: Store, scope: ArtifactScope): Promi
     manifests,
     async load(actor, at) {
       const manifest = (await manifests()).find(
-        ({ timeline, generation }) => timeline === at.timeline && generation === at.generation,
+        ({ attempt, generation }) => attempt === at.attempt && generation === at.generation,
       );
       const digest = manifest?.actors[actor];
       if (digest === undefined) throw absent(actor, at, "no manifest names it");
@@ -143,9 +143,9 @@ function absent(actor: string, { generation }: SavedAt, value: string): Knowledg
 
 function staleCoordinator(scope: string, holder: Holder, newest: Holder): KnowledgeNetError {
   return new KnowledgeNetError("KN_FENCED", {
-    attempt: `commit a generation of ${scope} with the fencing token ${holder.fence} of timeline ${holder.timeline}`,
+    attempt: `commit a generation of ${scope} with the fencing token ${holder.fence} of attempt ${holder.attempt}`,
     rule: "no newer coordinator must have committed",
-    value: `fencing token ${newest.fence} of timeline ${newest.timeline}`,
+    value: `fencing token ${newest.fence} of attempt ${newest.attempt}`,
     remedy: "stop this coordinator",
   });
 }

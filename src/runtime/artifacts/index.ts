@@ -4,9 +4,9 @@
  *
  * @example
  * const checkpoints = await openCheckpoints(store, scopeOfRun("digits"));
- * const memory = createActorMemory({ actor: "block-0", timeline: 1, fence, from: undefined }, { checkpoints, log });
+ * const memory = createActorMemory({ actor: "block-0", attempt: 1, fence, from: undefined }, { checkpoints, log });
  * const { digest } = await memory.save(200, state);
- * await checkpoints.commit({ timeline: 1, generation: 200, sequence: 200, step: 200, epoch: 0, phase: "training",
+ * await checkpoints.commit({ attempt: 1, generation: 200, sequence: 200, step: 200, epoch: 0, phase: "training",
  *   actors: { "block-0": digest } }, coordinatorFence);
  */
 export { type ActorMemory, type ActorMemoryOptions, createActorMemory, NO_MEMORY } from "./actor-memory.ts";

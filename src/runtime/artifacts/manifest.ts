@@ -1,14 +1,14 @@
 /**
  * The committed generations of a run: one record, changed by compare-and-set and fenced by the coordinator that wrote it.
  * A generation is the training step after which every actor's state was taken; it counts only once it is in the record.
- * A timeline is the run from one start or resume to the next: resuming from an older generation begins a new one.
+ * A attempt is the run from one start or resume to the next: resuming from an older generation begins a new one.
  */
 import { z } from "zod";
 import { type ArtifactScope, newestFirst } from "./artifact-names.ts";
 
 const count = z.int().min(0);
 const manifestSchema = z.object({
-  timeline: z.int().min(1),
+  attempt: z.int().min(1),
   generation: z.int().min(1),
   /** Sequence, step and epoch at which every actor stood. */
   sequence: count,
@@ -21,13 +21,13 @@ const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** The holder of an actor's lease, in the order of holders: a resume begins a new timeline, where fences begin anew. */
+/** The holder of an actor's lease, in the order of holders: a resume begins a new attempt, where fences begin anew. */
 export interface Holder {
-  readonly timeline: number;
+  readonly attempt: number;
   readonly fence: number;
 }
 
-const holderSchema = z.object({ timeline: count, fence: count });
+const holderSchema = z.object({ attempt: count, fence: count });
 const recordSchema = z.object({
   format: z.literal(3),
   holder: holderSchema,
@@ -39,7 +39,7 @@ export type ManifestRecord = z.infer<typeof recordSchema>;
 /** Generations kept of each phase of the run: the newest and one to fall back to. */
 const KEPT_GENERATIONS = 2;
 
-export const NO_MANIFESTS: ManifestRecord = { format: 3, holder: { timeline: 0, fence: 0 }, manifests: [] };
+export const NO_MANIFESTS: ManifestRecord = { format: 3, holder: { attempt: 0, fence: 0 }, manifests: [] };
 
 export const manifestsKey = (scope: ArtifactScope): string => `${scope}.manifests`;
 export const fenceKey = (scope: ArtifactScope, actor: string): string => `${scope}.fence.${actor}`;
@@ -59,7 +59,7 @@ export function encodeRecord(record: ManifestRecord | Holder): Uint8Array {
 
 /** Below zero: `a` held it before `b`. */
 export function compareHolders(a: Holder, b: Holder): number {
-  return a.timeline - b.timeline || a.fence - b.fence;
+  return a.attempt - b.attempt || a.fence - b.fence;
 }
 
 /** The record with `manifest` in it and what retention lets go out of it: the last state of a phase outlives the phase. */

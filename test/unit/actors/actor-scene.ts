@@ -33,11 +33,11 @@ import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
 
 export const RUN = "test";
 
-export const TIMELINE = 1;
+export const ATTEMPT = 1;
 
 /** Checkpoints without a disk: real time and simulated time do not mix. `refusal` makes saves and manifests fail. */
 export interface HeldCheckpoints extends Checkpoints {
-  /** By `<actor>.<timeline>-<generation>`. */
+  /** By `<actor>.<attempt>-<generation>`. */
   readonly states: Map<string, SafetensorsContent>;
   /** Newest first. */
   readonly committed: Manifest[];
@@ -47,7 +47,7 @@ export interface HeldCheckpoints extends Checkpoints {
 export function heldCheckpoints(): HeldCheckpoints {
   const states = new Map<string, SafetensorsContent>();
   const committed: Manifest[] = [];
-  const nameOf = (actor: string, { timeline, generation }: SavedAt): string => `${actor}.${timeline}-${generation}`;
+  const nameOf = (actor: string, { attempt, generation }: SavedAt): string => `${actor}.${attempt}-${generation}`;
   const digest = "0".repeat(64);
   const found = (name: string): Promise<SafetensorsContent> => {
     const content = states.get(name);
@@ -69,10 +69,10 @@ export function heldCheckpoints(): HeldCheckpoints {
       list() {
         const own = [...states.keys()].flatMap((name) => {
           const [owner, at = ""] = name.split(".");
-          const [timeline = 0, generation = 0] = at.split("-").map(Number);
-          return owner === actor ? [{ name, digest, timeline, generation }] : [];
+          const [attempt = 0, generation = 0] = at.split("-").map(Number);
+          return owner === actor ? [{ name, digest, attempt, generation }] : [];
         });
-        return Promise.resolve(own.sort((a, b) => b.timeline - a.timeline || b.generation - a.generation));
+        return Promise.resolve(own.sort((a, b) => b.attempt - a.attempt || b.generation - a.generation));
       },
       load: ({ name }) => found(name),
       save(at, content) {
@@ -88,7 +88,7 @@ export function heldCheckpoints(): HeldCheckpoints {
 
 /** What `actor` remembers, over checkpoints that are held in memory. */
 export function memoryOf(actor: string, checkpoints: Checkpoints, from?: SavedAt): ActorMemory {
-  return createActorMemory({ actor, timeline: TIMELINE, fence: 1, from }, { checkpoints, log: silentLogger });
+  return createActorMemory({ actor, attempt: ATTEMPT, fence: 1, from }, { checkpoints, log: silentLogger });
 }
 
 export function failure(code: KnowledgeNetError["code"]): KnowledgeNetError {

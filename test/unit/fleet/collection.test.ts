@@ -27,8 +27,8 @@ describe("planRemoval", () => {
     await world.launch();
     await world.end();
     await (await openCheckpoints(world.store, scopeOfRun("other")))
-      .statesOf("block-0", { timeline: 1, fence: 1 })
-      .save({ timeline: 1, generation: 1 }, { metadata: {}, tensors: {} });
+      .statesOf("block-0", { attempt: 1, fence: 1 })
+      .save({ attempt: 1, generation: 1 }, { metadata: {}, tensors: {} });
     await world.store.kv(`manifests-${RUN}`);
     const before = await tracesOf(RUN, world);
     const plan = await planRemoval(RUN, world.fleet);
@@ -56,7 +56,7 @@ describe("planRemoval", () => {
     await expect(world.launch()).rejects.toMatchObject({ code: "KN_CONFIG", value: "a run of that name exists" });
     await (await planRemoval(RUN, world.fleet)).apply();
     await world.launch();
-    expect(await world.end()).toMatchObject({ outcome: "completed", timeline: 1 });
+    expect(await world.end()).toMatchObject({ outcome: "completed", attempt: 1 });
   });
 });
 
@@ -69,9 +69,9 @@ describe("planCollection", () => {
     await fleet.status.kv.put("gone", bytes("{}"));
     await fleet.fences.put("gone.block-0", bytes("1"));
     await (await store.log("history-gone")).append(bytes("{}"));
-    const states = (await openCheckpoints(store, scopeOfRun("gone"))).statesOf("block-0", { timeline: 1, fence: 1 });
+    const states = (await openCheckpoints(store, scopeOfRun("gone"))).statesOf("block-0", { attempt: 1, fence: 1 });
     await states.claim();
-    await states.save({ timeline: 1, generation: 1 }, { metadata: {}, tensors: {} });
+    await states.save({ attempt: 1, generation: 1 }, { metadata: {}, tensors: {} });
     const young = await planCollection(fleet, clock);
     expect(young.items.map(({ kind }) => kind).sort()).toEqual(["fencing token", "history", "status"]);
     await clock.advance(GRACE_MS + 1);

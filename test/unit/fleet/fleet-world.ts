@@ -271,7 +271,7 @@ function fakeComposer(
   opened: { units: number },
 ): typeof createActorComposer {
   return (plan, options, deps): ActorComposer => {
-    const { run, spec, phase, timeline, from } = plan;
+    const { run, spec, phase, attempt, from } = plan;
     const { learners } = actorsOf(spec, phase);
     const base = (id: string, fence: number) => ({
       run,
@@ -282,7 +282,7 @@ function fakeComposer(
       maxFrameBytes: 2 ** 20,
     });
     const memoryOf = (id: string, fence: number) =>
-      createActorMemory({ actor: id, timeline, fence, from }, { checkpoints: deps.checkpoints, log: deps.log });
+      createActorMemory({ actor: id, attempt, fence, from }, { checkpoints: deps.checkpoints, log: deps.log });
     return {
       async compose(id) {
         world.onCompose?.(node, id);

@@ -149,7 +149,7 @@ describe("checkBus", () => {
     );
   });
 
-  it("refuses to share lessons that are more than one message", () => {
+  it("refuses to share batches that are more than one message", () => {
     const [single, shared] = [distillation(), distillation("teacher.replicas=2")];
     const bus = { maxPayloadBytes: 64 * 1024 };
     expect(() => {

@@ -30,7 +30,7 @@ async function composerOf(spec: RunSpec, phase: RunPhase, elsewhere: readonly nu
       ...cut,
       totalSteps: plan.totalSteps,
       startAfter: plan.firstSequence - 1,
-      timeline: 1,
+      attempt: 1,
       from: undefined,
     },
     { backend: "cpu", softwareVersion: "0", metadata: {}, isElsewhere: (boundary) => elsewhere.includes(boundary) },

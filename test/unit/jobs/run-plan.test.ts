@@ -71,24 +71,24 @@ describe("planOf", () => {
 
 describe("startAfter", () => {
   const manifest = (phase: RunPhase, epoch: number): Manifest =>
-    ({ phase, epoch, timeline: 4, generation: 8, step: 8, sequence: 9, actors: {} }) as unknown as Manifest;
+    ({ phase, epoch, attempt: 4, generation: 8, step: 8, sequence: 9, actors: {} }) as unknown as Manifest;
   const start = (spec: RunSpec, newest?: Manifest) => startAfter(spec, smallDataset(), newest);
 
   it("begins with the first phase, without weights", () => {
-    expect(start(distillationSpec())).toEqual({ phase: "sections", timeline: 1, from: undefined });
+    expect(start(distillationSpec())).toEqual({ phase: "sections", attempt: 1, from: undefined });
   });
 
-  it("resumes a phase whose epochs are not over, on a timeline of its own", () => {
+  it("resumes a phase whose epochs are not over, on a attempt of its own", () => {
     const newest = manifest("sections", 1);
-    expect(start(distillationSpec(), newest)).toEqual({ phase: "sections", timeline: 5, from: newest });
+    expect(start(distillationSpec(), newest)).toEqual({ phase: "sections", attempt: 5, from: newest });
   });
 
   it("hands the weights of the sections to the whole student, and of a comparison to nobody", () => {
     const newest = manifest("sections", 2);
-    expect(start(distillationSpec(), newest)).toEqual({ phase: "finetune", timeline: 5, from: newest });
+    expect(start(distillationSpec(), newest)).toEqual({ phase: "finetune", attempt: 5, from: newest });
     const baseline = manifest("baseline", 3);
     const spec = distillationSpec({ baseline: BASELINE });
-    expect(start(spec, baseline)).toEqual({ phase: "sections", timeline: 5, from: undefined });
+    expect(start(spec, baseline)).toEqual({ phase: "sections", attempt: 5, from: undefined });
   });
 
   it("has nothing to start once the last phase is over", () => {
@@ -100,7 +100,7 @@ describe("startAfter", () => {
     const spec = trainingSpec();
     const { feeding: _, ...kind } = jobKindOf(spec);
     const newest = manifest("training", 99);
-    expect(startAfter(spec, smallDataset(), newest, kind)).toEqual({ phase: "training", timeline: 5, from: newest });
+    expect(startAfter(spec, smallDataset(), newest, kind)).toEqual({ phase: "training", attempt: 5, from: newest });
   });
 });
 

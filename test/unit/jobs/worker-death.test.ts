@@ -52,7 +52,7 @@ it("a run goes on when the worker of a block and an idle gradient model dies: bo
       spec,
       ...(await describeSlices(spec)),
       phase: "training",
-      timeline: 1,
+      attempt: 1,
       backend: "cpu",
       softwareVersion: "0.0.0",
     },

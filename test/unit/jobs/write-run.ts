@@ -28,11 +28,11 @@ export async function writeRun(
   for (const { generation, phase, states } of generations) {
     const actors: Record<string, string> = {};
     for (const [actor, tensors] of Object.entries(states)) {
-      const owner = { actor, timeline: 1, fence: 1, from: undefined };
+      const owner = { actor, attempt: 1, fence: 1, from: undefined };
       const memory = createActorMemory(owner, { checkpoints, log: silentLogger });
       actors[actor] = (await memory.save(generation, { metadata: {}, tensors })).digest;
     }
-    const place = { timeline: 1, generation, sequence: generation, step: generation, epoch: 0 };
+    const place = { attempt: 1, generation, sequence: generation, step: generation, epoch: 0 };
     await checkpoints.commit({ ...place, phase, actors }, 1);
   }
 }

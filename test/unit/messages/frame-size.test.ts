@@ -28,19 +28,19 @@ function tensorOf(shape: readonly number[]) {
 describe("activationFrameBytes", () => {
   it("is a bound of the encoded size, at most 512 bytes above it", () => {
     fc.assert(
-      fc.property(shapes, fc.constantFrom(...codecs), fc.boolean(), (shape, codec, hasLesson) => {
+      fc.property(shapes, fc.constantFrom(...codecs), fc.boolean(), (shape, codec, hasProvenance) => {
         const [batch = 1] = shape;
         const labels = { dtype: "i32", shape: [batch], values: new Int32Array(batch) } as const;
         const samples = Array.from({ length: batch }, () => 2 ** 32 - 1);
-        const lesson = { samples, view: 2 ** 32 - 1, seed: 2 ** 31 - 1, teacher: Number.MAX_SAFE_INTEGER };
+        const provenance = { samples, view: 2 ** 32 - 1, seed: 2 ** 31 - 1, teacher: Number.MAX_SAFE_INTEGER };
         const frame = encodeActivation(
           {
             ...{ header, phase: "evaluate", evaluation: Number.MAX_SAFE_INTEGER, labels, tensor: tensorOf(shape) },
-            ...(hasLesson ? { lesson } : {}),
+            ...(hasProvenance ? { provenance } : {}),
           },
           codec,
         );
-        const bound = activationFrameBytes({ shape, codec }, hasLesson);
+        const bound = activationFrameBytes({ shape, codec }, hasProvenance);
         expect(frame.byteLength).toBeLessThanOrEqual(bound);
         expect(frame.byteLength).toBeGreaterThanOrEqual(bound - 512);
       }),

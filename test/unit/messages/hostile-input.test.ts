@@ -30,7 +30,7 @@ import {
   gradient,
   header,
   labels,
-  lessonActivation,
+  provenanceActivation,
   replies,
 } from "./samples.ts";
 
@@ -44,7 +44,7 @@ const samples: readonly { readonly message: Uint8Array; readonly decode: Decoder
   ...CODECS.flatMap((codec) => [
     { message: encodeActivation(activation(), codec), decode: decodeFrameOf },
     { message: encodeActivation(activation({ phase: "evaluate", evaluation: 1 }), codec), decode: decodeFrameOf },
-    { message: encodeActivation(lessonActivation(), codec), decode: decodeFrameOf },
+    { message: encodeActivation(provenanceActivation(), codec), decode: decodeFrameOf },
     { message: encodeGradient(gradient(), codec), decode: decodeFrameOf },
   ]),
   { message: encodeGap({ header, first: 3 }), decode: decodeFrameOf },

@@ -41,11 +41,11 @@ export function activation(changes: Partial<Activation> = {}): Activation {
 }
 
 /** Of a distillation run: with the names of its samples, two of them without a label. */
-export function lessonActivation(changes: Partial<Activation> = {}): Activation {
+export function provenanceActivation(changes: Partial<Activation> = {}): Activation {
   const values = Int32Array.of(3, -1, 0, -1);
   return activation({
     labels: { dtype: "i32", shape: [4], values },
-    lesson: { samples: [0, 7, 2 ** 32 - 1, 59_999], view: 11, seed: 2 ** 32 - 1, teacher: 3 },
+    provenance: { samples: [0, 7, 2 ** 32 - 1, 59_999], view: 11, seed: 2 ** 32 - 1, teacher: 3 },
     ...changes,
   });
 }

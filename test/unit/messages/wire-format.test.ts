@@ -30,7 +30,7 @@ import {
   gradient,
   header,
   labels,
-  lessonActivation,
+  provenanceActivation,
   replies,
 } from "./samples.ts";
 
@@ -100,14 +100,17 @@ describe("encodeActivation", () => {
     expect(data.length + (scales?.length ?? 0)).toBe(encodedTensorBytes([4, 700], "f32", codec));
   });
 
-  it("writes a lesson as the schemas say, and reads it back", () => {
-    const sent = lessonActivation();
+  it("writes a provenance as the schemas say, and reads it back", () => {
+    const sent = provenanceActivation();
     const message = encodeActivation(sent, "raw");
-    const { lesson, labels: written } = read("Frame", message).activation as Record<string, Record<string, unknown>>;
-    expect(lesson).toMatchObject({ view: 11, seed: 2 ** 32 - 1, teacher: 3 });
-    expect(lesson?.samples).toEqual(new Uint8Array(Uint32Array.from(sent.lesson?.samples ?? []).buffer));
+    const { provenance, labels: written } = read("Frame", message).activation as Record<
+      string,
+      Record<string, unknown>
+    >;
+    expect(provenance).toMatchObject({ view: 11, seed: 2 ** 32 - 1, teacher: 3 });
+    expect(provenance?.samples).toEqual(new Uint8Array(Uint32Array.from(sent.provenance?.samples ?? []).buffer));
     expect(written?.data).toEqual(new Uint8Array(sent.labels.values.buffer as ArrayBuffer));
-    expect(decodeFrame(message)).toMatchObject({ activation: { lesson: sent.lesson, labels: sent.labels } });
+    expect(decodeFrame(message)).toMatchObject({ activation: { provenance: sent.provenance, labels: sent.labels } });
   });
 
   it("is as long as the reference makes it: no byte is spent that protobuf does not need", () => {

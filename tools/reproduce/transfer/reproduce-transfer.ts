@@ -188,7 +188,7 @@ async function cellOf(
   if (key.run === "teacher") {
     const { accuracy, seconds, steps } = trainingSchema.parse(results);
     const arm: Arm = { name: "teacher", heldOut: accuracy, test: await test([]), seconds, steps };
-    return { ...common, arms: [arm], lessons: { computed: 0, kept: 0 } };
+    return { ...common, arms: [arm], batches: { computed: 0, kept: 0 } };
   }
   const { teacher: teacherSize, student, phases } = distillationSchema.parse(results);
   const arms: Arm[] = [];
@@ -211,7 +211,7 @@ async function cellOf(
     ...common,
     sizes: { student, teacher: teacherSize },
     arms,
-    lessons: {
+    batches: {
       computed: phases.reduce((sum, { cache }) => sum + cache.misses, 0),
       kept: phases.reduce((sum, { cache }) => sum + cache.hits, 0),
     },

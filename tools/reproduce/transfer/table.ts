@@ -78,14 +78,14 @@ export function transferTable({ experiment, seeds, cells, plot }: TransferTableO
     "## Runs",
     rowsOf(
       ["labels", "run", "seed", "arms (held out / test)", "teacher computed / kept", "finished", "command"],
-      cells.map(({ setting, run, seed, arms, lessons, finishedAt, command }) => [
+      cells.map(({ setting, run, seed, arms, batches, finishedAt, command }) => [
         setting,
         run,
         String(seed),
         arms
           .map(({ name, heldOut, test }) => `${name} ${percent(heldOut)} / ${test === undefined ? "-" : percent(test)}`)
           .join("; "),
-        `${lessons.computed} / ${lessons.kept}`,
+        `${batches.computed} / ${batches.kept}`,
         finishedAt.slice(0, 16).replace("T", " "),
         `\`${command}\``,
       ]),

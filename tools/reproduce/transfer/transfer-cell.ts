@@ -29,7 +29,7 @@ export const transferCellSchema = z.object({
   sizes: z.object({ student: size, teacher: size }).optional(),
   arms: z.array(armSchema),
   /** Samples that the teacher's sections computed, and gave from what was kept. */
-  lessons: z.object({ computed: z.int(), kept: z.int() }),
+  batches: z.object({ computed: z.int(), kept: z.int() }),
   ...provenanceSchema.shape,
 });
 export type TransferCell = z.infer<typeof transferCellSchema>;

@@ -59,7 +59,7 @@ function partitionsOf(
   index: number,
   { plan, deps }: ComposeContext,
   recordBytes: number,
-): (lesson: BatchProvenance) => Promise<CachePartition | undefined> {
+): (provenance: BatchProvenance) => Promise<CachePartition | undefined> {
   const codec = hintCodec(spec.codecs.hint);
   const keys = new Map<string, Promise<string>>();
   const keyOf = async ({ teacher, view, seed: viewSeed }: BatchProvenance): Promise<string> =>
@@ -73,11 +73,11 @@ function partitionsOf(
       view,
       viewSeed,
     });
-  return async (lesson) => {
+  return async (provenance) => {
     const { cache, log } = deps;
     if (cache === undefined) return undefined;
-    const name = `${lesson.teacher}/${lesson.view}/${lesson.seed}`;
-    const key = keys.get(name) ?? keyOf(lesson);
+    const name = `${provenance.teacher}/${provenance.view}/${provenance.seed}`;
+    const key = keys.get(name) ?? keyOf(provenance);
     keys.set(name, key);
     try {
       return await cache.partition({ key: await key, recordBytes });

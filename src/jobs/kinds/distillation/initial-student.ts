@@ -18,7 +18,7 @@ export async function initialStudent(
   if (from === undefined) return undefined;
   const { checkpoints } = deps;
   const manifest = (await checkpoints.manifests()).find(
-    ({ timeline, generation }) => timeline === from.timeline && generation === from.generation,
+    ({ attempt, generation }) => attempt === from.attempt && generation === from.generation,
   );
   if (manifest === undefined) {
     throw new KnowledgeNetError("KN_CHECKPOINT", {

@@ -290,7 +290,7 @@ describe("createBlockActor: checkpoints", () => {
 
   it("does not start from a generation that is not there", async () => {
     const scene = createScene();
-    const memory = memoryOf("block-1", scene.checkpoints, { timeline: 1, generation: 9 });
+    const memory = memoryOf("block-1", scene.checkpoints, { attempt: 1, generation: 9 });
     const actor = createBlockActor(
       { ...scene.options("block-1"), ...PLAIN_BLOCK, index: 1, blocks: 3 },
       { ...scene.deps, memory, openUnit: () => Promise.resolve(fakeBlock().handle) },

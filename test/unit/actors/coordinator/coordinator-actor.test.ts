@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type CoordinatorOptions, createCoordinator } from "../../../../src/actors/coordinator/index.ts";
 import { type Command, type CommandReply, failureOf, type FeederMark } from "../../../../src/messages/index.ts";
 import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
-import { createScene, failure, progressOf, standIn, TIMELINE } from "../actor-scene.ts";
+import { createScene, failure, progressOf, standIn, ATTEMPT } from "../actor-scene.ts";
 
 const BLOCKS = ["block-0", "block-1"];
 const STATEFUL = [...BLOCKS, "gradient-0"];
@@ -37,7 +37,7 @@ async function coordinating(changes: Partial<CoordinatorOptions> = {}) {
       phase: "training",
       readyDeadlineMs: 60_000,
       stopDeadlineMs: 4_000,
-      timeline: TIMELINE,
+      attempt: ATTEMPT,
       ...changes,
     },
     scene.deps,
@@ -128,7 +128,7 @@ describe("createCoordinator", () => {
     expect(test.scene.checkpoints.committed).toEqual([
       {
         phase: "training",
-        timeline: TIMELINE,
+        attempt: ATTEMPT,
         generation: 9,
         sequence: 12,
         step: 9,
@@ -204,7 +204,7 @@ describe("createCoordinator: checkpoints within an epoch", () => {
     expect(test.scene.checkpoints.committed).toEqual([]);
     await test.saved("block-0", 20);
     expect(test.scene.checkpoints.committed).toMatchObject([
-      { phase: "training", timeline: TIMELINE, generation: 20, step: 20, epoch: 0, actors: digests(20) },
+      { phase: "training", attempt: ATTEMPT, generation: 20, step: 20, epoch: 0, actors: digests(20) },
     ]);
     expect(test.coordinator.record).toMatchObject({ generation: 20, step: 20 });
     await test.progress(22);

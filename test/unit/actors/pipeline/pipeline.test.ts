@@ -13,7 +13,7 @@ import { createMemoryBroker } from "../../../../src/runtime/bus/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 import { printedSeed, randomFrom } from "../../../support/random.ts";
-import { type FakeBlock, fakeBlock, heldCheckpoints, memoryOf, TIMELINE, unaccounted } from "../actor-scene.ts";
+import { type FakeBlock, fakeBlock, heldCheckpoints, memoryOf, ATTEMPT, unaccounted } from "../actor-scene.ts";
 import { fakeDataset } from "../fake-dataset.ts";
 
 const SAMPLES = 96;
@@ -147,7 +147,7 @@ async function pipeline(options: PipelineOptions) {
       stopDeadlineMs: 4_000,
       saveEverySteps,
       window: WINDOW,
-      timeline: TIMELINE,
+      attempt: ATTEMPT,
     },
     { ...deps, checkpoints },
   );
@@ -290,7 +290,7 @@ for (const isLocked of [false, true]) {
     });
     const { committed } = test.checkpoints;
     expect(committed[0]).toMatchObject({
-      timeline: TIMELINE,
+      attempt: ATTEMPT,
       generation: plan.totalSteps,
       sequence: plan.lastSequence,
     });

@@ -74,7 +74,7 @@ async function firstSection(scene: Scene, fence: number) {
   };
 }
 
-it("computes again, in another life, what the next section has not got of lessons that it has learnt, and learns none twice", async () => {
+it("computes again, in another life, what the next section has not got of batches that it has learnt, and learns none twice", async () => {
   const scene = createScene();
   const outputs = scene.listen(`kn.v1.${RUN}.act.0`);
   const before = await firstSection(scene, 1);

@@ -166,7 +166,7 @@ export function runRecord(run: string, changes: Partial<RunRecordEntry> = {}): R
     phases: [{ phase: "training", epochs: 1, totalSteps: 10, startAfter: 0 }],
     phase: "training",
     dataset: "sha256:0",
-    timeline: 1,
+    attempt: 1,
     actors: { coordinator: "a", feeder: "a", "block-0": "a", "block-1": "b", "gradient-0": "a" },
     createdAt: "2026-01-01T00:00:00.000Z",
     ...changes,
@@ -177,7 +177,7 @@ export function runStatus(run: string, changes: Partial<RunStatus> = {}): RunSta
   return {
     format: 2,
     run,
-    timeline: 1,
+    attempt: 1,
     phase: "training",
     done: [],
     state: "feeding",

@@ -5,19 +5,19 @@ import { artifactScene, content, saveGeneration } from "./artifact-scene.ts";
 
 const memoryOf = (
   checkpoints: Checkpoints,
-  timeline: number,
+  attempt: number,
   fence: number,
-  from?: { timeline: number; generation: number },
-) => createActorMemory({ actor: "block-0", timeline, fence, from }, { checkpoints, log: silentLogger });
+  from?: { attempt: number; generation: number },
+) => createActorMemory({ actor: "block-0", attempt, fence, from }, { checkpoints, log: silentLogger });
 
 describe("createActorMemory", () => {
-  it("begins with the generation that its timeline began with, then comes back from its own newest state", async () => {
+  it("begins with the generation that its attempt began with, then comes back from its own newest state", async () => {
     const { checkpoints } = await artifactScene();
     await saveGeneration(checkpoints, 100);
     await checkpoints
-      .statesOf("block-0", { timeline: 1, fence: 1 })
-      .save({ timeline: 1, generation: 200 }, content("abandoned"));
-    const from = { timeline: 1, generation: 100 };
+      .statesOf("block-0", { attempt: 1, fence: 1 })
+      .save({ attempt: 1, generation: 200 }, content("abandoned"));
+    const from = { attempt: 1, generation: 100 };
     const memory = memoryOf(checkpoints, 2, 1, from);
     expect((await memory.restore())?.metadata.word).toBe("100");
     await memory.save(150, content("own"));
@@ -72,10 +72,10 @@ describe("createActorMemory", () => {
   it("keeps every state that a committed generation names, however many the actor saves after it", async () => {
     const { checkpoints } = await artifactScene();
     await saveGeneration(checkpoints, 1);
-    const states = checkpoints.statesOf("block-0", { timeline: 1, fence: 1 });
+    const states = checkpoints.statesOf("block-0", { attempt: 1, fence: 1 });
     for (let generation = 2; generation <= 20; generation += 1)
-      await states.save({ timeline: 1, generation }, content(String(generation)));
-    expect((await checkpoints.load("block-0", { timeline: 1, generation: 1 })).metadata.word).toBe("1");
+      await states.save({ attempt: 1, generation }, content(String(generation)));
+    expect((await checkpoints.load("block-0", { attempt: 1, generation: 1 })).metadata.word).toBe("1");
     expect((await states.list()).map(({ generation }) => generation)).toEqual([20, 19, 18, 17, 1]);
   });
 });

@@ -24,7 +24,7 @@ export async function artifactScene() {
 }
 
 export interface SaveGenerationOptions {
-  readonly timeline?: number;
+  readonly attempt?: number;
   readonly phase?: string;
   /** @default true */
   readonly commits?: boolean;
@@ -34,14 +34,14 @@ export interface SaveGenerationOptions {
 export async function saveGeneration(
   checkpoints: Checkpoints,
   generation: number,
-  { timeline = 1, phase = "training", commits = true }: SaveGenerationOptions = {},
+  { attempt = 1, phase = "training", commits = true }: SaveGenerationOptions = {},
 ): Promise<Manifest> {
   const actors: Record<string, string> = {};
   for (const actor of ACTORS) {
-    const states = checkpoints.statesOf(actor, { timeline, fence: 1 });
-    actors[actor] = (await states.save({ timeline, generation }, content(String(generation)))).digest;
+    const states = checkpoints.statesOf(actor, { attempt, fence: 1 });
+    actors[actor] = (await states.save({ attempt, generation }, content(String(generation)))).digest;
   }
-  const manifest = { timeline, generation, sequence: generation, step: generation, epoch: 0, phase, actors };
+  const manifest = { attempt, generation, sequence: generation, step: generation, epoch: 0, phase, actors };
   if (commits) await checkpoints.commit(manifest);
   return manifest;
 }

@@ -62,7 +62,7 @@ async function actorLife(
   saved: SavedDigests,
 ) {
   const checkpoints = await openCheckpoints(store, SCOPE);
-  const memory = createActorMemory({ actor, timeline: 1, fence, from: undefined }, { checkpoints, log: silentLogger });
+  const memory = createActorMemory({ actor, attempt: 1, fence, from: undefined }, { checkpoints, log: silentLogger });
   await memory.restore();
   for (const generation of generations) {
     try {
@@ -91,7 +91,7 @@ async function coordinatorLife(
       await s.schedule(Promise.resolve(), "tick");
     const actors = reported();
     if (Object.keys(actors).length < ACTORS.length) continue;
-    const at = { timeline: 1, generation, sequence: generation, step: generation, epoch: 0, phase: "training" };
+    const at = { attempt: 1, generation, sequence: generation, step: generation, epoch: 0, phase: "training" };
     try {
       await checkpoints.commit({ ...at, actors }, fence);
     } catch (error) {

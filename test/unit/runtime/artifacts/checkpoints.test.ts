@@ -4,7 +4,7 @@ import { type Checkpoints, openCheckpoints, scopeOfRun } from "../../../../src/r
 import { ARTIFACT_BLOBS } from "../../../../src/runtime/artifacts/index.ts";
 import { artifactScene, content, saveGeneration } from "./artifact-scene.ts";
 
-const at = (generation: number, timeline = 1) => ({ timeline, generation });
+const at = (generation: number, attempt = 1) => ({ attempt, generation });
 const wordOf = async (checkpoints: Checkpoints, generation: number): Promise<string | undefined> =>
   (await checkpoints.load("block-0", at(generation))).metadata.word;
 
@@ -53,8 +53,8 @@ describe("Checkpoints.commit", () => {
     await checkpoints.commit(await saveGeneration(checkpoints, 2, { commits: false }), 7);
     await expect(checkpoints.commit(late, 6)).rejects.toMatchObject({ code: "KN_FENCED" });
     expect((await checkpoints.manifests()).map(({ generation }) => generation)).toEqual([2]);
-    // A resumed run begins a new timeline, in which fencing tokens begin anew.
-    await checkpoints.commit(await saveGeneration(checkpoints, 3, { timeline: 2, commits: false }), 1);
+    // A resumed run begins a new attempt, in which fencing tokens begin anew.
+    await checkpoints.commit(await saveGeneration(checkpoints, 3, { attempt: 2, commits: false }), 1);
     expect((await checkpoints.manifests()).map(({ generation }) => generation)).toEqual([3, 2]);
   });
 
@@ -98,7 +98,7 @@ describe("chooseGeneration", () => {
   it("passes over a generation without its manifest: a crash in the middle of a save leaves the one before", async () => {
     const { checkpoints } = await artifactScene();
     await saveGeneration(checkpoints, 1);
-    await checkpoints.statesOf("block-0", { timeline: 1, fence: 1 }).save(at(2), content("2"));
+    await checkpoints.statesOf("block-0", { attempt: 1, fence: 1 }).save(at(2), content("2"));
     expect(await chooseGeneration(checkpoints, () => undefined)).toMatchObject({ generation: 1 });
   });
 });
@@ -123,6 +123,6 @@ describe("openCheckpoints", () => {
     await saveGeneration(checkpoints, 1);
     const other = await openCheckpoints(store, scopeOfRun("small-2"));
     expect(await other.manifests()).toEqual([]);
-    expect(await other.statesOf("block-0", { timeline: 1, fence: 1 }).list()).toEqual([]);
+    expect(await other.statesOf("block-0", { attempt: 1, fence: 1 }).list()).toEqual([]);
   });
 });

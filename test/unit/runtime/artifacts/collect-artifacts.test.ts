@@ -25,14 +25,14 @@ describe("planArtifactCollection", () => {
     await blobs.put(orphan, new Uint8Array(10));
     for (const generation of [2, 3, 4]) {
       const fresh = await openCheckpoints(store, SCOPE);
-      await fresh.statesOf("block-0", { timeline: 1, fence: 1 }).save({ timeline: 1, generation }, content("x"));
+      await fresh.statesOf("block-0", { attempt: 1, fence: 1 }).save({ attempt: 1, generation }, content("x"));
     }
     const planned = await planArtifactCollection(store);
     expect(planned.blobs).toMatchObject([{ name: orphan, sizeBytes: 10 }]);
     await applyArtifactCollection(store, planned);
     expect(await blobs.info(orphan)).toBeUndefined();
     expect((await planArtifactCollection(store)).blobs).toEqual([]);
-    await checkpoints.load("block-0", { timeline: 1, generation: 1 });
+    await checkpoints.load("block-0", { attempt: 1, generation: 1 });
     await releases.load(await releases.get(1), 0);
   });
 
@@ -41,7 +41,7 @@ describe("planArtifactCollection", () => {
     await saveGeneration(checkpoints, 1);
     await (await store.kv(ARTIFACT_RECORDS)).put(`${SCOPE}.manifests`, new TextEncoder().encode("{}"));
     const gone = await openCheckpoints(store, scopeOfRun("gone"));
-    await gone.statesOf("block-0", { timeline: 1, fence: 1 }).save({ timeline: 1, generation: 1 }, content("x"));
+    await gone.statesOf("block-0", { attempt: 1, fence: 1 }).save({ attempt: 1, generation: 1 }, content("x"));
     await (await store.kv(ARTIFACT_RECORDS)).delete("run.gone.fence.block-0");
     const { blobs } = await planArtifactCollection(store);
     expect(blobs).toHaveLength(1);
@@ -76,6 +76,6 @@ describe("planArtifactRemoval", () => {
     await applyArtifactCollection(store, planned);
     expect(await checkpoints.manifests()).toEqual([]);
     expect(await other.manifests()).toHaveLength(1);
-    await other.load("block-0", { timeline: 1, generation: 1 });
+    await other.load("block-0", { attempt: 1, generation: 1 });
   });
 });

@@ -42,7 +42,7 @@ describe("a run of 1,000 generations", () => {
     const ids = ["block-0", "gradient-0", "block-1", "gradient-1", "block-2", "gradient-2", "block-3"];
     const memories = ids.map((actor) => ({
       actor,
-      memory: createActorMemory({ actor, timeline: 1, fence: 1, from: undefined }, { checkpoints, log: silentLogger }),
+      memory: createActorMemory({ actor, attempt: 1, fence: 1, from: undefined }, { checkpoints, log: silentLogger }),
     }));
     for (const { memory } of memories) await memory.restore();
     const at: Record<number, unknown> = {};
@@ -53,7 +53,7 @@ describe("a run of 1,000 generations", () => {
         actors[actor] = (await memory.save(generation, content(String(generation)))).digest;
       const step = generation * 200;
       await checkpoints.commit(
-        { timeline: 1, generation, sequence: step, step, epoch: 0, phase: "training", actors },
+        { attempt: 1, generation, sequence: step, step, epoch: 0, phase: "training", actors },
         1,
       );
       if (generation !== 10 && generation !== 1000) continue;
