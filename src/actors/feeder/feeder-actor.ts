@@ -20,6 +20,7 @@ import type { FeederActorDeps, FeederActorOptions } from "./feeder-options.ts";
 import { createFeederMarks } from "./feeder-marks.ts";
 import { createFeederOutput } from "./feeder-output.ts";
 import { createFeederState } from "./feeder-state.ts";
+import { createPositionRequests } from "./position-requests.ts";
 
 export function createFeederActor(options: FeederActorOptions, deps: FeederActorDeps): Actor {
   const { run, id, fence, learners } = options;
@@ -60,8 +61,18 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       const item = plan.itemAt(sequence + 1);
       state.publish(item);
       output.publish(item, state.teacher);
+      requests.restart();
     }
   };
+
+  const onPosition = (learner: string, consumed: number): void => {
+    const hasChanged = state.consume(learner, consumed);
+    if (options.keepsUntil === "all") outbox.acknowledge(state.slowest);
+    if (!hasChanged) return;
+    requests.restart();
+    actor.host.send({ type: "Credit", isDrained: state.isDrained });
+  };
+  const requests = createPositionRequests({ clock, channel, state, onPosition });
 
   const onLearnerEvent = ({ header: { sender }, fact }: Event): void => {
     const isKept = state.isKeptFor(sender);
@@ -69,9 +80,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     if (fact.kind !== "Progress") return;
     // A learner that went back after a restart gets the gap.
     if (isKept && options.keepsUntil === "first") outbox.acknowledge(fact.consumed);
-    const hasChanged = state.consume(sender, fact.consumed);
-    if (options.keepsUntil === "all") outbox.acknowledge(state.slowest);
-    if (hasChanged) actor.host.send({ type: "Credit", isDrained: state.isDrained });
+    onPosition(sender, fact.consumed);
   };
 
   const findTeacher = async (): Promise<void> => {
@@ -157,6 +166,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       },
       close() {
         marks.close();
+        requests.close();
         outbox.close();
         for (const subscription of subscriptions) subscription.unsubscribe();
         return Promise.resolve();

@@ -24,6 +24,8 @@ export interface FeederState {
   /** Whether the window has room for another batch. */
   readonly hasCredit: boolean;
   readonly isDrained: boolean;
+  /** Learners that have not consumed everything published. */
+  readonly behind: readonly string[];
   /** Whether a batch is kept until this learner has consumed it. */
   isKeptFor(learner: string): boolean;
   /** Consumption never falls: a learner that went back gets the gap. @returns whether credit or drain changed. */
@@ -66,6 +68,9 @@ export function createFeederState(options: FeederStateOptions, plan: FeedingPlan
     },
     get isDrained() {
       return isDrained();
+    },
+    get behind() {
+      return learners.filter((learner) => (consumed.get(learner) ?? 0) < published.sequence);
     },
     isKeptFor: (learner) => (keepsUntil === "first" ? learner === firstLearner : consumed.has(learner)),
     consume(learner, sequence) {

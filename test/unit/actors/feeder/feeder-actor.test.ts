@@ -21,11 +21,13 @@ interface FeedingOptions extends Partial<FeederActorOptions> {
 async function feeding({ consumed = [0, 0], ...changes }: FeedingOptions = {}) {
   const scene = createScene();
   const batches = scene.listen(`kn.v1.${RUN}.batch.0`);
+  /** Where the blocks stand, whatever the feeder has received of it. */
+  const positions = [...consumed];
   for (const [index, block] of BLOCKS.entries()) {
     await standIn(scene, block, () => ({
       kind: "ActorState",
       state: "running.idle",
-      progress: progressOf(consumed[index] ?? 0),
+      progress: progressOf(positions[index] ?? 0),
     }));
   }
   const plan = createFeedingPlan({
@@ -69,6 +71,7 @@ async function feeding({ consumed = [0, 0], ...changes }: FeedingOptions = {}) {
       ),
     ],
     batches,
+    positions,
     async begin() {
       const answer = scene.order("feeder", { kind: "StartFeeding" });
       await scene.settle();
@@ -195,6 +198,44 @@ describe("createFeederActor", () => {
     expect(test.actor.state).toBe("finished");
     expect(test.marks().at(-1)).toMatchObject({ mark: "finished", epoch: EPOCHS });
     expect(test.published()).toEqual([]);
+    await test.actor.stop();
+  });
+
+  it("continues after the last block's acknowledgement is lost and the first block has acknowledged everything", async () => {
+    const test = await feeding();
+    await test.begin();
+    await test.report("block-0", 2);
+    test.positions.splice(0, 2, 2, 2); // the Progress of block-1 is lost
+    await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
+    await test.scene.settle();
+    expect(test.published()).toEqual(["train 1", "train 2", "train 3", "train 4"]);
+    await test.actor.stop();
+    expect(test.scene.clock.pendingTimers).toBe(0);
+  });
+
+  it("repeats the request for a position until it is answered: it may be lost too", async () => {
+    const test = await feeding();
+    await test.begin();
+    await test.report("block-0", 2);
+    test.scene.broker.interrupt();
+    test.positions.splice(0, 2, 2, 2);
+    await test.scene.clock.advance(20 * RETRANSMIT_AFTER_MS);
+    test.scene.broker.restore();
+    await test.scene.clock.advance(3 * RETRANSMIT_AFTER_MS);
+    expect(test.published()).toEqual(expect.arrayContaining(["train 3", "train 4"]));
+    await test.actor.stop();
+    expect(test.scene.clock.pendingTimers).toBe(0);
+  });
+
+  it("reaches the mark though the last acknowledgement of the epoch is lost", async () => {
+    const test = await feeding({ consumed: [8, 8] });
+    await test.begin();
+    await test.report("block-0", ITEMS_PER_EPOCH);
+    expect(test.actor.state).toBe("draining");
+    test.positions.splice(0, 2, ITEMS_PER_EPOCH, ITEMS_PER_EPOCH);
+    await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
+    await test.scene.settle();
+    expect(test.marks()[0]).toMatchObject({ mark: "epoch-ended", epoch: 1 });
     await test.actor.stop();
   });
 
