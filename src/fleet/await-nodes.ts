@@ -4,13 +4,13 @@ import type { Clock } from "../runtime/clock/index.ts";
 import type { Fleet } from "./fleet.ts";
 
 export interface AwaitNodesOptions {
-  /** These, */
+  /** Nodes that must be present, by name. */
   readonly names?: readonly string[];
-  /** or so many. */
+  /** Number of nodes that must be present. */
   readonly count?: number;
   readonly deadlineMs: number;
   readonly remedy: string;
-  /** Told what is still missing, when it changes. */
+  /** Receives a progress line whenever the number of present nodes changes. */
   readonly onChange?: (line: string) => void;
 }
 
@@ -20,7 +20,7 @@ const LOOK_EVERY_MS = 200;
 export async function awaitNodes(options: AwaitNodesOptions, fleet: Fleet, clock: Clock): Promise<void> {
   const { names = [], count = 0, deadlineMs, remedy, onChange } = options;
   const endMs = clock.now() + deadlineMs;
-  let said = "";
+  let reported = "";
   for (;;) {
     const there = new Set((await fleet.nodes.all()).map(({ name }) => name));
     const absent = names.filter((name) => !there.has(name));
@@ -34,9 +34,9 @@ export async function awaitNodes(options: AwaitNodesOptions, fleet: Fleet, clock
         remedy,
       });
     }
-    const line = `waiting for nodes: ${there.size} of ${Math.max(count, names.length)} are there`;
-    if (line !== said) onChange?.(line);
-    said = line;
+    const line = `waiting for nodes: ${there.size} of ${Math.max(count, names.length)} are present`;
+    if (line !== reported) onChange?.(line);
+    reported = line;
     await clock.sleep(LOOK_EVERY_MS);
   }
 }

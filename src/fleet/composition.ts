@@ -1,6 +1,6 @@
 /**
- * What the actors of one attempt of a run are composed from on this node, opened for the first slot that needs it (anew
- * where it could not be opened) and closed when no slot does.
+ * Resources of this node from which the actors of one attempt of a run are composed: opened for the first slot that
+ * needs them, opened again after a failure, closed when no slot uses them.
  */
 import type { Dataset } from "../data/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
@@ -31,7 +31,7 @@ export interface CompositionDeps extends Pick<ComposerDeps, "bus" | "clock" | "l
 export interface Composition {
   readonly attempt: number;
   composer(): Promise<ActorComposer>;
-  /** Ends what the actor computes in, if anything was opened. */
+  /** Closes the actor's compute worker, if one was opened. */
   release(id: string): Promise<void>;
   countTensors(): Promise<number>;
   close(): Promise<void>;
@@ -55,7 +55,7 @@ export function createComposition(
     if (dataset.fingerprint === expected && planOf(spec, dataset, phase).totalSteps === totalSteps) return dataset;
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: `feed ${run} from ${options.node}`,
-      rule: `the data must be those that the run was planned with, ${expected}`,
+      rule: `the data must match the fingerprint in the run's plan, ${expected}`,
       value: dataset.fingerprint,
       remedy: "put the same files on both machines (--data, KN_DATA)",
     });

@@ -1,4 +1,4 @@
-/** What a node says of itself: measured, not asked for. */
+/** A node's description in its record: name, labels, and measured backend, cores and speed. */
 import { availableParallelism, hostname, totalmem } from "node:os";
 import process from "node:process";
 import { type BackendPreference, createComputeWorker } from "../compute/index.ts";
@@ -11,7 +11,7 @@ import { type NodeRecord, WIRE_VERSION } from "./records.ts";
 export interface DescribeNodeOptions {
   /** @default the host's name and the process's number */
   readonly name?: string | undefined;
-  /** `key=value`, several by commas. */
+  /** Comma-separated `key=value` pairs. */
   readonly labels?: string | undefined;
   readonly backend: BackendPreference;
   readonly softwareVersion: string;
@@ -35,7 +35,7 @@ export async function describeNode(options: DescribeNodeOptions, clock: Clock): 
     backend: worker.backend.name,
     backendVersion: worker.backend.version,
     cores: availableParallelism(),
-    // A container's limit, where there is one.
+    // The container's limit, if it has one.
     memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
     gflops: Math.round(gflops * 10) / 10,
     softwareVersion: options.softwareVersion,
@@ -51,7 +51,7 @@ function parseLabels(text: string): Record<string, string> {
   for (const label of text.split(",").filter((each) => each !== "")) {
     const [, key, value] = /^([A-Za-z0-9_-]{1,64})=([A-Za-z0-9_.-]{1,64})$/.exec(label) ?? [];
     if (key === undefined || value === undefined) {
-      throw refusal("label a node", "--labels must read key=value, several by commas", label);
+      throw refusal("label a node", "--labels must be comma-separated key=value pairs", label);
     }
     labels[key] = value;
   }

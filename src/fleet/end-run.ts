@@ -9,8 +9,8 @@ import { EMPTY_SUMMARY, type RunStatus } from "./run-status.ts";
 import { createStatusWriter } from "./status-writer.ts";
 
 /**
- * The run ends as stopped at its last committed checkpoint. Rejects with KN_CONFIG while a node of the run is a member of
- * the fleet or its control holds the lease: that node ends it.
+ * The run ends as stopped at its last committed checkpoint. Rejects with KN_CONFIG while a node of the run is a member
+ * of the fleet or its controller holds the lease: that node ends the run.
  */
 export async function endRunWithoutNodes(run: string, fleet: Fleet, clock: Clock): Promise<RunStatus> {
   const record = await runRecordOf(run, fleet);
@@ -20,8 +20,8 @@ export async function endRunWithoutNodes(run: string, fleet: Fleet, clock: Clock
   if (record.desired !== "ended" && (present.length > 0 || lease !== undefined)) {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: `end ${run} without its nodes`,
-      rule: "no node of the run may be there",
-      value: present.length > 0 ? present.join(", ") : "its control holds the lease",
+      rule: "no node of the run may be present",
+      value: present.length > 0 ? present.join(", ") : "its controller holds the lease",
       remedy: `let them end it: kn stop ${run}`,
     });
   }

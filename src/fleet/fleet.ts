@@ -29,7 +29,7 @@ export interface Fleet {
   readonly leases: KeyValue;
   /** Highest fencing token granted, by `<run>.<actor>`. */
   readonly fences: KeyValue;
-  /** Opens the buckets again, made anew where the server came back without its store: `isLost`. */
+  /** Opens the buckets again; creates them where the server returned without its store (`isLost`). */
   reopen(): Promise<{ readonly isLost: boolean }>;
 }
 
@@ -48,7 +48,7 @@ export async function openFleet(store: Store): Promise<Fleet> {
       store.kv(FENCES_BUCKET),
     ]);
   const [nodes, runs, status, leases, fences] = await open();
-  /** A store that was lost and made anew has another mark. */
+  /** Detects a store that was lost and created again: its marker differs. */
   const markOf = async (): Promise<string> => {
     const found = await fences.get(STORE_MARK);
     if (found !== undefined) return new TextDecoder().decode(found.value);

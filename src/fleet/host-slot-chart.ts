@@ -4,11 +4,11 @@
  * ```
  * absent --Assigned--> hosting{ acquiringLease --LeaseTaken--> starting --Started--> running }
  * hosting  --Withdrawn, or Assigned with another composition--> hosting.draining
- *          --the incarnation ended--> releasing when it is withdrawn or composed anew;
+ *          --the incarnation ended--> releasing when it is withdrawn or has another composition;
  *                                     blocked when no restart can help; retry otherwise
  * retry    --after the back-off--> hosting (a new incarnation under a new fencing token)
- * blocked  reports its reason again and again, until it is withdrawn or composed anew --> releasing
- * releasing gives back where the actor computed --> hosting when it is assigned, else released
+ * blocked  repeats its reason until it is withdrawn or has another composition --> releasing
+ * releasing closes the actor's compute worker --> hosting when it is assigned, else released
  * released --Assigned--> hosting
  * ```
  * One incarnation holds lease and actor, and has released both when it ends.
@@ -17,13 +17,13 @@ import { assign, fromPromise, setup } from "xstate";
 
 /** Why an incarnation ended. */
 export type IncarnationEnd =
-  /** `delayMs`: before it is hosted again, where it is still assigned. */
+  /** `delayMs`: back-off before it is hosted again, if it is still assigned. */
   | { readonly kind: "left"; readonly delayMs: number }
   | { readonly kind: "failed"; readonly error: Error; readonly delayMs: number }
   | { readonly kind: "blocked"; readonly error: Error };
 
 export type HostSlotEvent =
-  /** `isNew`: composed otherwise than the present incarnation. */
+  /** `isNew`: the composition differs from that of the present incarnation. */
   | { readonly type: "Assigned"; readonly isNew: boolean }
   | { readonly type: "Withdrawn" }
   | { readonly type: "LeaseTaken" }
@@ -31,9 +31,9 @@ export type HostSlotEvent =
 
 export interface HostSlotContext {
   readonly isAssigned: boolean;
-  /** The present incarnation must go, whatever follows. */
+  /** The present incarnation must end, whether or not another follows. */
   readonly isStale: boolean;
-  /** What stands in the way; undefined while nothing does. */
+  /** Failure that blocks the slot; undefined: none. */
   readonly problem: Error | undefined;
   readonly delayMs: number;
 }

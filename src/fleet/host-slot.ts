@@ -16,7 +16,7 @@ import { PRESENCE_TTL_MS } from "./records.ts";
 export interface HostSlotOptions {
   readonly run: string;
   readonly id: string;
-  /** Name and life of this node. */
+  /** Name and instance of this node. */
   readonly node: string;
   readonly instance: string;
 }
@@ -32,38 +32,40 @@ export interface HostSlotDeps {
 
 /** What the slot hosts. */
 export interface Assignment {
-  /** Decides how the actor is made: another signature, another incarnation. */
+  /** Identifies the composition: another signature requires another incarnation. */
   readonly signature: string;
   /** Resolves when the actors on this node that it needs run. Rejects with `signal.reason` on abort. */
   readonly ready: (signal: AbortSignal) => Promise<void>;
-  /** Makes ready what the actor needs. @returns what makes one incarnation of it. */
+  /** Prepares the resources of the actor. @returns factory of one incarnation */
   readonly compose: () => Promise<(fence: number) => Actor>;
-  /** Ends what the actor computes in; called when it is withdrawn or composed anew. */
+  /** Closes the actor's compute worker; called when the actor is withdrawn or has another composition. */
   readonly release: () => Promise<void>;
 }
 
 export interface HostSlot extends AsyncDisposable {
   readonly id: string;
-  /** Of the slot, and while it runs that of the actor: "acquiringLease", "starting.retry", "running.idle", "blocked". */
+  /**
+   * Of the slot, and while it runs that of the actor: "acquiringLease", "starting.retry", "running.idle", "blocked".
+   */
   readonly state: string;
   /** Of the slot alone. */
   readonly slotState: string;
   readonly restarts: number;
-  /** What stands in the way; undefined while nothing does. */
+  /** Failure that blocks the slot; undefined: none. */
   readonly problem: Error | undefined;
   /** False while it holds an actor whose lease is unconfirmed. */
   readonly isConfirmed: boolean;
-  /** Desired state: hosted as `assignment` says. */
+  /** Desired state: hosted with `assignment`. */
   assign(assignment: Assignment): void;
-  /** Desired state: not here. */
+  /** Desired state: not hosted here. */
   withdraw(): void;
   /** Resolves when the actor runs, now or later. Rejects with `signal.reason` on abort. */
   whenRunning(signal: AbortSignal): Promise<void>;
-  /** Resolves when nothing is held. */
+  /** Resolves when the slot holds no lease, actor or worker. */
   whenReleased(): Promise<void>;
 }
 
-/** Withdrawn: hosted at once again when it is assigned again. */
+/** End of a withdrawn incarnation: without back-off if it is assigned again. */
 const left: IncarnationEnd = { kind: "left", delayMs: 0 };
 /** Pause before an actor that lost its lease, or left by itself, is hosted again, ms. */
 const RETRY_MS = 2_000;
@@ -76,14 +78,14 @@ export function createHostSlot(options: HostSlotOptions, deps: HostSlotDeps): Ho
   const channel = createControlChannel({ run, actor: `slot-${id}` }, { bus, log });
   const decide = createRestartPolicy({ isPatient: true }, clock);
   let desired: Assignment | undefined;
-  /** The assignment of the present incarnation: what must be released. */
+  /** The assignment of the present incarnation, released at its end. */
   let held: Assignment | undefined;
   let leaving = new AbortController();
   let actor: Actor | undefined;
   let lease: Lease | undefined;
   let restarts = 0;
 
-  /** What follows from an incarnation's end. */
+  /** The chart's event for the end of an incarnation. */
   const judge = (error: unknown): IncarnationEnd => {
     const failure = error instanceof Error ? error : new Error(String(error));
     const decision = decide(failure);
@@ -147,7 +149,7 @@ export function createHostSlot(options: HostSlotOptions, deps: HostSlotDeps): Ho
     },
     actions: {
       drain: () => {
-        leaving.abort(new Error(`${id} is no longer wanted here`));
+        leaving.abort(new Error(`${id} is no longer assigned here`));
       },
       report: (_, problem) => {
         if (problem !== undefined) channel.emit({ ...failureOf(problem), directive: "escalate" });

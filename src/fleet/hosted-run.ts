@@ -1,5 +1,5 @@
 /**
- * The actors of one run on this node: a slot for each that the record assigns here, and what they are composed from. It
+ * The actors of one run on this node: a slot for each actor that the record assigns here, and their composition. It
  * hosts nothing before the first `follow`.
  */
 import type { Actor } from "../runtime/actor/index.ts";
@@ -29,17 +29,17 @@ export interface HostedRunDeps extends CompositionDeps {
 
 export interface HostedRun extends AsyncDisposable {
   readonly run: string;
-  /** The record that it follows. */
+  /** The run's record as last followed. */
   readonly record: RunRecordEntry;
-  /** What is hosted here, or was until now. */
+  /** Slots of this node, released ones included. */
   readonly actors: readonly HostSlot[];
   /** Reconciles with another record. Returns at once. */
   follow(record: RunRecordEntry): void;
   /** Tensors alive in its workers here. */
   countTensors(): Promise<number>;
-  /** Opens the run's checkpoints, anew where the store was lost. */
+  /** Opens the run's checkpoints, again after the store was lost. */
   openCheckpoints(): Promise<Checkpoints>;
-  /** Resolves when nothing of the run is held here. */
+  /** Resolves when this node holds nothing of the run. */
   whenReleased(): Promise<void>;
 }
 
@@ -71,7 +71,7 @@ export function createHostedRun(first: RunRecordEntry, options: HostedRunOptions
     await unused.close();
   };
 
-  /** Whether block and gradient model are apart, where `id` is one of the two: they are composed otherwise then. */
+  /** Whether `id` is a block or gradient model placed apart from its counterpart: its composition then differs. */
   const isApart = (id: string): boolean => {
     const ref = parseActorRef(id);
     return (ref?.kind === "block" || ref?.kind === "gradient-model") && isElsewhere(record.actors, ref.index);

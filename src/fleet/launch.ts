@@ -1,4 +1,4 @@
-/** What one asks of a fleet: begin a run, go on with one, stop one, wait for its end. */
+/** Operations on the runs of a fleet: start, resume, stop, and wait for the outcome. */
 import { isDeepStrictEqual } from "node:util";
 import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
 import type { Dataset } from "../data/index.ts";
@@ -18,7 +18,7 @@ export interface LaunchOptions extends RunSlices {
   readonly dataset: Dataset;
 }
 
-/** Rejects with KN_CONFIG when the actors cannot be placed or a run of that name is there. */
+/** Rejects with KN_CONFIG when the actors cannot be placed or the name is in use. */
 export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clock): Promise<RunRecordEntry> {
   const { run, spec, slices, teacherSlices, dataset } = options;
   const phases = phasesOfRun(spec).map((phase): PhaseEntry => {
@@ -59,21 +59,22 @@ export async function launchRun(options: LaunchOptions, fleet: Fleet, clock: Clo
 }
 
 /**
- * The fleet's run of that name, going on or ended; undefined: there is none. Rejects with KN_CONFIG when it is of another
- * spec. What begins a run may thus be told twice: a Kubernetes Job's pod that comes again looks on.
+ * The fleet's run of that name, running or ended; undefined: there is none. Rejects with KN_CONFIG when its spec
+ * differs. This makes a start idempotent: the restarted pod of a Kubernetes Job follows the run instead of starting
+ * another.
  */
 export async function joinRun(run: string, spec: RunSpec, fleet: Fleet): Promise<RunRecordEntry | undefined> {
   const found = (await fleet.runs.get(run))?.value;
   if (found === undefined || isDeepStrictEqual(found.spec, JSON.parse(JSON.stringify(spec)))) return found;
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `start ${run}`,
-    rule: "a run of that name must be of the same spec",
-    value: `${found.spec.name}, begun ${found.createdAt}`,
-    remedy: "give it another name by --name",
+    rule: "a run of that name must have the same spec",
+    value: `${found.spec.name}, started ${found.createdAt}`,
+    remedy: "choose another name: --name",
   });
 }
 
-/** Goes on from the newest whole checkpoint, on the nodes that are there now. Rejects with KN_CONFIG while it runs. */
+/** Resumes from the newest complete checkpoint, on the nodes present now. Rejects with KN_CONFIG while it runs. */
 export async function relaunchRun(
   run: string,
   dataset: Dataset,
@@ -83,10 +84,10 @@ export async function relaunchRun(
   const record = await runRecordOf(run, fleet);
   if (record.desired !== "ended") {
     throw new KnowledgeNetError("KN_CONFIG", {
-      attempt: `go on with ${run}`,
+      attempt: `resume ${run}`,
       rule: "it must have ended",
       value: `it is ${record.desired}`,
-      remedy: `look at it: kn status ${run} --follow`,
+      remedy: `follow it: kn status ${run} --follow`,
     });
   }
   const checkpoints = await openCheckpoints(fleet.store, scopeOfRun(run));
@@ -96,7 +97,7 @@ export async function relaunchRun(
   const start = startAfter(record.spec, dataset, from);
   if (start === undefined) {
     throw new KnowledgeNetError("KN_CONFIG", {
-      attempt: `go on with ${run}`,
+      attempt: `resume ${run}`,
       rule: "it must not be complete",
       value: `${from?.epoch} epochs, ${from?.step} steps`,
       remedy: `measure it: kn evaluate ${run}`,
@@ -116,7 +117,7 @@ export async function relaunchRun(
   }));
 }
 
-/** Asks for a checkpoint and the end. Rejects with KN_CONFIG when there is no such run. */
+/** Requests a checkpoint and the end of the run. Rejects with KN_CONFIG when there is no such run. */
 export async function stopRun(run: string, fleet: Fleet): Promise<RunRecordEntry> {
   return fleet.runs.change(run, (value) =>
     value.desired === "running" ? { ...value, desired: "stopping" } : undefined,
@@ -136,10 +137,13 @@ export async function runRecordOf(run: string, fleet: Fleet): Promise<RunRecordE
   });
 }
 
-/** Between two looks at the status, ms: the store may be away for a while, which a watch would not survive. */
+/** Poll interval of the status, ms. Not a watch: it would not survive an outage of the store. */
 const LOOK_EVERY_MS = 500;
 
-/** Resolves with the status that has an outcome, of this attempt or of a phase after it. Rejects with `signal.reason` on abort. */
+/**
+ * Resolves with the status that has an outcome, of this attempt or of a phase after it. Rejects with `signal.reason` on
+ * abort.
+ */
 export async function awaitOutcome(
   { run, attempt }: Pick<RunRecordEntry, "run" | "attempt">,
   { fleet, clock }: { readonly fleet: Fleet; readonly clock: Clock },

@@ -22,23 +22,23 @@ export type NodeAgentDeps = RunRegistryDeps;
 export interface NodeAgent {
   /** "joining", "member", "leaving", "gone", "expelled". */
   readonly state: string;
-  /** Runs that it takes part in. */
+  /** Runs with actors on this node. */
   readonly runs: readonly HostedRun[];
-  /** State of the control of each of them, from this node. */
+  /** State of this node's controller for each of them. */
   readonly controls: readonly { readonly run: string; readonly state: string }[];
-  /** Why it is of no use to some runs: they use another version of the messages. */
+  /** Reasons why this node cannot host some runs: they use another version of the messages. */
   readonly unreadyReasons: readonly string[];
   /** Resolves when it has ended: with KN_FENCED when another node took its name. Never rejects. */
   readonly ended: Promise<void | Error>;
-  /** Resolves when it is a member. Rejects with KN_CONFIG when a live node has its name. */
+  /** Resolves when it is a member. Rejects with KN_CONFIG when a present node has its name. */
   start(): Promise<void>;
-  /** Ends its actors, releases their leases, leaves. */
+  /** Stops its actors, releases their leases, leaves the fleet. */
   stop(): Promise<void>;
 }
 
 /** Pause before an ended watch begins again, ms. */
 const REWATCH_MS = 1_000;
-/** How long the release of the name may take, ms: the record expires anyway, and all state is saved by then. */
+/** Time limit for releasing the name, ms: the record expires anyway, and all state is saved by then. */
 const RELEASE_MS = 5_000;
 
 export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: NodeAgentDeps): NodeAgent {
@@ -77,7 +77,7 @@ export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: Nod
     }
   };
 
-  /** A lost store is filled again with the records that this node knows; a record that was deleted stays deleted. */
+  /** Restores a lost store from this node's copies of the records; a record that was deleted stays deleted. */
   const onReconnected = async (): Promise<void> => {
     try {
       const { isLost } = await fleet.reopen();

@@ -1,16 +1,18 @@
-/** Checkpoints whose commit outlasts a store that is away: a run that was saved does not fail for a moment's outage. */
+/**
+ * Checkpoints whose commit is retried while the store is unavailable: an outage of seconds does not fail a saved run.
+ */
 import { isKnowledgeNetError } from "../errors/index.ts";
 import type { Checkpoints } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
 
-/** Between two tries, ms. */
+/** Pause between two tries, ms. */
 const RETRY_MS = 1_000;
 
 export interface PatientCheckpointsDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Ends the waiting: the commit then rejects with its last failure. */
+  /** Ends the retries: the commit then rejects with its last failure. */
   readonly signal: AbortSignal;
 }
 

@@ -18,14 +18,14 @@ import { type NodeRecord, WIRE_VERSION } from "./records.ts";
 export interface PlacementOptions extends RunSlices {
   readonly spec: RunSpec;
   readonly phase: RunPhase;
-  /** Nodes that are there. */
+  /** Nodes that are present. */
   readonly nodes: readonly NodeRecord[];
 }
 
 /**
  * @returns the node of each actor.
- * @throws KnowledgeNetError KN_CONFIG when there is no node, the spec names one that is absent or a label that nobody
- * has, or a node speaks another version.
+ * @throws KnowledgeNetError KN_CONFIG when there is no node, the spec names an absent node or a label that no node has,
+ * or the named node uses another version of the messages.
  */
 export function placeActors({ spec, phase, slices, teacherSlices, nodes }: PlacementOptions): Record<string, string> {
   const able = selectNodes(undefined, nodes);
@@ -33,9 +33,9 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
   if (first === undefined) {
     const strange = nodes.map(({ name, wireVersion }) => `${name} has ${wireVersion}`).join(", ");
     throw refusal(
-      "there must be a node that speaks this version of the messages",
-      strange === "" ? "no nodes" : `${strange}, wanted ${WIRE_VERSION}`,
-      strange === "" ? "start one with `kn node --bus ...`" : "bring them to one version",
+      "a node with this version of the messages must be present",
+      strange === "" ? "no nodes" : `${strange}, needed ${WIRE_VERSION}`,
+      strange === "" ? "start one with `kn node --bus ...`" : "install one version everywhere",
     );
   }
 
@@ -46,12 +46,12 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
     if (isUsed) placed[actor] = chooseBySelector(selector, actor, able, nodes, placed);
   }
 
-  // The most expensive first, each to the node that finishes it soonest, given its load.
+  // The most expensive first, each on the node that would finish it soonest, given its load.
   const load = new Map(able.map(({ name }) => [name, 0]));
   const costOf = (actor: string): number => {
     const index = learners.indexOf(actor);
     if (index >= 0) return sum(learners.length === 1 ? slices : slices.slice(index, index + 1));
-    // A teacher's section only goes forward: a third of what learning costs.
+    // A teacher section computes the forward pass only: a third of the cost of training.
     const ref = parseActorRef(actor);
     return ref?.kind === "teacher-section" ? (teacherSlices[ref.index]?.macs ?? 0) / 3 : 0;
   };
@@ -62,7 +62,7 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
     Object.entries(placed).filter(([actor, at]) => at === name && heavy.includes(actor)).length;
   for (const actor of [...heavy].sort((a, b) => costOf(b) - costOf(a))) {
     if (placed[actor] !== undefined) continue;
-    // Round robin first: a node for each as long as there are nodes.
+    // Round robin while there are nodes without a section.
     const [best] = [...able].sort(
       (a, b) =>
         hosted(a.name) - hosted(b.name) ||
@@ -77,7 +77,7 @@ export function placeActors({ spec, phase, slices, teacherSlices, nodes }: Place
   for (const actor of gradientModels) {
     placed[actor] ??= placed[blockActor(parseActorRef(actor)?.index ?? 0)] ?? first.name;
   }
-  // Both are light; beside the first learner the batches need no way.
+  // Both are light; next to the first learner the batches cross no network.
   placed[FEEDER] ??= placed[learners[0] ?? ""] ?? first.name;
   placed[COORDINATOR] ??= placed[learners.at(-1) ?? ""] ?? first.name;
   return placed;
@@ -87,19 +87,19 @@ function sum(slices: readonly SliceDescription[]): number {
   return slices.reduce((total, { macs, parameters }) => total + macs + parameters, 0);
 }
 
-/** Whether the spec leaves a choice about this actor's node. */
+/** Whether the spec lets this actor move to another node. */
 export function mayMove(spec: RunSpec, actor: string): boolean {
   const selector = spec.placement[actor];
   return selector === undefined || selector.includes("=");
 }
 
-/** A gradient model that is not on its block's node. */
+/** Whether a gradient model is on another node than its block. */
 export function isElsewhere(actors: Readonly<Record<string, string>>, boundary: number): boolean {
   const model = actors[gradientActor(boundary)];
   return model !== undefined && model !== actors[blockActor(boundary)];
 }
 
-/** Nodes that speak this version of the messages and match: by name, by `label=value`, or all. */
+/** Nodes with this version of the messages that match `selector`: by name, by `label=value`, or all. */
 export function selectNodes(selector: string | undefined, nodes: readonly NodeRecord[]): readonly NodeRecord[] {
   const able = nodes.filter(({ wireVersion }) => wireVersion === WIRE_VERSION);
   if (selector === undefined) return able;
@@ -123,11 +123,11 @@ function chooseBySelector(
   const there = able.map((node) => `${node.name}${labelsOf(node)}`).join(", ");
   throw refusal(
     value === undefined
-      ? `placement.${actor} must name a node that is there`
+      ? `placement.${actor} must name a node that is present`
       : `placement.${actor} needs a node with the label ${selector}`,
     strange === undefined
-      ? `${selector}; there are ${there}`
-      : `${selector} speaks version ${strange.wireVersion}, wanted ${WIRE_VERSION}`,
+      ? `${selector}; present are ${there}`
+      : `${selector} uses version ${strange.wireVersion}, needed ${WIRE_VERSION}`,
     "`kn nodes` lists nodes and labels",
   );
 }

@@ -1,4 +1,4 @@
-/** A node's place in the fleet: one node per name, present for as long as it renews its record. */
+/** A node's membership in the fleet: one node per name, present for as long as it renews its record. */
 import { KnowledgeNetError } from "../errors/index.ts";
 import { nodeSubject } from "../messages/index.ts";
 import { acquireLease, type Lease } from "../runtime/lease/index.ts";
@@ -13,20 +13,20 @@ export interface PresenceDeps {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Logger;
-  /** What changes while it is a member: written into its record at each renewal, and shown by `nats service stats`. */
+  /** Current figures of the node: written into its record at each renewal, and shown by `nats service stats`. */
   readonly facts: () => Readonly<Record<string, unknown>>;
 }
 
 export interface Presence {
-  /** Resolves when the name is no longer ours: with KN_FENCED when another has it. Never rejects. */
+  /** Resolves when this node no longer holds the name: with KN_FENCED when another node has taken it. Never rejects. */
   readonly ended: Promise<void | Error>;
   leave(): Promise<void>;
 }
 
-/** How long a node of the same name may take to answer before it counts as gone, ms. */
+/** Time limit for the answer of a node of the same name before it counts as gone, ms. */
 const ANSWER_TIMEOUT_MS = 2_000;
 
-/** Rejects with KN_CONFIG when a node of that name is there and alive. */
+/** Rejects with KN_CONFIG when a node of that name is present and answers. */
 export async function announceNode(record: NodeRecord, deps: PresenceDeps, signal: AbortSignal): Promise<Presence> {
   const { fleet, bus, clock, log, facts } = deps;
   const { name, instance } = record;
@@ -74,8 +74,8 @@ async function assertGone(name: string, subject: string, bus: Bus): Promise<void
   }
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `join the fleet as ${name}`,
-    rule: "a node's name must be its own",
+    rule: "a node's name must be unique in the fleet",
     value: `taken by instance ${other}`,
-    remedy: "choose another by --name",
+    remedy: "choose another name: --name",
   });
 }

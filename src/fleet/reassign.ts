@@ -5,7 +5,7 @@ import type { NodeRecord, RunRecordEntry } from "./records.ts";
 /**
  * @param lost nodes that count as gone
  * @param nodes nodes that are present
- * @returns the new node of each actor that can move; an actor whose node or label nobody has waits, and holds up no other
+ * @returns the new node of each actor that can move. An actor whose node or label is absent waits and blocks no other
  */
 export function reassignLostActors(
   record: Pick<RunRecordEntry, "spec" | "phase" | "slices" | "teacherSlices" | "actors">,
@@ -20,7 +20,7 @@ export function reassignLostActors(
   };
   const moving = Object.keys(actors).filter((actor) => lost.has(actors[actor] ?? "") && placeable(actor));
   if (moving.length === 0 || selectNodes(undefined, nodes).length === 0) return {};
-  // Present actors stay; those that wait for their node are placed nowhere.
+  // Actors on present nodes stay; those that wait for their node get no assignment.
   const placement = Object.fromEntries(
     Object.entries(actors).flatMap(([actor, node]): [string, string][] => {
       const selector = spec.placement[actor];

@@ -13,7 +13,7 @@ export interface Records<T> {
   /** Writes only when there is none. Rejects with KN_FENCED when there is. */
   create(key: string, value: T): Promise<number>;
   /**
-   * Reads, changes, writes, and again when somebody else wrote meanwhile. `change` gives undefined to leave it as it is.
+   * Compare-and-swap, repeated after a concurrent write. `change` returns undefined to leave the record unchanged.
    * Rejects with KN_CONFIG when there is no record.
    */
   change(key: string, change: (value: T) => T | undefined): Promise<T>;
@@ -49,9 +49,9 @@ export function recordsOf<T>(kv: KeyValue, schema: z.ZodType<T>): Records<T> {
         if (found === undefined) {
           throw new KnowledgeNetError("KN_CONFIG", {
             attempt: `change ${key}`,
-            rule: `${kv.bucket} must have it`,
+            rule: `${kv.bucket} must contain it`,
             value: "absent",
-            remedy: "`kn runs` and `kn nodes` list what is there",
+            remedy: "`kn runs` and `kn nodes` list runs and nodes",
           });
         }
         const changed = change(found.value);

@@ -1,6 +1,6 @@
 /**
- * What a fleet keeps in its store, as JSON, so that `nats kv get` shows it: who is there, what shall run where, and how far
- * it is. Wanted state is in the run's record; nodes make it so.
+ * Records of a fleet in its store, as JSON, so that `nats kv get` shows them: present nodes, desired runs with their
+ * placement, and progress. The run's record is the desired state; nodes reconcile with it.
  */
 import { z } from "zod";
 import type { KeyValue } from "../runtime/store/index.ts";
@@ -13,10 +13,10 @@ export const RUNS_BUCKET = "kn-runs";
 export const STATUS_BUCKET = "kn-status";
 export const LEASES_BUCKET = "kn-leases";
 export const FENCES_BUCKET = "kn-fences";
-/** A node or an actor that has not been heard of for so long is gone, ms: three lost heartbeats. */
+/** A node or an actor without a heartbeat for so long is gone, ms: three heartbeats. */
 export const PRESENCE_TTL_MS = 6_000;
 
-/** Generation of subjects and messages, `kn.v1`, and of what may not differ between nodes of one run. */
+/** Version of subjects and messages, `kn.v1`, and of everything that must be equal on all nodes of a run. */
 export const WIRE_VERSION = 5;
 
 const count = z.int().min(0);
@@ -24,7 +24,7 @@ const count = z.int().min(0);
 export const nodeRecordSchema = z.object({
   format: z.literal(1),
   name: z.string(),
-  /** Tells the lives of one node apart. */
+  /** Distinguishes the processes of one node. */
   instance: z.string(),
   labels: z.record(z.string(), z.string()),
   /** "native", "wasm" or "cpu", and its version. */
@@ -67,15 +67,15 @@ export const runRecordSchema = z.object({
   format: z.literal(1),
   run: z.string(),
   wireVersion: count,
-  /** What is wanted. `stopping`: saved first; `ended`: nodes let go of it. */
+  /** Desired state. `stopping`: saved first; `ended`: nodes release it. */
   desired: z.enum(["running", "stopping", "ended"]),
   spec: runSpecSchema,
   slices: z.array(sliceSchema),
   teacherSlices: z.array(sliceSchema),
-  /** What it goes through, in order, and where it stands. */
+  /** Phases in order, and the current one. */
   phases: z.array(phaseSchema).min(1),
   phase: phaseNameSchema,
-  /** Of the data that the feeder must have. */
+  /** Fingerprint of the data that the feeder must have. */
   dataset: z.string(),
   attempt: z.int().min(1),
   from: savedAtSchema.optional(),
@@ -86,7 +86,7 @@ export const runRecordSchema = z.object({
 export type RunRecordEntry = z.infer<typeof runRecordSchema>;
 
 export const nodeRecords = (kv: KeyValue): Records<NodeRecord> => recordsOf(kv, nodeRecordSchema);
-/** The phase that a run is in. */
+/** The current phase of a run. */
 export function phaseOf({ phases, phase }: RunRecordEntry): PhaseEntry {
   const found = phases.find((each) => each.phase === phase);
   if (found !== undefined) return found;

@@ -1,4 +1,7 @@
-/** History of a run: a log of its evaluations, switches of gradient sources and changes of the teacher, appended once each. */
+/**
+ * History of a run: a log of its evaluations, switches of gradient sources and changes of the teacher, appended once
+ * each.
+ */
 import { z } from "zod";
 import type { EvaluationRecord, RunRecord } from "../actors/coordinator/index.ts";
 import type { Store } from "../runtime/store/index.ts";
@@ -17,19 +20,19 @@ type Phase = HistoryEntry["phase"];
 
 export interface HistoryWriter {
   /**
-   * Appends what `record` holds and was not appended yet. An evaluation is appended once its sample count stands still
-   * from one call to the next, or `isFinal`. Rejects with KN_UNAVAILABLE; the next call repeats the entry.
+   * Appends the entries of `record` that are not in the log yet. An evaluation is appended once its sample count is
+   * equal in two calls, or `isFinal`. Rejects with KN_UNAVAILABLE; the next call repeats the entry.
    */
   append(record: RunRecord, isFinal?: boolean): Promise<void>;
 }
 
-/** @param base what the record began with is in the log already */
+/** @param base entries with which the record began: they are in the log already */
 export function createHistoryWriter(
   { run, phase, attempt }: { readonly run: string; readonly phase: Phase; readonly attempt: number },
   base: RunSummary,
   store: Store,
 ): HistoryWriter {
-  /** Samples of each evaluation: as appended, and at the last call. */
+  /** Sample count of each evaluation: as appended, and at the last call. */
   const appended = new Map(base.evaluations.map(({ evaluation, samples }) => [evaluation, samples]));
   const seen = new Map<number, number>();
   let [switches, teachers] = [base.switches.length, base.teachers.length];
@@ -60,7 +63,7 @@ export function createHistoryWriter(
   };
 }
 
-/** The record of a phase with its whole history, where the log has it; with what the summary lists otherwise. */
+/** The record of a phase with its whole history from the log; with the entries of the summary if the log has none. */
 export async function readHistory(run: string, phase: Phase, summary: RunSummary, store: Store): Promise<RunRecord> {
   const evaluations = new Map<number, EvaluationRecord>();
   const switches = new Map<string, RunRecord["switches"][number]>();

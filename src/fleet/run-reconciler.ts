@@ -1,6 +1,6 @@
 /**
- * One look at a run in office, each tick: passes the desired state on to the coordinator, moves the actors of lost nodes,
- * appends the history, writes the status. A failure leaves everything to the next tick.
+ * Reconciles a run at each tick of its controller: passes the desired state to the coordinator, moves the actors of
+ * lost nodes, appends the history, writes the status. The next tick repeats a failed step.
  */
 import type { ControlChannel } from "../runtime/actor/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
@@ -10,7 +10,7 @@ import { reassignLostActors } from "./reassign.ts";
 import type { RunRecordEntry } from "./records.ts";
 import { type RunTerm, type StatusFacts, statusOf } from "./run-term.ts";
 
-/** A node may be away for so long before its actors move, ms: long enough to restart. */
+/** Absence of a node after which its actors move, ms: long enough for a restart. */
 export const MOVE_AFTER_MS = 15_000;
 
 export interface ReconcilerDeps {
@@ -18,7 +18,7 @@ export interface ReconcilerDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly channel: ControlChannel;
-  /** The run's record now. */
+  /** The run's current record. */
   readonly current: () => RunRecordEntry;
   readonly facts: () => StatusFacts;
   readonly tell: (event: "Placed" | "ActorsLost" | "ActorsPlaced") => void;
@@ -35,7 +35,7 @@ export function createReconciler(
 ): Reconciler {
   const { run } = term.record;
   const missingSince = new Map<string, number>();
-  /** What stands in the way of an actor, by the slot that reported it. */
+  /** Failure that blocks an actor, by the slot that reported it. */
   const problems = new Map<string, string>();
   const watching = channel.watch("*", ({ header, fact }) => {
     if (fact.kind === "Failure") problems.set(header.sender, fact.message);

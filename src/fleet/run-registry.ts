@@ -1,6 +1,6 @@
 /**
  * The runs of this node: for each record that assigns an actor here, its slots and its controller. Level-triggered: the
- * newest record of a run decides, and a run that is leaving is looked at again once it has left.
+ * newest record of a run decides, and is reconciled again once the run has left this node.
  */
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
@@ -23,7 +23,7 @@ export interface RunRegistry extends AsyncDisposable {
   readonly runs: readonly HostedRun[];
   /** Controllers, by run. */
   readonly controllers: ReadonlyMap<string, RunController>;
-  /** Why this node is of no use to some runs: they use another version of the messages. */
+  /** Reasons why this node cannot host some runs: they use another version of the messages. */
   readonly unreadyReasons: readonly string[];
   /** Follows a run's record; undefined: it was deleted. Returns at once. */
   follow(run: string, record: RunRecordEntry | undefined): void;
@@ -46,14 +46,14 @@ export function createRunRegistry(options: RunRegistryOptions, deps: RunRegistry
   const isOurs = ({ actors, desired }: RunRecordEntry): boolean =>
     desired !== "ended" && Object.values(actors).includes(node);
 
-  /** A run in another version of the messages is not hosted: a message that is read wrongly does not fail. */
+  /** A run with another version of the messages is not hosted: a message decoded by the wrong schema may not fail. */
   const isCompatible = ({ run, wireVersion: itsVersion, desired }: RunRecordEntry): boolean => {
     if (itsVersion === wireVersion || desired === "ended") {
       incompatible.delete(run);
       return true;
     }
     if (!incompatible.has(run)) {
-      const reason = `run ${run} speaks version ${itsVersion} of the messages, this node ${wireVersion}: stop the run, bring all nodes to one version, resume it`;
+      const reason = `run ${run} uses version ${itsVersion} of the messages, this node ${wireVersion}: stop the run, install one version on all nodes, resume it`;
       incompatible.set(run, reason);
       log.error({ run, wireVersion: itsVersion }, reason);
       onChange?.(reason);
@@ -75,10 +75,10 @@ export function createRunRegistry(options: RunRegistryOptions, deps: RunRegistry
       await controller[Symbol.asyncDispose]();
       await hosted[Symbol.asyncDispose]();
     } catch (error) {
-      log.error({ run, err: error }, "run not left cleanly");
+      log.error({ run, err: error }, "resources of the run not released");
     }
     entries.delete(run);
-    onChange?.(`run ${run}: done here`);
+    onChange?.(`run ${run}: no more actors here`);
     reconcile(run);
   };
 

@@ -1,5 +1,5 @@
 /**
- * Where a run stands, written by its controller every second: a summary of fixed size. The whole history (evaluations,
+ * Progress of a run, written by its controller every second: a summary of fixed size. The whole history (evaluations,
  * switches of gradient sources, changes of the teacher) is appended to a log, run-history.ts.
  */
 import { z } from "zod";
@@ -68,7 +68,7 @@ const runStatusSchema = z.object({
   format: z.literal(2),
   run: z.string(),
   attempt: z.int().min(1),
-  /** Fencing token of the controller that wrote it; 0: it had none. */
+  /** Fencing token of the controller that wrote it; 0: written without one. */
   fence: count,
   phase: phaseNameSchema,
   /** Phases that are complete. */
@@ -77,13 +77,13 @@ const runStatusSchema = z.object({
   state: z.string(),
   /** State of run control: "coordinating.moving". */
   control: z.string(),
-  /** Written before the run's state was restored: it tells only what stands in the way. */
+  /** Written before the run's state was restored: it holds only the failure that blocks the run. */
   isProvisional: z.boolean().optional(),
   outcome: z.enum(["completed", "stopped", "failed"]).optional(),
   /** Why it failed, and its error code. */
   error: z.string().optional(),
   code: z.string().optional(),
-  /** What stands in the way while it has no outcome. */
+  /** Failure that blocks the run while it has no outcome. */
   problem: z.string().optional(),
   /** Node of the coordinator. */
   coordinator: z.string(),
@@ -110,7 +110,7 @@ export const EMPTY_SUMMARY: RunSummary = {
   generation: 0,
 };
 
-/** @param base the summary that the record began with: the record holds what that one listed, not what it counted */
+/** @param base summary with which the record began: the record holds its listed entries, not its counts */
 export function summaryOf(record: RunRecord, base: RunSummary): RunSummary {
   const { evaluations, switches, teachers, progress, epochs, step, generation } = record;
   const total = (key: keyof RunSummary["counts"]): number => base.counts[key] - base[key].length + record[key].length;

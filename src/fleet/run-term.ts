@@ -1,4 +1,4 @@
-/** What a controller works with while it is in office: one attempt of the run, where it stands, and its coordinator. */
+/** State of a controller during its term of office: one attempt of the run, its progress, and its coordinator. */
 import type { Coordinator, RunRecord } from "../actors/coordinator/index.ts";
 import { type ErrorCode, isKnowledgeNetError } from "../errors/index.ts";
 import type { Checkpoints } from "../runtime/artifacts/index.ts";
@@ -32,7 +32,7 @@ export interface RunTermDeps {
   readonly openCheckpoints: () => Promise<Checkpoints>;
 }
 
-/** A term that knows nothing yet: it can report what keeps it from restoring. */
+/** A term before its restore: it can only report the failure that prevents the restore. */
 export function blankTerm(lease: Lease, record: RunRecordEntry, { fleet, clock }: RunTermDeps): RunTerm {
   return {
     lease,
@@ -50,7 +50,7 @@ export function blankTerm(lease: Lease, record: RunRecordEntry, { fleet, clock }
 }
 
 /**
- * The status of a term that is not restored: what an earlier controller of this attempt wrote, or a provisional one.
+ * The status of a term that is not restored: that of an earlier controller of this attempt, or a provisional one.
  * Rejects with KN_UNAVAILABLE.
  */
 export async function unrestoredStatus(term: RunTerm, facts: StatusFacts, fleet: Fleet): Promise<RunStatus> {
@@ -61,7 +61,7 @@ export async function unrestoredStatus(term: RunTerm, facts: StatusFacts, fleet:
   return { ...now, record, published, seconds, startedAt, done, ...(isProvisional === true ? { isProvisional } : {}) };
 }
 
-/** Where the run stands: by the status of an earlier controller, by its checkpoint, or at the beginning of the phase. */
+/** Progress of the run: from the status of an earlier controller, its checkpoint, or the beginning of the phase. */
 export async function restoreTerm(blank: RunTerm, deps: RunTermDeps): Promise<RunTerm> {
   const { record } = blank;
   const { fleet } = deps;

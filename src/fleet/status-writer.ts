@@ -6,7 +6,8 @@ import type { RunStatus } from "./run-status.ts";
 /**
  * Writes are made one after another, and none without an outcome follows one with an outcome.
  *
- * @returns what writes. It rejects with KN_FENCED when a controller with a higher token has written, KN_UNAVAILABLE.
+ * @returns the write function. It rejects with KN_FENCED when a controller with a higher token has written, and with
+ * KN_UNAVAILABLE.
  */
 export function createStatusWriter(records: Records<RunStatus>): (status: RunStatus) => Promise<void> {
   const { kv, parse } = records;

@@ -1,4 +1,4 @@
-/** Gives a distillation run a new version of its teacher: the same layers with other weights. */
+/** Replaces the teacher of a distillation run by another version: the same layers with other weights. */
 import { isDeepStrictEqual } from "node:util";
 import { KnowledgeNetError } from "../errors/index.ts";
 import { createControlChannel } from "../runtime/actor/index.ts";
@@ -22,12 +22,13 @@ export interface TeachOptions {
   readonly onDamaged: (line: string) => void;
 }
 
-/** How long the feeder may take to answer, ms. */
+/** Time limit for the feeder's answer, ms. */
 const ORDER_DEADLINE_MS = 5_000;
 
 /**
- * A run on a fleet: batches from now on are taught by it. Rejects with KN_CONFIG when the run has ended or the layers are
- * not those of its teacher, KN_UNAVAILABLE when the feeder does not answer: it looks by itself at the end of the epoch.
+ * For a run on a fleet: the new teacher applies from the next batch. Rejects with KN_CONFIG when the run has ended or
+ * the layers differ from those of its teacher, KN_UNAVAILABLE when the feeder does not answer: it then reads the new
+ * version at the end of the epoch.
  */
 export async function teachFleetRun(
   run: string,
@@ -41,7 +42,7 @@ export async function teachFleetRun(
       attempt: `teach ${run}`,
       rule: "it must be running",
       value: `it is ${record.desired}`,
-      remedy: `go on with it first: kn resume ${run}`,
+      remedy: `resume it first: kn resume ${run}`,
     });
   }
   const found = await sameTeacher(record.spec, options, clock);
@@ -52,7 +53,7 @@ export async function teachFleetRun(
   return release;
 }
 
-/** A run in a folder, which no process is at work on: it is taught by it when it goes on. Rejects as `teachFleetRun` does. */
+/** For a run in a folder that no process uses: the new teacher applies on resume. Rejects as `teachFleetRun` does. */
 export async function teachRunFolder(folder: RunFolder, options: TeachOptions, clock: Clock): Promise<Release> {
   const found = await sameTeacher(folder.spec, options, clock);
   await using store = await fileStore({ directory: folder.storePath, clock });
@@ -75,12 +76,12 @@ async function sameTeacher(
   const at = model.layers.findIndex((layer, index) => !isDeepStrictEqual(layer, found.model.layers[index]));
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `teach ${spec.name} by ${teacher}`,
-    rule: "a new version must have the layers of the one before",
+    rule: "a new version must have the layers of the previous one",
     value:
       at < 0
         ? "input, classes or the number of layers differ"
         : `layer ${at}: ${JSON.stringify(found.model.layers[at])} instead of ${JSON.stringify(model.layers[at])}`,
-    remedy: "begin another run with that teacher: kn run --teacher",
+    remedy: "start another run with that teacher: kn run --teacher",
   });
 }
 

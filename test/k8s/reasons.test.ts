@@ -224,9 +224,9 @@ it("a run in another version of the messages: nodes leave it alone, are not read
   const unready = async (): Promise<boolean> => !isReady((await pods("knowledgenet/tier=block"))[0] as Pod);
   await waitFor(unready, "the node is not ready", LONG_MS, LOOK_MS);
   expect(await readinessOf(node)).toMatch(
-    /^503 .*run newer speaks version 99 of the messages, this node \d+: stop the run/s,
+    /^503 .*run newer uses version 99 of the messages, this node \d+: stop the run/s,
   );
-  expect(await kn("logs", node)).toContain("run newer speaks version 99");
+  expect(await kn("logs", node)).toContain("run newer uses version 99");
   await natsCli(tunnel, "kv", "del", "kn-runs", "newer", "--force");
   await waitFor(async () => !(await unready()), "the node is ready", LONG_MS, LOOK_MS);
 });

@@ -57,7 +57,7 @@ describeWithNats("a fleet", () => {
       expect(label.stderr).toContain("needs a node with the label tier=edge");
       const twin = await fleet.run("node", "--name", "node-1");
       expect(twin.code).toBe(2);
-      expect(twin.stderr).toContain("Cannot join the fleet as node-1 as a node's name must be its own");
+      expect(twin.stderr).toContain("Cannot join the fleet as node-1 as a node's name must be unique in the fleet");
       const again = await fleet.run("resume", name, "--nodes", "fleet");
       expect(again.code).toBe(2);
       expect(again.stderr).toContain("it must have ended");

@@ -118,7 +118,7 @@ describeWithNats("a node's probes", () => {
       };
       await connected.fleet.runs.put("newer", record);
       const { text } = await node.becomes("/readyz", 503);
-      expect(text).toContain(`run newer speaks version ${WIRE_VERSION + 1} of the messages, this node ${WIRE_VERSION}`);
+      expect(text).toContain(`run newer uses version ${WIRE_VERSION + 1} of the messages, this node ${WIRE_VERSION}`);
       expect((await node.get("/healthz")).status).toBe(200);
       expect((await node.get("/metrics")).text).not.toContain('run="newer"');
       expect(await connected.fleet.leases.keys()).toEqual([]);

@@ -73,14 +73,14 @@ describe("placeActors", () => {
 
   it.each([
     ["no node at all", [], [], "no nodes"],
-    ["a node that is absent", [node("a")], ["placement.block-0=edge-9"], "edge-9; there are a"],
-    ["a label that nobody has", [node("a")], ["placement.block-0=tier=edge"], "tier=edge; there are a"],
+    ["a node that is absent", [node("a")], ["placement.block-0=edge-9"], "edge-9; present are a"],
+    ["a label that nobody has", [node("a")], ["placement.block-0=tier=edge"], "tier=edge; present are a"],
     ["only nodes of another version", [node("a", { wireVersion: 1 })], [], "a has 1"],
     [
       "a node of another version by name",
       [node("a"), node("b", { wireVersion: 1 })],
       ["placement.block-0=b"],
-      "b speaks version 1",
+      "b uses version 1",
     ],
   ])("refuses %s", (_, nodes, set, value) => {
     expect(() => place(nodes, ...set)).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
