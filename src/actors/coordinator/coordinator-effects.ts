@@ -1,7 +1,8 @@
 /** The commands that a coordinator sends in the states of its chart, and the commits of checkpoints. */
-import { KnowledgeNetError } from "../../errors/index.ts";
+import { type ErrorCode, isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { type Command, type CommandReply, failureOf } from "../../messages/index.ts";
-import { type ControlChannel, requestWithRetry } from "../../runtime/actor/index.ts";
+import { allOrAbort, type ControlChannel, requestWithRetry } from "../../runtime/actor/index.ts";
+import { RETRANSMIT_AFTER_MS } from "../../runtime/stream/index.ts";
 import { type CheckpointRounds, createCheckpointRounds } from "./checkpoint-rounds.ts";
 import type { SaveInput } from "./coordinator-lifecycle.ts";
 import { type CoordinatorDeps, type CoordinatorOptions, SAVE_DEADLINE_MS } from "./coordinator-options.ts";
@@ -10,13 +11,27 @@ import type { CoordinatorState } from "./coordinator-state.ts";
 /** At the end of a run the coordinator waits for gradients in flight: so often, and so long each time, ms. */
 const SETTLE_ROUNDS = 20;
 const SETTLE_EVERY_MS = 100;
+/** Tries of the save at the end of an epoch: the run continues without it, and the next generation replaces it. */
+const EPOCH_SAVE_TRIES = 3;
+/**
+ * Failures that may pass: a full disk, a mirror that is behind, an incarnation whose successor answers the next command, a
+ * store that is away. An absent actor is none of them: its requests have a deadline of their own.
+ */
+const MAY_PASS: Readonly<Record<"save" | "commit", readonly ErrorCode[]>> = {
+  save: ["KN_CHECKPOINT", "KN_OVERLOADED", "KN_FENCED"],
+  commit: ["KN_CHECKPOINT", "KN_UNAVAILABLE"],
+};
 
 export interface CoordinatorEffects {
   readonly rounds: CheckpointRounds;
   awaitActors(signal: AbortSignal): Promise<void>;
   startFeeding(signal: AbortSignal): Promise<void>;
   pauseFeeding(signal: AbortSignal): Promise<void>;
-  /** Saves every stateful actor and commits: at the step of the mark, or, when late, wherever each actor stands. */
+  /**
+   * Saves every stateful actor and commits: at the step of the mark, or, when late, wherever each actor stands. Retries a
+   * failure that may pass: the last save of a run until the save deadline, then rejects; the save of an epoch a few times,
+   * then abandons the generation with a warning.
+   */
   saveAll(input: SaveInput, signal: AbortSignal): Promise<void>;
 }
 
@@ -76,7 +91,7 @@ export function createCoordinatorEffects(
     for (let round = 1; round <= SETTLE_ROUNDS; round += 1) {
       if (learners.every((learner) => (state.progressOf(learner)?.pending ?? 0) === 0)) return;
       await clock.sleep(SETTLE_EVERY_MS, signal);
-      await Promise.all(learners.map((learner) => report(learner, signal)));
+      await allOrAbort(learners, signal, report);
     }
     for (const learner of learners) state.closeAccount(learner);
   };
@@ -111,10 +126,43 @@ export function createCoordinatorEffects(
     sequence: state.progressOf(firstLearner)?.consumed ?? 0,
   });
 
+  const saveWithRetry = async (
+    step: number,
+    sequence: number,
+    { isLast, isLate, isStopping }: SaveInput,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const isRequired = isLast || (isStopping && !isLate);
+    const deadlineMs = clock.now() + (options.saveDeadlineMs ?? SAVE_DEADLINE_MS);
+    for (let tries = 1; ; tries += 1) {
+      let part: keyof typeof MAY_PASS = "save";
+      try {
+        rounds.supersede(step);
+        const saved = await allOrAbort(stateful, signal, (actor, either) => save(actor, step, either));
+        part = "commit";
+        await commit(step, sequence, Object.fromEntries(saved));
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isKnowledgeNetError(error, ...MAY_PASS[part])) throw error;
+        const isLastTry = isRequired ? clock.now() >= deadlineMs : tries >= EPOCH_SAVE_TRIES;
+        const consequence = isRequired ? "the run ends without it" : "the next generation replaces it";
+        const outcome = isLastTry ? consequence : "another try follows";
+        log.warn({ actor: id, generation: step, tries, err: error }, `checkpoint not committed; ${outcome}`);
+        if (isLastTry) {
+          if (isRequired || isLate) throw error;
+          channel.emit({ ...failureOf(error), directive: "resume" });
+          return;
+        }
+      }
+      await clock.sleep(RETRANSMIT_AFTER_MS, signal);
+    }
+  };
+
   return {
     rounds,
     async awaitActors(signal) {
-      await Promise.all([feeder, ...stateful, ...options.others].map((actor) => report(actor, signal)));
+      await allOrAbort([feeder, ...stateful, ...options.others], signal, report);
     },
     async startFeeding(signal) {
       await request(feeder, { kind: "StartFeeding" }, signal);
@@ -122,16 +170,15 @@ export function createCoordinatorEffects(
     async pauseFeeding(signal) {
       await request(feeder, { kind: "PauseFeeding" }, signal);
     },
-    async saveAll({ isLate }, signal) {
+    async saveAll(input, signal) {
+      const { isLate } = input;
       const { mark } = state;
-      await Promise.all(stateful.map((actor) => report(actor, signal)));
+      await allOrAbort(stateful, signal, report);
       if (mark?.mark === "finished") await settle(signal);
       if (!isLate) checkEvaluation();
       const { step, sequence } = isLate || mark === undefined ? furthest() : mark;
       if (step === 0 || (isLate && step <= state.generation)) return; // nothing was learnt since
-      rounds.supersede(step);
-      const saved = await Promise.all(stateful.map((actor) => save(actor, step, signal)));
-      await commit(step, sequence, Object.fromEntries(saved));
+      await saveWithRetry(step, sequence, input, signal);
     },
   };
 }

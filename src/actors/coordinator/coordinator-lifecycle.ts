@@ -45,6 +45,7 @@ export interface CoordinatorInput {
 export interface SaveInput {
   readonly isLast: boolean;
   readonly isLate: boolean;
+  readonly isStopping: boolean;
 }
 
 const unprovided = (): never => {
@@ -129,7 +130,7 @@ export const coordinatorLifecycle = setup({
     saving: {
       invoke: {
         src: "saveAll",
-        input: ({ context: { isLast, isLate } }) => ({ isLast, isLate }),
+        input: ({ context: { isLast, isLate, isStopping } }) => ({ isLast, isLate, isStopping }),
         onDone: [
           { guard: "isLast", target: "completed" },
           { guard: "isStopping", target: "stopped" },

@@ -8,6 +8,7 @@
 import type { Event, Progress } from "../../messages/index.ts";
 import {
   type Actor,
+  allOrAbort,
   createActor,
   createControlChannel,
   refuseCommand,
@@ -152,13 +153,11 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
         // Before it asks: a report that follows the answer must not be missed.
         for (const learner of learners) subscriptions.push(channel.watch(learner, onLearnerEvent));
         const deadlineMs = clock.now() + options.readyDeadlineMs;
-        const ask = { clock, deadlineMs, signal };
-        await Promise.all(
-          learners.map(async (learner) => {
-            const reply = await requestWithRetry(channel, learner, { kind: "ReportState" }, ask);
-            if (reply.kind === "ActorState") state.consume(learner, reply.progress.consumed);
-          }),
-        );
+        await allOrAbort(learners, signal, async (learner, either) => {
+          const ask = { clock, deadlineMs, signal: either };
+          const reply = await requestWithRetry(channel, learner, { kind: "ReportState" }, ask);
+          if (reply.kind === "ActorState") state.consume(learner, reply.progress.consumed);
+        });
         await findTeacher();
         signal.throwIfAborted();
         state.begin();

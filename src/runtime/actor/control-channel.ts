@@ -134,6 +134,21 @@ export async function requestWithRetry(
   }
 }
 
+/** Works for all items at a time; the first failure aborts the others, and rejects. */
+export async function allOrAbort<T, R>(
+  items: readonly T[],
+  signal: AbortSignal,
+  work: (item: T, signal: AbortSignal) => Promise<R>,
+): Promise<R[]> {
+  const ending = new AbortController();
+  const either = AbortSignal.any([signal, ending.signal]);
+  try {
+    return await Promise.all(items.map((item) => work(item, either)));
+  } finally {
+    ending.abort();
+  }
+}
+
 /** The answer to a command that this kind of actor does not take. */
 export function refuseCommand(actor: string, command: Command): KnowledgeNetError {
   return new KnowledgeNetError("KN_INVARIANT", {

@@ -12,6 +12,7 @@ export {
   createControlChannel,
   type Position,
   refuseCommand,
+  allOrAbort,
   requestWithRetry,
 } from "./control-channel.ts";
 export { createActor, type ActorDefinition, type HostedActor, type LifecycleEffects } from "./create-actor.ts";

@@ -82,9 +82,11 @@ export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDe
     }
   };
 
-  const deleteOld = async (): Promise<void> => {
-    const states = known ?? (await list());
-    for (const state of statesToDelete(actor, states, await manifests())) {
+  /** @param written first: of several states of one generation, retention counts the one written last as the newest */
+  const deleteOld = async (written: SavedState): Promise<void> => {
+    const others = (known ?? (await list())).filter(({ name }) => name !== written.name);
+    known = [written, ...others];
+    for (const state of statesToDelete(actor, known, await manifests())) {
       await blobs.delete(state.name);
       known = known?.filter(({ name }) => name !== state.name);
     }
@@ -130,8 +132,7 @@ export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDe
       const name = stateName(scope, actor, at, digest);
       const info = await blobs.put(name, bytes);
       const { attempt, generation } = at;
-      known = known && [...known.filter((state) => state.name !== name), { name, digest, attempt, generation }];
-      await whenReachable(deleteOld);
+      await whenReachable(() => deleteOld({ name, digest, attempt, generation }));
       return info;
     },
   };

@@ -346,6 +346,76 @@ describe("createCoordinator: evaluations", () => {
   });
 });
 
+describe("createCoordinator: a checkpoint that fails", () => {
+  const FULL_DISK = failureOf(failure("KN_CHECKPOINT"));
+  const failingSave = (command: Command): CommandReply | undefined =>
+    command.kind === "SaveCheckpoint" ? FULL_DISK : undefined;
+  const warnings = (test: Awaited<ReturnType<typeof coordinating>>) =>
+    test.scene.facts("coordinator", "Failure").map(({ code, directive }) => `${code} ${directive}`);
+
+  it("at the end of an epoch is tried again, and committed when the failure has passed", async () => {
+    const test = await coordinating();
+    test.answers["block-1"] = failingSave;
+    await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
+    expect(test.coordinator.state).toBe("saving");
+    delete test.answers["block-1"];
+    await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
+    expect(test.coordinator.state).toBe("feeding");
+    expect(test.scene.checkpoints.committed).toMatchObject([{ generation: 9, actors: digests(9) }]);
+    expect(warnings(test)).toEqual([]);
+  });
+
+  for (const part of ["save", "commit"] as const) {
+    it(`at the end of an epoch is abandoned with a warning when every ${part} fails, and the run continues`, async () => {
+      const test = await coordinating();
+      if (part === "save") test.answers["block-1"] = failingSave;
+      else test.scene.checkpoints.refusal = failure("KN_CHECKPOINT");
+      await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
+      await test.scene.clock.advance(10 * RETRANSMIT_AFTER_MS);
+      expect(test.coordinator.state).toBe("feeding");
+      expect(test.saves()[0]).toEqual([9, 9, 9]);
+      expect(warnings(test)).toEqual(["KN_CHECKPOINT resume"]);
+      delete test.answers["block-1"];
+      test.scene.checkpoints.refusal = undefined;
+      await test.mark("epoch-ended", 2, { sequence: 24, step: 18 });
+      expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([18]);
+    });
+  }
+
+  it("at the end of the run is tried until the failure has passed", async () => {
+    const test = await coordinating({ saveDeadlineMs: 60_000 });
+    test.answers["block-1"] = failingSave;
+    await test.mark("finished", 2, { sequence: 24, step: 18 });
+    await test.scene.clock.advance(50_000);
+    expect(test.coordinator.state).toBe("saving");
+    delete test.answers["block-1"];
+    await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
+    expect(await test.coordinator.ended).toBeUndefined();
+    expect(test.coordinator.outcome).toBe("completed");
+    expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([18]);
+  });
+
+  it("at the end of the run fails it with KN_CHECKPOINT at the save deadline", async () => {
+    const test = await coordinating({ saveDeadlineMs: 60_000 });
+    test.answers["block-1"] = failingSave;
+    await test.mark("finished", 2, { sequence: 24, step: 18 });
+    await test.scene.clock.advance(60_000 + RETRANSMIT_AFTER_MS);
+    expect(await test.coordinator.ended).toMatchObject({ code: "KN_CHECKPOINT" });
+    expect(test.scene.clock.pendingTimers).toBe(0);
+  });
+
+  it("by a failure that does not pass fails the run at once, and leaves no request to another actor behind", async () => {
+    const test = await coordinating();
+    test.answers["block-0"] = ({ kind }) =>
+      kind === "SaveCheckpoint" ? failureOf(failure("KN_UNAVAILABLE")) : undefined;
+    test.answers["block-1"] = ({ kind }) =>
+      kind === "SaveCheckpoint" ? failureOf(failure("KN_INVARIANT")) : undefined;
+    await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
+    expect(await test.coordinator.ended).toMatchObject({ code: "KN_INVARIANT" });
+    expect(test.scene.clock.pendingTimers).toBe(0);
+  });
+});
+
 describe("createCoordinator: a stop", () => {
   it("saves every actor as it stands when the batches in flight are not consumed by the stop deadline", async () => {
     const test = await coordinating();

@@ -102,7 +102,7 @@ describe("coordinatorLifecycle", () => {
     await test.settle();
     expect(test.state()).toBe("stopped");
     expect(test.done.at(-1)).toBe("saveAll");
-    expect(test.saved).toEqual([{ isLast: false, isLate: true }]);
+    expect(test.saved).toEqual([{ isLast: false, isLate: true, isStopping: true }]);
   });
 
   it("stops without a checkpoint when the one of a late stop fails, or takes longer than the save deadline", async () => {

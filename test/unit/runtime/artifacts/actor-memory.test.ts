@@ -78,4 +78,20 @@ describe("createActorMemory", () => {
     expect((await checkpoints.load("block-0", { attempt: 1, generation: 1 })).metadata.word).toBe("1");
     expect((await states.list()).map(({ generation }) => generation)).toEqual([20, 19, 18, 17, 1]);
   });
+
+  it("keeps the state that it has just written, though two others of that generation are stored and committed", async () => {
+    for (const isListed of [true, false]) {
+      const { checkpoints } = await artifactScene();
+      await saveGeneration(checkpoints, 12);
+      const at = { attempt: 1, generation: 12 };
+      await checkpoints.statesOf("block-0", { attempt: 1, fence: 2 }).save(at, content("leaving"));
+      // Another order by name for each word: the names of states are those of their contents.
+      for (const word of ["a", "b", "c", "d"]) {
+        const states = checkpoints.statesOf("block-0", { attempt: 1, fence: 3 });
+        if (isListed) await states.list();
+        const { digest } = await states.save(at, content(word));
+        expect((await states.list()).map((state) => state.digest)).toContain(digest);
+      }
+    }
+  });
 });
