@@ -40,9 +40,9 @@ export function nodeBusOption(): Option {
   return new Option("--bus <address>", `${FLEET_HELP} (default: that of --config, else KN_BUS, else ${LOCAL_SERVER})`);
 }
 
-/** `--bus` of `kn runs`, which lists a folder unless it is given; without an address it is the fleet of KN_BUS. */
-export function optionalFleetBus(): Option {
-  return new Option("--bus [address]", "list the runs of a fleet instead (without an address: of KN_BUS)");
+/** `--bus` of `kn runs`, `rm` and `gc`, which address a folder unless it is given; without an address: the fleet of KN_BUS. */
+export function optionalFleetBus(help: string): Option {
+  return new Option("--bus [address]", `${help} (without an address: of KN_BUS)`);
 }
 
 /** @returns undefined when `--bus` was not given */

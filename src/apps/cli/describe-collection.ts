@@ -4,7 +4,7 @@ import type { Collection } from "../../fleet/collection.ts";
 export interface DescribeCollectionOptions {
   readonly dryRun: boolean;
   readonly json: boolean;
-  /** The run, or why the items go. */
+  /** Which items, after "removed 3 items": "of RUN". */
   readonly what: string;
 }
 
@@ -14,7 +14,9 @@ export function describeCollection(
 ): string {
   if (json) return JSON.stringify({ isRemoved: !dryRun, items }, undefined, 2);
   const sizeBytes = items.reduce((sum, item) => sum + (item.sizeBytes ?? 0), 0);
-  const total = `${items.length} items, ${(sizeBytes / 2 ** 20).toFixed(1)} MiB of blobs`;
+  if (items.length === 0) return `found nothing ${what}`;
+  const size = sizeBytes === 0 ? "" : `, ${(sizeBytes / 2 ** 20).toFixed(1)} MiB of blobs`;
   const lines = items.map(({ kind, name }) => `${kind} ${name}`);
-  return [...lines, `${dryRun ? "would remove" : "removed"} ${total}: ${what}`].join("\n");
+  const total = `${items.length} ${items.length === 1 ? "item" : "items"} ${what}${size}`;
+  return [...lines, `${dryRun ? "would remove" : "removed"} ${total}`].join("\n");
 }

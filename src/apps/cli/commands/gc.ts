@@ -9,13 +9,14 @@ import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { type Collection, planCollection, planNodeCollection } from "../../../fleet/collection.ts";
 import type { Fleet } from "../../../fleet/fleet.ts";
 import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../../jobs/run-folder.ts";
+import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import { describeCollection } from "../describe-collection.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
 
 interface GcOptions {
   readonly runs: string;
-  readonly bus?: string;
+  readonly bus?: string | true;
   readonly state?: string;
   readonly dryRun: boolean;
   readonly json: boolean;
@@ -26,7 +27,7 @@ export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: num
     .command("gc")
     .description("remove what no run refers to: leases, status, history and checkpoints of removed runs, cut-off saves")
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
-    .option("--bus <address>", "the store of this fleet instead of the runs folder")
+    .addOption(optionalFleetBus("collect in the store of a fleet instead"))
     .option(
       "--state <folder>",
       "with --bus: also copies of removed runs in the folders of this machine's stopped nodes",
@@ -34,17 +35,18 @@ export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: num
     .option("--dry-run", "list what would be removed, and remove nothing", false)
     .option("--json", "print one JSON document", false)
     .action(async (options: GcOptions) => {
-      const { bus, state } = options;
+      const { state } = options;
+      const address = optionalFleetAddress(options.bus, deps);
       const items: Collection["items"][number][] = [];
-      if (bus === undefined) items.push(...(await collectFolders(options, deps)));
+      if (address === undefined) items.push(...(await collectFolders(options, deps)));
       else {
-        await using connected = await deps.connectFleet({ address: bus, name: "kn gc" }, { log: silentLogger });
+        await using connected = await deps.connectFleet({ address, name: "kn gc" }, { log: silentLogger });
         const plan = await planCollection(connected.fleet, deps.clock);
         if (!options.dryRun) await plan.apply();
         items.push(...plan.items);
         if (state !== undefined) items.push(...(await collectNodes(state, connected.fleet, options, deps)));
       }
-      deps.terminal.write(describeCollection(items, { ...options, what: "nothing refers to it" }));
+      deps.terminal.write(describeCollection(items, { ...options, what: "that no run refers to" }));
       exit(EXIT_OK);
     });
 }

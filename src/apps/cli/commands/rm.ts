@@ -5,13 +5,14 @@ import { fileStore } from "../../../runtime/store/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { type Collection, planRemoval } from "../../../fleet/collection.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
+import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import { describeCollection } from "../describe-collection.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
 
 interface RmOptions {
   readonly runs: string;
-  readonly bus?: string;
+  readonly bus?: string | true;
   readonly dryRun: boolean;
   readonly json: boolean;
 }
@@ -22,15 +23,16 @@ export function registerRm(program: Command, deps: ExecuteDeps, exit: (code: num
     .argument("<run>", "name of a run that has ended")
     .description("remove a run: its record, checkpoints, history and results")
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
-    .option("--bus <address>", "a run of this fleet instead of one in the runs folder")
+    .addOption(optionalFleetBus("remove a run of a fleet instead"))
     .option("--dry-run", "list what would be removed, and remove nothing", false)
     .option("--json", "print one JSON document", false)
     .action(async (run: string, options: RmOptions) => {
+      const address = optionalFleetAddress(options.bus, deps);
       const removed =
-        options.bus === undefined
+        address === undefined
           ? await removeFolder(run, options, deps)
-          : await removeFromFleet(run, options.bus, options, deps);
-      deps.terminal.write(describeCollection(removed, { ...options, what: run }));
+          : await removeFromFleet(run, address, options, deps);
+      deps.terminal.write(describeCollection(removed, { ...options, what: `of ${run}` }));
       exit(EXIT_OK);
     });
 }

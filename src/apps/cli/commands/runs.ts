@@ -23,7 +23,7 @@ export function registerRuns(program: Command, deps: ExecuteDeps, exit: (code: n
     .command("runs")
     .description("list runs")
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
-    .addOption(optionalFleetBus())
+    .addOption(optionalFleetBus("list the runs of a fleet instead"))
     .option("--json", "print one JSON document", false)
     .action(async (options: { readonly runs: string; readonly bus?: string | true; readonly json: boolean }) => {
       const address = optionalFleetAddress(options.bus, deps);
