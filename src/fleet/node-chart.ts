@@ -3,7 +3,7 @@
  *
  * ```
  * joining --Joined--> member        takes its name in the fleet
- * member                            follows the run records
+ * member                            follows the run records --error--> leaving
  * joining, member --Stop--> leaving --NameTaken (another node took the name)--> leaving
  * leaving  saves and releases everything --done--> gone, or expelled when the name was taken
  * ```
@@ -53,7 +53,16 @@ export const nodeChart = setup({
       },
       on: { Stop: "leaving" },
     },
-    member: { invoke: { src: "follow" }, on: { Stop: "leaving" } },
+    member: {
+      invoke: {
+        src: "follow",
+        onError: {
+          target: "leaving",
+          actions: { type: "note", params: ({ event }) => ({ error: toError(event.error) }) },
+        },
+      },
+      on: { Stop: "leaving" },
+    },
     leaving: {
       // A second reason to leave changes nothing.
       on: {

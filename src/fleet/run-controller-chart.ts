@@ -141,7 +141,8 @@ export const runControllerChart = setup({
                 ],
               },
             },
-            retry: { ...retry, invoke: { src: "report", input: ({ context }) => context.problem } },
+            // A report that fails, by the same outage perhaps, is repeated by the next retry.
+            retry: { ...retry, invoke: { src: "report", input: ({ context }) => context.problem, onError: {} } },
           },
         },
         coordinating: {
@@ -167,7 +168,13 @@ export const runControllerChart = setup({
                 },
               ],
             },
-            { src: "reconcile" },
+            {
+              src: "reconcile",
+              onError: {
+                target: "restoring.retry",
+                actions: { type: "note", params: ({ event }) => ({ problem: toError(event.error) }) },
+              },
+            },
           ],
           initial: "placing",
           states: {

@@ -51,6 +51,13 @@ describe("run control", () => {
     expect((await world.end()).outcome).toBe("completed");
   });
 
+  it("goes on when the report of a failed restoration fails too", async () => {
+    await using world = await createWorld({ nodes: ["a", "b"] });
+    for (const { faults } of world.nodes.values()) faults.now = failTimes(3, { bucket: "kn-status", operation: "get" });
+    await world.launch();
+    expect((await world.end()).outcome).toBe("completed");
+  });
+
   it.each(["KN_UNAVAILABLE", "KN_INVARIANT", "unknown"] as const)(
     "H3: the first start of an actor that fails with %s is tried again",
     async (code) => {
