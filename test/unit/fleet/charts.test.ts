@@ -1,9 +1,13 @@
 /** Charts of the fleet: every state is reached, every path ends where it should, and nothing is held outside its state. */
 import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
-import { hostSlotChart } from "../../../src/fleet/host-slot-chart.ts";
+import { type HostSlotContext, hostSlotChart } from "../../../src/fleet/host-slot-chart.ts";
 import { nodeChart } from "../../../src/fleet/node-chart.ts";
-import { type CoordinationEnd, runControllerChart } from "../../../src/fleet/run-controller-chart.ts";
+import {
+  type CoordinationEnd,
+  type RunControllerContext,
+  runControllerChart,
+} from "../../../src/fleet/run-controller-chart.ts";
 import { after, completionIn, effectsOf, namesOf, pathsOf, rejectionsIn } from "../../support/chart-paths.ts";
 
 const away = new KnowledgeNetError("KN_UNAVAILABLE", { attempt: "test", rule: "none" });
@@ -82,10 +86,10 @@ describe("runControllerChart", () => {
       if (outcome === "abandoned") return "released";
       return { inOffice: { [outcome === "completed" && hasNext ? "betweenPhases" : "concluding"]: "trying" } };
     };
-    const served = paths.filter(
-      ({ name, snapshot }) =>
-        coordinating.includes(name) && snapshot.context.attempt === snapshot.context.servedAttempt,
-    );
+    const served = paths.filter(({ name, snapshot }) => {
+      const { attempt, servedAttempt } = snapshot.context as RunControllerContext;
+      return coordinating.includes(name) && attempt === servedAttempt;
+    });
     expect(served.length).toBeGreaterThan(0);
     for (const { snapshot } of served) {
       for (const end of ends) {
@@ -141,7 +145,7 @@ describe("hostSlotChart", () => {
     for (const { snapshot, name } of paths.filter((path) => path.name.startsWith("hosting."))) {
       const draining = after(hostSlotChart, snapshot, { type: "Withdrawn" });
       expect([name, draining.value]).toEqual([name, { hosting: "draining" }]);
-      for (const end of [...ends.map((each) => completionIn(draining, "incarnate", each))]) {
+      for (const end of ends.map((each) => completionIn(draining, "incarnate", each))) {
         const releasing = after(hostSlotChart, draining, end);
         expect([name, releasing.value]).toEqual([name, "releasing"]);
         const released = after(hostSlotChart, releasing, completionIn(releasing, "release"));
@@ -170,10 +174,9 @@ describe("hostSlotChart", () => {
   });
 
   it("begins another incarnation after a loss only by the back-off, and none while it is blocked", () => {
-    for (const { snapshot, name } of paths.filter(
-      ({ snapshot: { context } }) => context.isAssigned && !context.isStale,
-    )) {
-      if (!name.startsWith("hosting.")) continue;
+    for (const { snapshot, name } of paths) {
+      const { isAssigned, isStale } = snapshot.context as HostSlotContext;
+      if (!name.startsWith("hosting.") || !isAssigned || isStale) continue;
       const [left, failed, blocked] = ends.map((end) =>
         after(hostSlotChart, snapshot, completionIn(snapshot, "incarnate", end)),
       );
