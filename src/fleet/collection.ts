@@ -32,6 +32,8 @@ export interface CollectionItem {
     | "history"
     | "artifact record"
     | "blob"
+    /** Of a put that was cut off. */
+    | "upload"
     | "bucket"
     | "folder";
   readonly name: string;
@@ -73,12 +75,21 @@ export async function planRemoval(run: string, fleet: Fleet): Promise<Collection
   });
 }
 
-/** What no run record names, and blobs that no manifest names. */
+/** What no run record names, blobs that no manifest names, and uploads that were cut off. */
 export async function planCollection(fleet: Fleet, clock: Pick<Clock, "wallTimeMs">): Promise<Collection> {
   const known = new Set(await fleet.runs.kv.keys());
   const scopes = await unknownScopes(fleet, known, clock.wallTimeMs() - GRACE_MS);
   const former = (await formerBuckets(fleet)).filter(({ name }) => !known.has(FORMER_BUCKET.exec(name)?.[1] ?? ""));
-  return planOf(fleet, (run) => !known.has(run), scopes, former, await planArtifactCollection(fleet.store));
+  const plan = await planOf(fleet, (run) => !known.has(run), scopes, former, await planArtifactCollection(fleet.store));
+  const blobs = await fleet.store.blobs(ARTIFACT_BLOBS);
+  const uploads = await blobs.sweep({ isDryRun: true });
+  return {
+    items: [...plan.items, ...uploads.map((name): CollectionItem => ({ kind: "upload", name }))],
+    async apply() {
+      await plan.apply();
+      await blobs.sweep();
+    },
+  };
 }
 
 /** Copies in a node's own store of the artifacts of runs that the fleet does not know any more. */

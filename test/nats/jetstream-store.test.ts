@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { connectNats, ErrorCode, NatsError } from "../../src/runtime/nats/index.ts";
 import { connectJetStreamStore } from "../../src/runtime/store/index.ts";
-import { jetStreamBlobs } from "../../src/runtime/store/jetstream/jetstream-blobs.ts";
+import { CUT_OFF_AFTER_MS, jetStreamBlobs } from "../../src/runtime/store/jetstream/jetstream-blobs.ts";
 import { describeWithNats, startConfiguredNats, startNatsCluster, startTestNats } from "../support/nats-server.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -136,6 +136,34 @@ describeWithNats("JetStreamStore", () => {
     expect(await blobs.info("a")).toMatchObject({ revision });
     expect(await blobs.get("a")).toEqual(bytes("new"));
     expect(await here.subjects("OBJ_states")).toBe(2);
+    await connection.close();
+  });
+
+  it("Blobs.sweep removes the chunks of a put that was cut off an hour ago, and no chunks of a blob or a newer put", async () => {
+    await using server = await startTestNats({ jetstream: true });
+    await using here = await counted(server.url);
+    const kept = await here.store.blobs("states");
+    await kept.put("run.a", bytes("a"));
+    const { connection } = await connectNats({ servers: server.url, ...FAST });
+    const blobsAt = async (offsetMs: number) =>
+      jetStreamBlobs("states", {
+        connection,
+        jetstream: connection.jetstream(),
+        manager: await connection.jetstreamManager(),
+        clock: { ...systemClock(), wallTimeMs: () => Date.now() + offsetMs },
+        description: "test",
+        assertOpen: () => undefined,
+      });
+    // Chunks as a process leaves them that is killed before it writes the record.
+    for (const chunk of ["1", "2"]) await connection.jetstream().publish("$O.states.C.orphan", bytes(chunk));
+    expect(await kept.sweep()).toEqual([]);
+    const later = await blobsAt(CUT_OFF_AFTER_MS + 60_000);
+    expect(await later.sweep({ isDryRun: true })).toEqual(["orphan"]);
+    expect(await here.subjects("OBJ_states")).toBe(3);
+    expect(await later.sweep()).toEqual(["orphan"]);
+    expect(await later.sweep()).toEqual([]);
+    expect(await here.subjects("OBJ_states")).toBe(2);
+    expect(await kept.get("run.a")).toEqual(bytes("a"));
     await connection.close();
   });
 

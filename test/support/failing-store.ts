@@ -104,6 +104,8 @@ export function failingStore(store: Store, faults: StoreFaults, clock: Clock): S
       info: (name) => calling(read("info", name), () => blobs.info(name)),
       delete: (name, options) => calling(change("delete", name), () => blobs.delete(name, options)),
       list: (prefix) => calling(read("list", prefix ?? ""), () => blobs.list(prefix)),
+      sweep: (options) =>
+        calling(options?.isDryRun === true ? read("sweep", "") : change("sweep", ""), () => blobs.sweep(options)),
     };
   };
 

@@ -83,6 +83,14 @@ export interface Blobs {
    * tokens (`a.b.` of the prefix `a.b.c`), not with the bucket. @default prefix ""
    */
   list(prefix?: string): Promise<BlobInfo[]>;
+  /**
+   * Removes the content of puts that were cut off: no blob has it, and no put can still complete it. Where another process
+   * may be writing it, that is decided by its age, an hour. Safe at any time.
+   *
+   * @param options.isDryRun removes nothing. @default false
+   * @returns what was removed, or would be, by names of the adapter's own
+   */
+  sweep(options?: { readonly isDryRun?: boolean }): Promise<string[]>;
 }
 
 export interface LogEntry {

@@ -152,6 +152,26 @@ export function describeBlobs(factory: StoreFactory): void {
       expect(text(await blobs.get("bad"))).toBe("mended");
     }));
 
+  it("Blobs.sweep keeps every blob whole, also those that are put meanwhile, and leaves what is unfinished to them", () =>
+    withStore(factory, async ({ store }) => {
+      const blobs = await store.blobs("checkpoints");
+      const kept = randomBytes(BIG_BLOB_BYTES);
+      await blobs.put("kept", kept);
+      await blobs.put("replaced", bytes("old"));
+      const versions = Array.from({ length: 8 }, () => randomBytes(BIG_BLOB_BYTES));
+      const putting = Promise.all(versions.map((version, i) => blobs.put(i === 0 ? "replaced" : `new.${i}`, version)));
+      const swept = [];
+      for (const isDryRun of [true, false, true]) swept.push(...(await blobs.sweep({ isDryRun })));
+      await putting;
+      swept.push(...(await blobs.sweep()));
+      expect(swept).toEqual([]);
+      expect(sha256((await blobs.get("kept")) ?? bytes("absent"))).toBe(sha256(kept));
+      for (const [i, version] of versions.entries()) {
+        const content = await blobs.get(i === 0 ? "replaced" : `new.${i}`);
+        expect(sha256(content ?? bytes("absent"))).toBe(sha256(version));
+      }
+    }));
+
   it("blobs reject malformed names with KN_CONFIG", () =>
     withStore(factory, async ({ store }) => {
       const blobs = await store.blobs("checkpoints");

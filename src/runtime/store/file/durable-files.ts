@@ -30,8 +30,10 @@ export interface DurableFiles {
   removeFolder(folder: string): Promise<void>;
   /** Names of whole files and folders, sorted; none when the folder is absent. Leftovers of a crash are not among them. */
   list(folder: string): Promise<string[]>;
-  /** Removes those leftovers. Only while nobody writes. */
-  sweep(folder: string): Promise<void>;
+  /** Names of those leftovers, sorted; what is being written is none. Only where no other process writes. */
+  leftovers(folder: string): Promise<string[]>;
+  /** Removes the leftovers. @returns their names */
+  sweep(folder: string): Promise<string[]>;
 }
 
 /** No key, blob or bucket has a name that begins with a dot. */
@@ -39,6 +41,19 @@ const PARTIAL_PREFIX = ".partial-";
 
 export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
   let lastPartial = 0;
+  /** Paths of partial files and folders that a call works on. */
+  const working = new Set<string>();
+
+  const withPartial = async (folder: string, work: (partial: string) => Promise<void>): Promise<void> => {
+    lastPartial += 1;
+    const partial = join(folder, `${PARTIAL_PREFIX}${lastPartial}`);
+    working.add(partial);
+    try {
+      await work(partial);
+    } finally {
+      working.delete(partial);
+    }
+  };
 
   const syncFolder = async (path: string): Promise<void> => {
     const folder = await fileSystem.open(path, "r");
@@ -83,6 +98,11 @@ export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
   const namesIn = async (attempt: string, folder: string): Promise<string[]> =>
     (await ifPresent(attempt, () => fileSystem.readdir(folder))) ?? [];
 
+  const leftovers = async (folder: string): Promise<string[]> =>
+    (await namesIn(`tidy ${folder}`, folder))
+      .filter((name) => name.startsWith(PARTIAL_PREFIX) && !working.has(join(folder, name)))
+      .sort();
+
   return {
     makeFolder: (path) =>
       orTranslate(`make the folder ${path}`, async () => {
@@ -95,21 +115,21 @@ export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
       }),
     write: (folder, name, parts) =>
       orTranslate(`write ${join(folder, name)}`, async () => {
-        lastPartial += 1;
-        const partial = join(folder, `${PARTIAL_PREFIX}${lastPartial}`);
-        try {
-          const file = await fileSystem.open(partial, "w");
+        await withPartial(folder, async (partial) => {
           try {
-            for (const part of parts) await file.writeFile(part);
-            await file.sync();
-          } finally {
-            await file.close();
+            const file = await fileSystem.open(partial, "w");
+            try {
+              for (const part of parts) await file.writeFile(part);
+              await file.sync();
+            } finally {
+              await file.close();
+            }
+            await fileSystem.rename(partial, join(folder, name));
+          } catch (error) {
+            await fileSystem.rm(partial, { force: true }).catch(() => undefined);
+            throw error;
           }
-          await fileSystem.rename(partial, join(folder, name));
-        } catch (error) {
-          await fileSystem.rm(partial, { force: true }).catch(() => undefined);
-          throw error;
-        }
+        });
         await syncFolder(folder);
       }),
     read: (folder, name) => ifPresent(`read ${join(folder, name)}`, () => fileSystem.readFile(join(folder, name))),
@@ -145,25 +165,24 @@ export function createDurableFiles(fileSystem: FileSystem): DurableFiles {
       }),
     removeFolder: (folder) =>
       orTranslate(`remove ${folder}`, async () => {
-        lastPartial += 1;
-        const doomed = join(dirname(folder), `${PARTIAL_PREFIX}${lastPartial}`);
-        try {
-          await fileSystem.rename(folder, doomed);
-        } catch (error) {
-          if (codeOf(error) === "ENOENT") return;
-          throw error;
-        }
-        await syncFolder(dirname(folder));
-        await fileSystem.rm(doomed, { force: true, recursive: true });
+        await withPartial(dirname(folder), async (doomed) => {
+          try {
+            await fileSystem.rename(folder, doomed);
+          } catch (error) {
+            if (codeOf(error) === "ENOENT") return;
+            throw error;
+          }
+          await syncFolder(dirname(folder));
+          await fileSystem.rm(doomed, { force: true, recursive: true });
+        });
       }),
     list: async (folder) => (await namesIn(`list ${folder}`, folder)).filter((name) => !name.startsWith(".")).sort(),
+    leftovers,
     sweep: (folder) =>
       orTranslate(`tidy ${folder}`, async () => {
-        for (const name of await namesIn(`tidy ${folder}`, folder)) {
-          if (name.startsWith(PARTIAL_PREFIX)) {
-            await fileSystem.rm(join(folder, name), { force: true, recursive: true });
-          }
-        }
+        const names = await leftovers(folder);
+        for (const name of names) await fileSystem.rm(join(folder, name), { force: true, recursive: true });
+        return names;
       }),
   };
 }

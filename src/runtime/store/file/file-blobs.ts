@@ -94,6 +94,10 @@ export function fileBlobs(folder: string, bucket: string, { files, clock, assert
       const found = await Promise.all(names.map((name) => infoOf(name).catch(onDamaged)));
       return found.filter((info) => info !== undefined); // absent: removed since it was listed
     },
+    async sweep({ isDryRun = false } = {}) {
+      assertOpen(`sweep ${bucket}`);
+      return isDryRun ? files.leftovers(folder) : files.sweep(folder);
+    },
     close: () => changes.idle(),
   };
 }

@@ -26,6 +26,8 @@ const MAX_CHUNK_BYTES = 256 * 1024;
 const HEADERS_BYTES = 512;
 /** Chunks on their way without an acknowledgement. */
 const CHUNKS_IN_FLIGHT = 8;
+/** Chunks without a record are of a put that was cut off once none was added for so long, ms: far longer than any time-out. */
+export const CUT_OFF_AFTER_MS = 3_600_000;
 /** Attempts of a reader whose blob is replaced while it reads. */
 const READ_ATTEMPTS = 5;
 
@@ -169,6 +171,19 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
       .sort();
   };
 
+  /** Ids of chunks that no record names, the newest of which is older than an hour. */
+  const cutOff = async (): Promise<string[]> => {
+    const subjects = await reading(() => subjectCounts(manager, stream, chunkSubject("*")));
+    const old = await mapInTurn(Object.keys(subjects), async (subject) => {
+      const newest = await reading(() => lastMessage(manager, stream, subject));
+      if (newest === undefined || clock.wallTimeMs() - newest.time.getTime() < CUT_OFF_AFTER_MS) return [];
+      return [subject.slice(chunkSubject("").length)];
+    });
+    // Records after chunks: one that was written meanwhile names its chunks.
+    const named = new Set((await mapInTurn(await namesOf(""), lastRecord)).map((record) => record?.nuid));
+    return old.flat().filter((id) => !named.has(id));
+  };
+
   return {
     bucket,
     put: (name, content) =>
@@ -222,6 +237,13 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
         assertPrefix(bucket, prefix);
         const found = await mapInTurn(await namesOf(prefix), lastMeta);
         return found.filter((meta) => meta !== undefined).map(toInfo);
+      }),
+    sweep: ({ isDryRun = false } = {}) =>
+      orTranslate(description, `sweep ${bucket}`, async () => {
+        assertOpen(`sweep ${bucket}`);
+        const ids = await cutOff();
+        if (!isDryRun) await mapInTurn(ids, purgeChunks);
+        return ids.sort();
       }),
   };
 }

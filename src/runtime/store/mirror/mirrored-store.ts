@@ -142,6 +142,7 @@ function mirroredBlobs(local: Blobs, shared: Blobs, log: Logger): Blobs {
       const byName = new Map([...here, ...there].map((info) => [info.name, info]));
       return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     },
+    sweep: async (options) => [...(await local.sweep(options)), ...(await shared.sweep(options))],
   };
 }
 

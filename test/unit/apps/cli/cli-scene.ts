@@ -103,6 +103,8 @@ export const kn = (argv: readonly string[], options?: CliOptions): Promise<CliEn
 export interface FleetScene extends AsyncDisposable {
   readonly bus: Bus;
   readonly fleet: Fleet;
+  /** Folder of its store. */
+  readonly storePath: string;
   /** Addresses that commands have connected to. */
   readonly addresses: string[];
   kn(argv: readonly string[], options?: CliOptions): Promise<CliEnd>;
@@ -112,7 +114,8 @@ export interface FleetScene extends AsyncDisposable {
 export async function fleetOnMemory(): Promise<FleetScene> {
   const folder = await temporaryFolder();
   const bus = memoryBus();
-  const store = await fileStore({ directory: join(folder.path, "store") });
+  const storePath = join(folder.path, "store");
+  const store = await fileStore({ directory: storePath });
   const fleet = await openFleet(store);
   const addresses: string[] = [];
   const connectFleet: ExecuteDeps["connectFleet"] = ({ address }) => {
@@ -122,6 +125,7 @@ export async function fleetOnMemory(): Promise<FleetScene> {
   return {
     bus,
     fleet,
+    storePath,
     addresses,
     kn: (argv, options) => kn(argv, { connectFleet, ...options }),
     start: (argv, options) => startKn(argv, { connectFleet, ...options }),

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { access, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { RunRecordEntry } from "../../../../src/fleet/records.ts";
@@ -180,5 +180,17 @@ describe("kn gc", () => {
     expect((await scene.kn(["gc", "--bus", "memory"])).stdout).toBe(dry.stdout.replace("would remove", "removed"));
     expect(await tracesOf(scene, "gone")).toEqual([]);
     expect([await tracesOf(scene, "demo"), await tracesOf(scene, "past")]).toEqual(known);
+  });
+
+  it("removes from a fleet what an upload that was cut off left in its store; --dry-run lists it", async () => {
+    await using scene = await fleetWith(["demo", "running"]);
+    const leftover = join(scene.storePath, "blobs", ARTIFACT_BLOBS, ".partial-99");
+    await writeFile(leftover, "half");
+    const dry = await scene.kn(["gc", "--bus", "memory", "--dry-run", "--json"]);
+    expect(JSON.parse(dry.stdout)).toEqual({ isRemoved: false, items: [{ kind: "upload", name: ".partial-99" }] });
+    await access(leftover);
+    expect((await scene.kn(["gc", "--bus", "memory"])).stdout).toContain("upload .partial-99");
+    await expect(access(leftover)).rejects.toMatchObject({ code: "ENOENT" });
+    expect((await scene.kn(["gc", "--bus", "memory"])).stdout).toContain("found nothing");
   });
 });

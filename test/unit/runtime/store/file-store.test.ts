@@ -108,6 +108,20 @@ describe("FileStore after a crash", () => {
     for (const leftover of leftovers) await expect(promises.access(leftover)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
+  it("Blobs.sweep removes files of writes that failed, and lists them first where it is asked to", async () => {
+    await using folder = await temporaryFolder();
+    await using store = await fileStore({ directory: folder.path });
+    const blobs = await store.blobs("checkpoints");
+    await blobs.put("a", bytes("kept"));
+    const leftover = join(folder.path, "blobs", "checkpoints", ".partial-99");
+    await promises.writeFile(leftover, "half");
+    expect(await blobs.sweep({ isDryRun: true })).toEqual([".partial-99"]);
+    await promises.access(leftover);
+    expect(await blobs.sweep()).toEqual([".partial-99"]);
+    await expect(promises.access(leftover)).rejects.toMatchObject({ code: "ENOENT" });
+    expect(await blobs.get("a")).toEqual(bytes("kept"));
+  });
+
   it("refuses a damaged record with KN_CHECKPOINT instead of calling it absent", async () => {
     await using folder = await temporaryFolder();
     const before = await fileStore({ directory: folder.path });
