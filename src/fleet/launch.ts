@@ -82,14 +82,7 @@ export async function relaunchRun(
   onDamaged: (line: string) => void,
 ): Promise<RunRecordEntry> {
   const record = await runRecordOf(run, fleet);
-  if (record.desired !== "ended") {
-    throw new KnowledgeNetError("KN_CONFIG", {
-      attempt: `resume ${run}`,
-      rule: "it must have ended",
-      value: `it is ${record.desired}`,
-      remedy: `follow it: kn status ${run} --follow`,
-    });
-  }
+  assertEnded(record, record.attempt);
   const checkpoints = await openCheckpoints(fleet.store, scopeOfRun(run));
   const from = await chooseGeneration(checkpoints, ({ generation }) => {
     onDamaged(`checkpoint ${generation} is damaged; trying the one before`);
@@ -105,16 +98,30 @@ export async function relaunchRun(
   }
   const { phase } = start;
   const actors = placeActors({ ...record, phase, nodes: await fleet.nodes.all() });
-  return fleet.runs.change(run, ({ from: _before, ...value }) => ({
-    ...value,
-    // Nodes may have been upgraded since.
-    wireVersion: WIRE_VERSION,
-    desired: "running",
-    phase,
-    attempt: value.attempt + 1,
-    actors,
-    ...(start.from === undefined ? {} : { from: { attempt: start.from.attempt, generation: start.from.generation } }),
-  }));
+  return fleet.runs.change(run, ({ from: _before, ...value }) => {
+    // Another resume may have come first.
+    assertEnded(value, record.attempt);
+    return {
+      ...value,
+      // Nodes may have been upgraded since.
+      wireVersion: WIRE_VERSION,
+      desired: "running",
+      phase,
+      attempt: value.attempt + 1,
+      actors,
+      ...(start.from === undefined ? {} : { from: { attempt: start.from.attempt, generation: start.from.generation } }),
+    };
+  });
+}
+
+function assertEnded({ run, desired, attempt }: RunRecordEntry, expected: number): void {
+  if (desired === "ended" && attempt === expected) return;
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: `resume ${run}`,
+    rule: "it must have ended",
+    value: desired === "ended" ? `attempt ${attempt} has begun meanwhile` : `it is ${desired}`,
+    remedy: `follow it: kn status ${run} --follow`,
+  });
 }
 
 /** Requests a checkpoint and the end of the run. Rejects with KN_CONFIG when there is no such run. */
