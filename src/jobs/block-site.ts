@@ -54,7 +54,7 @@ export function createBlockSite(options: BlockSiteOptions, startWorker?: StartWo
   const blockName = blockActor(index);
   const gradientName = gradientActor(index);
   const site = createComputeSite(options.backend, startWorker);
-  /** Where the gradient model was opened last. */
+  /** Worker in which the gradient model was opened last. */
   let modelWorker: ComputeWorker | undefined;
 
   const rate = (learningRate: number): LearningRateOptions => ({

@@ -1,6 +1,6 @@
 /**
- * Refuses batches too small for batch norm. It normalises each channel over the batch and the positions of an image; of a
- * single value the result is a constant, and nothing behind it can learn. Batches are all of one size: the rest of an
+ * Refuses batches too small for batch norm. It normalises each channel over the batch and the positions of an image; of
+ * a single value the result is a constant, and nothing behind it can learn. Batches are all of one size: the rest of an
  * epoch that fills no batch is left out.
  */
 import { KnowledgeNetError } from "../errors/index.ts";

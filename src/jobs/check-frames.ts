@@ -1,6 +1,6 @@
 /**
- * Refuses a plan whose frames exceed the limit of its receivers or of the bus: such a frame would be retransmitted for
- * ever.
+ * Refuses a plan whose frames exceed the limit of its receivers or of the bus: such a frame would be retransmitted
+ * forever.
  */
 import { KnowledgeNetError } from "../errors/index.ts";
 import { largestFrameBytes } from "../messages/index.ts";

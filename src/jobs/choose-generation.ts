@@ -1,12 +1,12 @@
-/** Chooses the newest committed generation that loads; a damaged one falls back to the one before. */
+/** Chooses the newest committed generation that loads; a damaged one falls back to the previous one. */
 import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
 import type { Checkpoints, Manifest } from "../runtime/artifacts/index.ts";
 
 /**
- * @param phase of which phase of the run; omitted: the last one.
+ * @param phase of the run; omitted: the last one.
  * @param onDamaged called with each generation that is skipped.
- * @returns undefined when the run has no checkpoint at all. Rejects with KN_CHECKPOINT when all of them are damaged, with
- * KN_UNAVAILABLE when the store cannot be read: an outage is not damage.
+ * @returns undefined when the run has no checkpoint at all. Rejects with KN_CHECKPOINT when all of them are damaged,
+ * with KN_UNAVAILABLE when the store cannot be read: an outage is not damage.
  */
 export async function chooseGeneration(
   checkpoints: Checkpoints,
@@ -30,7 +30,7 @@ export async function chooseGeneration(
     attempt: "resume",
     rule: "at least one generation must load",
     value: `${manifests.length} damaged`,
-    remedy: "start the run anew",
+    remedy: "start another run",
     cause: damage,
   });
 }

@@ -37,7 +37,7 @@ export interface ComposerDeps {
 /** Makes one incarnation of an actor. */
 export type CreateActor = (fence: number) => Actor;
 
-/** Everything that a job kind makes its actors from. */
+/** Plan and collaborators from which a job kind makes its actors. */
 export interface ComposeContext {
   readonly plan: RunPlan;
   readonly options: ComposerOptions;

@@ -1,6 +1,6 @@
 /**
- * The place where an actor computes: one worker thread, started at the first use and anew after its death. Its death is
- * an event, since the units that were open in it are lost.
+ * The place where an actor computes: one worker thread, started at the first use and again after its death. Its death
+ * is an event, since the units that were open in it are lost.
  */
 import { type BackendInfo, type BackendPreference, type ComputeWorker, createComputeWorker } from "../compute/index.ts";
 import { KnowledgeNetError } from "../errors/index.ts";
@@ -13,7 +13,7 @@ export interface ComputeSite extends AsyncDisposable {
   readonly backend: BackendInfo | undefined;
   /** The running worker. Rejects when none can be started; the next call tries again. */
   worker(): Promise<ComputeWorker>;
-  /** Calls `listener` with KN_UNAVAILABLE when a worker ends before `close`. @returns what unsubscribes it. */
+  /** Calls `listener` with KN_UNAVAILABLE when a worker ends before `close`. @returns function that unsubscribes it. */
   onWorkerLost(listener: (error: KnowledgeNetError) => void): () => void;
   /** Tensors alive in its worker. */
   countTensors(): Promise<number>;

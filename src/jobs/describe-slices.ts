@@ -7,7 +7,7 @@ import { checkFrames } from "./check-frames.ts";
 import { jobKindOf } from "./kinds/index.ts";
 import type { RunSlices } from "./run-parts.ts";
 
-/** Shapes and sizes of the slices of each model. Rejects with KN_SHAPE when layers do not fit, KN_CONFIG otherwise. */
+/** Shapes and sizes of the slices of each model. Rejects with KN_SHAPE when layers do not fit, else KN_CONFIG. */
 export async function describeSlices(spec: RunSpec): Promise<RunSlices> {
   // The plain backend: only shapes are inferred, nothing is computed.
   await using worker = await createComputeWorker({ backend: "cpu" });
@@ -29,7 +29,7 @@ export function checkDataset(spec: RunSpec, dataset: Dataset): void {
   if (expected !== found || model.classes !== dataset.classes) {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: `train ${spec.name} on ${dataset.name}`,
-      rule: `the model's input and classes must be those of the data, ${found} and ${dataset.classes}`,
+      rule: `the model's input and classes must equal those of the data, ${found} and ${dataset.classes}`,
       value: `${expected} and ${model.classes}`,
       remedy: "correct the spec",
     });

@@ -18,7 +18,7 @@ export interface ExportOptions {
 }
 
 /**
- * @returns the files written. Rejects with KN_UNAVAILABLE when they cannot be, KN_CHECKPOINT when a weight is missing.
+ * @returns the written files. Rejects with KN_UNAVAILABLE when a write fails, KN_CHECKPOINT when a weight is missing.
  */
 export async function exportModel(
   { model, tensors }: { readonly model: ModelSpec; readonly tensors: NamedTensorData },
@@ -39,7 +39,7 @@ export async function exportModel(
         ];
   try {
     await mkdir(directory, { recursive: true });
-    // The model last, and by a rename: a folder with a model.json is whole.
+    // The model last, and by a rename: a folder with a model.json is complete.
     for (const [file, content] of files) {
       const path = join(directory, file);
       await writeFile(`${path}.partial`, content);
@@ -50,7 +50,7 @@ export async function exportModel(
       attempt: `export to ${directory}`,
       rule: "the folder must be writable and have room",
       value: error instanceof Error ? error.message : String(error),
-      remedy: "name another folder: -o",
+      remedy: "choose another folder: -o",
       cause: error,
     });
   }

@@ -1,11 +1,11 @@
 /**
  * The accuracy of a phase is that of its final evaluation: over the whole validation set, after the last step. A phase
- * whose final evaluation is missing or short has no accuracy, and its outcome says so.
+ * whose final evaluation is missing or short has no accuracy, and its outcome is "unmeasured".
  */
 import type { EvaluationRecord } from "../actors/coordinator/index.ts";
 import type { PhaseRunEnd } from "./run-parts.ts";
 
-/** Outcome of a phase that did all its steps and was not measured after the last one. */
+/** Outcome of a phase that completed all steps without a full evaluation after the last one. */
 export const UNMEASURED = "unmeasured";
 
 export interface Measured {

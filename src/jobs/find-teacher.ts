@@ -69,7 +69,7 @@ export async function trainedModel(
   await using store = await fileStore({ directory: folder.storePath, clock });
   const checkpoints = await openCheckpoints(store, scopeOfRun(folder.name));
   const onDamage = ({ generation }: Manifest): void => {
-    note(`checkpoint ${generation} of ${folder.name} is damaged; trying the one before`);
+    note(`checkpoint ${generation} of ${folder.name} is damaged; trying the previous one`);
   };
   const manifest = await chooseGeneration(checkpoints, onDamage, phase);
   // The baseline is a comparison, loaded only on request; after the sections phase there is no whole network yet.
@@ -99,7 +99,7 @@ export async function trainedModel(
 
 const AVERAGE = "average/";
 
-/** Versions of a teacher that are retained: batches in flight name the one before the newest. */
+/** Number of retained versions of a teacher: batches in flight refer to the one before the newest. */
 const KEPT_TEACHERS = 4;
 
 /** Makes a teacher the newest one of a run. */

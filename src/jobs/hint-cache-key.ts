@@ -1,6 +1,6 @@
 /**
  * The key of a partition of the hint cache: everything that the output of one teacher section depends on. A key that
- * leaves something out would serve stale hints after an edit of the spec or of the files.
+ * omits one of them would serve stale hints after an edit of the spec or of the files.
  */
 import type { DistillationSpec, LayerSpec } from "../run-spec/index.ts";
 
@@ -11,12 +11,12 @@ export interface HintCacheKeyParts {
   readonly layers: readonly (readonly LayerSpec[])[];
   /** Digest of each section's weights, of one version of the teacher. */
   readonly digests: readonly string[];
-  /** The section whose output is kept. */
+  /** The section whose output is cached. */
   readonly section: number;
-  /** Codec in which it is kept. */
+  /** Codec of the cached output. */
   readonly codec: string;
   readonly augmentation: DistillationSpec["data"]["augmentation"];
-  /** The view of the samples; 0: the samples as they are. */
+  /** The view of the samples; 0: the unchanged samples. */
   readonly view: number;
   /** Seed of the views. */
   readonly viewSeed: number;

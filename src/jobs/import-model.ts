@@ -16,7 +16,7 @@ const entrySchema = z.looseObject({
 const manifestSchema = z.array(z.looseObject({ paths: z.array(z.string()), weights: z.array(entrySchema) }));
 type WeightEntry = z.infer<typeof entrySchema>;
 
-/** Bytes of one value, by tfjs's names. Only float32 is read; the others may stand among an optimiser's values. */
+/** Bytes of one value, by tfjs's names. Only float32 is read; the others may occur among an optimiser's values. */
 const VALUE_BYTES: Readonly<Record<string, number>> = { float32: 4, int32: 4, uint8: 1, bool: 1, float16: 2 };
 
 export interface ImportedModel {
@@ -24,9 +24,9 @@ export interface ImportedModel {
   /** `weights/<layer>/<weight>`, f32. */
   readonly tensors: NamedTensorData;
   readonly step: number;
-  /** Names of the classes, where the file has one for each. */
+  /** Names of the classes, if the file has one for each. */
   readonly classNames: readonly string[] | undefined;
-  /** Lines for the user: what may be wrong with the model, though it can be used. */
+  /** Warnings for the user about a model that is usable. */
   readonly notes: readonly string[];
 }
 
@@ -107,7 +107,7 @@ async function readWeights(file: string, manifest: unknown, topology: ReadTopolo
       const place = isOptimizer ? undefined : placeOf(file, name, topology, expected);
       if (place !== undefined) {
         const key = `weights/${place.layer}/${place.weight}`;
-        if (key in tensors) throw refusal(file, `weight ${place.weight} of ${place.layer} must be there once`, name);
+        if (key in tensors) throw refusal(file, `weight ${place.weight} of ${place.layer} must occur once`, name);
         if (shape.join() !== place.shape.join()) {
           throw refusal(
             file,
@@ -148,7 +148,7 @@ function checkType(file: string, { name, dtype, quantization }: WeightEntry): vo
 }
 
 /**
- * Which weight of which layer a name of the file means. Keras 2 and tfjs write `layer/kernel`; Keras 3 the whole path,
+ * Layer and weight that a name of the file refers to. Keras 2 and tfjs write `layer/kernel`; Keras 3 the whole path,
  * `model/layer/kernel`, and `kernel` also for a depthwise kernel. A layer's own name may hold slashes.
  * @returns undefined for a layer that the model's output does not depend on.
  */
@@ -168,7 +168,7 @@ function placeOf(file: string, name: string, { names, unused }: ReadTopology, ex
   throw refusal(file, `each weight must belong to a layer (${known.slice(0, 8).join(", ")}, ...)`, name);
 }
 
-/** Reads a part of the weights; a downloaded file must not make us read others than those beside it. */
+/** Reads a part of the weights. A downloaded model may refer only to files in its own folder. */
 async function readPart(file: string, path: string): Promise<Uint8Array> {
   const folder = resolve(dirname(file));
   const place = resolve(folder, path);
@@ -179,23 +179,23 @@ async function readPart(file: string, path: string): Promise<Uint8Array> {
   try {
     return await readFile(place);
   } catch (error) {
-    throw refusal(file, `${place} must be there`, error instanceof Error ? error.message : String(error));
+    throw refusal(file, `${place} must exist`, error instanceof Error ? error.message : String(error));
   }
 }
 
-/** `classes` of the metadata, where it is a list of one word per class; anything else there is another program's. */
+/** `classes` of the metadata, if it is a list of one word per class; other content belongs to another program. */
 function classNamesIn(metadata: unknown, { classes }: ModelSpec): string[] | undefined {
   const parsed = z.looseObject({ classes: z.array(z.string()).length(classes) }).safeParse(metadata);
   return parsed.success ? parsed.data.classes : undefined;
 }
 
-/** A network is given pixels as they are, 0 to 255: it has to scale them itself. */
+/** A network receives unscaled pixels, 0 to 255, so its own layers must scale them. */
 function notesOn({ layers }: ModelSpec, file: string): string[] {
   const first = layers.findIndex(({ type }) => type.endsWith("conv2d") || type === "dense");
   const scales = layers.slice(0, first).some(({ type }) => type === "rescaling" || type === "batch_normalization");
   if (scales) return [];
   return [
-    `${file} has no Rescaling layer at its input and is given pixels of 0 to 255: ` +
+    `${file} has no Rescaling layer at its input and receives pixels of 0 to 255: ` +
       "if it was trained on scaled pixels its answers are wrong; add a Rescaling layer (scale 1/255) and save it again",
   ];
 }

@@ -2,7 +2,8 @@
  * Jobs: from the spec of a run to its actors, its progress and its results, on any bus and store.
  *
  * @example
- * const run = createPhaseRun({ name, spec, ...(await describeSlices(spec)), phase, attempt: 1, backend, softwareVersion },
+ * const run = createPhaseRun({ name, spec, ...(await describeSlices(spec)), phase, attempt: 1, backend, softwareVersion
+ * },
  *   { bus, store, clock, log, dataset });
  * await run.start();
  * const { outcome, record } = await run.ended;

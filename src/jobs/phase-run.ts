@@ -34,7 +34,9 @@ export interface PhaseRunOptions extends RunSlices {
   readonly spec: RunSpec;
   readonly phase: RunPhase;
   readonly backend: BackendPreference;
-  /** Generation to go on from, of this phase or, at its beginning, of the one before; undefined for a fresh start. */
+  /**
+   * Generation to resume from, of this phase or, at its beginning, of the previous one; undefined for a fresh start.
+   */
   readonly from?: Manifest | undefined;
   /** Attempt of its checkpoints. */
   readonly attempt: number;
@@ -57,7 +59,7 @@ export interface PhaseRun {
   readonly plan: FeedingPlan;
   /** Ids of all actors. */
   readonly actors: readonly string[];
-  /** The learner whose progress is the run's: the last one. */
+  /** The learner that defines the progress of the run: the last one. */
   readonly lastLearner: string;
   /** Opens everything and starts. Rejects with the error of an actor that cannot start, after closing everything. */
   start(): Promise<void>;
@@ -173,7 +175,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
     return coordinator;
   };
 
-  /** Closes everything, whatever fails meanwhile: the outcome of the run is durable by then. */
+  /** Closes everything, also after a failure of one part: the outcome of the run is durable by then. */
   const closeAll = async (): Promise<void> => {
     const closing = [...supervisors.map((supervisor) => supervisor.stop())];
     const results = [...(await Promise.allSettled(closing)), ...(await Promise.allSettled([closeComposer()]))];

@@ -6,10 +6,10 @@ import { basename, dirname, join, resolve } from "node:path";
 import { KnowledgeNetError } from "../errors/index.ts";
 import { parseSpec, type RunSpec } from "../run-spec/index.ts";
 
-/** Where runs are kept unless `--runs` names another folder. */
+/** Folder of the runs unless `--runs` names another one. */
 export const DEFAULT_RUNS_FOLDER = "runs";
 
-/** Disposing of a folder that was created and not kept removes it: a run that is refused leaves nothing behind. */
+/** Disposal removes a folder that was created and not kept: a refused run leaves no folder. */
 export interface RunFolder extends AsyncDisposable {
   /** Name of the run: the folder's name, and its token in subjects. */
   readonly name: string;
@@ -22,7 +22,7 @@ export interface RunFolder extends AsyncDisposable {
   keep(): void;
 }
 
-/** A folder that holds a spec which this version cannot read. */
+/** A folder with a spec that this version cannot read. */
 export interface UnreadableRun {
   readonly name: string;
   readonly path: string;
@@ -52,8 +52,8 @@ function folderAt(path: string, spec: RunSpec, remove?: () => Promise<void>): Ru
 }
 
 /**
- * Creates the folder; with `mayBeThere` it opens one that already holds the same spec. Rejects with KN_CONFIG when there
- * is a run of that name, KN_UNAVAILABLE when the folder cannot be written.
+ * Creates the folder; with `mayBeThere` it opens one that already holds the same spec. Rejects with KN_CONFIG when
+ * there is a run of that name, KN_UNAVAILABLE when the folder cannot be written.
  */
 export async function createRunFolder(
   runs: string,
@@ -69,8 +69,8 @@ export async function createRunFolder(
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: `create run ${name}`,
       rule: `${resolve(runs)} must not hold a run of that name`,
-      value: mayBeThere ? "one of another spec is there" : "it is there",
-      remedy: `choose another name by --name, or continue that run: kn resume ${name}`,
+      value: mayBeThere ? "one with another spec exists" : "it exists",
+      remedy: `choose another name: --name, or continue that run: kn resume ${name}`,
     });
   }
   let created: string | undefined;
@@ -85,12 +85,12 @@ export async function createRunFolder(
     await writeFile(join(path, SPEC_FILE), text, { flag: "wx" });
     await writeFile(join(path, TRAINED_FILE), jsonText(trainedPart(spec)));
   } catch (error) {
-    if (created !== undefined) await remove().catch(() => undefined); // the first error says why
+    if (created !== undefined) await remove().catch(() => undefined); // the first error has the cause
     throw new KnowledgeNetError("KN_UNAVAILABLE", {
       attempt: `create the run folder ${path}`,
-      rule: "it must be writable and the disk have room",
+      rule: "it must be writable, with room on the disk",
       value: error instanceof Error ? error.message : String(error),
-      remedy: "choose another place by --runs",
+      remedy: "choose another place: --runs",
       cause: error,
     });
   }
@@ -155,7 +155,7 @@ export async function checkTrainedSpec({ name, path, spec }: RunFolder): Promise
     trained = JSON.parse(text);
   } catch (error) {
     throw new KnowledgeNetError("KN_CONFIG", {
-      attempt: `go on with ${name}`,
+      attempt: `resume ${name}`,
       rule: `${join(path, TRAINED_FILE)} must be JSON`,
       value: error instanceof Error ? error.message : String(error),
       remedy: "remove the file if spec.json was not edited since the run began",
@@ -175,16 +175,16 @@ function checkSameTraining(name: string, trained: unknown, current: unknown): vo
   if (difference === undefined) return;
   const [before, now] = [difference.before, difference.now].map((value) => JSON.stringify(value) ?? "absent");
   throw new KnowledgeNetError("KN_CONFIG", {
-    attempt: `go on with ${name}`,
-    rule: "its spec must be the one that its checkpoints were written under",
+    attempt: `resume ${name}`,
+    rule: "its spec must be that of its checkpoints",
     value: `${difference.path.join(".")} is ${now}, it was ${before}`,
     remedy: `restore it in ${SPEC_FILE}, or start another run with the changed spec`,
   });
 }
 
 /**
- * What a checkpoint's weights, optimiser state and position in the data do not depend on: names, places, how often a
- * checkpoint is written, the flow, and the number of epochs of a training run, which may be raised.
+ * Keys of the spec on which a checkpoint's weights, optimiser state and position in the data do not depend: names,
+ * places, the checkpoint interval, the flow, and the number of epochs of a training run, which may be raised.
  */
 const FREE_PATHS = [
   "name",
@@ -199,7 +199,7 @@ const FREE_PATHS = [
   "teacher.replicas",
 ].map((path) => path.split("."));
 
-/** The rest of the spec, as a reader of its JSON has it. */
+/** The rest of the spec, as parsed from its JSON. */
 function trainedPart(spec: RunSpec): unknown {
   const part = JSON.parse(JSON.stringify(spec)) as unknown;
   for (const path of FREE_PATHS) {
@@ -242,7 +242,7 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
   } catch (error) {
     throw new KnowledgeNetError("KN_UNAVAILABLE", {
       attempt: `write ${path}`,
-      rule: "its folder must be writable and the disk have room",
+      rule: "its folder must be writable, with room on the disk",
       value: error instanceof Error ? error.message : String(error),
       remedy: "free some space; checkpoints written before are intact",
       cause: error,

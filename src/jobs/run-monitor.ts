@@ -20,7 +20,7 @@ export interface ActorFigures {
   readonly pending: number;
   /** Distance of a student section to its teacher. */
   readonly hintLoss: number | undefined;
-  /** Of a teacher's section: hits, misses, refused, saved_macs. */
+  /** Of a teacher section: hits, misses, refused, saved_macs. */
   readonly cache: Readonly<Record<string, number>> | undefined;
   /** Sent for training over the last seconds, by plane. */
   readonly bytesPerSecond: Readonly<Record<string, number>>;
@@ -50,9 +50,9 @@ export interface RunMonitor {
   figures(): MonitorFigures;
 }
 
-/** Rates are measured over this long, ms. */
+/** Averaging window of the rates, ms. */
 const RATE_WINDOW_MS = 5_000;
-/** Events kept. */
+/** Number of events kept. */
 const KEPT_EVENTS = 50;
 
 interface Tracked {

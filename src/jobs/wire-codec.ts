@@ -6,7 +6,7 @@ export function wireCodec(name: CodecName): TensorCodec {
   return name === "f32" ? "raw" : name;
 }
 
-/** Of a hint, which is encoded sample by sample. */
+/** Codec of a hint, which is encoded sample by sample. */
 export function hintCodec(name: DistillationSpec["codecs"]["hint"]): RowCodec {
   if (name === "f32") return "raw";
   return name === "bf16" ? "bf16" : "int8-sample";

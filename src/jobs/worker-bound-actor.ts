@@ -1,6 +1,6 @@
 /**
  * An actor whose unit is open in a compute worker. When the worker dies the unit is lost, also that of an idle actor:
- * the actor ends with the error, and its supervisor builds it anew from its last checkpoint. So all actors on one
+ * the actor ends with the error, and its supervisor restarts it from its last checkpoint. So all actors on one
  * worker restart together, a block and the gradient model beside it included.
  */
 import type { Actor } from "../runtime/actor/index.ts";

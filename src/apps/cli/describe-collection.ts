@@ -1,10 +1,10 @@
-/** What a removal took, or would take, as text or JSON. */
+/** Removed items, or those of a dry run, as text or JSON. */
 import type { Collection } from "../../fleet/collection.ts";
 
 export interface DescribeCollectionOptions {
   readonly dryRun: boolean;
   readonly json: boolean;
-  /** Which items, after "removed 3 items": "of RUN". */
+  /** Completes "removed 3 items": "of RUN". */
   readonly what: string;
 }
 

@@ -1,4 +1,6 @@
-/** Executes a run on a fleet, from its folder to its results: launches or resumes it, shows it, and fetches its results. */
+/**
+ * Executes a run on a fleet, from its folder to its results: launches or resumes it, shows it, and fetches its results.
+ */
 import { delimiter, join } from "node:path";
 import type { BackendInfo } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -34,19 +36,19 @@ import { openRunLog } from "./run-log.ts";
 export interface FleetRunOptions extends ExecuteOptions {
   /** "fleet", or "spawn:<n>". */
   readonly nodes: string;
-  /** Of a running fleet: waits until so many nodes have joined. @default 1 */
+  /** Of a running fleet: number of nodes to wait for. @default 1 */
   readonly minNodes?: number;
   /** Launches the run and returns. */
   readonly detach: boolean;
 }
 
-/** How long spawned nodes may take to join, ms: each loads its backend and measures itself. */
+/** Time limit for spawned nodes to join, ms: each loads its backend and measures its speed. */
 const JOIN_DEADLINE_MS = 60_000;
-/** How long nodes of a fleet and their server may take to appear, ms: images may have to be pulled. */
+/** Time limit for the nodes of a fleet and their server to appear, ms: images may have to be pulled. */
 const FLEET_DEADLINE_MS = 600_000;
 
 /**
- * What refuses the run rejects, before `folder.keep` is called: nothing has been launched then.
+ * A refusal rejects before `folder.keep` is called: nothing has been launched then.
  *
  * @param isResumed continue the run of that name.
  * @returns the exit code
@@ -64,7 +66,7 @@ export async function executeFleetRun(
   const spawned = parseSpawned(options.nodes);
   if (spawned !== undefined && options.detach) throw needsFleet();
   await using runLog = openRunLog(folder.logPath, name, ({ message }) => {
-    terminal.note(`the log ${folder.logPath} cannot be written: ${message}; the run goes on without it`);
+    terminal.note(`the log ${folder.logPath} cannot be written: ${message}; the run continues without it`);
   });
   const { log } = runLog;
   await using ownFleet =
@@ -75,7 +77,7 @@ export async function executeFleetRun(
             nodes: spawned,
             folder: join(folder.path, "fleet"),
             backend: options.backend,
-            // Nodes of this process's own accept the folders that its own spec names.
+            // Spawned nodes accept the folders that this process's spec names.
             env: {
               ...env,
               [ROOTS_VARIABLE]: [env[ROOTS_VARIABLE], ...foldersOf(spec)].filter(Boolean).join(delimiter),
@@ -102,9 +104,9 @@ export async function executeFleetRun(
   };
   const known = isResumed ? undefined : await joinRun(name, spec, fleet);
   const isNew = !isResumed && known === undefined;
-  // Until the run's actors show it: a process with all actors in it may be using the name.
+  // Held until the run's actors appear on the bus: a process that hosts all actors may be using the name.
   await using claim = known === undefined ? await claimRun(name, { isActorRefused: isNew }, { bus, clock }) : undefined;
-  // From here on the nodes' logs and the launched run are what the folder is for.
+  // From here on the folder holds the nodes' logs and the launched run.
   folder.keep();
   if (ownFleet !== undefined) {
     const remedy = "their output is in fleet/<node>.out in the run's folder";
@@ -112,7 +114,7 @@ export async function executeFleetRun(
     await awaitNodes(wanted, fleet, clock);
   }
   if (known === undefined && options.minNodes !== undefined) {
-    const remedy = "`kn nodes --bus ...` lists the nodes that joined; look at the logs of the others";
+    const remedy = "`kn nodes --bus ...` lists the nodes that joined; check the logs of the others";
     await awaitNodes({ count: options.minNodes, deadlineMs: FLEET_DEADLINE_MS, remedy, onChange: say }, fleet, clock);
   }
 
@@ -158,7 +160,7 @@ export async function executeFleetRun(
       if (signal !== "SIGPIPE") view.note(`${signal}: ${line}`); // `kn run | head` ends quietly
     };
     if (ownFleet === undefined) {
-      note(`leaving; the run goes on. Stop it with: kn stop ${name} --bus ${address}`);
+      note(`leaving; the run continues. Stop it with: kn stop ${name} --bus ${address}`);
       leaving.abort(new Error("left"));
     } else {
       note("saving a checkpoint, then ending");
@@ -215,7 +217,7 @@ export async function executeFleetRun(
   }
 }
 
-/** How each phase of the run ended. */
+/** Outcome of each phase of the run. */
 async function endsOf(run: RunRecordEntry, status: RunStatus, { fleet }: ConnectedFleet): Promise<PhaseEnd[]> {
   const nodes = await fleet.nodes.all().catch(() => []);
   const { actors } = (await fleet.runs.get(run.run).catch(() => undefined))?.value ?? run;
@@ -262,7 +264,9 @@ async function fetchCheckpoint(
     for (const manifest of newest.values()) await copyGeneration(manifest, scope, { from: fleet.store, to: local });
   } catch (error) {
     log.warn({ err: error }, "checkpoint not copied into the run's folder");
-    terminal.note(`the checkpoint stays in the fleet: ${error instanceof Error ? error.message : String(error)}`);
+    terminal.note(
+      `the checkpoint stays in the fleet's store only: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

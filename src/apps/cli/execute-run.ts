@@ -24,7 +24,7 @@ import { openRunLog } from "./run-log.ts";
 import { lineView, liveView, type RunView, silentView } from "./run-view.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Options that every command that runs something takes. */
+/** Options of all commands that execute a run. */
 export interface ExecuteOptions {
   readonly bus: string;
   readonly backend: BackendPreference;
@@ -54,7 +54,7 @@ export function nameRun(spec: RunSpec, clock: Clock): string {
 }
 
 /**
- * Runs `folder`'s spec, phase after phase, from `newest` on when it is given. What refuses the run rejects, before
+ * Runs `folder`'s spec, phase after phase, starting from `newest` if given. A refusal rejects before
  * `folder.keep` is called: nothing has been published or saved then.
  *
  * @returns the exit code
@@ -70,7 +70,7 @@ export async function executeRun(
   const { spec, name } = folder;
   const { dataset } = prepared;
   await using runLog = openRunLog(folder.logPath, name, ({ message }) => {
-    terminal.note(`the log ${folder.logPath} cannot be written: ${message}; the run goes on without it`);
+    terminal.note(`the log ${folder.logPath} cannot be written: ${message}; the run continues without it`);
   });
   const { log } = runLog;
   await using store = await fileStore({ directory: folder.storePath, clock });
@@ -93,7 +93,7 @@ export async function executeRun(
   let signalledMs = 0;
   const forget = terminal.onSignal((signal) => {
     if (signalled !== undefined) {
-      if (clock.now() - signalledMs > SAME_SIGNAL_MS) terminal.exit(signalled); // the second one does not wait
+      if (clock.now() - signalledMs > SAME_SIGNAL_MS) terminal.exit(signalled); // a second signal ends without a save
       return;
     }
     signalledMs = clock.now();
@@ -113,7 +113,7 @@ export async function executeRun(
     run?.requestStop();
   });
 
-  /** @returns how the phase ended; all its resources are closed by then. */
+  /** @returns outcome of the phase; all its resources are closed by then. */
   const runPhase = async ({ phase, attempt, from }: PhaseStart): Promise<PhaseEnd> => {
     run = createPhaseRun(
       {
@@ -182,7 +182,7 @@ export async function executeRun(
     terminal.note(
       saved === undefined
         ? "no checkpoint was written"
-        : `saved up to step ${saved.step}; go on with: kn resume ${name}`,
+        : `saved up to step ${saved.step}; resume it: kn resume ${name}`,
     );
     return exitCodeOf(error);
   } finally {
@@ -191,7 +191,7 @@ export async function executeRun(
   }
 }
 
-/** Reports that the server is away and that it is back: steps stop meanwhile. @returns what ends this. */
+/** Reports loss and return of the server: no step is made in between. @returns function that stops the reports */
 export function reportOutages(
   bus: Pick<Bus, "description" | "on">,
   log: Logger,
@@ -200,7 +200,7 @@ export function reportOutages(
   const endings = [
     bus.on("disconnected", () => {
       log.warn({ server: bus.description }, "server away");
-      note(`the server at ${bus.description} is away: no step is made until it is back; trying to reconnect`);
+      note(`the server at ${bus.description} is unreachable: no step is made until it is back; trying to reconnect`);
     }),
     bus.on("reconnected", () => {
       log.info({ server: bus.description }, "server back");

@@ -23,7 +23,7 @@ export function exitCodeOf(error: unknown): number {
   return isKnowledgeNetError(error) ? exitCodeOfErrorCode(error.code) : EXIT_FAILURE;
 }
 
-/** @param code of a failure that another process has reported; any other text is a failure without a code. */
+/** @param code error code reported by another process; any other text is a failure without a code. */
 export function exitCodeOfErrorCode(code: string | undefined): number {
   const known = ERROR_CODES.find((each) => each === code);
   return known === undefined ? EXIT_FAILURE : (BY_CODE[known] ?? EXIT_FAILURE);

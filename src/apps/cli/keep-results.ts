@@ -9,7 +9,7 @@ import { drawText } from "./text-table.ts";
 
 export type { PhaseEnd } from "../../jobs/run-parts.ts";
 
-/** Writes the results so far. Rejects with KN_UNAVAILABLE when it cannot. */
+/** Writes the results so far. Rejects with KN_UNAVAILABLE when the file cannot be written. */
 export async function keepResults(
   ends: readonly PhaseEnd[],
   { spec, resultsPath }: RunFolder,
@@ -20,7 +20,7 @@ export async function keepResults(
   return results;
 }
 
-/** Results of earlier processes of the run; undefined: none that can be read. */
+/** Results of earlier processes of the run; undefined: none is readable. */
 async function resultsBefore(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, "utf8"));
@@ -44,5 +44,5 @@ export async function reportFolder(
   terminal.write(drawText(jobKindOf(folder.spec).view.results(results)));
   terminal.write(`results ${folder.resultsPath}`);
   terminal.write(`checkpoint ${folder.storePath}`);
-  if (stoppedAt !== undefined) terminal.write(`stopped at step ${stoppedAt}; go on with: kn resume ${folder.name}`);
+  if (stoppedAt !== undefined) terminal.write(`stopped at step ${stoppedAt}; resume it: kn resume ${folder.name}`);
 }

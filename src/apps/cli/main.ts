@@ -1,4 +1,7 @@
-/** `kn`: the command line. Reads argv and the environment, passes plain options to the commands, maps errors to exit codes. */
+/**
+ * `kn`: the command line. Reads argv and the environment, passes plain options to the commands, maps errors to exit
+ * codes.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import tab from "@bomb.sh/tab/commander";

@@ -1,4 +1,4 @@
-/** What every run needs before it starts, and everything that can refuse it: done once, before anything is created. */
+/** Preparation of every run, with all checks that can refuse it: done once, before anything is created. */
 import type { Dataset } from "../../data/index.ts";
 import type { RunSpec } from "../../run-spec/index.ts";
 import { checkDataset, describeSlices } from "../../jobs/describe-slices.ts";

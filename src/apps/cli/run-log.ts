@@ -8,7 +8,7 @@ export interface RunLog extends AsyncDisposable {
 }
 
 /**
- * A log that cannot be written does not end what it is about: its lines are lost, and `onLost` is called once.
+ * A log that cannot be written does not end the process: its lines are lost, and `onLost` is called once.
  *
  * @param path undefined: stdout
  */
@@ -20,7 +20,7 @@ export function openRunLog(path: string | undefined, run: string, onLost: (error
   destination.on("error", (error: Error) => {
     if (isLost) return;
     isLost = true;
-    // The stream keeps what it could not write: every further line would make it grow.
+    // The stream buffers lines that it could not write: every further line would make it grow.
     destination.write = () => true;
     onLost(error);
   });

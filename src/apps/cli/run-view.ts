@@ -1,4 +1,4 @@
-/** Shows the progress of a run: a live picture in a terminal, plain lines elsewhere, nothing with --json. */
+/** Shows the progress of a run: a live view in a terminal, plain lines elsewhere, nothing with --json. */
 import cliProgress from "cli-progress";
 import type { ShownLearners } from "../../jobs/run-plan.ts";
 import { percentText } from "../../jobs/text.ts";
@@ -15,7 +15,7 @@ export interface RunView {
 
 export interface RunViewOptions {
   readonly totalSteps: number;
-  /** Actors that have a line. */
+  /** Actors with a line each. */
   readonly learners: ShownLearners;
   /** A line for stdout. */
   readonly write: (line: string) => void;
@@ -27,7 +27,7 @@ export function silentView({ note }: Pick<RunViewOptions, "note">): RunView {
   return { update: () => undefined, note, finish: () => undefined };
 }
 
-/** One line when something was measured, and one every few seconds. */
+/** One line per evaluation, and one every few seconds. */
 export function lineView(
   { totalSteps, learners, write, note }: RunViewOptions,
   everyMs: number,

@@ -1,4 +1,4 @@
-/** A spec as YAML that one would have written by hand: a line for each layer, short lists in one line. */
+/** A spec as YAML in hand-written style: a line for each layer, short lists in one line. */
 import { Document, isMap, isScalar, isSeq, visit } from "yaml";
 
 export function specYaml(spec: unknown, comment: string): string {
@@ -6,7 +6,7 @@ export function specYaml(spec: unknown, comment: string): string {
   document.commentBefore = ` ${comment}`;
   visit(document, {
     Map(_, map, path) {
-      // An entry of a list, or what holds nothing but words and numbers.
+      // An entry of a list, or a collection of scalars.
       const isEntry = isSeq(path.at(-1));
       if (isEntry || (path.length > 2 && map.items.every(({ value }) => isScalar(value) || isFlatList(value))))
         map.flow = true;

@@ -1,6 +1,6 @@
 /**
- * The terminal as a port: the CLI's only access to stdout, stderr and signals. Neither a broken stdout nor a credential in
- * a line escapes it: lines are redacted, a reader that went away counts as a signal, another write error is reported.
+ * The terminal as a port: the CLI's only access to stdout, stderr and signals. Neither a broken stdout nor a credential
+ * in a line escapes it: lines are redacted, a closed reader counts as a signal, another write error is reported.
  */
 import type { EventEmitter } from "node:events";
 import type { Writable } from "node:stream";
@@ -16,7 +16,7 @@ export interface Terminal {
   readonly note: (line: string) => void;
   /**
    * Calls `listener` on a request to end (SIGINT, SIGTERM, SIGHUP, and SIGPIPE when the reader of stdout has closed it)
-   * instead of ending. @returns what restores the default.
+   * instead of ending. @returns function that restores the default.
    */
   readonly onSignal: (listener: (signal: EndSignal) => void) => () => void;
   readonly exit: (code: number) => void;

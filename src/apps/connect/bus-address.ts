@@ -89,7 +89,7 @@ export async function readConfig(path: string, what: string): Promise<string> {
       attempt: `read ${what} ${path}`,
       rule: "it must be a readable file",
       value: error instanceof Error ? error.message : String(error),
-      remedy: "in Kubernetes: is the ConfigMap mounted, with a key of that name?",
+      remedy: "in Kubernetes check that the ConfigMap is mounted, with a key of that name",
       cause: error,
     });
   }

@@ -20,9 +20,9 @@ export interface ConnectFleetOptions {
   readonly address: string | BusAccess;
   /** Name of the connections, shown by the server. */
   readonly name: string;
-  /** How long the first connection may take, a starting server included, ms. @default 10000 */
+  /** Time limit of the first connection, a starting server included, ms. @default 10000 */
   readonly connectTimeoutMs?: number;
-  /** Gives up connecting. */
+  /** Aborts the connection attempt. */
   readonly signal?: AbortSignal;
 }
 
@@ -37,7 +37,7 @@ export async function connectFleet(
       attempt: "reach the fleet",
       rule: "--bus must be the URL of its NATS server, like nats://127.0.0.1:4222, or a node.yaml",
       value: describeAddress(access),
-      remedy: "name it, or set KN_BUS",
+      remedy: "correct --bus or KN_BUS",
     });
   }
   const options = {

@@ -24,7 +24,9 @@ export interface OpenedBus extends AsyncDisposable {
   readonly isPrivate: boolean;
 }
 
-/** Rejects with KN_UNAVAILABLE when the server cannot be reached or started, KN_CONFIG for an address of another kind. */
+/**
+ * Rejects with KN_UNAVAILABLE when the server cannot be reached or started, KN_CONFIG for an address of another kind.
+ */
 export async function openBus({ bus: address, name, env, log }: OpenBusOptions): Promise<OpenedBus> {
   const onHandlerError = (error: unknown, subject: string): void => {
     log.error({ err: error, subject }, "handler failed");
@@ -38,9 +40,9 @@ export async function openBus({ bus: address, name, env, log }: OpenBusOptions):
     if (binary === undefined) {
       throw new KnowledgeNetError("KN_UNAVAILABLE", {
         attempt: "start a nats-server for this run",
-        rule: "nats-server 2.12 or later must be there",
+        rule: "nats-server 2.12 or later must be installed",
         value: "none found",
-        remedy: `run \`${setupCommand()}\`, or name a running server by --bus nats://host:4222`,
+        remedy: `run \`${setupCommand()}\`, or use a running server: --bus nats://host:4222`,
       });
     }
     return openPrivateServer(binary, { name, onHandlerError });
@@ -56,7 +58,7 @@ export async function openBus({ bus: address, name, env, log }: OpenBusOptions):
   });
 }
 
-/** A server that no other process knows, its files, and a connection to it: all three end together. */
+/** A private server, its files, and a connection to it: all three end together. */
 async function openPrivateServer(
   binary: string,
   { name, onHandlerError }: { readonly name: string; readonly onHandlerError: HandlerErrorListener },

@@ -1,14 +1,14 @@
 /**
- * The exclusive use of a run's name on a bus. All messages of a run go over `kn.v1.<run>.*`, so that two runs of one name
- * would train on each other's messages; a process claims the name before it publishes anything there.
+ * The exclusive use of a run's name on a bus. All messages of a run go over `kn.v1.<run>.*`, so that two runs of one
+ * name would train on each other's messages; a process claims the name before it publishes anything there.
  *
- * Protocol, on core NATS alone: a claimant subscribes to `kn.v1.<run>.ctl.claim`, then sends its rank there. Each rank is
- * compared with the receiver's own, and the lower one yields; a holder ranks above every claimant, and an older holder
- * above a younger one. Of two claimants the one that subscribes last is heard by the other: one of them yields. The claim
- * ends with the subscription, hence with the process. After a reconnection the rank is sent again: another process may
- * have claimed the name while this one was cut off.
+ * Protocol, on core NATS alone: a claimant subscribes to `kn.v1.<run>.ctl.claim`, then sends its rank there. Each rank
+ * is compared with the receiver's own, and the lower one yields; a holder ranks above every claimant, and an older
+ * holder above a younger one. Of two claimants, the first to subscribe receives the rank of the other, so one of them
+ * yields. The claim ends with the subscription, hence with the process. After a reconnection the rank is sent again:
+ * another process may have claimed the name while this one was disconnected.
  *
- * A run of a fleet has no claim; it shows by the services of its actors.
+ * A run of a fleet has no claim; it is detected by the services of its actors.
  */
 import { randomBytes } from "node:crypto";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -22,7 +22,7 @@ export interface RunClaim extends AsyncDisposable {
 }
 
 export interface ClaimOptions {
-  /** Refuse also while actors of a run of that name are on the bus. @default true */
+  /** Also refuses while actors of a run of that name are on the bus. @default true */
   readonly isActorRefused?: boolean;
 }
 
@@ -33,11 +33,11 @@ export interface ClaimDeps {
 
 interface Rank {
   readonly id: string;
-  /** ms since 1970; absent while it is claimed only. */
+  /** ms since 1970; absent while it is only claimed. */
   readonly heldSinceMs?: number;
 }
 
-/** How long others may take to object, ms: several round trips over a wide-area network. */
+/** Time limit for objections, ms: several round trips over a wide-area network. */
 const OBJECTION_MS = 750;
 
 /** Rejects with KN_CONFIG when another process uses the name. */
@@ -90,10 +90,10 @@ export async function claimRun(
     lost: yielded.then(
       () =>
         new KnowledgeNetError("KN_FENCED", {
-          attempt: `go on with ${run}`,
-          rule: `its name must be in use once at ${bus.description}`,
-          value: "another process has claimed it while this one was cut off",
-          remedy: "this one has ended; go on with one of the two, under another name or on another server",
+          attempt: `continue ${run}`,
+          rule: `its name must be unique at ${bus.description}`,
+          value: "another process claimed it while this one was disconnected",
+          remedy: "this process has ended; resume its run on another server, or after the other run has ended",
         }),
     ),
     [Symbol.asyncDispose]() {
@@ -107,9 +107,9 @@ export async function claimRun(
 function taken(run: string, bus: Bus, owner: string): KnowledgeNetError {
   return new KnowledgeNetError("KN_CONFIG", {
     attempt: `run ${run} at ${bus.description}`,
-    rule: "a run's name must be in use once on a server",
+    rule: "a run's name must be unique on a server",
     value: `in use by ${owner}`,
-    remedy: "choose another by --name, or wait until the other run has ended",
+    remedy: "choose another name: --name, or wait until the other run has ended",
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * A fleet of child processes on this machine: a NATS server and some nodes, started, supervised and ended together. A node
- * that exits is started again, as an operator or Kubernetes would do it.
+ * A fleet of child processes on this machine: a NATS server and some nodes, started, supervised and ended together. A
+ * node that exits is restarted, as by an operator or Kubernetes.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
@@ -31,9 +31,9 @@ export interface SpawnedFleetOptions {
 
 export interface SpawnedNode {
   readonly name: string;
-  /** Of its current process. */
+  /** Number of its current process. */
   readonly pid: number | undefined;
-  /** Processes so far. */
+  /** Number of processes started so far. */
   readonly starts: number;
 }
 
@@ -42,13 +42,13 @@ export interface SpawnedFleet extends AsyncDisposable {
   readonly nodes: readonly SpawnedNode[];
 }
 
-/** Pause before a node that ended is started again, ms. */
+/** Back-off before a node that ended is restarted, ms. */
 const RESPAWN_MS = 500;
 /** Time to drain before the kill, ms. */
 const LEAVE_TIMEOUT_MS = 10_000;
-/** Longest pause between two starts, ms: a node that keeps exiting has a cause that a restart does not remove. */
+/** Longest back-off, ms: a restart does not remove the cause of repeated exits. */
 const MAX_RESPAWN_MS = 30_000;
-/** A process that ran this long resets the pause, ms. */
+/** A process that ran this long resets the back-off, ms. */
 const GOOD_LIFE_MS = 2_000;
 
 const KN = join(PACKAGE_ROOT, "bin", "kn.js");
@@ -87,9 +87,9 @@ async function startServer(jetstreamDir: string, env: NodeJS.ProcessEnv) {
   if (binary === undefined) {
     throw new KnowledgeNetError("KN_UNAVAILABLE", {
       attempt: "start a nats-server for the nodes",
-      rule: "nats-server 2.12 or later must be there",
+      rule: "nats-server 2.12 or later must be installed",
       value: "none found",
-      remedy: `run \`${setupCommand()}\`, or name a running server by --bus nats://host:4222`,
+      remedy: `run \`${setupCommand()}\`, or use a running server: --bus nats://host:4222`,
     });
   }
   return startLocalNatsServer({ binary, jetstreamDir });

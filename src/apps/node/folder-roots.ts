@@ -1,6 +1,6 @@
 /**
- * Folders of this machine that a run's record may name (`data.directory`, `cache.directory`): a record is written by
- * whoever may write to the fleet's store, and must not make a node read or create folders anywhere.
+ * Folders of this machine that a run's record may name (`data.directory`, `cache.directory`): any client with write
+ * access to the fleet's store can write a record, which must not make a node read or create arbitrary folders.
  */
 import { delimiter, isAbsolute, relative, resolve } from "node:path";
 import { KnowledgeNetError } from "../../errors/index.ts";

@@ -5,7 +5,7 @@ import { parseYaml } from "../../run-spec/index.ts";
 import { type BusAccess, busFileSchema, readConfig, resolveBusFile } from "../connect/bus-address.ts";
 
 export const BACKENDS = ["auto", "native", "wasm", "cpu"] as const;
-/** Where the log goes: a file in the node's folder, or stdout, where `kubectl logs` finds it. */
+/** Destination of the log: a file in the node's folder, or stdout, which `kubectl logs` shows. */
 export const LOG_PLACES = ["file", "stdout"] as const;
 
 const nodeConfigSchema = z.strictObject({
@@ -24,7 +24,7 @@ const nodeConfigSchema = z.strictObject({
 
 export type NodeConfig = Omit<z.infer<typeof nodeConfigSchema>, "bus" | "labels"> & {
   readonly bus?: BusAccess;
-  /** `key=value`, several by commas. */
+  /** Comma-separated `key=value` pairs. */
   readonly labels?: string;
 };
 

@@ -1,19 +1,19 @@
 /**
  * A node's HTTP endpoints for Kubernetes' probes and Prometheus.
  *
- * /healthz: the event loop turns; the answer itself is the proof, and it depends on nothing else. /startupz: the backend is
- * loaded and has computed. /readyz: the node is in its fleet; bus and store answer. /metrics: figures.
+ * /healthz: the event loop runs; the answer itself is the proof, and it depends on nothing else. /startupz: the backend
+ * is loaded and has computed. /readyz: the node is in its fleet; bus and store answer. /metrics: figures.
  */
 import { createServer, type Server } from "node:http";
 import { KnowledgeNetError } from "../../errors/index.ts";
 
 export interface NodeHttpOptions {
-  /** host:port; port 0 takes a free one. 0.0.0.0, [::] and * mean every address of the machine, IPv4 and IPv6. */
+  /** host:port; port 0 selects a free one. 0.0.0.0, [::] and * bind every address of the machine, IPv4 and IPv6. */
   readonly address: string;
 }
 
 export interface NodeHttpDeps {
-  /** Reasons for not being started or ready; none: it is. */
+  /** Reasons why the node is not started or not ready; none: it is. */
   readonly starting: () => readonly string[];
   readonly unready: () => Promise<readonly string[]>;
   /** Prometheus' text format, and its media type. */
@@ -21,7 +21,7 @@ export interface NodeHttpDeps {
 }
 
 export interface NodeHttp extends AsyncDisposable {
-  /** host:port as it listens. */
+  /** The bound host:port. */
   readonly address: string;
 }
 
@@ -40,7 +40,7 @@ export async function serveNodeHttp({ address }: NodeHttpOptions, deps: NodeHttp
         case "/metrics":
           return [200, deps.metrics.contentType, await deps.metrics.text()];
         default:
-          return [404, "text/plain", "there are /healthz, /readyz, /startupz and /metrics\n"];
+          return [404, "text/plain", "paths: /healthz, /readyz, /startupz and /metrics\n"];
       }
     };
     answer()
@@ -74,7 +74,7 @@ function verdict(reasons: readonly string[]): readonly [number, string, string] 
   return reasons.length === 0 ? [200, "text/plain", "ok\n"] : [503, "text/plain", `${reasons.join("\n")}\n`];
 }
 
-/** Hosts that mean every address. A socket of IPv6 that is bound to all addresses takes IPv4 connections too. */
+/** Hosts that bind every address. A socket of IPv6 that is bound to all addresses accepts IPv4 connections too. */
 const EVERY_ADDRESS: readonly string[] = ["0.0.0.0", "::", "*"];
 /** Errors of a machine without IPv6. */
 const NO_IPV6: readonly (string | undefined)[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"];

@@ -23,7 +23,7 @@ export interface NodeView {
 
 export interface NodeMetrics {
   readonly contentType: string;
-  /** Adds the figures of the node to those of the process. */
+  /** Adds the metrics of the node to those of the process. */
   observe(node: NodeView): void;
   text(): Promise<string>;
 }
@@ -31,7 +31,7 @@ export interface NodeMetrics {
 /** The part of a teacher's cache figures that counts no samples. */
 const SAVED_MACS = "saved_macs";
 
-/** What an actor's service reports: its progress, and its mailbox. */
+/** Statistics of an actor's service: its progress and its mailbox. */
 type ActorStats = Omit<Progress, "kind"> & { readonly mailbox: number; readonly mailboxLoad: number };
 type Parts = Readonly<Record<string, number>>;
 
@@ -39,7 +39,7 @@ interface Definition {
   readonly name: string;
   readonly help: string;
   readonly kind: "counter" | "gauge";
-  /** Label of the parts of a figure, where it has some. */
+  /** Label of the parts of a metric that has parts. */
   readonly part?: string;
   readonly read: (stats: Partial<ActorStats>) => number | Parts | undefined;
 }
@@ -136,14 +136,14 @@ const ACTOR_FIGURES: readonly Definition[] = [
   },
   {
     name: "kn_teacher_cache_samples_total",
-    help: "Samples that a teacher's section looked up in its cache: hits, misses, and those refused for want of room",
+    help: "Samples that a teacher section looked up in its cache: hits, misses, and writes refused because the cache is full",
     kind: "counter",
     part: "outcome",
     read: ({ cache }) => cache && without(cache, SAVED_MACS),
   },
   {
     name: "kn_teacher_cache_saved_macs_total",
-    help: "Multiply-accumulates that hits of a teacher's section saved",
+    help: "Multiply-accumulates saved by cache hits of a teacher section",
     kind: "counter",
     read: ({ cache }) => cache?.[SAVED_MACS],
   },

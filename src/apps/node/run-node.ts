@@ -1,4 +1,6 @@
-/** One node process from its configuration to its end: probes first, then the fleet, so that what is in the way can be asked. */
+/**
+ * One node process from its configuration to its end: probes first, then the fleet, so that probes report obstacles.
+ */
 import { join } from "node:path";
 import type { BackendPreference } from "../../compute/index.ts";
 import { isKnowledgeNetError } from "../../errors/index.ts";
@@ -20,12 +22,12 @@ import { createNodeMetrics } from "./node-metrics.ts";
 export interface NodeSettings {
   readonly bus: string | BusAccess;
   readonly name?: string | undefined;
-  /** `key=value`, several by commas. */
+  /** Comma-separated `key=value` pairs. */
   readonly labels?: string | undefined;
   readonly backend: BackendPreference;
   readonly data?: string | undefined;
   readonly state: string;
-  /** host:port of the probes; a node that is looked after by them waits for its server as long as it takes. */
+  /** host:port of the probes; a node with probes waits for its server without limit. */
   readonly http?: string | undefined;
 }
 
@@ -34,20 +36,20 @@ export interface RunNodeDeps {
   readonly env: NodeJS.ProcessEnv;
   readonly softwareVersion: string;
   readonly openLog: (name: string) => AsyncDisposable & { readonly log: Logger };
-  /** A line for whoever watches. */
+  /** Receives lines for the operator. */
   readonly say: (line: string) => void;
 }
 
-/** How long a probe may take to hear from bus and store, ms. */
+/** Time limit of a probe for answers of bus and store, ms. */
 const PROBE_TIMEOUT_MS = 2_000;
-/** Pause before a server that is not as it should be is tried again, ms. */
+/** Pause before the next attempt on an unusable server, ms. */
 const RETRY_MS = 1_000;
 
-/** Resolves when the node has left after `signal`. Rejects with what kept it from being a node. */
+/** Resolves when the node has left after `signal`. Rejects with the error that prevented or ended its membership. */
 export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal: AbortSignal): Promise<void> {
   const { clock, env, softwareVersion, say } = deps;
   const metrics = createNodeMetrics();
-  /** How far it is; what the probes tell. */
+  /** Startup progress, as reported by the probes. */
   const stage: { obstacle: string; isComputing: boolean; unreadyInFleet?: () => Promise<readonly string[]> } = {
     obstacle: "the fleet is not joined yet",
     isComputing: false,
@@ -117,7 +119,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   );
   if (others.length > 0) {
     const theirs = others.map((other) => `${other.name} ${other.wireVersion}`).join(", ");
-    say(`speaks version ${record.wireVersion} of the messages; ${theirs}: they share no run`);
+    say(`uses version ${record.wireVersion} of the messages; ${theirs}: no run can include both`);
   }
   const leave = (): void => {
     say(`node ${name} leaves`);
@@ -143,7 +145,7 @@ async function reachFleet(
       return await connectFleet({ address, name: `kn node ${name}`, signal }, { log });
     } catch (error) {
       if (signal.aborted) return undefined;
-      // Wrong credentials stay wrong; a server that is away comes back.
+      // Wrong credentials stay wrong; an unreachable server may return.
       if (http === undefined || !isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
       onObstacle(error.message);
       await clock.sleep(RETRY_MS, signal).catch(() => undefined);
@@ -152,7 +154,7 @@ async function reachFleet(
   return undefined;
 }
 
-/** What is in the way of being of use. */
+/** Reasons why the node is not ready. */
 async function probe({ bus, fleet }: ConnectedFleet, clock: Clock): Promise<string[]> {
   const reach = async (what: string, work: Promise<unknown>): Promise<string[]> => {
     try {

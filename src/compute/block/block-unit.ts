@@ -121,7 +121,7 @@ export interface BlockUnit {
   dispose(): void;
 }
 
-/** @param gradientModel returns the gradient model beside the block; called at each use: it may be opened anew. */
+/** @param gradientModel returns the gradient model beside the block; called at each use: it may have been reopened. */
 export function createBlockUnit(options: BlockUnitOptions, gradientModel?: () => GradientModel): BlockUnit {
   const isLast = options.source === "task-loss";
   const slice = createSlice(createBlockModel(options), options.optimizer);

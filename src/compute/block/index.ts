@@ -1,6 +1,6 @@
 /**
- * One block of a training run. `block-unit.ts` trains it: forward, the gradient source, backward, update. A late gradient
- * meets its batch in `retained-batches.ts`; `gradient-sources/` decides what becomes of it.
+ * One block of a training run. `block-unit.ts` trains it: forward, the gradient source, backward, update. A late
+ * gradient meets its batch in `retained-batches.ts`; `gradient-sources/` decides what becomes of it.
  */
 export {
   type BlockUnit,

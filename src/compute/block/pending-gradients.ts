@@ -1,6 +1,6 @@
 /**
- * Weight gradients that the next update includes. Several since the last update count as their mean, so that the weights
- * of the combination do not depend on their number.
+ * Weight gradients that the next update includes. Several since the last update count as their mean, so that the
+ * weights of the combination do not depend on their number.
  */
 import * as tf from "@tensorflow/tfjs";
 

@@ -4,7 +4,8 @@ import { deriveSeed } from "../nn/index.ts";
 import type { TensorData } from "../tensor-data.ts";
 
 /**
- * `teacher` and `own` [batch, ...features], borrowed. Each row is drawn independently, from (seed, row): own with probability
+ * `teacher` and `own` [batch, ...features], borrowed. Each row is drawn independently, from (seed, row): own with
+ * probability
  * `ownShare`.
  * @returns `teacher` or `own` itself where no row of the other is drawn, else a new tensor.
  * @throws KnowledgeNetError KN_SHAPE when the two differ; TypeError when `own` is needed and absent.

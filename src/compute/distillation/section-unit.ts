@@ -94,7 +94,9 @@ export interface SectionUnit {
   train(request: SectionTrainRequest, publish?: (output: TensorData, version: number) => void): SectionTrainOutcome;
   /** With the averaged weights, where there are any. */
   evaluate(input: TensorData, labels: TensorData, hint?: TensorData): SectionEvaluateOutcome;
-  /** Takes batch norm's moving statistics as the mean over the batches so far, this one being batch `n`, counted from 1. */
+  /**
+   * Takes batch norm's moving statistics as the mean over the batches so far, this one being batch `n`, counted from 1.
+   */
   recalibrate(n: number, input: TensorData): void;
   snapshot(): SliceSnapshot;
   /** @throws KnowledgeNetError KN_CHECKPOINT when a tensor is missing or of another shape. */

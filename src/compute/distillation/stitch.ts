@@ -18,7 +18,10 @@ export interface StitchedSection {
 /** As tfjs and Keras have it. */
 const DEFAULT_EPSILON = 1e-3;
 
-/** @returns `weights/<layer>/<weight>` of the student alone. @throws KnowledgeNetError KN_CHECKPOINT when one is missing. */
+/**
+ * @returns `weights/<layer>/<weight>` of the student alone. @throws KnowledgeNetError KN_CHECKPOINT when one is
+ * missing.
+ */
 export function stitchSections(sections: readonly StitchedSection[]): NamedTensorData {
   const weights: Record<string, TensorData> = {};
   for (const { layers, tensors } of sections) {

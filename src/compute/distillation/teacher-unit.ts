@@ -17,14 +17,17 @@ export interface TeacherUnit {
   /** [batch, ...input] -> [batch, ...output] */
   infer(input: TensorData): TensorData;
   /**
-   * [height, width, channels] u8 -> probability of each class. The image is resized to the input's height and width; for
-   * a flat input it must have as many samples as that.
+   * [height, width, channels] u8 -> probability of each class. The image is resized to the input's height and width;
+   * for a flat input it must have as many samples as that.
    */
   classify(image: TensorData): number[];
   dispose(): void;
 }
 
-/** @throws KnowledgeNetError KN_CHECKPOINT when a weight is missing or of another shape; KN_SHAPE when layers do not fit. */
+/**
+ * @throws KnowledgeNetError KN_CHECKPOINT when a weight is missing or of another shape; KN_SHAPE when layers do not
+ * fit.
+ */
 export function createTeacherUnit({ inputShape, layers, weights }: TeacherUnitOptions): TeacherUnit {
   const model = createBlockModel({ inputShape, layers, seed: 0 });
   try {

@@ -1,7 +1,7 @@
 /**
  * Gradient of average pooling: each output's gradient, divided by the size of the filter, goes to every place of its
- * window. That tfjs divides by the whole filter's size at a padded edge too, while its forward counts only the pixels
- * there, is followed: all its backends agree on it.
+ * window. As in all backends of tfjs, the divisor is the whole filter's size at a padded edge too, although the forward
+ * pass counts only the pixels there.
  */
 import { floatsOf, ownKernel, type TensorInfo } from "./kernel.ts";
 import { type PoolingAttrs, poolingOf } from "./pooling.ts";

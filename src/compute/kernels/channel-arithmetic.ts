@@ -86,7 +86,7 @@ function asPixels(x: TensorInfo, channels: number): TensorInfo {
   return viewed(x, [sizeOf(x.shape) / channels, 1, 1, channels]);
 }
 
-/** Which side is the vector, or nothing where the built-in kernel serves better. */
+/** The side that is the vector; undefined if the built-in kernel is faster. */
 function operandsOf(
   { inputs: { a, b } }: Call,
   isCommutative: boolean,

@@ -1,11 +1,11 @@
 /**
  * Gradient of a convolution by its filter, which the wasm backend lacks (tensorflow/tfjs issue 8474): for each tap and
- * pair of channels the product of the output's gradient with the input that the tap saw, summed over samples and
+ * pair of channels the product of the output's gradient with the input under the tap, summed over samples and
  * positions.
  *
  * The inputs are laid out by tap, [tap * channel, sample * position], and multiplied with the gradient as it stands,
- * [sample * position, out channel]. Any stride, dilation and padding. As a convolution of the exchanged tensors it takes
- * as long or twice as long: XNNPACK packs the filter, here the whole gradient, pixel by pixel.
+ * [sample * position, out channel]. Any stride, dilation and padding. As a convolution of the exchanged tensors it
+ * takes as long or twice as long: XNNPACK packs the filter, here the whole gradient, pixel by pixel.
  */
 import { type Convolution, type ConvolutionAttrs, convolutionOf, forBatches, reach, samples } from "./convolution.ts";
 import { floatsOf, ownKernel, type TensorInfo, viewed, withScratch } from "./kernel.ts";

@@ -3,7 +3,7 @@
  * the shapes below):
  * - stride 1 and enough input channels to fill XNNPACK's tiles: the gradient, padded, convolved with the filter turned
  *   by 180 degrees and its channels swapped; 28 ms for (batch, size, in, out, kernel) = (64, 18, 48, 48, 3);
- * - otherwise the product of gradient and filter gives what each tap passes back, and that is added up by position:
+ * - otherwise the product of gradient and filter gives the contribution of each tap, summed by position:
  *   9 ms for (128, 28, 1, 20, 5) against 26 as a convolution. Strides cost nothing; as a convolution they
  *   would insert zeros and multiply them.
  */

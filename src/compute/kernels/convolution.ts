@@ -14,7 +14,7 @@ export interface ConvolutionAttrs {
   readonly dimRoundingMode?: "floor" | "round" | "ceil";
 }
 
-/** Along one axis of the image: output o looks at input `o * stride + tap * dilation - before` for each tap. */
+/** Along one axis of the image: output o reads input `o * stride + tap * dilation - before` for each tap. */
 export interface Axis {
   readonly input: number;
   readonly output: number;
@@ -103,7 +103,10 @@ export function forBatches<Result>(convolution: Convolution, body: (from: number
   return results;
 }
 
-/** Samples [from, to) of a float32 tensor; the tensor itself when that is all. Not by Slice: it copies the whole first. */
+/**
+ * Samples [from, to) of a float32 tensor; the tensor itself when that is all. Not by Slice, which copies the whole
+ * tensor first.
+ */
 export function samples(
   backend: WasmBackend,
   { allocate }: Scratch,

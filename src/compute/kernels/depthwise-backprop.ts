@@ -106,7 +106,7 @@ export const depthwiseBackpropInput = ownKernel<InputInputs, InputAttrs>(
   },
 );
 
-/** Calls `body` with the offsets of each tap, the pixel that it sees and the position that it serves. */
+/** Calls `body` with the offsets of each tap, the pixel that it reads and the position that it contributes to. */
 function forTaps(
   { batch, inChannels, outChannels, height, width }: Convolution,
   body: (tap: number, pixel: number, position: number) => void,

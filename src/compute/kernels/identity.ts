@@ -1,6 +1,6 @@
 /**
- * A second tensor on the same data, as on every other backend: the built-in kernel copies it, ten times in a training step of one
- * convolution with batch norm.
+ * A second tensor on the same data, as on every other backend: the built-in kernel copies it, ten times in a training
+ * step of one convolution with batch norm.
  */
 import { ownKernel, type TensorInfo } from "./kernel.ts";
 

@@ -1,8 +1,7 @@
 /**
- * Parts of our kernels: their view of the wasm backend, calls of other kernels, and tensors that live for one
- * call.
+ * Parts of our kernels: their view of the wasm backend, calls of other kernels, and temporary tensors of one call.
  *
- * A kernel borrows its inputs and hands over its output. Whatever else it makes, a `Scratch` frees. A tensor that was
+ * A kernel borrows its inputs and hands over its output. A `Scratch` frees all other tensors. A tensor that was
  * once the filter of a convolution or the right side of a product must not be written in place: XNNPACK keeps a packed
  * copy of it until it is disposed.
  */
@@ -16,7 +15,7 @@ export interface WasmBackend {
   makeOutput(shape: number[], dtype: tf.DataType): TensorInfo;
   /** A view, good until the next `makeOutput` or kernel call. */
   typedArrayFromHeap(info: TensorInfo): tf.TypedArray;
-  /** Gives up one reference; the last one frees. */
+  /** Releases one reference; the last release frees the tensor. */
   disposeData(dataId: object): boolean;
   incRef(dataId: object): void;
 }
@@ -32,7 +31,7 @@ export type Kernel<Inputs = Readonly<Record<string, TensorInfo | undefined>>, At
   call: KernelCall<Inputs, Attrs>,
 ) => TensorInfo;
 
-/** A kernel of ours. `create` gets the built-in one, to fall back on where ours does not apply. */
+/** A kernel of ours. `create` receives the built-in one as its fallback. */
 export interface OwnKernel {
   readonly name: string;
   create(builtIn: Kernel): Kernel;
@@ -48,7 +47,7 @@ export function ownKernel<Inputs, Attrs>(
 
 /** Intermediate tensors of one kernel call. */
 export interface Scratch {
-  /** Runs a kernel, ours where there is one. The result is freed at the end of the call unless it is returned. */
+  /** Runs a kernel, ours if there is one. The result is freed at the end of the call unless it is returned. */
   run(kernel: string, inputs: Readonly<Record<string, TensorInfo>>, attrs?: Attributes): TensorInfo;
   /** Uninitialized float32; freed like a result of `run`. */
   allocate(shape: number[]): TensorInfo;

@@ -1,7 +1,7 @@
 /**
  * Gradient of max pooling: each output's gradient goes to the first place of its window that held the maximum, as in
  * TensorFlow. The built-in kernel searches the windows of every input (28 ms for [128, 24, 24, 20] by 2); this one
- * walks the outputs and knows the maximum already (4 ms).
+ * iterates over the outputs, whose maxima are given (4 ms).
  */
 import { floatsOf, ownKernel, type TensorInfo } from "./kernel.ts";
 import { type PoolingAttrs, poolingOf } from "./pooling.ts";

@@ -1,8 +1,8 @@
 /**
  * Sums and means over axes that are not the last ones: bias gradients, batch statistics, global pooling. The built-in
  * kernels transpose the tensor first and then add serially; here it is average pooling, which XNNPACK vectorizes:
- * 0.2 ms instead of 5 for [128, 24, 24, 20] by channel. In two stages, so that rounding grows with the square root of the number
- * of rows: relative error 1e-7 instead of 1e-5 on that shape.
+ * 0.2 ms instead of 5 for [128, 24, 24, 20] by channel. In two stages, so that rounding grows with the square
+ * root of the number of rows: relative error 1e-7 instead of 1e-5 on that shape.
  */
 import {
   floatsOf,

@@ -32,7 +32,7 @@ const KERNELS: readonly OwnKernel[] = [
   tile,
 ];
 
-/** Names of the kernels that this folder brings. */
+/** Names of the kernels in this folder. */
 export const OWN_KERNELS: readonly string[] = KERNELS.map(({ name }) => name);
 
 const registered = new Map<string, unknown>();
@@ -48,7 +48,7 @@ export function registerWasmKernels(): void {
     const builtIn = (current?.kernelFunc ?? missing(name)) as unknown as Kernel;
     const kernelFunc = create(builtIn) as unknown as tf.KernelFunc;
     if (current !== undefined) tf.unregisterKernel(name, "wasm"); // tfjs warns about a second registration
-    // The built-in set-up comes along: it binds the wasm function that a fallback calls.
+    // The built-in set-up is kept: it binds the wasm function that a fallback calls.
     tf.registerKernel({ ...current, kernelName: name, backendName: "wasm", kernelFunc });
     registered.set(name, kernelFunc);
   }

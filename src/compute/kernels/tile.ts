@@ -1,6 +1,6 @@
 /**
- * Repetition of a tensor as a whole: [1, 1, 1, 20] to [128, 24, 24, 20], as in the gradient of batch normalization. The built-in kernel computes every index (107 ms there); here the filled part
- * is copied behind itself, doubling (0.5 ms).
+ * Repetition of a tensor as a whole: [1, 1, 1, 20] to [128, 24, 24, 20], as in the gradient of batch normalization. The
+ * built-in kernel computes every index (107 ms there); here the filled part is copied behind itself, doubling (0.5 ms).
  */
 import { floatsOf, ownKernel, sizeOf, type TensorInfo } from "./kernel.ts";
 

@@ -1,6 +1,6 @@
 /**
- * tfjs's batch-normalization layer, with its training step in one operation where the backend has one. Same weights, same
- * statistics (moving ones from the batch's variance without Bessel's correction), same result.
+ * tfjs's batch-normalization layer, with its training step in one operation where the backend has one. Same weights,
+ * same statistics (moving ones from the batch's variance without Bessel's correction), same result.
  */
 import * as tf from "@tensorflow/tfjs";
 import { BATCH_NORM_TRAINING } from "../backend/native-kernels.ts";

@@ -3,8 +3,8 @@
  * optimiser. Knows neither blocks nor sections; loads the tensor library.
  *
  * @example
- * const slice = createSlice(createBlockModel({ inputShape: [784], layers, seed: 1 }), { kind: "adam", learningRate: 1e-3 });
- * const recording = slice.record([samples], step);
+ * const slice = createSlice(createBlockModel({ inputShape: [784], layers, seed: 1 }), { kind: "adam", learningRate:
+ * 1e-3 }); const recording = slice.record([samples], step);
  * const { gradient } = softmaxCrossEntropy(recording.output, labels);
  * slice.update(recording, gradient, { learningRate: 1e-3, wantsInputGradient: false });
  */

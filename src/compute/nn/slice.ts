@@ -41,8 +41,8 @@ export interface Slice {
   /** Training forward for `step`, to be followed by `update` or `pullBack`. Takes over `inputs`. */
   record(inputs: readonly tf.Tensor[], step: number): Recording;
   /**
-   * Backward of a recording, at the weights of its forward; changes no weight. `outputGradient` is borrowed. The recording
-   * ends, also when this throws, unless `keep` is set.
+   * Backward of a recording, at the weights of its forward; changes no weight. `outputGradient` is borrowed. The
+   * recording ends, also when this throws, unless `keep` is set.
    * @throws KnowledgeNetError KN_SHAPE when the gradient's shape is not the output's, KN_NUMERIC when a weight's
    * gradient is not finite.
    */

@@ -1,11 +1,11 @@
 /**
  * A recorded forward pass whose backward pass comes later: at once, a network round trip later, or never.
  *
- * tfjs computes forward and backward in one call (`tf.grads`). A block must publish its activation before it knows its
+ * tfjs computes forward and backward in one call (`tf.grads`). A block must publish its activation before it has its
  * gradient, so the two halves are separated here: `recordTape` runs the forward and keeps what tfjs saved for the
- * backward; `Tape.pullBack` runs the backward, once or, with `keep`, several times. Weights that change in between do no
- * harm: the saved tensors are those of the forward, so the result is the exact gradient at the weights that computed the
- * activation.
+ * backward; `Tape.pullBack` runs the backward, once or, with `keep`, several times. Weights that change in between do
+ * no harm: the saved tensors are those of the forward, so the result is the exact gradient at the weights that computed
+ * the activation.
  *
  * Why not recompute the forward: it would cost a third more per step, update batch-norm statistics twice and need the
  * same dropout mask again. Why not `tf.grads`: it would block until the gradient has arrived.
@@ -89,8 +89,9 @@ export function recordTape(forward: () => tf.Tensor): Tape {
       try {
         const { grads } = engine.gradients(
           () => {
-            // The engine has just begun an empty tape; it goes on with ours and frees what the nodes saved at the end.
-            // Their gradient functions hold the saved tensors by themselves, so that nodes without any serve as well.
+            // The engine has just begun an empty tape; it continues with ours and frees the nodes' saved tensors at the
+            // end. Their gradient functions hold the saved tensors by themselves, so that nodes without any serve as
+            // well.
             engine.state.activeTape = keep ? recorded.map((node) => ({ ...node, saved: [] })) : recorded;
             return kept;
           },

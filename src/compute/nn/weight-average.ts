@@ -1,7 +1,7 @@
 /**
- * An exponential moving average of a model's weights (Polyak and Juditsky 1992; decay as in Tarvainen and Valpola 2017):
- * w' <- d w' + (1 - d) w after each update, batch norm's moving statistics with the others. Over the first updates d is
- * (1 + n) / (10 + n), so that the start is soon forgotten.
+ * An exponential moving average of a model's weights (Polyak and Juditsky 1992; decay as in Tarvainen and Valpola
+ * 2017): w' <- d w' + (1 - d) w after each update, batch norm's moving statistics with the others. Over the first
+ * updates d is (1 + n) / (10 + n), so that the start is soon forgotten.
  */
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -18,7 +18,10 @@ export interface WeightAverage {
   during<T>(work: () => T): T;
   /** Names begin with `average/`. */
   snapshot(): NamedTensorData;
-  /** A snapshot without one begins anew. @throws KnowledgeNetError KN_CHECKPOINT when a tensor is missing or of another shape. */
+  /**
+   * A snapshot without an average resets it. @throws KnowledgeNetError KN_CHECKPOINT when a tensor is missing or of
+   * another shape.
+   */
   restore(tensors: NamedTensorData): void;
   dispose(): void;
 }

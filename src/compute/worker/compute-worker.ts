@@ -1,6 +1,6 @@
 /**
- * The main thread's handle on a compute worker: calls in, promises out, in order. A long step leaves the event loop free
- * for heartbeats and the bus.
+ * The main thread's handle on a compute worker: calls in, promises out, in order. A long step leaves the event loop
+ * free for heartbeats and the bus.
  */
 import { Worker } from "node:worker_threads";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -31,7 +31,9 @@ export interface ComputeWorker extends AsyncDisposable {
   readonly backend: BackendInfo;
   /** Resolves when the thread has ended: with the error that ended it, or with nothing after `close`. Never rejects. */
   readonly closed: Promise<void | Error>;
-  /** Runs one call. Rejects with the error of the call or of `onEmit`, with KN_UNAVAILABLE when the thread ends first. */
+  /**
+   * Runs one call. Rejects with the error of the call or of `onEmit`, with KN_UNAVAILABLE when the thread ends first.
+   */
   call<K extends CallName>(
     name: K,
     call: Parameters<ComputeCalls[K]>[0],

@@ -76,7 +76,10 @@ function unitHandle(worker: ComputeWorker, unit: string, parameters: number): Un
   };
 }
 
-/** @param gradientModel name of the gradient model open in the same worker, where the source has one and it is not elsewhere. */
+/**
+ * @param gradientModel name of the gradient model open in the same worker, where the source has one and it is not
+ * elsewhere.
+ */
 export async function openBlock(
   worker: ComputeWorker,
   unit: string,

@@ -1,13 +1,13 @@
 /**
- * A bus that is silent while the holder's leases are unconfirmed: what is published is lost, as while the broker is away;
- * requests are refused; commands get no answer. Receiving goes on. So a process that was suspended, or cut off, sends
- * nothing under a fencing token that may be stale.
+ * A bus that sends nothing while the holder's leases are unconfirmed: publications are lost, as while the broker is
+ * unreachable; requests are refused; commands get no answer. Receiving continues. So a process that was suspended or
+ * disconnected sends nothing under a fencing token that may be stale.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Bus, BusHandler } from "../bus/bus.ts";
 
 export interface ConfirmedBus extends Bus {
-  /** Tells listeners of `reconnected` that what was not sent is due: the leases are confirmed again. */
+  /** Emits `reconnected`, so that listeners retransmit unsent messages: the leases are confirmed again. */
   resume(): void;
 }
 
@@ -70,6 +70,6 @@ function unconfirmed(subject: string): KnowledgeNetError {
     attempt: `send a request on ${subject}`,
     rule: "the sender's lease must be confirmed",
     value: "not renewed within its time to live",
-    remedy: "nothing: it is sent again once the store confirms the lease",
+    remedy: "no action: it is sent again once the store confirms the lease",
   });
 }

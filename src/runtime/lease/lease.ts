@@ -1,15 +1,15 @@
 /**
- * The exclusive right to be one actor: a record in a bucket whose values expire, renewed by its holder. A successor takes
- * the record once it has expired or was released, and gets a higher fencing token.
+ * The exclusive right to be one actor: a record in a bucket whose values expire, renewed by its holder. A successor
+ * takes the record once it has expired or was released, and gets a higher fencing token.
  *
- * A holder that cannot renew loses the right to act by its own clock: one TTL after the last renewal `isConfirmed` turns
- * false, and nothing may leave the holder until a renewal succeeds. The next contact with the store decides: nobody took
- * the lease meanwhile (the store was away, or its values expired): the holder continues under its token; somebody did:
- * the lease has ended. `fences` holds the highest token ever granted, so that a lease which was taken and released again
- * in between counts as taken.
+ * A holder that cannot renew loses the right to act by its own clock: one TTL after the last renewal `isConfirmed`
+ * turns false, and nothing may leave the holder until a renewal succeeds. The next contact with the store decides: if
+ * no other holder took the lease meanwhile (the store was unreachable, or its values expired), the holder continues
+ * under its token; otherwise the lease has ended. `fences` holds the highest token ever granted, so that a lease which
+ * was taken and released again in between counts as taken.
  *
- * The token also grows when the store was lost and began anew with small revisions: the time of writing, by the store's
- * clock, is its upper part.
+ * The token also grows when the store was lost and restarted with small revisions: its upper part is the time of
+ * writing by the store's clock.
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { Clock } from "../clock/clock.ts";
@@ -20,15 +20,15 @@ import type { Logger } from "../telemetry/logger.ts";
 export interface LeaseOptions {
   /** Key of the record: `<run>.<actor>`. */
   readonly key: string;
-  /** The node. An earlier life of the same holder is superseded at once. */
+  /** The node. An earlier instance of the same holder is superseded at once. */
   readonly holder: string;
-  /** Distinguishes the lives of one holder. */
+  /** Distinguishes the instances of one holder. */
   readonly instance: string;
   /** Of the bucket, ms. */
   readonly ttlMs: number;
   /** Written into the record, for readers; evaluated at each renewal. */
   readonly facts?: () => Readonly<Record<string, unknown>>;
-  /** Called when a renewal succeeds after the lease was unconfirmed: what was not sent meanwhile is due. */
+  /** Called when a renewal succeeds after the lease was unconfirmed: unsent messages are due. */
   readonly onConfirmed?: () => void;
 }
 
@@ -45,9 +45,12 @@ export interface Lease extends AsyncDisposable {
   readonly fence: number;
   /** False from one TTL after the last renewal, by the holder's clock: nothing may leave the holder then. */
   readonly isConfirmed: boolean;
-  /** Resolves when the lease has ended: with KN_FENCED when another took it, with nothing after `release`. Never rejects. */
+  /**
+   * Resolves when the lease has ended: with KN_FENCED when another took it, with nothing after `release`. Never
+   * rejects.
+   */
   readonly ended: Promise<void | Error>;
-  /** Gives it back, so that a successor need not wait for its expiry. Safe to call twice. Never rejects. */
+  /** Releases it, so that a successor need not wait for its expiry. Safe to call twice. Never rejects. */
   release(): Promise<void>;
 }
 
@@ -59,7 +62,7 @@ interface LeaseRecord {
 
 /** Renewals within the TTL: two may be lost. */
 const RENEWALS_PER_TTL = 3;
-/** An unconfirmed lease is tried so much more often: its holder is silent meanwhile. */
+/** Factor on the renewal rate of an unconfirmed lease: its holder cannot send meanwhile. */
 const UNCONFIRMED_HURRY = 4;
 
 /** Waits until the lease is free and takes it. Rejects with `signal.reason` on abort. */
@@ -190,10 +193,10 @@ function keepLease(kept: KeptLease, deps: LeaseDeps): Lease {
 
 function lost(key: string, cause: KnowledgeNetError): KnowledgeNetError {
   return new KnowledgeNetError("KN_FENCED", {
-    attempt: `go on as ${key}`,
-    rule: "its lease must be ours",
-    value: "taken by another",
-    remedy: "nothing: the successor continues from the last checkpoint",
+    attempt: `continue as ${key}`,
+    rule: "this process must hold its lease",
+    value: "taken by another holder",
+    remedy: "no action: the successor continues from the last checkpoint",
     cause,
   });
 }

@@ -296,7 +296,7 @@ describe("importModelFile", () => {
       /stay in the folder.*etc\/passwd/,
     ],
     ["an absolute path", ({ paths }) => paths.splice(0, 1, "/etc/passwd"), /stay in the folder.*\/etc\/passwd/],
-    ["a file that is not there", ({ paths }) => paths.splice(0, 1, "other.bin"), /other\.bin must be there/],
+    ["a file that is not there", ({ paths }) => paths.splice(0, 1, "other.bin"), /other\.bin must exist/],
     [
       "a weight of no layer",
       ({ weights }) => Object.assign(weights[0] ?? {}, { name: "x/kernel" }),

@@ -19,7 +19,7 @@ export function readCuts({ layers, cuts }: ModelSpec, file: string, text: string
     throw refuse("cuts must follow the order of the layers", chosen.join(", "));
   }
   if (positions.includes(names.length - 1)) {
-    throw refuse("nothing would be left after the last layer", names.at(-1) ?? "");
+    throw refuse("a cut must leave a layer behind it", names.at(-1) ?? "");
   }
   return chosen;
 }

@@ -51,7 +51,7 @@ export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: num
     });
 }
 
-/** Blobs that no manifest names, in each run's folder that no process works on. */
+/** Blobs that no manifest names, in each run's folder that no process uses. */
 async function collectFolders({ runs, dryRun }: GcOptions, deps: ExecuteDeps): Promise<Collection["items"]> {
   const found: Collection["items"][number][] = [];
   for (const { folder } of await listRunFolders(runs)) {

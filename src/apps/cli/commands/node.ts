@@ -25,7 +25,7 @@ export function registerNode(program: Command, deps: ExecuteDeps, exit: (code: n
     .addOption(nodeBusOption())
     .option("--config <file>", "node.yaml: the options below and the bus with its credentials; an option here wins")
     .option("--name <name>", "name in the fleet (default: host name and process number)")
-    .option("--labels <labels>", "key=value for placement, several by commas: tier=edge,zone=b")
+    .option("--labels <labels>", "comma-separated key=value pairs for placement: tier=edge,zone=b")
     .addOption(new Option("--backend <name>", "where the mathematics runs (default: auto)").choices(BACKENDS))
     .option("--data <folder>", "folder of the data set's files, for a node that may host the feeder")
     .option("--state <folder>", "where checkpoints and the log are kept, a folder per node in it (default: nodes)")
@@ -51,7 +51,7 @@ async function startNode(options: NodeCommandOptions, deps: ExecuteDeps): Promis
   const { state = "nodes", backend = "auto", bus = fleetAddress(deps), log = "file" } = given;
   const leaving = new AbortController();
   const leave = (): void => {
-    leaving.abort(new Error("told to leave"));
+    leaving.abort(new Error("asked to leave"));
   };
   const forget = terminal.onSignal(leave);
   if (options.exitWithStdin) process.stdin.once("end", leave).once("error", leave).resume();
@@ -78,14 +78,14 @@ async function startNode(options: NodeCommandOptions, deps: ExecuteDeps): Promis
 function openNodeLog(path: string | undefined, name: string, { note }: Terminal): RunLog {
   try {
     return openRunLog(path, name, ({ message }) => {
-      note(`the log of ${name} cannot be written: ${message}; the node goes on without it`);
+      note(`the log of ${name} cannot be written: ${message}; the node continues without it`);
     });
   } catch (error) {
     throw new KnowledgeNetError("KN_UNAVAILABLE", {
       attempt: `write the log of ${name}`,
       rule: "its folder must be writable and have room",
       value: error instanceof Error ? error.message : String(error),
-      remedy: "name another folder by --state, or make room; in Kubernetes look at the volume",
+      remedy: "choose another folder: --state, or free some space; in Kubernetes check the volume",
       cause: error,
     });
   }

@@ -76,10 +76,10 @@ async function readTeacher(
 function verdict({ saved, meetsTarget }: StudentPlan, { compress, compressMacs }: PlanCommandOptions): string {
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const reached = `${percent(saved.parameters)} fewer parameters, ${percent(saved.macs)} fewer MACs`;
-  const wanted = `${percent(compress)} and ${percent(compressMacs)}`;
+  const requested = `${percent(compress)} and ${percent(compressMacs)}`;
   return meetsTarget
-    ? `meets the target: ${reached} (wanted ${wanted})`
-    : `misses the target: ${reached} (wanted ${wanted})`;
+    ? `meets the target: ${reached} (requested ${requested})`
+    : `misses the target: ${reached} (requested ${requested})`;
 }
 
 /** A complete run spec. */
@@ -113,7 +113,7 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw refusal(file, "it must be a readable file", messageOf(error), "examples/ holds some to begin with");
+    throw refusal(file, "it must be a readable file", messageOf(error), "examples/ has some to start from");
   }
 }
 
@@ -125,7 +125,7 @@ async function write(file: string, text: string): Promise<void> {
       attempt: `write ${file}`,
       rule: "it must be new and its folder writable",
       value: messageOf(error),
-      remedy: "name another file",
+      remedy: "choose another file",
       cause: error,
     });
   }

@@ -43,9 +43,7 @@ export function registerPredict(program: Command, { terminal }: ExecuteDeps, exi
       notes.forEach(terminal.note);
       const { pixels, isTransparent } = await readImage(image, model.input, options.background);
       if (isTransparent) {
-        terminal.note(
-          `${image} has transparent pixels, which are laid on ${options.background}: --background changes it`,
-        );
+        terminal.note(`${image} has transparent pixels, shown on ${options.background}: --background changes it`);
       }
       await using worker = await createComputeWorker({ backend: options.backend });
       const network = await openTeacher(worker, "network", {
@@ -90,7 +88,8 @@ async function readImage(file: string, input: readonly number[], background: Bac
     isTransparent,
   });
   const [, , channels = 1] = input;
-  // Images are resized to [height, width, channels] and [height, width]; a flat input says nothing of the two extents.
+  // Images are resized to [height, width, channels] and [height, width]; a flat input does not determine the two
+  // extents.
   if (input.length === 2 || (input.length === 3 && channels === 1)) return asTensor(1, decodeTo(1));
   if (input.length === 3 && channels === 3) return asTensor(3, decodeTo(3));
   const grey = decodeTo(1);

@@ -1,4 +1,4 @@
-/** `kn resume RUN`: continues a run from its newest whole checkpoint. */
+/** `kn resume RUN`: continues a run from its newest complete checkpoint. */
 import type { Command } from "commander";
 import { type Manifest, openCheckpoints, scopeOfRun } from "../../../runtime/artifacts/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
@@ -49,7 +49,7 @@ async function openFleetFolder(
   { runs, bus, nodes }: ResumeOptions,
   { connectFleet }: ExecuteDeps,
 ): Promise<RunFolder> {
-  if (nodes !== "fleet") return await openRunFolder(runs, name); // spawned nodes know the runs of this machine only
+  if (nodes !== "fleet") return await openRunFolder(runs, name); // spawned nodes have the runs of this machine only
   const here = await findRunFolder(runs, name);
   if (here !== undefined) return here;
   await using connected = await connectFleet({ address: bus, name: `kn resume ${name}` }, { log: silentLogger });
@@ -82,7 +82,7 @@ async function newestCheckpoint(
   await using store = await fileStore({ directory: storePath, clock });
   return await chooseGeneration(await openCheckpoints(store, scopeOfRun(name)), (manifest, error) => {
     terminal.note(
-      `checkpoint ${manifest.generation} is damaged (${error instanceof Error ? error.message : String(error)}); trying the one before`,
+      `checkpoint ${manifest.generation} is damaged (${error instanceof Error ? error.message : String(error)}); trying the previous one`,
     );
   });
 }

@@ -1,4 +1,4 @@
-/** `kn rm RUN`: removes a run with everything that is stored of it. */
+/** `kn rm RUN`: removes a run and all its stored data. */
 import { rm } from "node:fs/promises";
 import type { Command } from "commander";
 import { fileStore } from "../../../runtime/store/index.ts";

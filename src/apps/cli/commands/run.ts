@@ -52,7 +52,7 @@ export async function runSpecFile(file: string, options: RunCommandOptions, deps
   const name = options.name === undefined ? nameRun(spec, deps.clock) : parseRunName(options.name);
   const prepared = await prepareRun({ spec, data: options.data, env: deps.env });
   const mayBeThere = options.name !== undefined && options.nodes === "fleet";
-  // Removed unless the run starts: a run that is refused leaves nothing behind.
+  // Removed unless the run starts: a refused run leaves no folder.
   await using folder = await createRunFolder(options.runs, name, spec, { mayBeThere });
   if (teacher !== undefined) {
     await using store = await fileStore({ directory: folder.storePath, clock: deps.clock });

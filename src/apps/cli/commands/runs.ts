@@ -48,7 +48,7 @@ interface RunRow {
   readonly steps: number | null;
   readonly seconds: number | null;
   readonly changed: string;
-  /** Why it cannot be read; absent where it can. */
+  /** Reason why it cannot be read; absent for a readable run. */
   readonly reason?: string;
 }
 

@@ -1,4 +1,4 @@
-/** `kn status RUN`: the state of a run on a fleet, and the account of its batches. */
+/** `kn status RUN`: the state of a run on a fleet, and its batch accounting. */
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
@@ -71,7 +71,7 @@ async function showStatus(run: string, options: StatusOptions, fleet: Fleet, dep
   }
 }
 
-/** One block's account: `applied + skipped + pending` is what was published to it. */
+/** One block's batch accounting: `applied + skipped + pending` equals the batches published to it. */
 export interface BlockAccount {
   readonly actor: string;
   readonly node: string;
@@ -88,7 +88,7 @@ export interface StatusSummary {
   readonly state: string;
   readonly outcome: string | null;
   readonly error: string | null;
-  /** What stands in the way of a run that has not ended. */
+  /** Failure that blocks a run that has not ended. */
   readonly problem: string | null;
   readonly step: number;
   readonly totalSteps: number;

@@ -17,7 +17,7 @@ interface StopOptions {
   readonly json: boolean;
 }
 
-/** Between two looks at the fleet's nodes, ms. */
+/** Poll interval of the fleet's nodes, ms. */
 const LOOK_EVERY_MS = 1_000;
 
 export function registerStop(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
@@ -32,7 +32,7 @@ export function registerStop(program: Command, deps: ExecuteDeps, exit: (code: n
     });
 }
 
-/** Rejects with KN_UNAVAILABLE when no node is there that could end the run. */
+/** Rejects with KN_UNAVAILABLE when no node is present that could end the run. */
 async function stop(run: string, { bus, json }: StopOptions, deps: ExecuteDeps): Promise<void> {
   const { terminal, clock } = deps;
   await using connected = await deps.connectFleet({ address: bus, name: "kn stop" }, { log: silentLogger });
@@ -60,11 +60,11 @@ async function awaitStopped(record: RunRecordEntry, fleet: Fleet, clock: Clock):
   }
 }
 
-/** Aborts `leaving` when the fleet has had no node at two looks: a record outlives its node by its time to live. */
+/** Aborts `leaving` when two polls found no node: a record outlives its node by its time to live. */
 async function watchNodes(run: string, fleet: Fleet, clock: Clock, leaving: AbortController): Promise<void> {
   let emptyLooks = 0;
   while (!leaving.signal.aborted) {
-    // A store that does not answer says nothing about the nodes.
+    // An unavailable store is no evidence about the nodes.
     const isEmpty = await fleet.nodes.all().then(
       (nodes) => nodes.length === 0,
       () => false,
@@ -74,7 +74,7 @@ async function watchNodes(run: string, fleet: Fleet, clock: Clock, leaving: Abor
       leaving.abort(
         new KnowledgeNetError("KN_UNAVAILABLE", {
           attempt: `end ${run}`,
-          rule: "a node of the fleet must be there to save and end it",
+          rule: "a node of the fleet must be present to save and end it",
           value: "no nodes",
           remedy: "the run is marked to stop, and the first node that joins ends it: kn node",
         }),

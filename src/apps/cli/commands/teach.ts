@@ -1,4 +1,4 @@
-/** `kn teach RUN --teacher T`: a new version of the teacher for a run that distils one. */
+/** `kn teach RUN --teacher T`: replaces the teacher of a distillation run by a new version. */
 import type { Command } from "commander";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
@@ -20,11 +20,11 @@ export function registerTeach(program: Command, deps: ExecuteDeps, exit: (code: 
     program
       .command("teach")
       .argument("<run>", "name of a distillation run")
-      .description("give a run a new version of its teacher: the same layers with other weights")
+      .description("replace the teacher of a run by a new version: the same layers with other weights")
       .requiredOption("--teacher <run or file>", "a finished run, or a model.json"),
     deps,
   )
-    .option("--here", "the run is one of this machine that is not going on now, not one of a fleet", false)
+    .option("--here", "the run is in a folder of this machine and does not run now; not a run of a fleet", false)
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
     .option("--json", "print one JSON document", false)
     .action(async (run: string, options: TeachCommandOptions) => {
@@ -40,11 +40,11 @@ export function registerTeach(program: Command, deps: ExecuteDeps, exit: (code: 
         );
         ({ release } = await teachFleetRun(run, teach, connected, clock));
       }
-      const since = options.here ? `when it goes on: kn resume ${run}` : "from the next batch on";
+      const since = options.here ? `when it is resumed: kn resume ${run}` : "from the next batch on";
       terminal.write(
         options.json
           ? JSON.stringify({ run, teacher: release }, undefined, 2)
-          : `${run} is taught by version ${release} of its teacher ${since}`,
+          : `${run} uses version ${release} of its teacher ${since}`,
       );
       exit(EXIT_OK);
     });

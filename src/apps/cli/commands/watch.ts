@@ -14,9 +14,9 @@ import { EXIT_OK, exitCodeOfErrorCode } from "../exit.ts";
 import { drawTable } from "../text-table.ts";
 import { withFleetBus } from "../bus-options.ts";
 
-/** Between two pictures, ms. */
+/** Interval of the live view, ms. */
 const DRAW_EVERY_MS = 500;
-/** Newest events that are shown. */
+/** Number of events shown, the newest. */
 const SHOWN_EVENTS = 8;
 
 export function registerWatch(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
@@ -55,7 +55,7 @@ async function watch(
   };
   const draw = (): void => {
     const picture = pictureOf({ record: current, status, nodes, figures: monitor.figures() });
-    // Home, then clear what is below: no flicker, and what was there before does not scroll away.
+    // Home, then clear to the end of the screen: no flicker, and the scrollback stays.
     terminal.write(terminal.isInteractive && !options.once ? `\u001b[H\u001b[J${picture}` : picture);
   };
   try {
@@ -73,7 +73,7 @@ async function watch(
       (last) => {
         outcome = last;
       },
-      () => undefined, // we leave before the run does
+      () => undefined, // this view ends before the run does
     );
     if (options.once) await clock.sleep(1_000, leaving.signal);
     while (outcome === undefined && !leaving.signal.aborted && !options.once) {

@@ -2,8 +2,8 @@
  * Selects the auxiliary head or the gradient model for a boundary, by the measured quality of the latter.
  * A pure function of the observations, free of the tensor library: the block's actor holds it and switches its unit.
  *
- * At a boundary with height and width M learns slowly and a head is far better from the first step, at a flat one M is
- * good at once (recipes): so they start.
+ * Initial choice: the head at a boundary with height and width, where M learns slowly and a head is far better from the
+ * first step; M at a flat boundary, where it is good at once (recipes).
  */
 import type { AutoSpec } from "../../../run-spec/index.ts";
 
@@ -42,11 +42,12 @@ export interface AutoSwitch {
 
 export interface AutoPolicy {
   readonly current: AutoChoice;
-  /** Goes on with the choice that a checkpoint holds. */
+  /** Continues with the choice of a checkpoint. */
   resume(choice: AutoChoice): void;
   /**
    * Takes in one observation. Switches to M when the mean is above `enterCosine`, back when it is below `leaveCosine`,
-   * `dwellSteps` after the last switch or the first observation at the earliest, and never before M has had as many updates.
+   * `dwellSteps` after the last switch or the first observation at the earliest, and never before M has had as many
+   * updates.
    */
   observe(observation: AutoObservation): AutoSwitch | undefined;
 }
@@ -76,7 +77,7 @@ export function createAutoPolicy({ spec, isSpatial }: AutoPolicyOptions): AutoPo
       observations += 1;
       const mean = weighted / (1 - DECAY ** observations); // bias correction, as in Adam
 
-      since = Math.min(since ?? step, step); // a run that went back to a checkpoint counts anew from there
+      since = Math.min(since ?? step, step); // a run that restarted from a checkpoint counts from there
       if (step - since < dwellSteps || updates < dwellSteps) return undefined;
       const isEntering = current === "auxiliary" && mean > enterCosine;
       const isLeaving = current === "synthetic" && mean < leaveCosine;

@@ -8,7 +8,9 @@ import type { GradientModel } from "./gradient-model.ts";
 import type { GradientSource } from "./gradient-source.ts";
 import { syntheticSource } from "./synthetic.ts";
 
-/** While the gradient model is selected the head learns from every n-th step: a quarter of its cost, and close enough. */
+/**
+ * While the gradient model is selected the head learns from every n-th step: a quarter of its cost, and close enough.
+ */
 const HEAD_LEARNS_EVERY = 4;
 
 export interface AutoSourceParts {

@@ -1,6 +1,6 @@
 /**
  * The local classifier of a boundary (Belilovsky et al. 2019; Nokland and Eidnes 2019): a small head on the block's
- * output whose own loss trains the block, so that nothing has to come back.
+ * output whose own loss trains the block, so that no gradient has to return.
  *
  * Flat boundary: dense without bias, batch norm, ReLU, dense to the classes. With height and width: 3x3 convolution,
  * batch norm, ReLU, 2x2 average pool, dense to the classes (six-conv net on CIFAR-10: 74.6 %, where M reached 46.6).

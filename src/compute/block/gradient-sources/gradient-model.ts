@@ -40,11 +40,14 @@ export interface PredictionQuality {
 
 export interface GradientModel {
   readonly parameters: number;
-  /** Batches that were given up because `retain` newer ones came before their gradient. */
+  /** Batches evicted because `retain` newer ones came before their gradient. */
   readonly forgotten: number;
   /** Keeps a batch for `learn` without a prediction, which saves the forward. Both are borrowed. */
   remember(step: number, activation: tf.Tensor, labels: tf.Tensor): void;
-  /** Predicts for a batch and keeps the batch for `learn`. `activation` and `labels` are borrowed, the result is the caller's. */
+  /**
+   * Predicts for a batch and keeps the batch for `learn`. `activation` and `labels` are borrowed, the result is the
+   * caller's.
+   */
   predict(step: number, activation: tf.Tensor, labels: tf.Tensor): tf.Tensor;
   /**
    * Learns from the gradient that arrived for `step` (borrowed): one update of mean over the batch of the squared error
@@ -57,7 +60,7 @@ export interface GradientModel {
 }
 
 /**
- * Learning runs M again on the kept batch, with the weights of now. Learning from the tape of the prediction instead
+ * Learning runs M again on the kept batch, with the current weights. Learning from the tape of the prediction instead
  * would save that forward, but its gradient is as old as the round trip: at two steps of delay Adam's fixed step made M
  * swing about its target and learn nothing (cosine 0.00 against 0.31 after 100 steps of the four-layer net).
  */
@@ -170,7 +173,7 @@ function buildModel({ boundaryShape, classes, spec, seed }: GradientModelOptions
   const fromLabel = tf.layers.dense({
     name: "from_label",
     units: spec.hidden,
-    useBias: false, // batch norm takes a constant away again
+    useBias: false, // batch norm removes a constant
     kernelInitializer: initializer("label"),
   });
   let labelTerm = fromLabel.apply(label) as tf.SymbolicTensor; // [batch, hidden]
@@ -180,7 +183,7 @@ function buildModel({ boundaryShape, classes, spec, seed }: GradientModelOptions
   const normed = batchNormLayer({ name: "norm", momentum: 0.9 }).apply(sum);
   const active = tf.layers.reLU({ name: "active" }).apply(normed);
   const channels = boundaryShape.at(-1) ?? 1;
-  // Zero: an untrained M must not push its block anywhere (recipes: otherwise the first steps do harm).
+  // Zero: an untrained M must not move its block (recipes: otherwise the first steps do harm).
   const output = isSpatial
     ? tf.layers.conv2d({
         name: "gradient",

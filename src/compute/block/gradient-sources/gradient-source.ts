@@ -19,7 +19,7 @@ export interface SourcedGradient {
   readonly origin: GradientOrigin;
   /** Loss summed over the batch, nats, where the source is the task loss. */
   readonly lossSum?: number;
-  /** Factor on the weight gradients; what goes to the block before is whole. @default 1 */
+  /** Factor on the weight gradients; the gradient for the previous block is unscaled. @default 1 */
   readonly share?: number;
   /** Factor on the learning rate of the update. @default 1 */
   readonly rateScale?: number;

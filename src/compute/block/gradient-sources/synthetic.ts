@@ -1,6 +1,6 @@
 /**
- * The gradient model's prediction (Jaderberg et al. 2016): at once from the model beside the block, or over the bus from
- * one on another node. Its own actor trains it with the true gradient, which arrives on the same subject.
+ * The gradient model's prediction (Jaderberg et al. 2016): at once from the model beside the block, or over the bus
+ * from one on another node. Its own actor trains it with the true gradient, which arrives on the same subject.
  */
 import type { GradientModel } from "./gradient-model.ts";
 import type { GradientSource } from "./gradient-source.ts";

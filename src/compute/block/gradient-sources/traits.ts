@@ -28,13 +28,13 @@ const NONE = {
 export const GRADIENT_SOURCE_TRAITS = {
   /** Plain backpropagation over the bus: the baseline. */
   locked: { ...NONE, isGating: true, wantsGradient: true, appliesReturned: true },
-  /** A gradient model predicts, the true gradient teaches it. */
+  /** A gradient model predicts and is trained with the true gradient. */
   synthetic: { ...NONE, hasGradientModel: true, wantsGradient: true },
   /** A local classifier's own loss; nothing is sent back. */
   auxiliary: { ...NONE, hasAuxiliaryHead: true },
-  /** The true gradient when it comes; the block goes on meanwhile. */
+  /** The true gradient when it arrives; the block continues meanwhile. */
   delayed: { ...NONE, wantsGradient: true, appliesReturned: true },
-  /** The gradient model's at once and a share of the true one when it comes. */
+  /** The gradient model's at once and a share of the true one when it arrives. */
   mixed: { ...NONE, hasGradientModel: true, wantsGradient: true, appliesReturned: true },
   /** The auxiliary head or the gradient model, by the measured quality of the latter. */
   auto: { ...NONE, hasGradientModel: true, hasAuxiliaryHead: true, wantsGradient: true },

@@ -11,7 +11,8 @@ const LEAST_NORM = 1e-12;
  *
  * - `feature-mse`, `relative`: |s - t|^2 over the batch's mean of |t|^2, so that an output of zero has the loss 1.
  * - `feature-mse`, `l2`: |s / |s| - t / |t||^2 (Romero et al. 2015, on normalised features).
- * - `attention-transfer`: |q(s) - q(t)|^2 with q the channels' sum of squares, as a vector of length 1 over the positions
+ * - `attention-transfer`: |q(s) - q(t)|^2 with q the channels' sum of squares, as a vector of length 1 over the
+ * positions
  *   (Zagoruyko and Komodakis 2017, section 3.1); needs height and width, and lets channels differ.
  * @throws KnowledgeNetError KN_NUMERIC when the loss is not finite.
  */

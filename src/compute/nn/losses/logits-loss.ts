@@ -9,11 +9,13 @@ const LEAST_SPREAD = 1e-7;
 const NEVER = -1e3;
 
 /**
- * `logits` and `teacher` [batch, classes] f32, `labels` [batch] i32 (-1: unlabelled); all borrowed. The weight of the spec
- * is not applied. With T the temperature, all three are multiplied by T^2, so that T does not change their gradient's size:
+ * `logits` and `teacher` [batch, classes] f32, `labels` [batch] i32 (-1: unlabelled); all borrowed. The weight of the
+ * spec is not applied. With T the temperature, all three are multiplied by T^2, so that T does not change their
+ * gradient's size:
  *
  * - `plain`: KL(softmax(t / T) || softmax(s / T)).
- * - `standardised`: the same on logits less their mean over their standard deviation, of N - 1 (Sun et al. 2024, eq. 9).
+ * - `standardised`: the same on logits less their mean over their standard deviation, of N - 1 (Sun et al. 2024, eq.
+ * 9).
  * - `decoupled`: KL of (target, all others), plus `nonTarget` times KL among the others (Zhao et al. 2022, eq. 7); the
  *   target of an unlabelled sample is the teacher's prediction.
  * @throws KnowledgeNetError KN_NUMERIC when the loss is not finite.

@@ -1,9 +1,10 @@
 /**
- * The task loss at the last block: softmax cross-entropy, its gradient in closed form, and the count of correct samples.
+ * The task loss at the last block: softmax cross-entropy, its gradient in closed form, and the count of correct
+ * samples.
  *
- * The gradient is of the sum over the batch, and the slice divides it by the whole batch. So where only a share q of the
- * samples has a label, the labels weigh q times `crossEntropy` against the losses that every sample has: the mean over
- * the labelled samples, times q. A batch without labels contributes nothing, and the step needs no special case.
+ * The gradient is of the sum over the batch, and the slice divides it by the whole batch. So where only a share q of
+ * the samples has a label, the labels weigh q times `crossEntropy` against the losses that every sample has: the mean
+ * over the labelled samples, times q. A batch without labels contributes nothing, and the step needs no special case.
  */
 import * as tf from "@tensorflow/tfjs";
 import { assertFiniteLoss, type SampleLoss } from "./sample-loss.ts";

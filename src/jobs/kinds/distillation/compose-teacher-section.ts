@@ -39,7 +39,7 @@ export function composeTeacherSection(
         ...depsOf(id, fence),
         openUnit: async (version) => {
           const weights = await deps.teachers.load(await deps.teachers.get(version), index);
-          // Two versions are open for a moment.
+          // Two versions are open during a change of the teacher.
           return openTeacher(await site.worker(), `${id}.${version}`, {
             inputShape: slice.inputShape,
             layers,
@@ -53,7 +53,7 @@ export function composeTeacherSection(
   };
 }
 
-/** Opens the cache partition of a batch; undefined where this node has no cache or it cannot be opened. */
+/** Opens the cache partition of a batch; undefined if this node has no cache or it cannot be opened. */
 function partitionsOf(
   spec: DistillationSpec,
   index: number,

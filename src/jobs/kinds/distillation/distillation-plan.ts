@@ -50,7 +50,7 @@ function planOfPhase(spec: DistillationSpec, dataset: Dataset, phase: RunPhase):
   };
   const { count } = dataset.train;
   if (phase === "baseline") {
-    // The baseline has labelled samples only, and more passes over them: as many steps as the other phases.
+    // The baseline uses labelled samples only, in more passes: as many steps as the other phases.
     const trainingSamples = Math.min(count, spec.data.labelled ?? count);
     const [all, own] = [count, trainingSamples].map((samples) => Math.floor(samples / spec.batchSize));
     return createFeedingPlan({

@@ -19,7 +19,7 @@ export interface PhaseResult {
   readonly steps: number;
   readonly seconds: number;
   readonly stepsPerSecond: number;
-  /** Share of the validation set, 0 to 1, of the last whole evaluation; null before it. */
+  /** Accuracy on the validation set, 0 to 1, of the last complete evaluation; null before it. */
   readonly accuracy: number | null;
   /** Share of the samples on which student and teacher agree. */
   readonly agreement?: number | undefined;
@@ -103,7 +103,7 @@ export function phaseResultOf(
   };
 }
 
-/** @param before content of results.json so far: a phase that is done again replaces its result and those after it. */
+/** @param before content of results.json so far: a repeated phase replaces its result and those after it. */
 export function distillationResultsOf(
   ends: readonly PhaseEnd[],
   before: unknown,

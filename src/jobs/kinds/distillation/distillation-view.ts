@@ -40,7 +40,7 @@ const learner: ReturnType<JobView<DistillationSpec>["learner"]> = {
 /** Between teacher and student, section by section. */
 function boundaries(spec: DistillationSpec, phase: RunPhase, figures: MonitorFigures): TextTable {
   const last = spec.student.model.cuts.length;
-  /** The whole student stands in the row of its last section. */
+  /** The whole student is in the row of its last section. */
   const studentAt = (index: number): string | undefined => {
     if (phase === "sections") return studentActor(index);
     return index === last ? STUDENT : undefined;

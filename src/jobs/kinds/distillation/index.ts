@@ -1,5 +1,6 @@
 /**
- * Distillation: a student cut like its teacher, every section supervised by its section, then the student as a whole.
+ * Distillation: a student with the cuts of its teacher. Each section trains on the hints of its teacher section, then
+ * the student trains as a whole.
  */
 import { type DistillationSpec, type ModelSpec, phasesOf } from "../../../run-spec/index.ts";
 import type { SliceDescription } from "../../../compute/index.ts";
@@ -19,7 +20,7 @@ const teaching: Teaching<DistillationSpec> = {
   cacheOf: ({ cache }) => (cache.budgetMiB === 0 ? undefined : cache),
 };
 
-/** Adapters, and the local classifiers beside the hints. */
+/** Batch norms of the adapters and of the local classifiers. */
 function normsAtBoundaries(
   { student, sections }: DistillationSpec,
   slices: readonly SliceDescription[],

@@ -1,4 +1,4 @@
-/** The weights that the whole student begins with: its own where it has a checkpoint, else its sections, stitched. */
+/** Initial weights of the whole student: from its own checkpoint if there is one, else stitched from its sections. */
 import { stitchSections } from "../../../compute/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import type { SafetensorsContent } from "../../../messages/checkpoint/index.ts";
@@ -7,7 +7,7 @@ import type { ComposeContext } from "../../composer.ts";
 
 /**
  * @param adapters layers at the end of each section; they are folded into the next one.
- * @returns undefined where no phase came before. Rejects with KN_CHECKPOINT when the checkpoint is absent.
+ * @returns undefined in the first phase. Rejects with KN_CHECKPOINT when the checkpoint is absent.
  */
 export async function initialStudent(
   model: ModelSpec,
@@ -23,7 +23,7 @@ export async function initialStudent(
   if (manifest === undefined) {
     throw new KnowledgeNetError("KN_CHECKPOINT", {
       attempt: "stitch the student",
-      rule: `generation ${from.generation} of its sections must be there`,
+      rule: `generation ${from.generation} of its sections must exist`,
       value: "absent",
       remedy: "resume the run from an older generation",
     });

@@ -1,4 +1,4 @@
-/** What each student actor trains: layers, objective and learning rate, by phase. Pure. */
+/** Training of each student actor: layers, objective and learning rate, by phase. Pure. */
 import type { LearningRateOptions, SectionObjective, SectionUnitOptions } from "../../../compute/index.ts";
 import { type DistillationSpec, layersOfBlocks, type LayerSpec } from "../../../run-spec/index.ts";
 import type { RunPlan } from "../../run-parts.ts";

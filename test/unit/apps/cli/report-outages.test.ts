@@ -3,7 +3,7 @@ import { reportOutages } from "../../../../src/apps/cli/execute-run.ts";
 import type { Bus, BusEvent } from "../../../../src/runtime/bus/index.ts";
 import { type Logger, silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 
-it("reportOutages tells terminal and log that the server is away and that it is back, until it is ended", () => {
+it("reportOutages reports loss and return of the server to terminal and log, until it is ended", () => {
   const listeners = new Map<BusEvent, () => void>();
   const bus: Pick<Bus, "description" | "on"> = {
     description: "nats://host:4222",
@@ -23,7 +23,7 @@ it("reportOutages tells terminal and log that the server is away and that it is 
   listeners.get("disconnected")?.();
   listeners.get("reconnected")?.();
   expect(notes).toEqual([
-    "the server at nats://host:4222 is away: no step is made until it is back; trying to reconnect",
+    "the server at nats://host:4222 is unreachable: no step is made until it is back; trying to reconnect",
     "the server at nats://host:4222 is back",
   ]);
   expect(logged).toEqual(["warn server away", "info server back"]);

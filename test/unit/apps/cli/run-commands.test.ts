@@ -130,7 +130,7 @@ describe("kn run --nodes fleet", () => {
     running.signal("SIGTERM");
     const { code, stderr } = await running.ended;
     expect(code).toBe(143);
-    expect(stderr).toContain("the run goes on");
+    expect(stderr).toContain("the run continues");
     expect((await remote.fleet.runs.get("demo"))?.value.desired).toBe("running");
   });
 });
