@@ -14,7 +14,8 @@ const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
 const stamp = join(root, "dist", ".tsbuildinfo"); // tsc writes it last
 
 /**
- * @returns {"fresh" | "built" | "faulty" | "no-compiler"} `faulty`: type errors, told on standard error; tsc still wrote
+ * @returns {"fresh" | "built" | "faulty" | "no-compiler"} `faulty`: type errors, shown on standard error; tsc still
+ * wrote
  *   what it could. `no-compiler`: development dependencies are not installed, so dist/ is whatever it was.
  */
 export function ensureBuilt() {
@@ -25,7 +26,8 @@ export function ensureBuilt() {
     cwd: root,
     stdio: ["ignore", 2, 2], // what the caller prints is its own
   });
-  // tsc leaves its stamp alone when only the times of sources changed (a checkout): without this it would run each time.
+  // tsc leaves its stamp alone when only the times of sources changed (a checkout): without this it would run each
+  // time.
   if (existsSync(stamp)) utimesSync(stamp, new Date(), new Date());
   return status === 0 ? "built" : "faulty";
 }

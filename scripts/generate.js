@@ -3,7 +3,7 @@
  * `npm run generate -- --check`: writes nothing; exits 1 when the checked-in code is not what the schemas give.
  *
  * The result is one TypeScript file, so that `tsc` alone carries it to dist: pbjs's static code (as pbjs wrote it,
- * unchecked), then types derived from the same schemas. docs/adr/0003-wire-format.md says why not pbts.
+ * unchecked), then types derived from the same schemas. docs/adr/0003-wire-format.md has the reasons against pbts.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,9 +1,9 @@
-"""Writes test/unit/compute/losses/references.json: the losses of distillation by SciPy, in float64, for our tests.
+"""Writes test/unit/compute/nn/losses/references.json: the losses of distillation by SciPy, in float64, for our tests.
 
     pip install numpy scipy && python scripts/loss-references.py
 
 Each formula is put together from SciPy's own pieces (softmax, rel_entr, zscore, norm), as the papers state it and not as
-src/compute/losses computes it; gradients are SciPy's numerical derivatives.
+src/compute/nn/losses computes it; gradients are SciPy's numerical derivatives.
 """
 import json
 import pathlib
@@ -83,5 +83,5 @@ written = {
         for name, loss in {"plain": plain, "standardised": standardised, "decoupled": decoupled}.items()
     },
 }
-target = pathlib.Path(__file__).parent.parent / "test/unit/compute/losses/references.json"
+target = pathlib.Path(__file__).parent.parent / "test/unit/compute/nn/losses/references.json"
 target.write_text(json.dumps(written, indent=1) + "\n")

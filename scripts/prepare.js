@@ -1,6 +1,6 @@
 /**
  * npm's `prepare`: compiles, then sets up, as far as this machine allows. Best effort: it never fails an install and
- * says in one line what it got. npm runs it for the root project only; it also runs for `npm pack` and for a git
+ * reports the result in one line. npm runs it for the root project only; it also runs for `npm pack` and for a git
  * dependency being packed, where nothing is fetched. KN_SKIP_SETUP=1 compiles only.
  */
 import { spawnSync } from "node:child_process";
@@ -29,7 +29,7 @@ function prepare() {
   if (!INSTALLS.includes(env.npm_command) || env._PACOTE_NO_PREPARE_ !== undefined) return undefined; // being packed
   if (env.npm_config_local_prefix !== undefined && env.npm_config_local_prefix !== root)
     return "this is not the root project";
-  // Its own process: whatever happens to it, the install goes on.
+  // In a separate process: its failure does not fail the install.
   spawnSync(process.execPath, [join(root, "scripts", "setup.js")], { cwd: root, stdio: "inherit" });
   return undefined;
 }

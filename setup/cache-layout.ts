@@ -25,7 +25,7 @@ export function cacheRoot(env: Environment, home: () => string = homedir): strin
   return join(env.HOME || homeFolder(home), ".cache", "knowledgenet");
 }
 
-/** A user that the system does not know, as in many containers, has none. */
+/** A user without an account on the system, as in many containers, has none. */
 function homeFolder(home: () => string): string {
   try {
     return home();

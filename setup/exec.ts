@@ -1,6 +1,6 @@
 /**
  * Running another program: the port through which provisioning reaches pip, Go, npm and the compiler, and its adapter
- * on `node:child_process`. Neither throws for a program that is absent, fails or takes too long: the result says so.
+ * on `node:child_process`. Neither throws for a program that is absent, fails or takes too long: see the result.
  */
 import { spawn } from "node:child_process";
 
@@ -69,14 +69,15 @@ export function succeeded(result: ExecResult): boolean {
   return result.outcome === "exited" && result.code === 0;
 }
 
-/** One line that says why a program failed: the line that speaks of an error, else the last one. */
+/** The cause of a program's failure in one line: its line with an error, else the last one. */
 export function failureLine(result: ExecResult): string {
   if (result.outcome === "timed-out") return "it took too long";
   const lines = (result.stderr.trim() === "" ? result.stdout : result.stderr)
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");
-  // Tools wrap the cause ("stack Error: failed to execute ..."): the first line that names an error is the nearest to it.
+  // Tools wrap the cause ("stack Error: failed to execute ..."): the first line that names an error is the nearest to
+  // it.
   const telling =
     lines.find((line) => /^(\w*error|fatal)\b[^:]*:/i.test(line)) ??
     lines.find((line) => /\b(error|fatal|denied|forbidden|not found|no matching)\b/i.test(line));

@@ -51,7 +51,7 @@ const BACKEND_DETAIL: Readonly<Record<BackendName, string>> = {
   cpu: "plain JavaScript: reference for tests, some 200 times slower than native",
 };
 
-/** In the order in which a reader wants them. Takes about a second: it runs the backends. */
+/** In the order of the report. Takes about a second: it runs the backends. */
 export async function inspect(options: InspectOptions = {}, host: Host = realHost()): Promise<readonly Finding[]> {
   const root = options.root ?? PACKAGE_ROOT;
   const native = probeBackend("native", root, host);

@@ -135,7 +135,7 @@ async function unpack(wheel: WheelPin, file: string, cache: string, python: stri
     ];
     const result = await host.exec(python, ["-c", UNPACK, file, folder, ...wanted], { timeoutMs: UNPACK_TIMEOUT_MS });
     if (!succeeded(result)) {
-      await rm(file, { force: true }); // fetch it anew next time
+      await rm(file, { force: true }); // the next setup downloads it again
       throw unavailable(ATTEMPT, `the wheel cannot be unpacked: ${failureLine(result)}`);
     }
     const unpacked = join(folder, "tensorflow");

@@ -70,7 +70,7 @@ async function tryOwnDownload(folder: string, root: string, host: Host): Promise
   try {
     await runOwnInstallScript(folder, host);
   } catch {
-    return undefined; // told as progress; the wheel is next
+    return undefined; // already reported as progress; the wheel is next
   }
   return probeBackend("native", root, host);
 }

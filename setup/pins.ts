@@ -6,7 +6,7 @@
 /** tfjs-node looks for this file name in its `deps/lib`; fixed by tfjs-node 4.22. */
 export const TFJS_NODE_LIBRARY_VERSION = "2.9.1";
 
-/** The npm package, as package.json pins it; used where that file does not say. */
+/** The npm package, as pinned in package.json; used if that file has no entry. */
 export const TFJS_NODE_VERSION = "4.22.0";
 
 /** A Python wheel that holds libtensorflow. The Python version is only a label: no Python code of it is run. */

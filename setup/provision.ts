@@ -4,7 +4,8 @@
  *
  * Contract: idempotent; each artefact is proved by running it before it counts, now or on an earlier call; what one
  * artefact lacks does not stop the others; never throws for a thing that is missing but reports it, with
- * the command that fixes it. Needs no root. Changes nothing outside the cache folder and `node_modules/@tensorflow/tfjs-node`.
+ * the command that fixes it. Needs no root. Changes nothing outside the cache folder and
+ * `node_modules/@tensorflow/tfjs-node`.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -68,7 +69,7 @@ export async function provision(options: ProvisionOptions = {}, host: Host = rea
 
 /** "libtensorflow 2.21.0 ok, nats-server, nats CLI missing (Go is not installed: brew install go)" */
 export function formatReport(report: ProvisionReport): string {
-  const groups = new Map<string, string[]>(); // what is missing for one reason is said once
+  const groups = new Map<string, string[]>(); // one line per reason
   for (const { name, state, version, reason, remedy } of report.artefacts) {
     const title = name === "libtensorflow" ? name : TOOLS[name].title;
     const why = [reason, remedy].filter((part) => part !== undefined).join(": ");

@@ -107,13 +107,13 @@ function installedAddon(packageFolder: string, host: Host): string {
   return join(packageFolder, "lib", `napi-v${napiVersion(host)}`, "tfjs_binding.node");
 }
 
-/** The newest Node-API that both the package (3-8) and Node know. */
+/** The newest Node-API version that both the package (3-8) and Node support. */
 function napiVersion(host: Host): number {
   return Math.min(8, host.node.napi);
 }
 
 /**
- * node-gyp downloads Node's headers unless told where they are; they usually lie beside the executable. It is itself
+ * node-gyp downloads Node's headers unless it gets their path; they are usually beside the executable. It is itself
  * part of npm.
  */
 function buildEnvironment(host: Host): Environment {

@@ -107,7 +107,7 @@ function overrideValue(assignment: string, text: string): unknown {
   });
 }
 
-/** The first alias that has nothing to stand for: a syntax error that the parser leaves to the conversion. */
+/** The first alias without an anchor: a syntax error that the parser leaves to the conversion. */
 function aliasWithoutAnchor(document: Document): Alias | undefined {
   let found: Alias | undefined;
   visit(document, {
@@ -137,7 +137,7 @@ function positionOf(document: Document, lines: LineCounter, path: readonly (stri
   return "1:1";
 }
 
-/** The keys that the schema knows at `path`. */
+/** The keys of the schema at `path`. */
 function knownKeys(schema: z.ZodType, path: readonly (string | number)[], value: unknown): string[] {
   let here: unknown = schema;
   let current: unknown = value;

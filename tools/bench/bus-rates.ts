@@ -1,7 +1,8 @@
 /**
  * Messages per second through `NatsBus` against the same payload on the bare client, side by side in one run: both
  * publish through one server to a subscriber on a second connection, in turns. Above the server's max_payload the bare
- * client sends pieces of that size and forgets them; ours are cut with a digest, and joined and verified at the other end.
+ * client sends pieces of that size and forgets them; ours are cut with a digest, and joined and verified at the other
+ * end.
  */
 import { createChunkAssembler, decodeFrame, encodeGradient, splitFrame } from "../../src/messages/index.ts";
 import { connectNatsBus } from "../../src/runtime/bus/index.ts";
@@ -89,7 +90,7 @@ export async function measureBusRates(url: string, now: () => number): Promise<B
       };
       const rounds: { readonly bus: number; readonly bare: number }[] = [];
       for (let round = 0; round < ROUNDS; round += 1) {
-        // Whoever goes first changes from round to round.
+        // The order alternates from round to round.
         if (round % 2 === 0) rounds.push({ bus: await rate(bus), bare: await rate(bare) });
         else {
           const first = await rate(bare);

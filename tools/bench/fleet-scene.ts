@@ -49,7 +49,7 @@ export interface FleetScene<Spec extends RunSpec> extends AsyncDisposable {
   delay(delay: Delay): Promise<void>;
   /**
    * Begins the first phase of a run.
-   * @param onEvent told of every event of the run
+   * @param onEvent receives every event of the run
    * @param teacher of a distillation run
    */
   run(spec: Spec, onEvent?: (event: Event) => void, teacher?: NamedTensorData): Promise<SceneRun>;

@@ -1,4 +1,7 @@
-/** `npm run bench`: a table on stdout and JSON beside it. Nothing here is asserted: machines differ, ratios are of one run. */
+/**
+ * `npm run bench`: a table on stdout and JSON beside it. Nothing here is asserted: machines differ, ratios are of one
+ * run.
+ */
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
@@ -25,7 +28,7 @@ import { measureStepTimes, type StepTimes } from "./step-times.ts";
 const example = (name: string): string => join(PACKAGE_ROOT, "examples", `${name}.yaml`);
 const SPEC = example("mnist-synthetic");
 const MEASURED_STEPS = { native: 40, wasm: 15 } as const;
-/** What the server takes in one message when it is not told otherwise: the largest payload has to be cut. */
+/** The server's default limit of one message: the largest payload needs chunks. */
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 /** What can be measured, in the order of cost. */

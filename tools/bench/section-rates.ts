@@ -1,6 +1,7 @@
 /**
- * Sections side by side against one after another: the same distillation on one node of half a core, which has to do one
- * section's work after another's, and on two and four such nodes; beside what the measured times of the sections predict.
+ * Sections side by side against one after another: the same distillation on one node of half a core, which has to do
+ * one section's work after another's, and on two and four such nodes; beside what the measured times of the sections
+ * predict.
  */
 import { createComputeWorker, type NamedTensorData, openSection } from "../../src/compute/index.ts";
 import { COORDINATOR, type DistillationSpec, FEEDER, type ModelSpec, parseSpec } from "../../src/run-spec/index.ts";
@@ -141,7 +142,7 @@ async function measureSteps(
   };
 }
 
-/** A teacher as its seed draws it: what it says is of no matter for the time that it takes. */
+/** A teacher with random weights: its output does not affect its computing time. */
 async function weightsOf(model: ModelSpec): Promise<NamedTensorData> {
   await using worker = await createComputeWorker({ backend: "auto" });
   const network = await openSection(worker, "teacher", {

@@ -1,7 +1,7 @@
 /**
  * The state of a block beside its weights: its position, the account of every training batch, the awaited gradient, the
- * evaluation, and the figures of the last message. It is the block's progress, and with the weights its checkpoint. Without
- * effects.
+ * evaluation, and the figures of the last message. It is the block's progress, and with the weights its checkpoint.
+ * Without effects.
  */
 import type { UpdateOutcome } from "../../compute/index.ts";
 import type { Plane, Progress } from "../../messages/index.ts";
@@ -28,15 +28,18 @@ export interface BlockState {
   readonly version: number;
   /** Newest training step that was taken. */
   readonly step: number;
-  /** Newest training step that is done with: no batch up to it waits for its gradient to go on. */
+  /** Newest finished training step: no batch up to it is blocked on its gradient. */
   readonly finished: number;
   /** Batches before the next one are skipped. */
   recordSkipped(cause: GapCause): void;
   /** A batch is taken in. @param isTraining it is in hand until `settle`, `refuse` or `giveUp` */
   take(step: number, isTraining: boolean): void;
-  /** Done with: everything that waits for this block may go on. */
+  /** Finished: all waiters for this block may continue. */
   consume(sequence: number): void;
-  /** What an update, or its absence, has led to. @throws KnowledgeNetError KN_INVARIANT when this batch was applied before. */
+  /**
+   * What an update, or its absence, has led to. @throws KnowledgeNetError KN_INVARIANT when this batch was applied
+   * before.
+   */
   settle(step: number, result: UpdateOutcome): void;
   /** Batches that were kept get no gradient: nothing is pending any more. */
   giveUp(batches: number): void;

@@ -1,10 +1,10 @@
 /**
- * A section of a student, or the whole student: learns from a batch as soon as its parts are there, sends its own output to
- * the student's next section, and sends nothing back.
+ * A section of a student, or the whole student: learns from a batch as soon as its parts are there, sends its own
+ * output to the student's next section, and sends nothing back.
  *
- * Exactly once on a lossy bus: batches are learnt from in the order of sequences, each once. The feeder retransmits a batch
- * until every section has consumed it, the teacher answers each time, and the student's own outputs stay in an outbox until
- * the next section has consumed them.
+ * Exactly once on a lossy bus: batches are learnt from in the order of sequences, each once. The feeder retransmits a
+ * batch until every section has consumed it, the teacher answers each time, and the student's own outputs stay in an
+ * outbox until the next section has consumed them.
  */
 import type { SectionHandle, TensorData } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
@@ -81,7 +81,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
               const reply = await channel.order(options.feeder, { kind: "ReportState" });
               return reply.kind === "ActorState" ? reply : undefined;
             } catch (error) {
-              // There is no feeder yet: it begins where its learners say they stand.
+              // There is no feeder yet: it begins at the positions that its learners report.
               log.debug({ actor: id, err: error }, "feeder not asked");
               return undefined;
             } finally {

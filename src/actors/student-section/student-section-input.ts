@@ -1,6 +1,6 @@
 /**
- * The inputs of a student's section: joins their parts, queues complete ones, answers retransmissions, and resynchronises
- * with the feeder when inputs do not arrive that were consumed before a restart.
+ * The inputs of a student's section: joins their parts, queues complete ones, answers retransmissions, and
+ * resynchronises with the feeder when inputs do not arrive that were consumed before a restart.
  */
 import { type Activation, type ActorState } from "../../messages/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
@@ -61,7 +61,7 @@ export function createSectionInput({ depth, plan }: SectionInputOptions, deps: S
     missing = part;
   };
 
-  /** Batches that a former incarnation consumed are not sent again: the feeder knows up to where. */
+  /** Batches that a former incarnation consumed are not sent again: the feeder has the position. */
   const resyncWithFeeder = async (): Promise<void> => {
     askedMs = clock.now();
     const feeder = await askFeeder();

@@ -1,4 +1,4 @@
-/** Teacher sections: say what the teacher's boundary is for a batch, computed or from what was said before. */
+/** Teacher sections serve teacher activations, from cache where possible. */
 export {
   createTeacherSectionActor,
   type TeacherSectionActorDeps,

@@ -59,7 +59,7 @@ function readInputShape(first: KerasLayer | undefined, beside: unknown, refuse: 
   );
 }
 
-/** Adds Keras layers one by one; knows the shape behind them, and a softmax at the end. */
+/** Adds Keras layers one by one; tracks the shape behind them, and a softmax at the end. */
 function specWriter(input: readonly number[], nameOf: (wanted: string) => string, refuse: Refuse) {
   const layers: LayerSpec[] = [];
   const names = new Map<string, string>();
@@ -243,7 +243,9 @@ function describeActivation(activation: unknown): string {
 /** Length that leaves room for a suffix within the 64 characters of a spec's names. */
 const NAME_LENGTH = 56;
 
-/** Names of a spec for any names: unique, of letters, digits, `_` and `-`. A name that is one already stays as it is. */
+/**
+ * Names of a spec for any names: unique, of letters, digits, `_` and `-`. A name that is one already stays as it is.
+ */
 function namesFor(given: readonly string[]): (wanted: string) => string {
   const isName = (name: string): boolean => /^[A-Za-z0-9_-]+$/.test(name) && name.length <= NAME_LENGTH;
   const reserved = new Set(given.filter(isName));

@@ -15,9 +15,9 @@ export interface Actor {
 }
 
 export interface StopOptions {
-  /** Saves its state before it ends, so that its next incarnation goes on from there. @default false */
+  /** Saves its state before it ends, so that its next incarnation continues from there. @default false */
   readonly isSaving?: boolean;
 }
 
-/** Makes an actor anew; `attempt` counts from 0, and anything above 0 comes back after a failure. */
+/** Makes an incarnation of an actor; `attempt` counts from 0, above 0 it follows a failure. */
 export type ActorFactory = (attempt: number) => Actor;

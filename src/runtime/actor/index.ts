@@ -1,5 +1,5 @@
 /**
- * The actor system: lifecycles, messages, checkpoints and supervision. It does not know neural networks.
+ * The actor system: lifecycles, messages, checkpoints and supervision. It is independent of neural networks.
  *
  * @example
  * const supervisor = createSupervisor({}, { clock, log, factory: (attempt) => createFeederActor(options, deps) });

@@ -1,6 +1,6 @@
 /**
- * Supervises one actor: `directiveFor` the error of a failed one decides, at its first start as later. A restart builds the
- * actor anew after a back-off (it restores itself from its last checkpoint); too many within a while escalate.
+ * Supervises one actor: `directiveFor` the error of a failed one decides, at its first start as later. A restart builds
+ * the actor again after a back-off (it restores itself from its last checkpoint); too many within a while escalate.
  */
 import { type Directive, KnowledgeNetError } from "../../errors/index.ts";
 import type { Clock } from "../clock/clock.ts";

@@ -30,7 +30,7 @@ export interface ActorMemoryOptions {
   readonly begin?: () => Promise<SafetensorsContent | undefined>;
 }
 
-/** Of an actor without state: it begins anew each time, and is never asked to save. */
+/** Of an actor without state: it starts without a checkpoint, and is never asked to save. */
 export const NO_MEMORY: ActorMemory = {
   restore: () => Promise.resolve(undefined),
   save: (generation) =>
@@ -79,8 +79,8 @@ export function createActorMemory(options: ActorMemoryOptions, { checkpoints, lo
 }
 
 /**
- * Sequence up to which the actor had consumed. One generation may be saved twice: an evaluation follows the step without
- * being one, and the state after it is the newer one.
+ * Sequence up to which the actor had consumed. One generation may be saved twice: an evaluation follows the step
+ * without being one, and the state after it is the newer one.
  */
 function consumedIn({ metadata }: SafetensorsContent): number {
   return Number(metadata.consumed ?? 0);

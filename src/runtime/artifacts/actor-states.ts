@@ -1,7 +1,7 @@
 /**
- * The states of one actor, as its holder sees them: claims the actor, writes states, and deletes old ones. A link to the
- * shared store that is down does not fail a save whose blob is durable in the node's own folder: the fence is checked and
- * old states are deleted as soon as the records can be read again.
+ * The states of one actor, as its holder sees them: claims the actor, writes states, and deletes old ones. A link to
+ * the shared store that is down does not fail a save whose blob is durable in the node's own folder: the fence is
+ * checked and old states are deleted as soon as the records can be read again.
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
@@ -20,14 +20,17 @@ import { compareHolders, encodeRecord, fenceKey, type Holder, type Manifest, par
 import { statesToDelete } from "./state-retention.ts";
 
 export interface ActorStates {
-  /** Claims the actor for this holder: from now on what earlier holders save is refused. Rejects with KN_FENCED when a newer one has. */
+  /**
+   * Claims the actor for this holder: from now on what earlier holders save is refused. Rejects with KN_FENCED when a
+   * newer one has.
+   */
   claim(): Promise<void>;
   /** States that are in the store, newest first. */
   list(): Promise<readonly SavedState[]>;
   /** Content of one of them, verified. Rejects with KN_CHECKPOINT when it is absent or damaged. */
   load(state: SavedState): Promise<SafetensorsContent>;
   /**
-   * Writes a state, then deletes those that retention lets go. Rejects with KN_FENCED when a newer holder has claimed the
+   * Writes a state, then deletes those beyond retention. Rejects with KN_FENCED when a newer holder has claimed the
    * actor, KN_CHECKPOINT or KN_UNAVAILABLE when the state cannot be made durable; older states stay then.
    */
   save(at: SavedAt, content: SafetensorsContent): Promise<BlobInfo>;

@@ -1,10 +1,10 @@
 /**
  * The saved states of one run's actors, and which of them belong together.
  *
- * An actor writes its states as immutable blobs and deletes its own old ones, as far as the committed generations allow.
- * The coordinator commits a generation once all states of it are durable, in one record that says what is kept. Both are
- * fenced: a holder whose place was taken while it was suspended changes nothing any more. The number of requests of a
- * save and of a commit does not depend on how long the run has been going on.
+ * An actor writes its states as immutable blobs and deletes its own old ones, as far as the committed generations
+ * allow. The coordinator commits a generation once all states of it are durable, in one record of the retained
+ * generations. Both are fenced: a holder whose place was taken while it was suspended changes nothing any more. The
+ * number of requests of a save and of a commit does not depend on the age of the run.
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
@@ -32,14 +32,16 @@ import {
 
 export interface Checkpoints {
   /**
-   * Declares a generation complete and lets go of generations beyond retention. Rejects with KN_CHECKPOINT when a state
+   * Declares a generation complete and drops generations beyond retention. Rejects with KN_CHECKPOINT when a state
    * that it names is not in the store, KN_FENCED when a newer coordinator has written; what was committed before stays.
    * @param fence fencing token of the coordinator. @default 0
    */
   commit(manifest: Manifest, fence?: number): Promise<void>;
   /** Committed generations, newest first. Rejects with KN_CHECKPOINT when the record does not parse. */
   manifests(): Promise<Manifest[]>;
-  /** State of one actor in a committed generation, verified. Rejects with KN_CHECKPOINT when it is absent or damaged. */
+  /**
+   * State of one actor in a committed generation, verified. Rejects with KN_CHECKPOINT when it is absent or damaged.
+   */
   load(actor: string, at: SavedAt): Promise<SafetensorsContent>;
   /** The states of one actor, for its holder. */
   statesOf(actor: string, holder: Holder): ActorStates;
@@ -118,7 +120,7 @@ export async function openCheckpoints(store: Store, scope: ArtifactScope): Promi
   };
 }
 
-/** Such a run would look like one without checkpoints, and begin anew. */
+/** Such a run would look like one without checkpoints, and restart from the beginning. */
 async function assertPresentLayout(store: Store, scope: ArtifactScope): Promise<void> {
   const run = scope.slice(scope.indexOf(".") + 1);
   const names = new Set(["checkpoints", `checkpoints-${run}`]);
@@ -128,7 +130,7 @@ async function assertPresentLayout(store: Store, scope: ArtifactScope): Promise<
     attempt: `open the checkpoints of ${scope}`,
     rule: "they must be in the layout of this version",
     value: `bucket ${old.name} in ${store.description}`,
-    remedy: "finish or export the run with the version that saved it, or start it anew under another name",
+    remedy: "finish or export the run with the version that saved it, or start it again under another name",
   });
 }
 

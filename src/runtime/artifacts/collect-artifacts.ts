@@ -23,7 +23,7 @@ export async function planArtifactRemoval(store: Store, scope: ArtifactScope): P
 
 /** Blobs that no record names. A scope whose manifests do not parse is left alone. */
 export async function planArtifactCollection(store: Store): Promise<ArtifactCollection> {
-  // Blobs before records: what is written anew after this has another revision, and is not deleted.
+  // Blobs before records: a blob that is written again after this has another revision, and is not deleted.
   const blobs = await (await store.blobs(ARTIFACT_BLOBS)).list();
   const records = await store.kv(ARTIFACT_RECORDS);
   const unnamed: BlobInfo[] = [];

@@ -1,5 +1,5 @@
 /**
- * Artifacts: immutable blobs named by their digest, the manifests that say which of them belong together, releases, and
+ * Artifacts: immutable blobs named by their digest, the manifests that group them, releases, and
  * the collection of what nothing names any more.
  *
  * @example

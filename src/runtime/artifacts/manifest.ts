@@ -1,7 +1,8 @@
 /**
- * The committed generations of a run: one record, changed by compare-and-set and fenced by the coordinator that wrote it.
- * A generation is the training step after which every actor's state was taken; it counts only once it is in the record.
- * A attempt is the run from one start or resume to the next: resuming from an older generation begins a new one.
+ * The committed generations of a run: one record, changed by compare-and-set and fenced by the coordinator that wrote
+ * it. A generation is the training step after which every actor's state was taken; it counts only once it is in the
+ * record. A attempt is the run from one start or resume to the next: resuming from an older generation begins a new
+ * one.
  */
 import { z } from "zod";
 import { type ArtifactScope, newestFirst } from "./artifact-names.ts";
@@ -21,7 +22,7 @@ const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** The holder of an actor's lease, in the order of holders: a resume begins a new attempt, where fences begin anew. */
+/** The holder of an actor's lease, in the order of holders: a resume begins a new attempt, where fences restart. */
 export interface Holder {
   readonly attempt: number;
   readonly fence: number;
@@ -62,7 +63,7 @@ export function compareHolders(a: Holder, b: Holder): number {
   return a.attempt - b.attempt || a.fence - b.fence;
 }
 
-/** The record with `manifest` in it and what retention lets go out of it: the last state of a phase outlives the phase. */
+/** The record with `manifest`, without manifests beyond retention: the last state of a phase outlives the phase. */
 export function withManifest(record: ManifestRecord, holder: Holder, manifest: Manifest): ManifestRecord {
   const others = record.manifests.filter((each) => newestFirst(each, manifest) !== 0);
   const all = [...others, manifest].sort(newestFirst);

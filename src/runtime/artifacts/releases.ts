@@ -168,7 +168,7 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
       const dropped = all.slice(kept).filter(({ release, isPinned }) => !isPinned && !inUse.includes(release));
       for (const { release } of dropped) await records.delete(releaseKey(scope, release));
       const names = new Set(dropped.flatMap(({ digests }) => digests.map((digest) => partName(scope, digest))));
-      // Revisions before records: a part that is published anew meanwhile has another one, and stays.
+      // Revisions before records: a part that is published again meanwhile has another one, and stays.
       const infos = await Promise.all([...names].map((name) => blobs.info(name)));
       const named = await namedParts(scope, records);
       for (const info of infos)

@@ -27,7 +27,7 @@ export function sleepOn(
 /**
  * Bounds work that depends on others, such as a farewell to a server that may be away.
  *
- * @returns whether `work` settled in time; it goes on otherwise. Rejects as `work` does in time.
+ * @returns whether `work` settled in time; it continues otherwise. Rejects as `work` does in time.
  */
 export async function settlesWithin(limitMs: number, work: Promise<unknown>, clock: Clock): Promise<boolean> {
   const done = new AbortController();

@@ -1,6 +1,6 @@
 /**
  * Connects to a NATS server with the settings that an actor system needs: it reconnects for ever, notices a dead peer
- * within half a minute, and gives up on the first connection after a time that the caller chose.
+ * within half a minute, and rejects the first connection after a time that the caller sets.
  */
 import { connect, type ConnectionOptions, type NatsConnection } from "nats";
 import { KnowledgeNetError } from "../../errors/index.ts";

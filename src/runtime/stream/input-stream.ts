@@ -41,7 +41,7 @@ export interface InputStreamDeps<M> {
 }
 
 export interface InputStream<M> {
-  /** Starts after sequence `start`. @param isRestored from a checkpoint: the sender may not know this position yet */
+  /** Starts after sequence `start`. @param isRestored from a checkpoint: the sender may not have this position yet */
   begin(start: number, isRestored: boolean): void;
   /** @returns whether the stream advanced. */
   accept(message: M, receivedBytes: number): boolean;

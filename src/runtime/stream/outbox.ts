@@ -3,8 +3,8 @@
  * retransmits it when there is no progress for a while or the connection is restored. With a `SequenceGate` at the
  * other end every message is delivered exactly once and in order, and at most a window is kept.
  *
- * A receiver cannot know what will never arrive: messages that were lost with an earlier incarnation of the sender,
- * were consumed by an earlier incarnation of the receiver, were replaced by newer ones, or are missing from the
+ * A receiver cannot detect messages that will never arrive: messages that were lost with an earlier incarnation of the
+ * sender, were consumed by an earlier incarnation of the receiver, were replaced by newer ones, or are missing from the
  * sender's own input. Where `sendGap` is given, every hole in what is kept is declared in its place and retransmitted
  * like a message until the receiver has passed it (as the GAP submessage of DDSI-RTPS 2.5, section 8.3.8.4).
  *

@@ -76,7 +76,7 @@ describe("createRunFolder", () => {
     }
     expect(existsSync(join(scratch.path, "demo", "spec.json"))).toBe(true);
     const other = createRunFolder(scratch.path, "demo", specWith("seed=9"), { mayBeThere: true });
-    await expect(other).rejects.toMatchObject({ code: "KN_CONFIG", value: "one of another spec is there" });
+    await expect(other).rejects.toMatchObject({ code: "KN_CONFIG", value: "one with another spec exists" });
   });
 
   it("refuses a place that cannot be written with KN_UNAVAILABLE", async () => {

@@ -1,6 +1,6 @@
 /**
- * A training run in four processes while things break: slow links, a slow node, a killed node, a restarted server. Gives what
- * came of it, with everything that must hold checked on the way (audit.ts).
+ * A training run in four processes while things break: slow links, a slow node, a killed node, a restarted server.
+ * Gives what came of it, with everything that must hold checked on the way (audit.ts).
  */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -77,8 +77,8 @@ export interface FaultyRunResult {
 }
 
 /**
- * All of it at once: 0 to 200 ms on every link in each direction, a block at a tenth of a core for the middle third, another
- * killed half way, the server killed and restarted at four fifths.
+ * All of it at once: 0 to 200 ms on every link in each direction, a block at a tenth of a core for the middle third,
+ * another killed half way, the server killed and restarted at four fifths.
  */
 export function faultScheduleOf(epochs: number): Omit<FaultyRunOptions, "spec" | "folder"> {
   return {
@@ -169,7 +169,7 @@ export async function runWithFaults(options: FaultyRunOptions): Promise<FaultyRu
       throw new KnowledgeNetError("KN_UNAVAILABLE", {
         attempt: `break ${node}`,
         rule: "its process must be there",
-        value: "between two lives",
+        value: "between two processes",
       });
     };
 
@@ -202,7 +202,7 @@ export async function runWithFaults(options: FaultyRunOptions): Promise<FaultyRu
       };
       const stepBefore = step;
       await until(clock, `block-${block} has moved`, Infinity, moved, ending.signal);
-      await until(clock, "the run goes on", Infinity, () => step > stepBefore + 10, ending.signal);
+      await until(clock, "the run continues", Infinity, () => step > stepBefore + 10, ending.signal);
       process.kill(pid, "SIGCONT");
       happened(`the former block-${block} wakes`);
     };

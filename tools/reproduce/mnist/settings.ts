@@ -1,6 +1,7 @@
 /**
  * The paper's table on MNIST: four blocks in four processes over NATS, each gradient source, some seeds.
- * The recipe (recipes of the literature, measured): Adam with a cosine to zero over the run, batch norm before each ReLU.
+ * The recipe (recipes of the literature, measured): Adam with a cosine to zero over the run, batch norm before each
+ * ReLU.
  */
 import { GRADIENT_SOURCES } from "../../../src/run-spec/index.ts";
 import type { CellKey } from "./mnist-cell.ts";
@@ -27,7 +28,7 @@ export interface MnistOptions {
   readonly sources: readonly string[];
 }
 
-/** Run with the gradient model on another node and codecs on the wire as well: the source that lives by its model alone. */
+/** Also run with the gradient model on another node and codecs on the wire: this source depends on its model alone. */
 const ON_THE_WIRE = ["synthetic"];
 
 /** Every cell wanted, one seed of everything before the next. */

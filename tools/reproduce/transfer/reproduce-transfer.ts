@@ -1,4 +1,4 @@
-/** Runs what is not finished of the comparison, one after another; a run that was cut short goes on where it stood. */
+/** Runs the unfinished runs of the comparison one after another; an interrupted run resumes from its last epoch. */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
@@ -112,14 +112,14 @@ async function completeRun(
     say(`${labelOf(key)}: running`);
     await runKn([...transferArguments(experiment, key, teacher), ...common], { env: ENVIRONMENT, onLine });
   } else if ((await outcomeOf(begun)) !== "completed") {
-    say(`${labelOf(key)}: going on with ${begun}`);
+    say(`${labelOf(key)}: resuming ${begun}`);
     await runKn(["resume", begun, ...common], { env: ENVIRONMENT, onLine });
   }
   const run = await newestRun(folder);
   if (run !== undefined && (await outcomeOf(run)) === "completed") return run;
   throw new KnowledgeNetError("KN_INVARIANT", {
     attempt: `complete ${labelOf(key)}`,
-    rule: "its results must say so",
+    rule: "its results must have it",
     value: run ?? "no run",
   });
 }
@@ -127,7 +127,7 @@ async function completeRun(
 /** About half the time of a convolution; results differ from those without it by rounding. */
 const ENVIRONMENT = { ...process.env, TF_ENABLE_ONEDNN_OPTS: "1" };
 
-/** Of what kn says, how accurate it is by now. */
+/** Passes on the accuracy lines of kn's output. */
 function onLine(line: string): void {
   if (line.includes("| accuracy")) say(`  ${line}`);
 }
@@ -164,7 +164,7 @@ const distillationSchema = z.object({
   ),
 });
 
-/** What the completed run at `path` says, with the test file's word on every whole network of it. */
+/** Results of the completed run at `path`, with the test accuracy of each of its whole networks. */
 async function cellOf(
   experiment: TransferExperiment,
   key: TransferKey,

@@ -1,6 +1,7 @@
 /**
- * What is compared in knowledge transfer: a teacher, and the same student alone, with the teacher's logits only, and taught
- * section by section, with the same epochs, views and schedule; where all images have labels, and where few have.
+ * What is compared in knowledge transfer: a teacher, and the same student alone, with the teacher's logits only, and
+ * taught section by section, with the same epochs, views and schedule; where all images have labels, and where few
+ * have.
  */
 import { join } from "node:path";
 
@@ -38,7 +39,7 @@ export const EXPERIMENTS = {
 Arms, 12 epochs each, the same views, the rate annealed to zero: \`alone\`, task loss only; \`logits\`, task loss and the teacher's logits end to end; \`transfer\`, sections side by side for 4
 epochs, then 8 end to end; \`sections\` is how \`transfer\` stands after those 4. \`few\`: 4,000 images have labels, \`alone\` sees only them (as many steps), the others are seen without a label.
 Held out: 2,000 images that no arm learns from and every choice was made on. Test: the 1,000-image file, last epoch, measured once. One teacher, every seed of the student. oneDNN is on.
-Command: \`npm run reproduce -- kt --data <folder of CIFAR-10>\` (what is finished is not run again, what was cut short goes on from its last epoch).`,
+Command: \`npm run reproduce -- kt --data <folder of CIFAR-10>\` (finished runs are not repeated, interrupted ones resume from their last epoch).`,
     teacher: { spec: "examples/cifar-teacher.yaml", set: ["model.cuts=[]"] },
     student: "examples/cifar-sections.yaml",
     set: {

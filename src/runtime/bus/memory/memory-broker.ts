@@ -1,10 +1,10 @@
 /**
- * A broker inside the process, with the semantics of a NATS server: subjects with wildcards, queue groups, no-responders,
- * interruptions that lose the messages sent meanwhile. Several connections may share one.
+ * A broker inside the process, with the semantics of a NATS server: subjects with wildcards, queue groups,
+ * no-responders, interruptions that lose the messages sent meanwhile. Several connections may share one.
  *
- * Delivery is asynchronous and in the order of publishing across all subscriptions: one queue, emptied in a microtask, so
- * never inside the publisher's call and never deeper than one handler. After `DELIVERIES_PER_TURN` it yields to the event
- * loop: actors that answer each other without end cannot starve timers and I/O.
+ * Delivery is asynchronous and in the order of publishing across all subscriptions: one queue, emptied in a microtask,
+ * so never inside the publisher's call and never deeper than one handler. After `DELIVERIES_PER_TURN` it yields to the
+ * event loop: actors that answer each other without end cannot starve timers and I/O.
  */
 import type { Bus, BusEvent } from "../bus.ts";
 import { type BusDeps, type BusLink, createLinkedBus, type LinkListener, type LinkMessage } from "../link/index.ts";
@@ -28,7 +28,7 @@ export interface MemoryBroker {
   link(): BusLink;
   /** Cuts all connections, as a server that goes down: each emits `disconnected`; published messages are lost. */
   interrupt(): void;
-  /** Ends the interruption: subscriptions go on, each connection emits `reconnected`. */
+  /** Ends the interruption: subscriptions continue, each connection emits `reconnected`. */
   restore(): void;
 }
 
@@ -87,7 +87,9 @@ export function createMemoryBroker(options: MemoryBrokerOptions = {}): MemoryBro
     schedule();
   };
 
-  /** Everybody outside queue groups and one member of each group; a group is its name, whatever its members' patterns. */
+  /**
+   * Everybody outside queue groups and one member of each group; a group is its name, whatever its members' patterns.
+   */
   const receivers = (subject: string): Listening[] => {
     const chosen: Listening[] = [];
     const groups = new Map<string, Listening[]>();
