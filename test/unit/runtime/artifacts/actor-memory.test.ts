@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ARTIFACT_BLOBS, type Checkpoints, createActorMemory } from "../../../../src/runtime/artifacts/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
+import { failAlways } from "../../../support/failing-store.ts";
 import { artifactScene, content, saveGeneration } from "./artifact-scene.ts";
 
 const memoryOf = (
@@ -93,5 +94,55 @@ describe("createActorMemory", () => {
         expect((await states.list()).map((state) => state.digest)).toContain(digest);
       }
     }
+  });
+
+  it("rejects while the store cannot be read, instead of beginning anew", async () => {
+    const { faults, checkpoints } = await artifactScene();
+    await memoryOf(checkpoints, 1, 1).save(10, content("saved"));
+    const memory = memoryOf(checkpoints, 1, 2);
+    faults.now = failAlways({ kind: "blobs", operation: "get" });
+    await expect(memory.restore()).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
+    faults.now = undefined;
+    expect((await memory.restore())?.metadata.word).toBe("saved");
+  });
+
+  it("makes its first state by `begin` until it has one of its own", async () => {
+    const { checkpoints } = await artifactScene();
+    const options = {
+      actor: "student",
+      attempt: 2,
+      from: undefined,
+      begin: () => Promise.resolve(content("stitched")),
+    };
+    const memory = createActorMemory({ ...options, fence: 1 }, { checkpoints, log: silentLogger });
+    expect((await memory.restore())?.metadata.word).toBe("stitched");
+    await memory.save(1, content("own"));
+    const successor = createActorMemory({ ...options, fence: 2 }, { checkpoints, log: silentLogger });
+    expect((await successor.restore())?.metadata.word).toBe("own");
+  });
+
+  it("saves while the records cannot be reached, and deletes the old states once they can", async () => {
+    const { store, faults, checkpoints } = await artifactScene();
+    const memory = memoryOf(checkpoints, 1, 1);
+    await memory.restore();
+    const blobs = await store.blobs(ARTIFACT_BLOBS);
+    faults.now = failAlways({ kind: "kv" });
+    for (let generation = 1; generation <= 6; generation += 1)
+      await memory.save(generation, content(String(generation)));
+    expect(await blobs.list("run.small.block-0.")).toHaveLength(6);
+    faults.now = undefined;
+    await memory.save(7, content("7"));
+    expect(await blobs.list("run.small.block-0.")).toHaveLength(4);
+    expect((await memoryOf(checkpoints, 1, 2).restore())?.metadata.word).toBe("7");
+  });
+
+  it("rejects a save whose state cannot be made durable; the states before it stay", async () => {
+    const { faults, checkpoints } = await artifactScene();
+    const memory = memoryOf(checkpoints, 1, 1);
+    await memory.save(1, content("1"));
+    faults.now = failAlways({ kind: "blobs", operation: "put" }, { kind: "refused", code: "KN_CHECKPOINT" });
+    await expect(memory.save(2, content("2"))).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
+    faults.now = undefined;
+    expect((await memoryOf(checkpoints, 1, 2).restore())?.metadata.word).toBe("1");
   });
 });

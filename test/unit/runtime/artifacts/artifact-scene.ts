@@ -8,6 +8,7 @@ import {
 } from "../../../../src/runtime/artifacts/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { memoryStore } from "../../../../src/runtime/store/index.ts";
+import { failingStore, switchedFaults } from "../../../support/failing-store.ts";
 
 export const ACTORS = ["block-0", "gradient-0"];
 export const SCOPE = scopeOfRun("small");
@@ -19,8 +20,9 @@ export const content = (word: string): SafetensorsContent => ({
 
 export async function artifactScene() {
   const clock = simulatedClock();
-  const store = await memoryStore({ clock });
-  return { clock, store, checkpoints: await openCheckpoints(store, SCOPE) };
+  const faults = switchedFaults();
+  const store = failingStore(await memoryStore({ clock }), faults, clock);
+  return { clock, store, faults, checkpoints: await openCheckpoints(store, SCOPE) };
 }
 
 export interface SaveGenerationOptions {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { chooseGeneration } from "../../../../src/jobs/choose-generation.ts";
 import { type Checkpoints, openCheckpoints, scopeOfRun } from "../../../../src/runtime/artifacts/index.ts";
 import { ARTIFACT_BLOBS } from "../../../../src/runtime/artifacts/index.ts";
+import { failAlways, failTimes } from "../../../support/failing-store.ts";
 import { artifactScene, content, saveGeneration } from "./artifact-scene.ts";
 
 const at = (generation: number, attempt = 1) => ({ attempt, generation });
@@ -69,7 +70,37 @@ describe("Checkpoints.commit", () => {
   });
 });
 
+describe("Checkpoints.commit, repeated or cut off", () => {
+  it("holds a generation once that was committed twice", async () => {
+    const { checkpoints } = await artifactScene();
+    const manifest = await saveGeneration(checkpoints, 1);
+    await checkpoints.commit(manifest);
+    expect(await checkpoints.manifests()).toEqual([manifest]);
+  });
+
+  it("rejects while the records cannot be written, and succeeds when it is repeated", async () => {
+    const { faults, checkpoints } = await artifactScene();
+    const manifest = await saveGeneration(checkpoints, 1, { commits: false });
+    faults.now = failAlways({ kind: "kv", operation: "create" });
+    await expect(checkpoints.commit(manifest)).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
+    // Done, though the answer was lost: the repetition changes nothing.
+    faults.now = failTimes(1, { kind: "kv", operation: "create" }, { kind: "unanswered" });
+    await expect(checkpoints.commit(manifest)).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
+    await checkpoints.commit(manifest);
+    expect(await checkpoints.manifests()).toEqual([manifest]);
+  });
+});
+
 describe("Checkpoints.load", () => {
+  it("tells attempts apart that have a generation of the same number", async () => {
+    const { checkpoints } = await artifactScene();
+    await saveGeneration(checkpoints, 1, { phase: "sections" });
+    await saveGeneration(checkpoints, 1, { attempt: 2, phase: "finetune" });
+    expect((await checkpoints.load("block-0", at(1, 1))).metadata.fence).toBe("1");
+    await expect(checkpoints.load("block-0", at(1, 3))).rejects.toThrow(/KN_CHECKPOINT.*no manifest names it/);
+    await expect(checkpoints.load("block-9", at(1, 1))).rejects.toThrow(/KN_CHECKPOINT.*no manifest names it/);
+  });
+
   it("refuses content that is not what the manifest names, though the store finds it whole", async () => {
     const { store, checkpoints } = await artifactScene();
     await saveGeneration(checkpoints, 1);

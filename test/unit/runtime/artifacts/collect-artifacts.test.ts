@@ -9,6 +9,7 @@ import {
   planArtifactRemoval,
   scopeOfRun,
 } from "../../../../src/runtime/artifacts/index.ts";
+import { failAlways } from "../../../support/failing-store.ts";
 import { artifactScene, content, saveGeneration, SCOPE } from "./artifact-scene.ts";
 
 const part = { "weights/a/kernel": { dtype: "f32" as const, shape: [1], values: Float32Array.of(1) } };
@@ -46,6 +47,40 @@ describe("planArtifactCollection", () => {
     const { blobs } = await planArtifactCollection(store);
     expect(blobs).toHaveLength(1);
     expect(blobs[0]?.name).toMatch(/^run\.gone\.block-0\./);
+  });
+});
+
+describe("planArtifactCollection, while a release is published", () => {
+  it("leaves its parts alone: they are named before they are written", async () => {
+    const { store, faults } = await artifactScene();
+    const releases = await openReleases(store, SCOPE);
+    faults.now = failAlways({ kind: "kv", operation: "create" });
+    await expect(releases.publish([part])).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
+    faults.now = undefined;
+    expect(await (await store.blobs(ARTIFACT_BLOBS)).list()).toHaveLength(1);
+    expect((await planArtifactCollection(store)).blobs).toEqual([]);
+    await releases.publish([part]);
+    expect(await (await store.kv(ARTIFACT_RECORDS)).keys()).toEqual([`${SCOPE}.release.1`]);
+  });
+});
+
+describe("planArtifactCollection, of states that a holder left behind", () => {
+  it("takes those that retention lets go, of each actor, and leaves blobs of no scope alone", async () => {
+    const { store, checkpoints } = await artifactScene();
+    for (const generation of [1, 2, 3, 4]) {
+      // A holder that ends before it has deleted anything: a new one for each save, of another inventory.
+      await saveGeneration(checkpoints, generation, { commits: false });
+    }
+    const blobs = await store.blobs(ARTIFACT_BLOBS);
+    await blobs.put("somebody-elses", new Uint8Array(1));
+    const last = await saveGeneration(checkpoints, 5, { commits: false });
+    await checkpoints.commit(last);
+    const planned = await planArtifactCollection(store);
+    const found = planned.blobs.map(({ name }) => name.split(".").slice(2, 4).join(" ")).sort();
+    expect(found).toEqual(["block-0 1-2", "block-0 1-3", "gradient-0 1-2", "gradient-0 1-3"]);
+    await applyArtifactCollection(store, planned);
+    expect(await blobs.info("somebody-elses")).toBeDefined();
+    await checkpoints.load("block-0", { attempt: 1, generation: 5 });
   });
 });
 

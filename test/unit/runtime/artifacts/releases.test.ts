@@ -70,6 +70,42 @@ describe("Releases.retain", () => {
     expect(await (await store.blobs(ARTIFACT_BLOBS)).list()).toHaveLength(1);
   });
 
+  it("leaves a part alone that an older release shares with one that is published meanwhile", async () => {
+    const { store, releases } = await scene();
+    for (const value of [1, 2]) await releases.publish([part(value)]);
+    const blobs = await store.blobs(ARTIFACT_BLOBS);
+    // Between the look at the blob and its deletion, the same weights are published again.
+    const records = await store.kv("kn-manifests");
+    const racing = await openReleases(
+      {
+        ...store,
+        blobs: async (bucket) => {
+          const inner = await store.blobs(bucket);
+          return {
+            ...inner,
+            async info(name) {
+              const info = await inner.info(name);
+              await inner.put(name, (await inner.get(name)) ?? new Uint8Array());
+              return info;
+            },
+          };
+        },
+      },
+      SCOPE,
+    );
+    await racing.retain({ kept: 1 });
+    expect(await records.keys("model.digits.release.*")).toEqual(["model.digits.release.2"]);
+    expect(await blobs.list()).toHaveLength(2);
+  });
+
+  it("rejects a pin of a release that is not there, and takes no release for one in use by itself", async () => {
+    const { releases } = await scene();
+    await expect(releases.setPinned(1, true)).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
+    for (const value of [1, 2, 3]) await releases.publish([part(value)]);
+    await releases.retain({ kept: 2 });
+    expect((await releases.list()).map(({ release }) => release)).toEqual([3, 2]);
+  });
+
   it("numbers go on after the newest was all that is left", async () => {
     const { releases } = await scene();
     for (const value of [1, 2]) await releases.publish([part(value)]);
