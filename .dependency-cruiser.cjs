@@ -22,6 +22,7 @@ const BELOW_JOBS = ["errors", "run-spec", "messages", "runtime", "compute", "dat
 module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-folder-cycles", severity: "error", scope: "folder", from: {}, to: { circular: true } },
     only("errors-know-nobody", "errors", []),
     only("run-spec-is-pure", "run-spec", ["errors"]),
     only("messages-know-errors", "messages", ["errors"]),
