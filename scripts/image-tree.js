@@ -76,7 +76,7 @@ function npm(...args) {
   return execFileSync("npm", [...args, "--no-audit", "--no-fund"], options);
 }
 
-/** The libraries as files of our own, without symbols: what setup puts there are links into the user's cache. */
+/** The libraries as files of our own, without symbols: setup installs links into the user's cache. */
 async function addLibtensorflow() {
   const { formatReport, provision } = await import(pathToFileURL(join(root, "dist", "setup", "index.js")).href);
   const report = await provision({ only: ["libtensorflow"], root: app });

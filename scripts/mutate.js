@@ -1,6 +1,6 @@
 /**
- * `npm run mutate -- src/runtime/stream`: mutation score of one folder, of all that stryker.config.json names without an
- * argument. Takes minutes per folder, so it is no part of the gate; docs/results/mutation.md has the scores.
+ * `npm run mutate -- src/runtime/stream`: mutation score of one folder, of all that stryker.config.json names without
+ * an argument. Takes minutes per folder, so it is no part of the gate; docs/results/mutation.md has the scores.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { ensureBuilt, root } from "./ensure-built.js";
 
-/** Commands after which somebody is going to work in this folder. */
+/** Commands that prepare this folder for work. */
 const INSTALLS = ["install", "ci", "install-test", "install-ci-test", "update", "link", "rebuild", undefined];
 
 try {

@@ -1,6 +1,6 @@
 /**
- * What the container and cluster suites need beside `npm run setup`: system packages (`--system`), and programs built from
- * Go modules into the user's cache (`--suites`). Nothing of it is needed to use KnowledgeNet.
+ * What the container and cluster suites need beside `npm run setup`: system packages (`--system`), and programs built
+ * from Go modules into the user's cache (`--suites`). Nothing of it is needed to use KnowledgeNet.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -74,7 +74,7 @@ export function clusterFolder(cache) {
   return join(cache, "suites", `cluster-${KUBERNETES}-${hash.digest("hex").slice(0, 8)}`);
 }
 
-/** Installs Debian packages, after saying which. @returns {boolean} whether all is there */
+/** Lists and installs Debian packages. @returns {boolean} whether all are installed */
 export function installSystemPackages() {
   const packageOf = { ...PROGRAMS.containers, ...PROGRAMS.k8s };
   // kubectl for a cluster of the user's is no package of ours.
@@ -82,7 +82,7 @@ export function installSystemPackages() {
     (program) => program in packageOf,
   );
   if (lacking.length === 0) {
-    console.log("knowledgenet setup: the suites' system packages are there");
+    console.log("knowledgenet setup: the suites' system packages are installed");
     return true;
   }
   const packages = [...new Set([...lacking.map((program) => packageOf[program]), ...BESIDE])].sort();
@@ -97,11 +97,11 @@ export function installSystemPackages() {
   return run([...sudo, ...install]);
 }
 
-/** Builds what is not in the cache. @returns {boolean} whether all is there */
+/** Builds the programs that are not in the cache. @returns {boolean} whether all are present */
 export function buildSuiteTools(cache) {
   const final = clusterFolder(cache);
   if (existsSync(final)) {
-    console.log("knowledgenet setup: the cluster's programs are there");
+    console.log("knowledgenet setup: the cluster's programs are present");
     return true;
   }
   const lacking = missingPrograms("k8s");

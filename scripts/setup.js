@@ -1,8 +1,8 @@
 /**
  * `npm run setup`: fetches libtensorflow, nats-server, the nats CLI and toxiproxy into the user's cache. `-- --suites`
  * builds what the cluster suite runs on as well; `-- --system` first installs the system packages of the suites, after
- * saying which. Exit code 0 when everything is there, 1 when something is missing (the last line has the command that
- * installs it).
+ * saying which. Exit code 0 when everything is installed, 1 when something is missing (the last line has the command
+ * that installs it).
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

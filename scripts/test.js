@@ -1,5 +1,6 @@
 /**
- * `npm test`: every suite that this machine can run; each one that it cannot is named with the reason and what brings it.
+ * `npm test`: every suite that this machine can run; each one that it cannot is named with the reason and what brings
+ * it.
  * `npm test -- --suite unit` runs one. In CI (`CI` set) nothing may be left out or skipped. The last line of the output
  * is the sum: "N passed, N failed, N skipped".
  */

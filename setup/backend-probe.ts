@@ -28,7 +28,9 @@ export interface BackendProbe {
 /** Loading 850 MB of libraries from a cold disk takes most of it. */
 const PROBE_TIMEOUT_MS = 120_000;
 
-/** x = ones [1,3,3,1], w = ones [2,2,1,1]: y [1,2,2,1], dy = 1; each filter tap sees 4 ones, the inputs' taps sum to 16. */
+/**
+ * x = ones [1,3,3,1], w = ones [2,2,1,1]: y [1,2,2,1], dy = 1; each filter tap sees 4 ones, the inputs' taps sum to 16.
+ */
 const PROBE = `
 const util = require("node:util");
 util.isNullOrUndefined ??= (value) => value === null || value === undefined; // gone from Node 23, tfjs-node uses it

@@ -43,7 +43,7 @@ export const spawnExec: Exec = (command, args, options = {}) =>
     };
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
-      // Grandchildren may hold the pipes open for ever: do not wait for `close`.
+      // Grandchildren may keep the pipes open: do not wait for `close`.
       child.stdout.destroy();
       child.stderr.destroy();
       finish("timed-out");

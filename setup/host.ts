@@ -1,6 +1,6 @@
 /**
- * The machine as provisioning sees it: environment, platform, programs, and where progress is reported. `realHost` is the
- * machine itself; tests hand in a folder and a fake `exec`.
+ * The machine as provisioning sees it: environment, platform, programs, and where progress is reported. `realHost` is
+ * the machine itself; tests hand in a folder and a fake `exec`.
  */
 import { hostname } from "node:os";
 import process from "node:process";

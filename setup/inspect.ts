@@ -34,7 +34,7 @@ export interface InspectOptions {
   readonly root?: string;
 }
 
-/** Node 20.15, as `engines` in package.json asks. */
+/** Node 20.15, as in `engines` of package.json. */
 const OLDEST_NODE = "20.15.0";
 const ASK_TIMEOUT_MS = 10_000;
 
@@ -193,7 +193,7 @@ async function inspectGo(host: Host): Promise<Finding> {
       ...finding,
       state: "degraded",
       version,
-      detail: `older than ${GO_VERSION}, which the tools ask for`,
+      detail: `older than ${GO_VERSION}, which the tools require`,
       remedy: goRemedy(host),
     };
   }

@@ -67,7 +67,7 @@ export async function fetchLibrary(wheel: WheelPin, cache: string, host: Host): 
   const python = await requirePip(host);
   const file = await download(wheel, cache, python, host);
   const folder = await unpack(wheel, file, cache, python, host);
-  await rm(file, { force: true }); // 274 MB that nobody needs again
+  await rm(file, { force: true }); // 274 MB, no longer needed
   return folder;
 }
 

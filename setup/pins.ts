@@ -64,7 +64,7 @@ export interface ToolPin {
   readonly oldest?: string;
 }
 
-/** Go that the pinned modules ask for. A Go from 1.21 on fetches this one by itself unless GOTOOLCHAIN=local. */
+/** Go version required by the pinned modules. Go 1.21 or later downloads it by itself unless GOTOOLCHAIN=local. */
 export const GO_VERSION = "1.25.0";
 
 export const TOOLS: Readonly<Record<ToolName, ToolPin>> = {
@@ -83,7 +83,7 @@ export const TOOLS: Readonly<Record<ToolName, ToolPin>> = {
     title: "nats CLI",
     variable: "KN_NATS",
     packagePath: "github.com/nats-io/natscli/nats",
-    version: "0.4.0", // 0.5 asks for Go 1.26
+    version: "0.4.0", // 0.5 requires Go 1.26
     program: "nats",
     versionFlag: "--version",
   },

@@ -6,7 +6,8 @@
 export interface Progress {
   /**
    * Announces a step.
-   * @param measure a figure that grows while it lasts ("120 of 274 MB"); asked a few times a second, a throw is passed over
+   * @param measure a figure that grows while it lasts ("120 of 274 MB"); called a few times a second, errors are
+   * ignored
    */
   step(title: string, measure?: () => string | undefined): Step;
 }
@@ -26,7 +27,7 @@ export interface ProgressStream {
 const REDRAW_MS = 200;
 const PLAIN_MS = 15_000;
 
-/** Tells nobody. */
+/** Reports nothing. */
 export const silentProgress: Progress = { step: () => ({ end: () => undefined }) };
 
 export function createProgress(stream: ProgressStream): Progress {

@@ -28,7 +28,7 @@ export const ARTEFACT_NAMES: readonly ArtefactName[] = ["libtensorflow", ...TOOL
 export interface ProvisionOptions {
   /** What to provide. @default everything */
   readonly only?: readonly ArtefactName[];
-  /** Report what is there and fetch nothing. @default true when `KN_SKIP_SETUP` is set */
+  /** Reports installed artefacts and fetches nothing. @default true when `KN_SKIP_SETUP` is set */
   readonly isOffline?: boolean;
   /** The package whose `node_modules` is served. @default this package */
   readonly root?: string;
@@ -48,7 +48,7 @@ export interface ArtefactReport {
 
 export interface ProvisionReport {
   readonly artefacts: readonly ArtefactReport[];
-  /** Every artefact that was asked for is there. */
+  /** Every requested artefact is installed. */
   readonly isComplete: boolean;
 }
 
@@ -120,7 +120,7 @@ async function fetchTool(name: ToolName, root: string, cache: string, host: Host
   }
 }
 
-/** Runs what is there. */
+/** Verifies installed artefacts by running them. */
 async function verify(name: ArtefactName, root: string, host: Host): Promise<ArtefactReport> {
   if (name === "libtensorflow") {
     const { state, libraryVersion, reason } = await probeBackend("native", root, host);

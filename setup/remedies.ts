@@ -46,8 +46,8 @@ export function goRemedy(host: Host): string {
 }
 
 /**
- * The command that runs setup for this kind of installation: a checkout has the script `setup`; a project that depends on
- * the package has `npx kn`; a global installation has `kn` on PATH, and `npx kn` would fetch an unrelated package.
+ * The command that runs setup for this kind of installation: a checkout has the script `setup`; a project that depends
+ * on the package has `npx kn`; a global installation has `kn` on PATH, and `npx kn` would fetch an unrelated package.
  */
 export function setupCommand(root: string = PACKAGE_ROOT): string {
   const [project, ...rest] = root.split(/[\\/]node_modules[\\/]/);

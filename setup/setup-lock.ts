@@ -1,6 +1,6 @@
 /**
  * One setup at a time per cache. The lock is a file made with `O_EXCL`; its holder touches it while it works, so a lock
- * whose holder is dead, or that nobody has touched for a minute, is taken over.
+ * whose holder is dead, or that was not touched for a minute, is taken over.
  */
 import { link, mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -38,7 +38,7 @@ export async function withSetupLock<T>(
     return await work();
   } finally {
     clearInterval(heartbeat);
-    // Only what is still ours: somebody may have found us stale (a suspended laptop) and gone on.
+    // Only our own lock: after a suspension another process may have found it stale and taken it over.
     if ((await read(path)) === mark) await rm(path, { force: true });
   }
 }
@@ -91,7 +91,7 @@ async function isStale(path: string, holder: string, host: Host, staleMs: number
 }
 
 /**
- * Takes a stale lock away. Two may try: the one that finds it has moved a fresh lock puts that back.
+ * Removes a stale lock. Two processes may try: one that has moved a fresh lock puts it back.
  * @returns false when it cannot be moved
  */
 async function evict(path: string, holder: string, host: Host): Promise<boolean> {

@@ -52,7 +52,7 @@ export async function runOwnInstallScript(packageFolder: string, host: Host): Pr
   throw unavailable("run tfjs-node's install script", reason);
 }
 
-/** Puts the two libraries and the headers into `deps/`, replacing what is there. */
+/** Puts the two libraries and the headers into `deps/`, replacing their contents. */
 export async function linkLibrary(packageFolder: string, library: string): Promise<void> {
   const deps = join(packageFolder, "deps");
   await rm(deps, { recursive: true, force: true });

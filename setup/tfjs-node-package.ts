@@ -6,7 +6,7 @@
  * nothing else, neither packages nor package.json nor a lock file. A nested `npm install` in the project itself could
  * not promise that: it would prune, add or omit other packages by its own flags. So npm installs into a staging folder,
  * with the project's lock so that the versions are the locked ones, and the result is moved over.
- * `@tensorflow/tfjs` is not taken along: there must be one instance, the project's. An empty stand-in for it keeps npm
+ * `@tensorflow/tfjs` is left out: there must be one instance, the project's. An empty stand-in for it keeps npm
  * from unpacking it for nothing (2 s instead of 7).
  */
 import { copyFile, cp, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
@@ -23,7 +23,7 @@ const SHARED = "@tensorflow/tfjs";
 const ATTEMPT = `install ${NAME}`;
 const INSTALL_TIMEOUT_MS = 600_000;
 
-/** `.bin` holds links to programs, which would point back into the staging folder; nobody starts them by name. */
+/** `.bin` holds links to programs, which would point back into the staging folder; they are unused. */
 const WITHOUT_LINKS = { recursive: true, filter: (path: string) => basename(path) !== ".bin" } as const;
 
 /** What npm hands down to scripts about *its* command; none of it is meant for ours. */

@@ -1,4 +1,4 @@
-/** The fleet as its store shows it: nodes that are present, desired runs, and where they stand. */
+/** The fleet as its store shows it: present nodes, desired runs, and their progress. */
 import { isKnowledgeNetError } from "../errors/index.ts";
 import type { KeyValue, Store } from "../runtime/store/index.ts";
 import {

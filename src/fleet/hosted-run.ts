@@ -84,7 +84,7 @@ export function createHostedRun(first: RunRecordEntry, options: HostedRunOptions
     users.get(from)?.add(id);
     return {
       signature: JSON.stringify([record.attempt, isApart(id)]),
-      // A block asks for the gradient model in its own worker when it opens.
+      // A block needs the gradient model open in its own worker when it opens.
       ready: async (signal) => {
         const slot = model !== undefined && record.actors[model] === node ? slots.get(model) : undefined;
         await slot?.whenRunning(signal);

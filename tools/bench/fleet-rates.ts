@@ -1,5 +1,6 @@
 /**
- * Steps per second of each gradient source on four nodes of half a core, without delay and with some on every hop, beside
+ * Steps per second of each gradient source on four nodes of half a core, without delay and with some on every hop,
+ * beside
  * `locked` and beside plain training of the uncut net on the same two cores. Ratios of one run.
  */
 import { createComputeWorker, openBlock } from "../../src/compute/index.ts";
@@ -59,7 +60,9 @@ const SETTINGS: readonly {
 ];
 /** Not measured: backends warm up, queues fill. */
 const WARM_UP_STEPS = 15;
-/** Over a slow link: until the first returned gradients are used, a block that does not wait has only forwards to do. */
+/**
+ * Over a slow link: until the first returned gradients are used, a block that does not wait has only forwards to do.
+ */
 const WARM_UP_STEPS_DELAYED = 80;
 const MEASURED_STEPS = 40;
 /** Of `locked` over a slow link: each takes a second. */

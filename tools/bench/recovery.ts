@@ -1,4 +1,4 @@
-/** How long a killed block is away, and what that does to the others: from SIGKILL to its first step afterwards. */
+/** Downtime of a killed block, from SIGKILL to its next step, and its effect on the others. */
 import process from "node:process";
 import { parseTrainingSpec } from "../../src/run-spec/index.ts";
 import { openFleetScene } from "./fleet-scene.ts";
@@ -8,7 +8,7 @@ export interface Recovery {
   /** From SIGKILL to the first step that the new incarnation finished, s. */
   readonly p50Seconds: number;
   readonly p95Seconds: number;
-  /** Of the block before it: its rate while the killed one was away, over its rate before. */
+  /** Of the previous block: its rate during the downtime, over its rate before. */
   readonly othersRate: number;
   readonly seconds: readonly number[];
 }
@@ -65,7 +65,7 @@ export async function measureRecovery({ spec: text, set, kills, write }: Recover
     seconds.push((backMs - killedMs) / 1000);
     ratios.push(before === 0 ? 0 : meanwhile / before);
     write(
-      `kill ${kill}: ${((backMs - killedMs) / 1000).toFixed(1)} s away, ${OBSERVED} at ${(100 * (ratios.at(-1) ?? 0)).toFixed(0)} % of its rate`,
+      `kill ${kill}: ${((backMs - killedMs) / 1000).toFixed(1)} s down, ${OBSERVED} at ${(100 * (ratios.at(-1) ?? 0)).toFixed(0)} % of its rate`,
     );
     observed = observed.filter(({ atMs }) => atMs > backMs - 5_000);
   }

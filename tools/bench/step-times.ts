@@ -1,4 +1,7 @@
-/** How long each block's step, its forward, and its gradient model's learning take, per backend: the four-layer net, batch 128. */
+/**
+ * How long each block's step, its forward, and its gradient model's learning take, per backend: the four-layer net,
+ * batch 128.
+ */
 import {
   createComputeWorker,
   type BackendPreference,

@@ -1,6 +1,6 @@
 /**
- * Makes a process as slow as a small machine: a share of one core, by the kernel's own accounting (cgroup v1 or v2), for
- * measurements and tests.
+ * Makes a process as slow as a small machine: a share of one core, by the kernel's own accounting (cgroup v1 or v2),
+ * for measurements and tests.
  */
 import { access, mkdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";

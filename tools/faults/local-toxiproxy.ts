@@ -1,6 +1,6 @@
 /**
- * Slow and broken links for tests and measurements: a toxiproxy of our own and, per link, a port that leads to a server by
- * way of it. Delays are per direction; a link keeps the order of what goes through it, whatever the jitter.
+ * Slow and broken links for tests and measurements: a toxiproxy of our own and, per link, a port that leads to a server
+ * by way of it. Delays are per direction; a link keeps the order of what goes through it, whatever the jitter.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
@@ -62,7 +62,7 @@ export async function startLocalToxiproxy(env: NodeJS.ProcessEnv): Promise<Local
       const { listen } = proxySchema.parse(
         await ask("POST", "/proxies", { name, upstream, listen: "127.0.0.1:0", enabled: true }),
       );
-      // Fixed from now on: a link that is cut and restored has the port that its users know.
+      // Fixed from now on: a link that is cut and restored keeps its port.
       await ask("POST", `/proxies/${name}`, { listen, upstream, enabled: true });
       return {
         url: `nats://${listen}`,
@@ -109,7 +109,7 @@ async function ready(child: ChildProcess, api: string): Promise<void> {
   }
 }
 
-/** A port that was free a moment ago: toxiproxy does not tell which one it took. */
+/** A port that was free a moment ago: toxiproxy does not report the port that it chose. */
 async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -199,7 +199,7 @@ export function reportOutages(
 ): () => void {
   const endings = [
     bus.on("disconnected", () => {
-      log.warn({ server: bus.description }, "server away");
+      log.warn({ server: bus.description }, "server unreachable");
       note(`the server at ${bus.description} is unreachable: no step is made until it is back; trying to reconnect`);
     }),
     bus.on("reconnected", () => {

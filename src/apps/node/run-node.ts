@@ -1,5 +1,6 @@
 /**
- * One node process from its configuration to its end: probes first, then the fleet, so that probes report obstacles.
+ * One node process from its configuration to its end: probes first, then the fleet, so that probes can report why it is
+ * not ready.
  */
 import { join } from "node:path";
 import type { BackendPreference } from "../../compute/index.ts";
@@ -50,8 +51,8 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   const { clock, env, softwareVersion, say } = deps;
   const metrics = createNodeMetrics();
   /** Startup progress, as reported by the probes. */
-  const stage: { obstacle: string; isComputing: boolean; unreadyInFleet?: () => Promise<readonly string[]> } = {
-    obstacle: "the fleet is not joined yet",
+  const stage: { unreadyReason: string; isComputing: boolean; unreadyInFleet?: () => Promise<readonly string[]> } = {
+    unreadyReason: "the fleet is not joined yet",
     isComputing: false,
   };
   await using http =
@@ -63,7 +64,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
             starting: () => (stage.isComputing ? [] : ["the backend is being loaded"]),
             unready: async () => {
               if (signal.aborted) return ["the node leaves"];
-              return stage.unreadyInFleet === undefined ? [stage.obstacle] : await stage.unreadyInFleet();
+              return stage.unreadyInFleet === undefined ? [stage.unreadyReason] : await stage.unreadyInFleet();
             },
             metrics,
           },
@@ -77,8 +78,8 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   const { log } = opened;
   await using local = await fileStore({ directory: join(settings.state, name, "store"), clock });
   const found = await reachFleet(settings, name, { log, clock }, signal, (reason) => {
-    if (reason !== stage.obstacle) say(`waiting: ${reason}`);
-    stage.obstacle = reason;
+    if (reason !== stage.unreadyReason) say(`waiting: ${reason}`);
+    stage.unreadyReason = reason;
   });
   if (found === undefined) return;
   await using connected = found;

@@ -92,7 +92,7 @@ export interface SectionUnit {
   readonly outputShape: readonly number[];
   /** One update. `publish`, where given, receives the output before the backward begins. */
   train(request: SectionTrainRequest, publish?: (output: TensorData, version: number) => void): SectionTrainOutcome;
-  /** With the averaged weights, where there are any. */
+  /** With the averaged weights, if there are any. */
   evaluate(input: TensorData, labels: TensorData, hint?: TensorData): SectionEvaluateOutcome;
   /**
    * Takes batch norm's moving statistics as the mean over the batches so far, this one being batch `n`, counted from 1.

@@ -38,7 +38,7 @@ interface Attrs extends ConvolutionAttrs {
   readonly inputShape: number[];
 }
 
-/** Width of XNNPACK's tiles of output channels: fewer are computed and thrown away. */
+/** Width of XNNPACK's tiles of output channels: a smaller number wastes the rest of a tile. */
 const TILE_CHANNELS = 8;
 
 export const conv2dBackpropInput = ownKernel<Inputs, Attrs>("Conv2DBackpropInput", (builtIn) => (call) => {

@@ -1,6 +1,6 @@
 /**
- * Watches a run from outside and checks at every event what must hold whatever breaks: of each block, one incarnation at a
- * time, no batch applied twice, every batch accounted for.
+ * Watches a run from outside and checks at every event what must hold whatever breaks: of each block, one incarnation
+ * at a time, no batch applied twice, every batch accounted for.
  */
 import type { Event } from "../../../src/messages/index.ts";
 import { parseActorRef } from "../../../src/run-spec/index.ts";

@@ -32,7 +32,7 @@ interface Kill {
   readonly signal?: NodeJS.Signals;
 }
 
-/** `at`, `from` and `to` tell when in the run something happens: a share of its steps, 0 to 1. */
+/** `at`, `from` and `to` are times of the run: shares of its steps, 0 to 1. */
 export interface FaultyRunOptions {
   /** Spec file, and overrides of it. */
   readonly spec: string;

@@ -1,4 +1,7 @@
-/** Runs the cells of the table that are not finished, one after another; writes the table and the plots from all that are. */
+/**
+ * Runs the cells of the table that are not finished, one after another; writes the table and the plots from all that
+ * are.
+ */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -166,7 +166,7 @@ describe("kn import", () => {
   it("refuses cuts that name no layer, go back, or leave nothing", async () => {
     await expect(importModel("--cuts", "nowhere")).rejects.toThrow(/KN_CONFIG.*nowhere/);
     await expect(importModel("--cuts", "flat,conv")).rejects.toThrow(/KN_CONFIG.*order.*flat, conv/);
-    await expect(importModel("--cuts", "input")).rejects.toThrow(/KN_CONFIG.*after the last layer/);
+    await expect(importModel("--cuts", "input")).rejects.toThrow(/KN_CONFIG.*must leave a layer behind/);
   });
 
   it("notes a network that does not scale its input, beside the result", async () => {

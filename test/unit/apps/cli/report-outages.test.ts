@@ -26,7 +26,7 @@ it("reportOutages reports loss and return of the server to terminal and log, unt
     "the server at nats://host:4222 is unreachable: no step is made until it is back; trying to reconnect",
     "the server at nats://host:4222 is back",
   ]);
-  expect(logged).toEqual(["warn server away", "info server back"]);
+  expect(logged).toEqual(["warn server unreachable", "info server back"]);
   end();
   expect(listeners.size).toBe(0);
 });
