@@ -76,7 +76,7 @@ export async function acquireLease(options: LeaseOptions, deps: LeaseDeps, signa
   }
 }
 
-/** @returns undefined when another holds it, or the store does not answer now. */
+/** @returns undefined when another holds it, or the store does not answer or has no room now. */
 export async function tryLease(options: LeaseOptions, deps: LeaseDeps): Promise<Lease | undefined> {
   const { key, holder, instance, facts } = options;
   const { leases, fences, clock, log } = deps;
@@ -95,8 +95,9 @@ export async function tryLease(options: LeaseOptions, deps: LeaseDeps): Promise<
     const revision = await leases.update(key, record(fence), taken);
     return keepLease({ ...options, fence, revision, confirmedMs }, deps);
   } catch (error) {
-    if (!isKnowledgeNetError(error, "KN_FENCED", "KN_UNAVAILABLE")) throw error;
-    log.debug({ err: error, lease: key }, "lease not taken");
+    if (!isKnowledgeNetError(error, "KN_FENCED", "KN_UNAVAILABLE", "KN_CHECKPOINT")) throw error;
+    const isFull = error.code === "KN_CHECKPOINT";
+    log[isFull ? "warn" : "debug"]({ err: error, lease: key }, "lease not taken");
     return undefined;
   }
 }

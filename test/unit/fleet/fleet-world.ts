@@ -25,6 +25,8 @@ import { fakeDataset } from "../actors/fake-dataset.ts";
 
 export const RUN = "small";
 const SAMPLES = 48;
+/** A fault delays a call of the store by less than this, ms. */
+const LONGEST_CALL_MS = 5_000;
 const FILE = new URL("../../../examples/mnist-synthetic.yaml", import.meta.url);
 /** Three blocks, 12 steps an epoch. */
 const SMALL = [
@@ -253,6 +255,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       });
       await until(() => isLeft, "the end of the world");
       await leaving;
+      await clock.advance(LONGEST_CALL_MS); // a call of the store that was under way ends
       for (const { link } of all) await link.bus.close();
       await store.close();
     },

@@ -1,7 +1,6 @@
 /**
  * Random schedules of faults on a small run in simulated time: the run completes, or ends with a code that says why, and
- * nothing is left. `KN_SCHEDULES` sets their
- * number (10000 for the long run), `KN_SEED` the first of them.
+ * nothing is left. `KN_SCHEDULES` sets their number (10000 for the long run), `KN_SEED` the first of them.
  */
 import { expect, it } from "vitest";
 import { randomFrom } from "../../support/random.ts";
@@ -27,7 +26,12 @@ async function play(seed: number): Promise<string> {
     if (outcome === "failed") expect(status.code, status.error).toMatch(/^KN_/);
     else expect(outcome).toBe("completed");
     expect((await world.record()).desired).toBe("ended");
-    expect(await world.fleet.leases.keys("small.>")).toEqual([]);
+    // One that a fault kept from its release expires.
+    await world.until(
+      async () => (await world.fleet.leases.keys("small.>")).length === 0,
+      "the end of the leases",
+      30_000,
+    );
   } finally {
     await world[Symbol.asyncDispose]();
   }
@@ -40,14 +44,16 @@ it(
   async () => {
     console.log(`seeds ${FIRST_SEED} to ${FIRST_SEED + SCHEDULES - 1}: KN_SEED=<seed> KN_SCHEDULES=1 repeats one`);
     const outcomes: Record<string, number> = {};
+    const failures: string[] = [];
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SCHEDULES; seed += 1) {
       try {
         const outcome = await play(seed);
         outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
       } catch (error) {
-        throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+        failures.push(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
+    expect(failures).toEqual([]);
     console.log(JSON.stringify(outcomes));
     // Faults that pass by themselves do not end a run.
     expect(outcomes["completed"] ?? 0).toBeGreaterThan(SCHEDULES / 2);

@@ -118,6 +118,14 @@ describe("tryLease", () => {
     leases.faults.now = undefined;
     expect(await isFreeFor("a")).toBe(true);
   });
+
+  it("is refused while the store has no room, and granted once it has: a full disk ends no run", async () => {
+    const { isFreeFor, leases } = await scene();
+    leases.faults.now = failAlways({}, { kind: "refused", code: "KN_CHECKPOINT" });
+    expect(await isFreeFor("a")).toBe(false);
+    leases.faults.now = undefined;
+    expect(await isFreeFor("a")).toBe(true);
+  });
 });
 
 describe("acquireLease", () => {
