@@ -7,7 +7,7 @@ import { randomFrom } from "../../support/random.ts";
 import { createFaultSchedule } from "./fault-schedule.ts";
 import { createWorld } from "./fleet-world.ts";
 
-const SCHEDULES = Number(process.env["KN_SCHEDULES"] ?? 12);
+const SCHEDULES = Number(process.env["KN_SCHEDULES"] ?? 300);
 const FIRST_SEED = Number(process.env["KN_SEED"] ?? 1);
 /** Bound of a run, simulated. */
 const LIMIT_MS = 600_000;
