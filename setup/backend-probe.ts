@@ -21,7 +21,7 @@ export interface BackendProbe {
   readonly packageVersion: string | undefined;
   /** Of libtensorflow; native only. */
   readonly libraryVersion: string | undefined;
-  /** What is wrong, when something is. */
+  /** Reason of a failure; absent on success. */
   readonly reason: string | undefined;
 }
 
@@ -54,7 +54,7 @@ const [name] = process.argv.slice(1);
 })().catch((error) => { console.error(String(error.message).split("\\n")[0]); process.exitCode = 1; });
 `;
 
-/** Never throws: what is wrong is in the answer. */
+/** Never throws: the result has the reason of a failure. */
 export async function probeBackend(name: BackendName, root: string, host: Host): Promise<BackendProbe> {
   const packageVersion = installedVersion(root, BACKEND_PACKAGES[name]);
   const none = { packageVersion, libraryVersion: undefined };

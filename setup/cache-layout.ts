@@ -1,6 +1,6 @@
 /**
- * Where fetched things lie: one folder per user, shared by all checkouts, with the version in every path. Nothing is
- * ever changed in place; a path that exists is complete, since it got its name by a rename.
+ * Layout of the cache of downloads: one folder per user, shared by all checkouts, with the version in every path.
+ * Nothing is ever changed in place; a path that exists is complete, since it got its name by a rename.
  *
  *     bin/nats-server-2.12.15/nats-server
  *     libtensorflow/2.21.0-linux-x64/{libtensorflow_cc.so.2,libtensorflow_framework.so.2,include/}
@@ -48,14 +48,14 @@ export function libraryFolder(cache: string, version: string, platform: string, 
   return join(cache, "libtensorflow", `${version}-${platform}-${arch}`);
 }
 
-/** A new empty folder on the cache's file system, for what is renamed into place when it is complete. */
+/** A new empty folder on the cache's file system, for content that is renamed into place when it is complete. */
 export async function makeStaging(cache: string, name: string): Promise<string> {
   const staging = stagingFolder(cache);
   await mkdir(staging, { recursive: true });
   return mkdtemp(join(staging, `${name}-`));
 }
 
-/** Used under the setup lock only: whatever lies there at the start is left from an interrupted setup. */
+/** Used under the setup lock only: its content at the start is left from an interrupted setup. */
 export function stagingFolder(cache: string): string {
   return join(cache, "staging");
 }

@@ -1,5 +1,5 @@
 /**
- * The machine as provisioning sees it: environment, platform, programs, and where progress is reported. `realHost` is
+ * The machine as a port of provisioning: environment, platform, programs, and where progress is reported. `realHost` is
  * the machine itself; tests hand in a folder and a fake `exec`.
  */
 import { hostname } from "node:os";

@@ -1,5 +1,5 @@
 /**
- * Provisioning: what the program needs beyond npm packages, and what this machine has.
+ * Provisioning: dependencies beyond npm packages, and the inspection of this machine.
  *
  * @example
  * const report = await provision();

@@ -1,5 +1,6 @@
 /**
- * What this machine has, for `kn doctor`: plain data, one finding per thing, each with the command that fixes it.
+ * Findings about this machine for `kn doctor`: plain data, one finding per dependency, each with the command that fixes
+ * it.
  * Looks only: fetches and changes nothing.
  */
 import { statSync } from "node:fs";
@@ -19,7 +20,7 @@ import { goRemedy, remedyFor, setupCommand } from "./remedies.ts";
 export interface Finding {
   /** Stable key: "backend:native", "tool:nats-server". */
   readonly id: string;
-  /** How people call it. */
+  /** Display name. */
   readonly title: string;
   /** `degraded`: there, but less than it should be, or not usable as it is. */
   readonly state: "present" | "degraded" | "absent";
@@ -30,7 +31,7 @@ export interface Finding {
 }
 
 export interface InspectOptions {
-  /** The package whose `node_modules` is looked at. @default this package */
+  /** The package whose `node_modules` is inspected. @default this package */
   readonly root?: string;
 }
 

@@ -56,7 +56,7 @@ export async function cachedLibrary(wheel: WheelPin, cache: string, host: Host):
 }
 
 /**
- * Downloads and unpacks what is not there yet. Interrupted, it takes up at the wheel if that had arrived.
+ * Downloads and unpacks the missing parts. After an interruption it continues from a downloaded wheel.
  * @returns the folder with the libraries
  * @throws KnowledgeNetError KN_UNAVAILABLE when pip or room is missing, or the wheel cannot be had
  */
@@ -180,7 +180,7 @@ async function digest(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** What has arrived so far; files may come and go while it looks. */
+/** Bytes downloaded so far; files may appear and disappear meanwhile. */
 function folderBytes(folder: string): number {
   const sizes = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => {
     const found = statSync(join(folder, name), { throwIfNoEntry: false });

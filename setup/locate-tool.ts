@@ -1,5 +1,5 @@
 /**
- * Finds a command-line tool: the environment's word first (`KN_NATS_SERVER=/path`), then what setup built, then PATH.
+ * Finds a command-line tool: in the environment first (`KN_NATS_SERVER=/path`), then in setup's cache, then on PATH.
  * A nats-server on PATH counts only from 2.12 on: older ones drop stream fields that we rely on without a word.
  */
 import { spawnSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { cacheRoot, toolPath } from "./cache-layout.ts";
 import type { Environment } from "./exec.ts";
 import { TOOLS, type ToolName, type ToolPin } from "./pins.ts";
 
-/** Runs a program and gives what it printed; `undefined` when it cannot be run. */
+/** Runs a program and returns its output; `undefined` when it cannot be run. */
 export type AskVersion = (program: string, flag: string) => string | undefined;
 
 /**
@@ -38,7 +38,7 @@ export function locateTool(name: ToolName, env: Environment, askVersion: AskVers
     .find((path) => isExecutable(path) && isRecent(tool, askVersion(path, tool.versionFlag)));
 }
 
-/** The first version number in what a tool prints about itself: "nats-server: v2.12.2" -> "2.12.2". */
+/** The first version number in a tool's version text: "nats-server: v2.12.2" -> "2.12.2". */
 export function versionIn(text: string | undefined): string | undefined {
   return text?.match(/\d+\.\d+(?:\.\d+)?/)?.[0];
 }

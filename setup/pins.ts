@@ -1,6 +1,6 @@
 /**
  * Every version that provisioning fetches, in one place. A change here makes new cache paths, so old checkouts keep
- * what they use.
+ * their versions.
  */
 
 /** tfjs-node looks for this file name in its `deps/lib`; fixed by tfjs-node 4.22. */
@@ -18,7 +18,7 @@ export interface WheelPin {
   readonly platform: string;
   readonly sha256: string;
   readonly wheelBytes: number;
-  /** What is taken out of it, about: the two libraries and the headers. */
+  /** Size of the extracted files, about: the two libraries and the headers. */
   readonly unpackedBytes: number;
 }
 
@@ -49,13 +49,13 @@ export type ToolName = "nats-server" | "nats" | "toxiproxy-server";
 /** A command-line tool built from its Go module. */
 export interface ToolPin {
   readonly name: ToolName;
-  /** How people call it. */
+  /** Display name. */
   readonly title: string;
-  /** Names the environment variable that overrides where the tool is. */
+  /** Environment variable that overrides the tool's path. */
   readonly variable: string;
   readonly packagePath: string;
   readonly version: string;
-  /** What `go install` calls the program. */
+  /** Name of the program by `go install`. */
   readonly program: string;
   readonly versionFlag: string;
   /** Linker variable that carries the version, where the build information is not enough. */

@@ -1,5 +1,5 @@
 /**
- * Tells what a long job is doing. On a terminal one line is redrawn with the elapsed time; elsewhere a step gets a line
+ * Progress of a long job. On a terminal one line is redrawn with the elapsed time; elsewhere a step gets a line
  * when it starts, one every 15 s while it lasts, and one when it ends. Several steps may run at once.
  */
 
@@ -13,11 +13,11 @@ export interface Progress {
 }
 
 export interface Step {
-  /** Ends the step with a word about how it went. The first call counts. */
+  /** Ends the step with its result. The first call counts. */
   end(outcome: string): void;
 }
 
-/** What of a stream is used: `process.stderr` fits. */
+/** The used part of a stream: `process.stderr` fits. */
 export interface ProgressStream {
   readonly isTTY?: boolean;
   readonly columns?: number;

@@ -1,10 +1,10 @@
 /**
- * Fetches what npm cannot: libtensorflow for the native backend, and the command-line tools that serve and test a
- * cluster. Serves `npm run setup`, `kn setup` and the `prepare` script.
+ * Installs dependencies beyond npm: libtensorflow for the native backend, and the command-line tools that serve and
+ * test a cluster. Serves `npm run setup`, `kn setup` and the `prepare` script.
  *
- * Contract: idempotent; each artefact is proved by running it before it counts, now or on an earlier call; what one
- * artefact lacks does not stop the others; never throws for a thing that is missing but reports it, with
- * the command that fixes it. Needs no root. Changes nothing outside the cache folder and
+ * Contract: idempotent; each artefact is verified by running it, now or on an earlier call; a failure of one artefact
+ * does not stop the others; a missing dependency is reported with the command that fixes it, never thrown. Needs no
+ * root. Changes nothing outside the cache folder and
  * `node_modules/@tensorflow/tfjs-node`.
  */
 import { rm } from "node:fs/promises";
@@ -26,7 +26,7 @@ export type ArtefactName = "libtensorflow" | ToolName;
 export const ARTEFACT_NAMES: readonly ArtefactName[] = ["libtensorflow", ...TOOL_NAMES];
 
 export interface ProvisionOptions {
-  /** What to provide. @default everything */
+  /** Artefacts to provide. @default everything */
   readonly only?: readonly ArtefactName[];
   /** Reports installed artefacts and fetches nothing. @default true when `KN_SKIP_SETUP` is set */
   readonly isOffline?: boolean;

@@ -11,11 +11,11 @@ import type { Step } from "./progress.ts";
 import { unavailable } from "./unavailable.ts";
 
 export interface SetupLockOptions {
-  /** How long to wait for another holder, ms. @default 1_200_000, a cold setup on a slow line */
+  /** Time limit of the wait for another holder, ms. @default 1_200_000, a cold setup on a slow line */
   readonly waitMs?: number;
   /** A lock untouched for this long is stale, ms. @default 60_000 */
   readonly staleMs?: number;
-  /** How often a held lock is touched, and a foreign one looked at, ms. @default 1_000 */
+  /** Interval at which a held lock is touched and a foreign one is checked, ms. @default 1_000 */
   readonly pollMs?: number;
 }
 

@@ -15,7 +15,7 @@ import { TFJS_NODE_LIBRARY_VERSION } from "./pins.ts";
 import { remedyFor } from "./remedies.ts";
 import { unavailable } from "./unavailable.ts";
 
-/** A refusal comes in a second; this bounds a firewall that swallows packets, and still lets 110 MB pass at 1 MB/s. */
+/** A refusal arrives in a second; this bounds a firewall that drops packets, and still allows 110 MB at 1 MB/s. */
 const OWN_DOWNLOAD_TIMEOUT_MS = 120_000;
 const BUILD = "build tfjs-node's addon";
 const BUILD_TIMEOUT_MS = 900_000;
@@ -41,7 +41,7 @@ export async function runOwnInstallScript(packageFolder: string, host: Host): Pr
     timeoutMs: OWN_DOWNLOAD_TIMEOUT_MS,
   });
   await writeFile(manifest, before);
-  // It exits with 0 before its last child has ended, and on some refusals: what counts is the addon.
+  // It exits with 0 before its last child has ended, and on some refusals: only the addon's presence is proof.
   if (succeeded(result) && existsSync(installedAddon(packageFolder, host))) {
     step.end("ok");
     return;

@@ -26,7 +26,7 @@ const INSTALL_TIMEOUT_MS = 600_000;
 /** `.bin` holds links to programs, which would point back into the staging folder; they are unused. */
 const WITHOUT_LINKS = { recursive: true, filter: (path: string) => basename(path) !== ".bin" } as const;
 
-/** What npm hands down to scripts about *its* command; none of it is meant for ours. */
+/** npm's variables for scripts about *its* command; none applies to ours. */
 const COMMAND_SETTINGS =
   /^npm_(command$|lifecycle_|package_|config_(omit|include|production|only|optional|dev|also|global|location|prefix|local_prefix|dry_run|workspaces?|include_workspace_root|package_lock|package_lock_only|save.*|ignore_scripts|install_strategy|install_links|legacy_bundling|global_style|bin_links|force|json|long|before)$)/i;
 
@@ -43,7 +43,7 @@ export async function restoreTfjsNode(root: string, cache: string, host: Host): 
   const version = readPackageJson(root).optionalDependencies?.[NAME] ?? TFJS_NODE_VERSION;
   const staging = await makeStaging(cache, "tfjs-node");
   const step = host.progress.step(`installing ${NAME} ${version}`);
-  // npm itself names what it puts aside like this, and passes over dotted names.
+  // As npm names folders that it sets aside; it ignores dotted names.
   const aside = join(dirname(final), `.${basename(NAME)}-${basename(staging).slice(-6)}`);
   try {
     await mkdir(join(staging, "stand-in"));

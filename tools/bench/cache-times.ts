@@ -1,4 +1,4 @@
-/** What the knowledge cache saves: a student's sections trained on data that another student was trained on before. */
+/** Saving by the hint cache: a student's sections train on data on which another student was trained before. */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { runKn } from "../reproduce/run-kn.ts";
 export interface CacheTime {
   readonly student: string;
   readonly seconds: number;
-  /** Samples that the teacher's sections computed, and gave from what was kept. */
+  /** Samples that the teacher sections computed, and served from the cache. */
   readonly computed: number;
   readonly kept: number;
   /** Seconds over those of the first student. */

@@ -1,4 +1,4 @@
-/** What each codec costs in accuracy and saves in bytes: one epoch in this process per pair of codecs. */
+/** Cost in accuracy and saving in bytes of each codec: one epoch in this process per pair of codecs. */
 import { trainingKind } from "../../src/jobs/kinds/training/index.ts";
 import { TRAINING } from "../../src/run-spec/index.ts";
 import { EMBEDDED_RUN, runEmbedded } from "./embedded-run.ts";

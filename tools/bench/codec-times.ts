@@ -1,4 +1,4 @@
-/** What encoding and decoding cost at each boundary, per codec, and their share of a step. */
+/** Time of encoding and decoding at each boundary, per codec, and their share of a step. */
 import { decodeFrame, encodeActivation, type TensorCodec } from "../../src/messages/index.ts";
 import { median } from "./median.ts";
 

@@ -24,7 +24,7 @@ export interface EmbeddedRun {
   readonly run: PhaseRun;
 }
 
-/** Rejects with what the run failed with. @param watch called before the run begins */
+/** Rejects with the error of a failed run. @param watch called before the run begins */
 export async function runEmbedded(
   text: string,
   set: readonly string[],

@@ -119,7 +119,7 @@ async function measureSource(
   return measured / seconds;
 }
 
-/** The uncut net in one worker: what one would do without all this. */
+/** The uncut net in one worker: the baseline without a fleet. */
 async function measurePlain(spec: TrainingSpec, dataset: Dataset): Promise<number> {
   await using worker = await createComputeWorker({ backend: "auto" });
   const { batchSize, optimizer } = spec.training;

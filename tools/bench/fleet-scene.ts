@@ -76,7 +76,7 @@ export async function openFleetScene<Spec extends RunSpec>({
       remedy: "run `npm run setup`",
     });
   }
-  /** What was opened, last first (Node 20 has no AsyncDisposableStack). */
+  /** Opened resources, last first (Node 20 has no AsyncDisposableStack). */
   const opened: AsyncDisposable[] = [];
   const use = <T extends AsyncDisposable>(each: T): T => {
     opened.unshift(each);

@@ -31,7 +31,7 @@ const MEASURED_STEPS = { native: 40, wasm: 15 } as const;
 /** The server's default limit of one message: the largest payload needs chunks. */
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 
-/** What can be measured, in the order of cost. */
+/** Sections of the benchmark, in the order of cost. */
 const SECTIONS = ["steps", "codecs", "bus", "recovery", "cache", "sections", "fleet", "accuracy", "soak"] as const;
 type Section = (typeof SECTIONS)[number];
 

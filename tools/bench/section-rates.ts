@@ -72,7 +72,7 @@ export async function measureSectionRates({ teacher, spec: text, write }: Sectio
   return { coresPerNode: CORES_PER_NODE, measuredSteps: MEASURED_STEPS, computeMs, rates };
 }
 
-/** All of the teacher's forwards are done, none is kept; no evaluation falls into what is measured. */
+/** The teacher computes every forward pass, without cache; no evaluation is within the measured steps. */
 const SETTINGS = ["baseline=", "cache.budgetMiB=0", "sections.epochs=4", "checkpoint.everySteps=1000"];
 
 /** The longest first, each to the node that has least so far; the feeder and the coordinator where least is. */
@@ -95,7 +95,7 @@ function placeBalanced(
   return placed;
 }
 
-/** What one node computes in all, over what the busiest of the nodes computes. */
+/** Computing time of one node for all sections, over that of the busiest of several nodes. */
 function predictedRatio(
   computeMs: Readonly<Record<string, number>>,
   placement: Readonly<Record<string, string>>,

@@ -29,7 +29,7 @@ export interface SoakOptions {
   readonly write: (line: string) => void;
 }
 
-/** Small: what could leak does so per step, not per sample. */
+/** Small: a leak grows per step, not per sample. */
 const BATCH_SIZE = 8;
 const LOOK_EVERY_STEPS = 500;
 
@@ -65,7 +65,7 @@ export async function soak({ spec: text, steps, write }: SoakOptions): Promise<S
   };
 }
 
-/** The first fifth warms up; the second is what the last is compared with. */
+/** The first fifth warms up; the last is compared with the second. */
 function growthOf(values: readonly number[]): number {
   const fifth = Math.max(1, Math.floor(values.length / 5));
   const median = (part: readonly number[]): number => [...part].sort((a, b) => a - b)[Math.floor(part.length / 2)] ?? 0;

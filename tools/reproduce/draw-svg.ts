@@ -24,7 +24,7 @@ export async function drawSvg(options: EChartsOption): Promise<string> {
   }
 }
 
-/** zrender numbers what it draws on and on, for the whole process: the same cells shall give the same text. */
+/** zrender numbers its elements over the whole process: equal cells must give equal text. */
 function renumber(svg: string): string {
   const names = new Map<string, string>();
   return svg.replaceAll(/zr\d*-[a-z]+-?\d+/g, (name) => {

@@ -1,6 +1,6 @@
 /**
  * `npm run reproduce -- mnist | fault-schedule | kt | kt-quick`: the experiments whose figures are in docs/results.
- * Each runs what is not finished and writes its table and plots; ending one loses what is at hand and no more.
+ * Each runs its unfinished cells and writes its table and plots; an interruption loses only the current cell.
  */
 import { join } from "node:path";
 import process from "node:process";

@@ -1,4 +1,4 @@
-/** What every table of results is written with. Pure. */
+/** Markdown of all tables of results. Pure. */
 import type { Provenance } from "./run-kn.ts";
 
 export function rowsOf(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,4 +1,4 @@
-/** `kn` as a child process, and what a figure has to be read with: the machine and the versions. */
+/** `kn` as a child process, and the provenance of a figure: the machine and the versions. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * Watches a run from outside and checks at every event what must hold whatever breaks: of each block, one incarnation
- * at a time, no batch applied twice, every batch accounted for.
+ * Observes a run and checks its invariants under faults at every event: of each block, one incarnation at a time, no
+ * batch applied twice, every batch accounted for.
  */
 import type { Event } from "../../../src/messages/index.ts";
 import { parseActorRef } from "../../../src/run-spec/index.ts";
@@ -8,7 +8,7 @@ import { parseActorRef } from "../../../src/run-spec/index.ts";
 export interface Audit {
   /** Takes an event in the order of arrival. */
   observe(event: Event): void;
-  /** What did not hold, oldest first; empty: all did. */
+  /** Violated invariants, oldest first; empty: none. */
   readonly violations: readonly string[];
   /** Events of blocks that were checked. */
   readonly checked: number;
@@ -44,14 +44,14 @@ export function createAudit(): Audit {
         say(`applied ${applied} + skipped ${skipped} + pending ${pending} is not ${step}`);
       }
       if (before !== undefined && fence < before.fence) {
-        say(`a former incarnation spoke after fence ${before.fence}`);
+        say(`a former incarnation published after fence ${before.fence}`);
         return;
       }
       const isSame = before?.fence === fence;
       if (isSame && (applied < before.applied || step < before.step)) {
         say(`went back from applied ${before.applied}, step ${before.step} to ${applied}, ${step}`);
       }
-      // What was pending before may have been applied since; nothing else can be more than the batches that came.
+      // Batches pending before may have been applied since; otherwise no count exceeds the received batches.
       if (isSame && applied - before.applied > step - before.step + before.pending) {
         say(`applied ${applied - before.applied} batches in ${step - before.step} steps`);
       }

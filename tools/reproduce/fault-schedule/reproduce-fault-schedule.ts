@@ -1,4 +1,4 @@
-/** Runs the fault schedule once and keeps its result. */
+/** Runs the fault schedule once and writes its result. */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

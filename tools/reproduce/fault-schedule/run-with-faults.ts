@@ -1,6 +1,6 @@
 /**
- * A training run in four processes while things break: slow links, a slow node, a killed node, a restarted server.
- * Gives what came of it, with everything that must hold checked on the way (audit.ts).
+ * A training run in four processes under faults: slow links, a slow node, a killed node, a restarted server. Returns
+ * the result of the run and the violated invariants (audit.ts).
  */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -68,11 +68,11 @@ export interface FaultyRunResult {
   readonly totalSteps: number;
   readonly seconds: number;
   readonly accounts: readonly BlockAccount[];
-  /** What did not hold; empty: all did. */
+  /** Violated invariants; empty: none. */
   readonly violations: readonly string[];
   readonly checked: number;
   readonly incarnations: Readonly<Record<string, number>>;
-  /** What was done to it, with the time, s. */
+  /** Injected faults, with the time, s. */
   readonly events: readonly string[];
 }
 
@@ -82,7 +82,7 @@ export interface FaultyRunResult {
  */
 export function faultScheduleOf(epochs: number): Omit<FaultyRunOptions, "spec" | "folder"> {
   return {
-    // A window that covers the round trip, and room for what is under way.
+    // A window that covers the round trip, and room for batches in flight.
     set: [`training.epochs=${epochs}`, "flow.window=16", "gradients.retain=32"],
     delay: { latencyMs: 100, jitterMs: 100 },
     throttle: { block: 1, cores: 0.1, from: 1 / 3, to: 2 / 3 },
@@ -216,7 +216,7 @@ export async function runWithFaults(options: FaultyRunOptions): Promise<FaultyRu
       happened(`nats-server is back${keepsStore ? "" : " without its store"}`);
     };
     const breaking = Promise.all([throttle(), ...(options.kills ?? []).map(kill), pause(), restartServer()]);
-    // An error of the breaking ends the waiting; the waiting's end ends what has not broken yet.
+    // An error of the fault injection ends the wait; the end of the wait cancels the remaining faults.
     breaking.catch((error: unknown) => {
       ending.abort(error);
     });

@@ -11,7 +11,7 @@ export interface PlotOptions {
   readonly references: readonly { readonly name: string; readonly accuracy: number }[];
 }
 
-/** Accuracies below this are left out: the first steps would squeeze what matters. */
+/** Accuracies below this are left out: the first steps would compress the rest of the scale. */
 const LOWEST = 0.97;
 
 /** The same cells give the same text. Rejects with KN_UNAVAILABLE when the drawing library is absent. */

@@ -85,7 +85,7 @@ async function writeMnistResults(out: string, wanted: readonly CellKey[], cells:
   return document;
 }
 
-/** What `kn run --json` prints, as far as a cell needs it. */
+/** The part of `kn run --json`'s output that a cell needs. */
 const outputSchema = z.object({
   outcome: z.literal("completed"),
   accuracy: z.number(),

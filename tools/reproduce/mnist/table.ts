@@ -1,4 +1,4 @@
-/** Finished cells as a Markdown table: a row per setting and source, what is missing shown as missing. Pure. */
+/** Finished cells as a Markdown table: a row per setting and source, missing cells are marked. Pure. */
 import { machinesOf, mean, minutes, percent, points, rowsOf, spreadOf } from "../markdown.ts";
 import type { Cell, CellKey } from "./mnist-cell.ts";
 

@@ -1,5 +1,5 @@
 /**
- * What is compared in knowledge transfer: a teacher, and the same student alone, with the teacher's logits only, and
+ * Arms of the knowledge transfer comparison: a teacher, and the same student alone, with the teacher's logits only, and
  * taught section by section, with the same epochs, views and schedule; where all images have labels, and where few
  * have.
  */
@@ -28,7 +28,7 @@ export interface TransferExperiment {
   readonly runs: readonly Pick<TransferKey, "setting" | "run">[];
 }
 
-/** Stated before anything is run: the student's size, and by how much it must do better than alone, as shares. */
+/** Targets set before any run: the student's size, and its gain over the student alone, as shares. */
 export const QUICK_BOUNDS = { parameters: 0.38, margin: 0.04 } as const;
 
 export const EXPERIMENTS = {

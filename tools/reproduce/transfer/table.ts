@@ -1,4 +1,4 @@
-/** The comparison as a Markdown table: a row per setting and arm, what is missing shown as missing. Pure. */
+/** The comparison as a Markdown table: a row per setting and arm, missing cells are marked. Pure. */
 import { machinesOf, mean, minutes, percent, points, rowsOf, spreadOf } from "../markdown.ts";
 import { studentKeys, type TransferExperiment } from "./settings.ts";
 import type { Arm, TransferCell } from "./transfer-cell.ts";

@@ -1,4 +1,4 @@
-/** What a finished run of the comparison leaves: a figure per arm that it trained. */
+/** Result of a finished run of the comparison: a figure per trained arm. */
 import { z } from "zod";
 import { cellFiles, type CellFiles } from "../cell-files.ts";
 import { provenanceSchema } from "../run-kn.ts";
@@ -28,7 +28,7 @@ export const transferCellSchema = z.object({
   /** Of a student's run. */
   sizes: z.object({ student: size, teacher: size }).optional(),
   arms: z.array(armSchema),
-  /** Samples that the teacher's sections computed, and gave from what was kept. */
+  /** Samples that the teacher sections computed, and served from the cache. */
   batches: z.object({ computed: z.int(), kept: z.int() }),
   ...provenanceSchema.shape,
 });
