@@ -44,7 +44,13 @@ describeWithNats("distillation in three processes", () => {
       await using nats = await startTestNats({ jetstream: true });
       await using folder = await temporaryFolder();
       await using nodes: SpawnedFleet = await spawnFleet(
-        { nodes: 3, folder: join(folder.path, "fleet"), backend: "auto", address: nats.url, env: process.env },
+        {
+          nodes: 3,
+          folder: join(folder.path, "fleet"),
+          backend: "auto",
+          address: nats.url,
+          env: { ...process.env, KN_ROOTS: folder.path },
+        },
         { clock: systemClock() },
       );
       const run = async (...args: readonly string[]): Promise<string> => {
