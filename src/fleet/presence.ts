@@ -1,8 +1,8 @@
 /** A node's membership in the fleet: one node per name, present for as long as it renews its record. */
-import { KnowledgeNetError } from "../errors/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
 import { nodeSubject } from "../messages/index.ts";
 import { acquireLease, type Lease } from "../runtime/lease/index.ts";
-import type { Bus, Service } from "../runtime/bus/index.ts";
+import type { Bus, Service, ServiceDefinition } from "../runtime/bus/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
 import type { Fleet } from "./fleet.ts";
@@ -25,6 +25,8 @@ export interface Presence {
 
 /** Time limit for the answer of a node of the same name before it counts as gone, ms. */
 const ANSWER_TIMEOUT_MS = 2_000;
+/** Pause between two tries to register on the bus, ms. */
+const REGISTER_AGAIN_MS = 1_000;
 
 /** Rejects with KN_CONFIG when a node of that name is present and answers. */
 export async function announceNode(record: NodeRecord, deps: PresenceDeps, signal: AbortSignal): Promise<Presence> {
@@ -38,7 +40,7 @@ export async function announceNode(record: NodeRecord, deps: PresenceDeps, signa
     { leases: fleet.nodes.kv, clock, log },
     signal,
   );
-  const service: Service = await bus.service({
+  const definition: ServiceDefinition = {
     name: "kn-node",
     version: record.softwareVersion,
     description: `node ${name}`,
@@ -53,7 +55,26 @@ export async function announceNode(record: NodeRecord, deps: PresenceDeps, signa
       },
     ],
     stats: facts,
-  });
+  };
+  /** A connection that is interrupted while the node joins comes back. */
+  const register = async (): Promise<Service> => {
+    for (;;) {
+      try {
+        return await bus.service(definition);
+      } catch (error) {
+        if (!isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
+        log.warn({ node: name, err: error }, "node not registered on the bus; another try follows");
+        await clock.sleep(REGISTER_AGAIN_MS, signal);
+      }
+    }
+  };
+  let service: Service;
+  try {
+    service = await register();
+  } catch (error) {
+    await lease.release(); // renewed, it would show a node that is gone
+    throw error;
+  }
   return {
     ended: lease.ended,
     async leave() {
