@@ -117,7 +117,7 @@ describe("while a run goes on", () => {
     const after = await reach(RUN, before.step + 60);
     expect(after.blocks.find(({ actor }) => actor === "block-1")?.node).toBe(owner);
     // From its volume, where it had saved itself when it was told to leave: nothing that was applied is lost.
-    expect(await kn("logs", owner)).toContain("goes on from what was saved");
+    expect(await kn("logs", owner)).toContain("restored from its newest state");
     for (const block of after.blocks) expect(block).toMatchObject({ isBalanced: true, skipped: {} });
   });
 

@@ -204,7 +204,7 @@ it("a volume that fills up in mid-run: training goes on, the log names what was 
   expect(blocks.find(({ actor }) => actor === "block-1")?.node).toBe("filling");
   expect(checkpoint).toBeGreaterThanOrEqual(20);
   const log = await kn("logs", "filling");
-  expect(log).toMatch(/one copy not written/);
+  expect(log).toMatch(/local copy not written/);
   expect(log).toMatch(/KN_CHECKPOINT.*ENOSPC/);
   await endRun("filled");
 });
