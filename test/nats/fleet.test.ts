@@ -51,7 +51,7 @@ describeWithNats("a fleet", () => {
 
       const absent = await fleet.run("run", EXAMPLE, "--nodes", "fleet", "--set", "placement.block-0=edge-9");
       expect(absent.code).toBe(2);
-      expect(absent.stderr).toContain("placement.block-0 must name a node that is there: current value is edge-9");
+      expect(absent.stderr).toContain("placement.block-0 must name a node that is present: current value is edge-9");
       const label = await fleet.run("run", EXAMPLE, "--nodes", "fleet", "--set", "placement.block-0=tier=edge");
       expect(label.code).toBe(2);
       expect(label.stderr).toContain("needs a node with the label tier=edge");
