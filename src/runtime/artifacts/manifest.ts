@@ -1,7 +1,7 @@
 /**
  * The committed generations of a run: one record, changed by compare-and-set and fenced by the coordinator that wrote
  * it. A generation is the training step after which every actor's state was taken; it counts only once it is in the
- * record. A attempt is the run from one start or resume to the next: resuming from an older generation begins a new
+ * record. An attempt is the run from one start or resume to the next: resuming from an older generation begins a new
  * one.
  */
 import { z } from "zod";
