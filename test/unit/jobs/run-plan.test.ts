@@ -78,7 +78,7 @@ describe("startAfter", () => {
     expect(start(distillationSpec())).toEqual({ phase: "sections", attempt: 1, from: undefined });
   });
 
-  it("resumes a phase whose epochs are not over, on a attempt of its own", () => {
+  it("resumes a phase whose epochs are not over, on an attempt of its own", () => {
     const newest = manifest("sections", 1);
     expect(start(distillationSpec(), newest)).toEqual({ phase: "sections", attempt: 5, from: newest });
   });
