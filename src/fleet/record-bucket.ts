@@ -1,7 +1,7 @@
 /** Records of one schema in a bucket, as JSON, so that `nats kv get` shows them. */
 import type { z } from "zod";
 import { KnowledgeNetError } from "../errors/index.ts";
-import type { KeyValue, KvEntry } from "../runtime/store/index.ts";
+import { changeKey, type KeyValue, type KvEntry, parseJson } from "../runtime/store/index.ts";
 
 /** A bucket whose values are records of one schema. A value that does not parse reads as absent. */
 export interface Records<T> {
@@ -20,13 +20,7 @@ export interface Records<T> {
 }
 
 export function recordsOf<T>(kv: KeyValue, schema: z.ZodType<T>): Records<T> {
-  const parse = ({ value }: KvEntry): T | undefined => {
-    try {
-      return schema.safeParse(JSON.parse(new TextDecoder().decode(value))).data;
-    } catch {
-      return undefined;
-    }
-  };
+  const parse = ({ value }: KvEntry): T | undefined => schema.safeParse(parseJson(value)).data;
   const encode = (value: T): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
   const get = async (key: string): Promise<{ value: T; revision: number } | undefined> => {
     const entry = await kv.get(key);
@@ -44,25 +38,24 @@ export function recordsOf<T>(kv: KeyValue, schema: z.ZodType<T>): Records<T> {
     put: (key, value) => kv.put(key, encode(value)),
     create: (key, value) => kv.create(key, encode(value)),
     async change(key, change) {
-      for (;;) {
-        const found = await get(key);
-        if (found === undefined) {
-          throw new KnowledgeNetError("KN_CONFIG", {
-            attempt: `change ${key}`,
-            rule: `${kv.bucket} must contain it`,
-            value: "absent",
-            remedy: "`kn runs` and `kn nodes` list runs and nodes",
-          });
-        }
-        const changed = change(found.value);
-        if (changed === undefined) return found.value;
-        try {
-          await kv.update(key, encode(changed), found.revision);
-          return changed;
-        } catch (error) {
-          if (!(error instanceof KnowledgeNetError) || error.code !== "KN_FENCED") throw error;
-        }
-      }
+      let latest: T | undefined;
+      await changeKey(kv, key, (entry) => {
+        const found = entry === undefined ? undefined : parse(entry);
+        if (found === undefined) throw absent(kv.bucket, key);
+        const changed = change(found);
+        latest = changed ?? found;
+        return changed === undefined ? undefined : encode(changed);
+      });
+      return latest as T;
     },
   };
+}
+
+function absent(bucket: string, key: string): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CONFIG", {
+    attempt: `change ${key}`,
+    rule: `${bucket} must contain it`,
+    value: "absent",
+    remedy: "`kn runs` and `kn nodes` list runs and nodes",
+  });
 }

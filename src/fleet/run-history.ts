@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { EvaluationRecord, RunRecord } from "../actors/coordinator/index.ts";
-import type { Store } from "../runtime/store/index.ts";
+import { parseJson, type Store } from "../runtime/store/index.ts";
 import { phaseNameSchema } from "./records.ts";
 import { historyOf } from "./history-name.ts";
 import { evaluationSchema, type RunStatus, type RunSummary, switchSchema, teacherChangeSchema } from "./run-status.ts";
@@ -108,12 +108,4 @@ export async function withHistory(status: RunStatus, store: Store): Promise<RunS
       status.done.map(async (each) => ({ ...each, record: await whole(each.phase, each.record) })),
     ),
   };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 /** State of a controller during its term of office: one attempt of the run, its progress, and its coordinator. */
 import type { Coordinator, RunRecord } from "../actors/coordinator/index.ts";
 import { type ErrorCode, isKnowledgeNetError } from "../errors/index.ts";
-import type { Checkpoints } from "../runtime/artifacts/index.ts";
+import { type Checkpoints, manifestAt } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import type { Lease } from "../runtime/lease/index.ts";
 import type { Fleet } from "./fleet.ts";
@@ -86,8 +86,7 @@ async function summaryFromCheckpoint(
   checkpoints: Checkpoints,
 ): Promise<RunSummary | undefined> {
   if (from === undefined) return undefined;
-  const manifests = await checkpoints.manifests();
-  const manifest = manifests.find((each) => each.attempt === from.attempt && each.generation === from.generation);
+  const manifest = manifestAt(await checkpoints.manifests(), from);
   if (manifest?.phase !== phase) return undefined;
   const { epoch, step, generation } = manifest;
   const listed = status?.record.evaluations ?? [];

@@ -5,7 +5,8 @@
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
-import type { BlobInfo, Blobs, KeyValue } from "../store/store.ts";
+import { changeKey } from "../store/change-key.ts";
+import type { BlobInfo, Blobs, KeyValue, KvEntry } from "../store/store.ts";
 import {
   type ArtifactScope,
   digestOf,
@@ -14,9 +15,9 @@ import {
   type SavedAt,
   type SavedState,
   stateName,
-  verifyDigest,
 } from "./artifact-names.ts";
 import { compareHolders, encodeRecord, fenceKey, type Holder, type Manifest, parseHolder } from "./manifest.ts";
+import { readArtifact } from "./read-artifact.ts";
 import { statesToDelete } from "./state-retention.ts";
 
 export interface ActorStates {
@@ -55,13 +56,12 @@ export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDe
   /** Known once they were listed, kept up to date by this holder's own saves and deletions. */
   let known: SavedState[] | undefined;
 
-  const newestHolder = async (): Promise<{ readonly newest: Holder; readonly revision: number | undefined }> => {
-    const entry = await records.get(key);
+  /** @returns whether it is the holder in the record already. @throws KnowledgeNetError KN_FENCED when a newer one is */
+  const assertNewest = (entry: KvEntry | undefined): boolean => {
     const newest = entry === undefined ? undefined : parseHolder(entry.value);
-    return { newest: newest ?? { attempt: 0, fence: 0 }, revision: entry?.revision };
-  };
-  const assertNewest = (newest: Holder): void => {
-    if (compareHolders(holder, newest) >= 0) return;
+    if (newest === undefined) return false;
+    const order = compareHolders(holder, newest);
+    if (order >= 0) return order === 0;
     throw new KnowledgeNetError("KN_FENCED", {
       attempt: `save ${actor} of ${scope} with the fencing token ${holder.fence} of attempt ${holder.attempt}`,
       rule: "no newer holder must have claimed the actor",
@@ -76,7 +76,7 @@ export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDe
     return known;
   };
 
-  /** Whether the records can be read; KN_FENCED is thrown on. */
+  /** Does without `work` while the shared store cannot be reached. */
   const whenReachable = async (work: () => Promise<void>): Promise<void> => {
     try {
       await work();
@@ -97,22 +97,11 @@ export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDe
 
   return {
     async claim() {
-      for (;;) {
-        const { newest, revision } = await newestHolder();
-        assertNewest(newest);
-        if (compareHolders(holder, newest) === 0 && revision !== undefined) return;
-        try {
-          if (revision === undefined) await records.create(key, encodeRecord(holder));
-          else await records.update(key, encodeRecord(holder), revision);
-          return;
-        } catch (error) {
-          if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
-        }
-      }
+      await changeKey(records, key, (entry) => (assertNewest(entry) ? undefined : encodeRecord(holder)));
     },
     list,
     async load({ name, digest }) {
-      const bytes = await blobs.get(name);
+      const bytes = await readArtifact(blobs, name, digest);
       if (bytes === undefined) {
         throw new KnowledgeNetError("KN_CHECKPOINT", {
           attempt: `restore ${actor}`,
@@ -121,12 +110,11 @@ export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDe
           remedy: "use an older generation",
         });
       }
-      verifyDigest(name, bytes, digest);
       return decodeSafetensors(bytes);
     },
     async save(at, content) {
       await whenReachable(async () => {
-        assertNewest((await newestHolder()).newest);
+        assertNewest(await records.get(key));
       });
       // The fencing token is part of the content, hence of the digest: no two holders ever write the same blob.
       const metadata = { ...content.metadata, fence: String(holder.fence) };

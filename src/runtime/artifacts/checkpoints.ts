@@ -6,29 +6,25 @@
  * generations. Both are fenced: a holder whose place was taken while it was suspended changes nothing any more. The
  * number of requests of a save and of a commit does not depend on the age of the run.
  */
-import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
+import { KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
-import type { Blobs, KeyValue, Store } from "../store/store.ts";
-import {
-  ARTIFACT_BLOBS,
-  ARTIFACT_RECORDS,
-  type ArtifactScope,
-  type SavedAt,
-  stateName,
-  verifyDigest,
-} from "./artifact-names.ts";
+import { changeKey } from "../store/change-key.ts";
+import type { Blobs, KeyValue, KvEntry, Store } from "../store/store.ts";
+import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, type ArtifactScope, type SavedAt, stateName } from "./artifact-names.ts";
 import { type ActorStates, openActorStates } from "./actor-states.ts";
 import {
   compareHolders,
   encodeRecord,
   type Holder,
   type Manifest,
+  manifestAt,
   type ManifestRecord,
   manifestsKey,
   NO_MANIFESTS,
   parseManifestRecord,
   withManifest,
 } from "./manifest.ts";
+import { readArtifact } from "./read-artifact.ts";
 
 export interface Checkpoints {
   /**
@@ -54,11 +50,10 @@ export async function openCheckpoints(store: Store, scope: ArtifactScope): Promi
   const records: KeyValue = await store.kv(ARTIFACT_RECORDS);
   const key = manifestsKey(scope);
 
-  const read = async (): Promise<{ readonly record: ManifestRecord; readonly revision: number | undefined }> => {
-    const entry = await records.get(key);
-    if (entry === undefined) return { record: NO_MANIFESTS, revision: undefined };
+  const recordIn = (entry: KvEntry | undefined): ManifestRecord => {
+    if (entry === undefined) return NO_MANIFESTS;
     const record = parseManifestRecord(entry.value);
-    if (record !== undefined) return { record, revision: entry.revision };
+    if (record !== undefined) return record;
     throw new KnowledgeNetError("KN_CHECKPOINT", {
       attempt: `read the manifests of ${scope}`,
       rule: "the record must be one of this version",
@@ -66,7 +61,7 @@ export async function openCheckpoints(store: Store, scope: ArtifactScope): Promi
       remedy: "use the version of knowledgenet that wrote it",
     });
   };
-  const manifests = async (): Promise<Manifest[]> => (await read()).record.manifests;
+  const manifests = async (): Promise<Manifest[]> => recordIn(await records.get(key)).manifests;
 
   const assertStates = async ({ actors, ...at }: Manifest): Promise<void> => {
     const found = await Promise.all(
@@ -89,31 +84,20 @@ export async function openCheckpoints(store: Store, scope: ArtifactScope): Promi
     async commit(manifest, fence = 0) {
       const holder = { attempt: manifest.attempt, fence };
       await assertStates(manifest);
-      for (;;) {
-        const { record, revision } = await read();
+      // After a write of another coordinator the holder in its record decides which of the two is stale.
+      await changeKey(records, key, (entry) => {
+        const record = recordIn(entry);
         if (compareHolders(holder, record.holder) < 0) throw staleCoordinator(scope, holder, record.holder);
-        const next = encodeRecord(withManifest(record, holder, manifest));
-        try {
-          if (revision === undefined) await records.create(key, next);
-          else await records.update(key, next, revision);
-          return;
-        } catch (error) {
-          // Another coordinator wrote meanwhile: the holder in its record decides who is stale.
-          if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
-        }
-      }
+        return encodeRecord(withManifest(record, holder, manifest));
+      });
     },
     manifests,
     async load(actor, at) {
-      const manifest = (await manifests()).find(
-        ({ attempt, generation }) => attempt === at.attempt && generation === at.generation,
-      );
-      const digest = manifest?.actors[actor];
+      const digest = manifestAt(await manifests(), at)?.actors[actor];
       if (digest === undefined) throw absent(actor, at, "no manifest names it");
       const name = stateName(scope, actor, at, digest);
-      const bytes = await blobs.get(name);
+      const bytes = await readArtifact(blobs, name, digest);
       if (bytes === undefined) throw absent(actor, at, "absent");
-      verifyDigest(name, bytes, digest);
       return decodeSafetensors(bytes);
     },
     statesOf: (actor, holder) => openActorStates({ scope, actor, holder }, { blobs, records, manifests }),

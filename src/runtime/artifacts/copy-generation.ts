@@ -1,9 +1,10 @@
 /** Copies one committed generation from store to store: the same blobs under the same names. */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Store } from "../store/store.ts";
-import { ARTIFACT_BLOBS, type ArtifactScope, stateName, verifyDigest } from "./artifact-names.ts";
+import { ARTIFACT_BLOBS, type ArtifactScope, stateName } from "./artifact-names.ts";
 import { openCheckpoints } from "./checkpoints.ts";
 import type { Manifest } from "./manifest.ts";
+import { readArtifact } from "./read-artifact.ts";
 
 /** Rejects with KN_CHECKPOINT when a state is absent or damaged at the source, or cannot be written; `to` is as before then. */
 export async function copyGeneration(
@@ -14,7 +15,7 @@ export async function copyGeneration(
   const [source, target] = [await from.blobs(ARTIFACT_BLOBS), await to.blobs(ARTIFACT_BLOBS)];
   for (const [actor, digest] of Object.entries(manifest.actors)) {
     const name = stateName(scope, actor, manifest, digest);
-    const bytes = await source.get(name);
+    const bytes = await readArtifact(source, name, digest);
     if (bytes === undefined) {
       throw new KnowledgeNetError("KN_CHECKPOINT", {
         attempt: `copy generation ${manifest.generation} of ${scope}`,
@@ -23,7 +24,6 @@ export async function copyGeneration(
         remedy: "use an older generation",
       });
     }
-    verifyDigest(name, bytes, digest);
     await target.put(name, bytes);
   }
   await (await openCheckpoints(to, scope)).commit(manifest);

@@ -28,5 +28,5 @@ export {
   planArtifactCollection,
   planArtifactRemoval,
 } from "./collect-artifacts.ts";
-export type { Holder, Manifest } from "./manifest.ts";
+export { type Holder, type Manifest, manifestAt } from "./manifest.ts";
 export { openReleases, type PublishOptions, type Release, type Releases } from "./releases.ts";

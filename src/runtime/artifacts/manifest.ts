@@ -5,7 +5,8 @@
  * one.
  */
 import { z } from "zod";
-import { type ArtifactScope, newestFirst } from "./artifact-names.ts";
+import { parseJson } from "../store/parse-json.ts";
+import { type ArtifactScope, newestFirst, type SavedAt } from "./artifact-names.ts";
 
 const count = z.int().min(0);
 const manifestSchema = z.object({
@@ -58,6 +59,11 @@ export function encodeRecord(record: ManifestRecord | Holder): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(record));
 }
 
+/** @returns undefined when the generation is not committed, or beyond retention. */
+export function manifestAt(manifests: readonly Manifest[], at: SavedAt): Manifest | undefined {
+  return manifests.find((each) => newestFirst(each, at) === 0);
+}
+
 /** Below zero: `a` held it before `b`. */
 export function compareHolders(a: Holder, b: Holder): number {
   return a.attempt - b.attempt || a.fence - b.fence;
@@ -71,12 +77,4 @@ export function withManifest(record: ManifestRecord, holder: Holder, manifest: M
     ({ phase }, index) => all.slice(0, index).filter((newer) => newer.phase === phase).length < KEPT_GENERATIONS,
   );
   return { format: 3, holder, manifests };
-}
-
-export function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

@@ -5,16 +5,11 @@
 import { z } from "zod";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
-import type { KeyValue, KvEntry, Store } from "../store/store.ts";
-import {
-  ARTIFACT_BLOBS,
-  ARTIFACT_RECORDS,
-  type ArtifactScope,
-  digestOf,
-  partName,
-  verifyDigest,
-} from "./artifact-names.ts";
-import { parseJson } from "./manifest.ts";
+import type { KeyValue, Store } from "../store/store.ts";
+import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, type ArtifactScope, digestOf, partName } from "./artifact-names.ts";
+import { changeKey } from "../store/change-key.ts";
+import { parseJson } from "../store/parse-json.ts";
+import { readArtifact } from "./read-artifact.ts";
 
 const releaseSchema = z.object({
   format: z.literal(2),
@@ -87,20 +82,16 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
       remedy: "publish it again",
     });
 
-  const entryOf = async (
-    release: number,
-  ): Promise<{ readonly entry: KvEntry; readonly record: Release } | undefined> => {
+  const read = async (release: number): Promise<Release | undefined> => {
     const entry = await records.get(releaseKey(scope, release));
-    const record = entry === undefined ? undefined : parseRelease(entry.value);
-    return entry === undefined || record === undefined ? undefined : { entry, record };
+    return entry === undefined ? undefined : parseRelease(entry.value);
   };
 
   const numbers = async (): Promise<number[]> =>
     (await records.keys(releaseFilter(scope))).map((key) => Number(key.split(".").at(-1))).sort((a, b) => b - a);
 
   const list = async (): Promise<Release[]> => {
-    const found = await Promise.all((await numbers()).map(entryOf));
-    return found.flatMap((each) => (each === undefined ? [] : [each.record]));
+    return (await Promise.all((await numbers()).map(read))).filter((found) => found !== undefined);
   };
 
   const encode = (record: Release): Uint8Array => new TextEncoder().encode(JSON.stringify(record));
@@ -137,31 +128,25 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
     list,
     async newest() {
       const [release] = await numbers();
-      return release === undefined ? undefined : (await entryOf(release))?.record;
+      return release === undefined ? undefined : read(release);
     },
     async get(release) {
-      const found = await entryOf(release);
-      if (found !== undefined) return found.record;
+      const found = await read(release);
+      if (found !== undefined) return found;
       throw missing(release, "absent");
     },
     async load({ release, digests }, part) {
       const digest = digests[part];
-      const bytes = digest === undefined ? undefined : await blobs.get(partName(scope, digest));
-      if (bytes === undefined || digest === undefined) throw missing(release, `part ${part} is absent`);
-      verifyDigest(partName(scope, digest), bytes, digest);
+      const bytes = digest === undefined ? undefined : await readArtifact(blobs, partName(scope, digest), digest);
+      if (bytes === undefined) throw missing(release, `part ${part} is absent`);
       return decodeSafetensors(bytes).tensors;
     },
     async setPinned(release, isPinned) {
-      for (;;) {
-        const found = await entryOf(release);
+      await changeKey(records, releaseKey(scope, release), (entry) => {
+        const found = entry === undefined ? undefined : parseRelease(entry.value);
         if (found === undefined) throw missing(release, "absent");
-        try {
-          await records.update(releaseKey(scope, release), encode({ ...found.record, isPinned }), found.entry.revision);
-          return;
-        } catch (error) {
-          if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
-        }
-      }
+        return encode({ ...found, isPinned });
+      });
     },
     async retain({ kept, inUse = [] }) {
       const all = await list();

@@ -7,10 +7,12 @@
  * const leases = await store.kv("leases", { ttlMs: 10_000 });
  * const fence = await leases.create("block-0", new TextEncoder().encode("edge-1"));
  */
+export { changeKey } from "./change-key.ts";
 export { type FileSystem, fileStore, type FileStoreOptions } from "./file/index.ts";
 export { connectJetStreamStore, type JetStreamStoreOptions } from "./jetstream/index.ts";
 export { MAX_VALUE_BYTES } from "./keys.ts";
 export { memoryStore, type MemoryStoreOptions } from "./memory/index.ts";
+export { parseJson } from "./parse-json.ts";
 export { mirroredStore, type MirroredStoreDeps } from "./mirror/index.ts";
 export type {
   BlobInfo,

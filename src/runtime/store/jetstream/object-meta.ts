@@ -1,6 +1,7 @@
 /** The record that makes chunks an object of a NATS object store (ADR-20): JSON, with the digest in base64url. */
 import { z } from "zod";
 import { damaged } from "../keys.ts";
+import { parseJson } from "../parse-json.ts";
 
 const DIGEST_PREFIX = "SHA-256=";
 
@@ -46,12 +47,4 @@ export function decodeMeta(bucket: string, name: string, bytes: Uint8Array): Obj
   const { digest } = parsed.data;
   const encoded = digest.startsWith(DIGEST_PREFIX) ? digest.slice(DIGEST_PREFIX.length) : "";
   return { ...parsed.data, digest: Buffer.from(encoded, "base64url").toString("hex") };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
 }
