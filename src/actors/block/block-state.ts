@@ -6,10 +6,17 @@
 import type { UpdateOutcome } from "../../compute/index.ts";
 import type { Plane, Progress } from "../../messages/index.ts";
 import type { StatePosition } from "../../runtime/actor/index.ts";
-import { type Counters, createCounters, type DropCounters, type GapCause } from "../../runtime/stream/index.ts";
+import {
+  type Counters,
+  createCounters,
+  createStepAccount,
+  type DropCounters,
+  type GapCause,
+  parseCounts,
+  type StepAccount,
+} from "../../runtime/stream/index.ts";
 import { createEvaluationTally, type EvaluationTally } from "../link/index.ts";
 import { type AwaitedGradient, createAwaitedGradient } from "./awaited-gradient.ts";
-import { createStepAccount, parseCounts, type StepAccount } from "../../runtime/stream/index.ts";
 
 /** Of the message that was handled last. */
 export interface MessageFigures {
