@@ -27,13 +27,13 @@ export interface Coordinator extends Actor {
 }
 
 export function createCoordinator(options: CoordinatorOptions, deps: CoordinatorDeps): Coordinator {
-  const { run, id, fence, feeder, learners, companions } = options;
+  const { run, id, fence, feeder, learners, gradientModels } = options;
   const { bus, clock, log } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const state = createCoordinatorState(learners, options.record);
   const effects = createCoordinatorEffects(options, deps, channel, state);
   const { rounds } = effects;
-  const stateful = [...learners, ...companions];
+  const stateful = [...learners, ...gradientModels];
   let subscription: Subscription | undefined;
   let outcome: RunOutcome | undefined;
 

@@ -41,8 +41,8 @@ export function createCoordinatorEffects(
   channel: ControlChannel,
   state: CoordinatorState,
 ): CoordinatorEffects {
-  const { id, feeder, learners, companions, attempt, phase } = options;
-  const stateful = [...learners, ...companions];
+  const { id, feeder, learners, gradientModels, attempt, phase } = options;
+  const stateful = [...learners, ...gradientModels];
   const [firstLearner = ""] = learners;
 
   const request = (actor: string, command: Command, signal: AbortSignal): Promise<CommandReply> =>
@@ -162,7 +162,7 @@ export function createCoordinatorEffects(
   return {
     rounds,
     async awaitActors(signal) {
-      await allOrAbort([feeder, ...stateful, ...options.others], signal, report);
+      await allOrAbort([feeder, ...stateful, ...options.teachers], signal, report);
     },
     async startFeeding(signal) {
       await request(feeder, { kind: "StartFeeding" }, signal);

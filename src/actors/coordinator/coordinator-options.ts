@@ -7,10 +7,10 @@ export interface CoordinatorOptions extends ActorOptions {
   readonly feeder: string;
   /** Actors that learn from the batches, first to last. */
   readonly learners: readonly string[];
-  /** Actors beside them that have a state to save too: gradient models. */
-  readonly companions: readonly string[];
-  /** Actors without a state: teacher sections. */
-  readonly others: readonly string[];
+  /** Gradient models: beside the learners, with a state of their own to save. */
+  readonly gradientModels: readonly string[];
+  /** Teacher sections: without a state. */
+  readonly teachers: readonly string[];
   /** Phase of the run, recorded in its checkpoints. */
   readonly phase: string;
   /** Training steps between two checkpoints within an epoch; 0: none. @default 0 */

@@ -2,6 +2,7 @@
 import { stitchSections } from "../../../compute/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import type { SafetensorsContent } from "../../../messages/checkpoint/index.ts";
+import { manifestAt } from "../../../runtime/artifacts/index.ts";
 import { layersOfBlocks, type LayerSpec, type ModelSpec, STUDENT, studentActor } from "../../../run-spec/index.ts";
 import type { ComposeContext } from "../../composer.ts";
 
@@ -17,9 +18,7 @@ export async function initialStudent(
   const { from } = plan;
   if (from === undefined) return undefined;
   const { checkpoints } = deps;
-  const manifest = (await checkpoints.manifests()).find(
-    ({ attempt, generation }) => attempt === from.attempt && generation === from.generation,
-  );
+  const manifest = manifestAt(await checkpoints.manifests(), from);
   if (manifest === undefined) {
     throw new KnowledgeNetError("KN_CHECKPOINT", {
       attempt: "stitch the student",

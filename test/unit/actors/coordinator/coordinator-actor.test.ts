@@ -32,8 +32,8 @@ async function coordinating(changes: Partial<CoordinatorOptions> = {}) {
       ...scene.options("coordinator"),
       feeder: "feeder",
       learners: BLOCKS,
-      companions: ["gradient-0"],
-      others: [],
+      gradientModels: ["gradient-0"],
+      teachers: [],
       phase: "training",
       readyDeadlineMs: 60_000,
       stopDeadlineMs: 4_000,
@@ -106,7 +106,7 @@ describe("createCoordinator", () => {
   });
 
   it("counts a mark that arrived while it awaited the actors at its next arrival, and ends the run then", async () => {
-    const test = await coordinating({ others: ["teacher-0"] });
+    const test = await coordinating({ teachers: ["teacher-0"] });
     expect(test.coordinator.state).toBe("preparing"); // the teacher does not answer yet
     const at = { sequence: 24, step: 18 };
     await test.mark("finished", 2, at);
