@@ -22,10 +22,10 @@ export function patientCheckpoints(
 ): Checkpoints {
   return {
     ...checkpoints,
-    async commit(...manifest) {
+    async commit(manifest, fence) {
       for (;;) {
         try {
-          await checkpoints.commit(...manifest);
+          await checkpoints.commit(manifest, fence);
           return;
         } catch (error) {
           if (!isKnowledgeNetError(error, "KN_UNAVAILABLE") || signal.aborted) throw error;

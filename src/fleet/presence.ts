@@ -90,7 +90,7 @@ async function assertGone(name: string, subject: string, bus: Bus): Promise<void
     const { data } = await bus.request(subject, new Uint8Array(0), { timeoutMs: ANSWER_TIMEOUT_MS });
     other = new TextDecoder().decode(data);
   } catch (error) {
-    if (error instanceof KnowledgeNetError && error.code === "KN_UNAVAILABLE") return;
+    if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) return;
     throw error;
   }
   throw new KnowledgeNetError("KN_CONFIG", {

@@ -18,15 +18,16 @@ export {
   encodeCommandReply,
 } from "./control/command.ts";
 export { decodeEvent, encodeEvent, type Event, type Fact } from "./control/event.ts";
-export type {
-  CheckpointSaved,
-  EvaluationMeasured,
-  FeederMark,
-  GradientQuality,
-  Progress,
-  SourceSwitched,
-  StateEntered,
-  TeacherChanged,
+export {
+  type CheckpointSaved,
+  type EvaluationMeasured,
+  type FeederMark,
+  type GradientQuality,
+  NO_PROGRESS,
+  type Progress,
+  type SourceSwitched,
+  type StateEntered,
+  type TeacherChanged,
 } from "./control/facts.ts";
 export { errorOf, type Failure, failureOf } from "./control/failure.ts";
 export type { Chunk } from "./frame/chunk.ts";

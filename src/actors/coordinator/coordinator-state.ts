@@ -1,5 +1,13 @@
 /** The record of a run, folded from the facts of its actors. Effect-free: facts and times in, the record out. */
-import type { ActorState, EvaluationMeasured, Event, FeederMark, Header, Progress } from "../../messages/index.ts";
+import {
+  type ActorState,
+  type EvaluationMeasured,
+  type Event,
+  type FeederMark,
+  type Header,
+  NO_PROGRESS,
+  type Progress,
+} from "../../messages/index.ts";
 
 /** One evaluation: complete once every sample of it is measured. */
 export interface EvaluationRecord {
@@ -158,19 +166,7 @@ export function createCoordinatorState(learners: readonly string[], start: RunRe
       return samples < expected ? { evaluation, samples, expected } : undefined;
     },
     get summary(): Progress {
-      return {
-        kind: "Progress",
-        consumed: measurement?.sequence ?? 0,
-        applied: 0,
-        stalenessSteps: 0,
-        computeMs: 0,
-        receivedBytes: 0,
-        drops: {},
-        skipped: {},
-        pending: 0,
-        sentBytes: {},
-        step: published,
-      };
+      return { ...NO_PROGRESS, consumed: measurement?.sequence ?? 0, step: published };
     },
     progressOf: (actor) => progress[actor],
     note({ header, fact }, nowMs) {

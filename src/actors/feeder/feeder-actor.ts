@@ -5,7 +5,7 @@
  *
  * It has no state of its own: it stands where the learners have consumed to, which it asks them for when it starts.
  */
-import type { Event, Progress } from "../../messages/index.ts";
+import { type Event, NO_PROGRESS, type Progress } from "../../messages/index.ts";
 import {
   type Actor,
   allOrAbort,
@@ -38,15 +38,8 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
   const subscriptions: Subscription[] = [];
 
   const progress = (): Progress => ({
-    kind: "Progress",
+    ...NO_PROGRESS,
     consumed: state.slowest,
-    applied: 0,
-    stalenessSteps: 0,
-    computeMs: 0,
-    receivedBytes: 0,
-    drops: {},
-    skipped: {},
-    pending: 0,
     sentBytes: output.sent.snapshot(),
     step: state.published.step,
   });

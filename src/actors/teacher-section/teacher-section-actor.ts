@@ -16,6 +16,7 @@ import {
   type Progress,
   type RowCodec,
   runSubject,
+  NO_PROGRESS,
 } from "../../messages/index.ts";
 import { type Actor, createMessageActor, type PerformOutcome } from "../../runtime/actor/index.ts";
 import { createCounters, createDropCounters } from "../../runtime/stream/index.ts";
@@ -74,15 +75,10 @@ export function createTeacherSectionActor(options: TeacherSectionActorOptions, d
   let last = { computeMs: 0, receivedBytes: 0 };
 
   const progress = (): Progress => ({
-    kind: "Progress",
+    ...NO_PROGRESS,
+    ...last,
     consumed,
-    applied: 0,
-    stalenessSteps: 0,
-    computeMs: last.computeMs,
-    receivedBytes: last.receivedBytes,
     drops: drops.snapshot(),
-    skipped: {},
-    pending: 0,
     sentBytes: sent.snapshot(),
     step,
     cache: cache.snapshot(),

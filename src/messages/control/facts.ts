@@ -55,6 +55,21 @@ export interface Progress {
   readonly cache?: Readonly<Record<string, number>> | undefined;
 }
 
+/** Progress of an actor that has done nothing yet; a kind sets the figures that it has. */
+export const NO_PROGRESS: Progress = {
+  kind: "Progress",
+  consumed: 0,
+  applied: 0,
+  stalenessSteps: 0,
+  computeMs: 0,
+  receivedBytes: 0,
+  drops: {},
+  skipped: {},
+  pending: 0,
+  sentBytes: {},
+  step: 0,
+};
+
 /** Result of an evaluation so far; cumulative over its batches. */
 export interface EvaluationMeasured {
   readonly kind: "EvaluationMeasured";

@@ -1,5 +1,5 @@
 /** A sender and a receiver of one stream, each with several incarnations, over a network that loses messages. */
-import { encodeActivation, encodeGap, runSubject } from "../../../src/messages/index.ts";
+import { encodeActivation, encodeGap, NO_PROGRESS, runSubject } from "../../../src/messages/index.ts";
 import { createControlChannel } from "../../../src/runtime/actor/index.ts";
 import type { Bus } from "../../../src/runtime/bus/index.ts";
 import { simulatedClock } from "../../../src/runtime/clock/index.ts";
@@ -153,7 +153,7 @@ export async function createStreamScene(options: StreamSceneOptions, harness: St
     let consumed = start;
     let newestFence = 0;
     const acknowledge = (): void => {
-      channel.emit({ kind: "Progress", ...NO_FIGURES, consumed });
+      channel.emit({ ...NO_PROGRESS, consumed });
     };
     const input = createInputStream<{ header: Parameters<typeof frameOf>[0]; content: number | undefined }>(
       { depth: 2 * WINDOW, isDropping },
@@ -298,18 +298,6 @@ export async function createStreamScene(options: StreamSceneOptions, harness: St
   };
   return scene;
 }
-
-const NO_FIGURES = {
-  applied: 0,
-  stalenessSteps: 0,
-  computeMs: 0,
-  receivedBytes: 0,
-  drops: {},
-  skipped: {},
-  pending: 0,
-  sentBytes: {},
-  step: 0,
-} as const;
 
 function frameOf(header: Parameters<typeof encodeActivation>[0]["header"]): Uint8Array {
   return encodeActivation(

@@ -17,6 +17,7 @@ import {
   type Progress,
   type TensorView,
   type GradientOrigin,
+  NO_PROGRESS,
 } from "../../../src/messages/index.ts";
 import { type ControlChannel, createControlChannel } from "../../../src/runtime/actor/index.ts";
 import { type Bus, createMemoryBroker, type MemoryBroker } from "../../../src/runtime/bus/index.ts";
@@ -175,17 +176,8 @@ export function createScene(): Scene {
 }
 
 export const progressOf = (consumed: number, changes: Partial<Progress> = {}): Progress => ({
-  kind: "Progress",
+  ...NO_PROGRESS,
   consumed,
-  applied: 0,
-  stalenessSteps: 0,
-  computeMs: 0,
-  receivedBytes: 0,
-  drops: {},
-  skipped: {},
-  pending: 0,
-  sentBytes: {},
-  step: 0,
   ...changes,
 });
 

@@ -1,22 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createAudit } from "../../../../tools/reproduce/fault-schedule/audit.ts";
-import type { Event, Progress } from "../../../../src/messages/index.ts";
+import { type Event, NO_PROGRESS, type Progress } from "../../../../src/messages/index.ts";
 
 function progress(fence: number, changes: Partial<Progress>): Event {
-  const fact: Progress = {
-    kind: "Progress",
-    consumed: 0,
-    applied: 0,
-    stalenessSteps: 0,
-    computeMs: 0,
-    receivedBytes: 0,
-    drops: {},
-    skipped: {},
-    pending: 0,
-    sentBytes: {},
-    step: 0,
-    ...changes,
-  };
+  const fact: Progress = { ...NO_PROGRESS, ...changes };
   return { header: { run: "r", sender: "block-1", sequence: 0, step: fact.step, version: 0, fence }, fact };
 }
 
