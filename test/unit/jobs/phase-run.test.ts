@@ -1,40 +1,19 @@
 /** One phase of a run in this process when its parts fail: everything is closed, and `ended` always resolves. */
 import { expect, it } from "vitest";
-import { type ComputeWorker, createComputeWorker } from "../../../src/compute/index.ts";
+import type { ComputeWorker } from "../../../src/compute/index.ts";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
-import { describeSlices } from "../../../src/jobs/describe-slices.ts";
-import { createPhaseRun } from "../../../src/jobs/phase-run.ts";
-import { parseTrainingSpec } from "../../../src/run-spec/index.ts";
 import { type Bus, createMemoryBroker } from "../../../src/runtime/bus/index.ts";
 import { systemClock } from "../../../src/runtime/clock/index.ts";
-import { memoryStore } from "../../../src/runtime/store/index.ts";
-import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
-import { fakeDataset } from "../actors/fake-dataset.ts";
+import { smallPhaseRun } from "./small-phase-run.ts";
 
-const SPEC = `
-kind: training
-name: tiny
-data: { dataset: mnist }
-model:
-  input: [2, 2, 1]
-  classes: 10
-  layers:
-    - { name: flat, type: flatten }
-    - { name: hidden, type: dense, units: 8 }
-    - { name: active, type: re_lu }
-    - { name: logits, type: dense, units: 10 }
-  cuts: [active]
+const SETTINGS = `
 training: { epochs: 1, batchSize: 4, optimizer: { kind: sgd, learningRate: 0.01 } }
 gradients: { source: locked }
-evaluation: { samples: 8, batchSize: 4 }
 `;
 
 async function scene({ bus, closeFails }: { readonly bus: Bus; readonly closeFails: boolean }) {
-  const spec = parseTrainingSpec(SPEC, { file: "tiny.yaml" });
-  const clock = systemClock();
   const closed: boolean[] = [];
-  const startWorker = async (options: Parameters<typeof createComputeWorker>[0]): Promise<ComputeWorker> => {
-    const worker = await createComputeWorker(options);
+  const wrap = (worker: ComputeWorker): ComputeWorker => {
     void worker.closed.then(() => closed.push(true));
     if (!closeFails) return worker;
     const close = async (): Promise<void> => {
@@ -43,19 +22,7 @@ async function scene({ bus, closeFails }: { readonly bus: Bus; readonly closeFai
     };
     return { ...worker, close, [Symbol.asyncDispose]: close };
   };
-  const run = createPhaseRun(
-    {
-      name: "phase-run",
-      spec,
-      ...(await describeSlices(spec)),
-      phase: "training",
-      attempt: 1,
-      backend: "cpu",
-      softwareVersion: "0.0.0",
-    },
-    { bus, store: await memoryStore({ clock }), clock, log: silentLogger, dataset: fakeDataset(32), startWorker },
-  );
-  return { run, closed };
+  return { run: await smallPhaseRun({ name: "phase-run", bus, settings: SETTINGS, samples: 32, wrap }), closed };
 }
 
 it("PhaseRun.start rejects and leaves no actor when the coordinator cannot be started", async () => {
