@@ -25,71 +25,39 @@ import {
   type ActorMemory,
   type Checkpoints,
   createActorMemory,
-  type Manifest,
+  openCheckpoints,
   type SavedAt,
+  scopeOfRun,
 } from "../../../src/runtime/artifacts/index.ts";
-import type { SafetensorsContent } from "../../../src/messages/checkpoint/index.ts";
 import { type SimulatedClock, simulatedClock } from "../../../src/runtime/clock/index.ts";
+import { memoryStore } from "../../../src/runtime/store/index.ts";
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
+import { failAlways, failingStore, type StoreFaults, switchedFaults } from "../../support/failing-store.ts";
 
 export const RUN = "test";
 
 export const ATTEMPT = 1;
 
-/** Checkpoints without a disk: real time and simulated time do not mix. `refusal` makes saves and manifests fail. */
-export interface HeldCheckpoints extends Checkpoints {
-  /** By `<actor>.<attempt>-<generation>`. */
-  readonly states: Map<string, SafetensorsContent>;
-  /** Newest first. */
-  readonly committed: Manifest[];
-  refusal: Error | undefined;
+/** Every change of a blob, or of a record, is refused as by a full disk. */
+export const FULL_DISK: Readonly<Record<"blobs" | "records", StoreFaults>> = {
+  blobs: failAlways({ kind: "blobs", isChange: true }, { kind: "refused", code: "KN_CHECKPOINT" }),
+  records: failAlways({ kind: "kv", isChange: true }, { kind: "refused", code: "KN_CHECKPOINT" }),
+};
+
+export interface MemoryOfOptions {
+  /** Fencing token of the incarnation. @default 1 */
+  readonly fence?: number;
+  /** Generation that the attempt began with. @default none */
+  readonly from?: SavedAt;
 }
 
-export function heldCheckpoints(): HeldCheckpoints {
-  const states = new Map<string, SafetensorsContent>();
-  const committed: Manifest[] = [];
-  const nameOf = (actor: string, { attempt, generation }: SavedAt): string => `${actor}.${attempt}-${generation}`;
-  const digest = "0".repeat(64);
-  const found = (name: string): Promise<SafetensorsContent> => {
-    const content = states.get(name);
-    return content === undefined ? Promise.reject(failure("KN_CHECKPOINT")) : Promise.resolve(content);
-  };
-  const held: HeldCheckpoints = {
-    states,
-    committed,
-    refusal: undefined,
-    load: (actor, at) => found(nameOf(actor, at)),
-    commit(manifest) {
-      if (held.refusal !== undefined) return Promise.reject(held.refusal);
-      committed.unshift(manifest);
-      return Promise.resolve();
-    },
-    manifests: () => Promise.resolve(committed),
-    statesOf: (actor) => ({
-      claim: () => Promise.resolve(),
-      list() {
-        const own = [...states.keys()].flatMap((name) => {
-          const [owner, at = ""] = name.split(".");
-          const [attempt = 0, generation = 0] = at.split("-").map(Number);
-          return owner === actor ? [{ name, digest, attempt, generation }] : [];
-        });
-        return Promise.resolve(own.sort((a, b) => b.attempt - a.attempt || b.generation - a.generation));
-      },
-      load: ({ name }) => found(name),
-      save(at, content) {
-        if (held.refusal !== undefined) return Promise.reject(held.refusal);
-        const name = nameOf(actor, at);
-        states.set(name, content);
-        return Promise.resolve({ name, sizeBytes: 1, digest, revision: 1 });
-      },
-    }),
-  };
-  return held;
-}
-
-/** What `actor` remembers, over checkpoints that are held in memory. */
-export function memoryOf(actor: string, checkpoints: Checkpoints, from?: SavedAt): ActorMemory {
-  return createActorMemory({ actor, attempt: ATTEMPT, fence: 1, from }, { checkpoints, log: silentLogger });
+/** What `actor` remembers. */
+export function memoryOf(
+  actor: string,
+  checkpoints: Checkpoints,
+  { fence = 1, from }: MemoryOfOptions = {},
+): ActorMemory {
+  return createActorMemory({ actor, attempt: ATTEMPT, fence, from }, { checkpoints, log: silentLogger });
 }
 
 export function failure(code: KnowledgeNetError["code"]): KnowledgeNetError {
@@ -100,11 +68,14 @@ export interface Scene {
   readonly clock: SimulatedClock;
   readonly broker: MemoryBroker;
   readonly bus: Bus;
-  readonly checkpoints: HeldCheckpoints;
+  /** Of the run, over a store in memory. */
+  readonly checkpoints: Checkpoints;
+  /** Of that store. */
+  readonly faults: StoreFaults & { now: StoreFaults | undefined };
   readonly deps: {
     readonly bus: Bus;
     readonly clock: SimulatedClock;
-    readonly checkpoints: HeldCheckpoints;
+    readonly checkpoints: Checkpoints;
     readonly log: typeof silentLogger;
   };
   /** Every fact published so far. */
@@ -122,14 +93,21 @@ export interface Scene {
   order(actor: string, command: Command): Promise<CommandReply>;
   /** What every kind of actor is told. @default fence 1 */
   options(id: string, fence?: number): StreamActorOptions;
+  /** Generations of which the store has a state of `actor`, newest first. */
+  generations(actor: string): Promise<number[]>;
+  /** Metadata of that state. */
+  savedMetadata(actor: string, generation: number): Promise<Readonly<Record<string, string>>>;
 }
 
-export function createScene(): Scene {
+export async function createScene(): Promise<Scene> {
   const clock = simulatedClock();
   const broker = createMemoryBroker();
   const bus = broker.connect({ clock });
   const observer = broker.connect({ clock });
-  const checkpoints = heldCheckpoints();
+  const faults = switchedFaults();
+  const store = failingStore(await memoryStore({ clock }), faults, clock);
+  const checkpoints = await openCheckpoints(store, scopeOfRun(RUN));
+  const statesOf = (actor: string) => checkpoints.statesOf(actor, { attempt: ATTEMPT, fence: 0 });
   const channel = createControlChannel({ run: RUN, actor: "tester" }, { bus: observer, log: silentLogger });
   const events: Event[] = [];
   channel.watch("*", (event) => events.push(event));
@@ -138,6 +116,7 @@ export function createScene(): Scene {
     broker,
     bus,
     checkpoints,
+    faults,
     deps: { bus, clock, checkpoints, log: silentLogger },
     events,
     facts<K extends Fact["kind"]>(actor: string, kind: K) {
@@ -172,6 +151,13 @@ export function createScene(): Scene {
       softwareVersion: "0.0.0",
       metadata: {},
     }),
+    generations: async (actor) => (await statesOf(actor).list()).map(({ generation }) => generation),
+    async savedMetadata(actor, generation) {
+      const states = await statesOf(actor).list();
+      const found = states.find((state) => state.generation === generation);
+      if (found === undefined) throw new Error(`no generation ${generation} of ${actor}`);
+      return (await statesOf(actor).load(found)).metadata;
+    },
   };
 }
 
@@ -199,13 +185,13 @@ export function floats(shape: readonly number[], value = 1): TensorView & { read
 export async function standIn(
   { bus }: Scene,
   id: string,
-  answer: (command: Command) => CommandReply,
+  answer: (command: Command) => CommandReply | Promise<CommandReply>,
 ): Promise<{ readonly orders: Command[] }> {
   const orders: Command[] = [];
   const channel = createControlChannel({ run: RUN, actor: id }, { bus, log: silentLogger });
-  const commands = channel.commands((command) => {
+  const commands = channel.commands(async (command) => {
     orders.push(command);
-    return Promise.resolve(answer(command));
+    return answer(command);
   });
   await bus.service({
     name: "stand-in",

@@ -13,7 +13,7 @@ async function save(block: MiddleBlock, generation: number): Promise<Readonly<Re
   const saving = block.scene.order("block-1", { kind: "SaveCheckpoint", generation });
   await block.scene.settle();
   await saving;
-  return block.scene.checkpoints.states.get(`block-1.1-${generation}`)?.metadata ?? {};
+  return block.scene.savedMetadata("block-1", generation);
 }
 
 /** Ends the block and has it come back from what it has saved. */

@@ -113,7 +113,7 @@ describe("createBlockActor", () => {
   });
 
   it("does not start when its unit does not open, and says why", async () => {
-    const scene = createScene();
+    const scene = await createScene();
     const error = failure("KN_UNAVAILABLE");
     const actor = createBlockActor(
       {
@@ -161,7 +161,7 @@ describe("createBlockActor: evaluation", () => {
   });
 
   it("the last block adds up what it measured, evaluation by evaluation, and reports it when asked", async () => {
-    const scene = createScene();
+    const scene = await createScene();
     const unit = fakeBlock({ isLast: true });
     const actor = createBlockActor(
       {
@@ -251,7 +251,8 @@ describe("createBlockActor: locked", () => {
     await block.send(1);
     const saving = block.scene.order("block-1", { kind: "SaveCheckpoint", generation: 1 });
     await block.scene.settle();
-    expect(await saving).toMatchObject({ kind: "CheckpointSaved", name: "block-1.1-1" });
+    expect(await saving).toMatchObject({ kind: "CheckpointSaved" });
+    expect(await block.scene.generations("block-1")).toEqual([1]);
     expect(block.actor.state).toBe("training.awaitingGradient");
     await block.actor.stop();
     expect(block.actor.state).toBe("left");
@@ -266,7 +267,7 @@ describe("createBlockActor: checkpoints", () => {
     await before.scene.settle();
     await saving;
     const { sentBytes } = await before.reported();
-    expect(before.scene.checkpoints.states.get("block-1.1-5")?.metadata).toEqual({
+    expect(await before.scene.savedMetadata("block-1", 5)).toEqual({
       actor: "block-1",
       version: "3",
       consumed: "3",
@@ -274,6 +275,7 @@ describe("createBlockActor: checkpoints", () => {
       skipped: "{}",
       pending: "0",
       sentBytes: JSON.stringify(sentBytes),
+      fence: "1",
     });
     await before.actor.stop();
 
@@ -289,8 +291,8 @@ describe("createBlockActor: checkpoints", () => {
   });
 
   it("does not start from a generation that is not there", async () => {
-    const scene = createScene();
-    const memory = memoryOf("block-1", scene.checkpoints, { attempt: 1, generation: 9 });
+    const scene = await createScene();
+    const memory = memoryOf("block-1", scene.checkpoints, { from: { attempt: 1, generation: 9 } });
     const actor = createBlockActor(
       { ...scene.options("block-1"), ...PLAIN_BLOCK, index: 1, blocks: 3 },
       { ...scene.deps, memory, openUnit: () => Promise.resolve(fakeBlock().handle) },

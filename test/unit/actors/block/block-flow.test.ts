@@ -3,31 +3,35 @@ import { describe, expect, it } from "vitest";
 import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { createAutoPolicy } from "../../../../src/compute/index.ts";
 import type { KnowledgeNetError } from "../../../../src/errors/index.ts";
-import { batchFrame, failure, progressOf, type Scene } from "../actor-scene.ts";
+import { ATTEMPT, batchFrame, failure, FULL_DISK, progressOf, RUN, type Scene } from "../actor-scene.ts";
 import { INPUT, type MiddleBlock, middleBlock, sequenceOf, told } from "./middle-block.ts";
 
+/** Of the blob of a generation. */
+const nameOf = (generation: number): string =>
+  expect.stringContaining(`run.${RUN}.block-1.${ATTEMPT}-${generation}.`) as string;
+
 describe("createBlockActor: prepared checkpoints", () => {
-  const stored = (block: MiddleBlock): string[] => [...block.scene.checkpoints.states.keys()];
+  const stored = (block: MiddleBlock): Promise<number[]> => block.scene.generations("block-1");
 
   it("saves a prepared generation at its step, between two messages, and reports it", async () => {
     const block = await middleBlock();
     await block.send(1);
     expect(await block.prepare(3)).toEqual({ kind: "Done" });
     await block.send(2, 3, 4, 5);
-    expect(stored(block)).toEqual(["block-1.1-3"]);
+    expect(await stored(block)).toEqual([3]);
     const saved = block.scene.events.filter(({ fact }) => fact.kind === "CheckpointSaved");
     expect(saved.map(({ header, fact }) => ({ ...header, ...fact }))).toMatchObject([
-      { sender: "block-1", step: 3, sequence: 3, name: "block-1.1-3" },
+      { sender: "block-1", step: 3, sequence: 3, name: nameOf(3) },
     ]);
-    expect(block.scene.checkpoints.states.get("block-1.1-3")?.metadata).toMatchObject({ version: "3", step: "3" });
+    expect(await block.scene.savedMetadata("block-1", 3)).toMatchObject({ version: "3", step: "3" });
   });
 
   it("saves at once when it stands at the step, and nothing without an order", async () => {
     const block = await middleBlock();
     await block.send(1, 2);
-    expect(stored(block)).toEqual([]);
+    expect(await stored(block)).toEqual([]);
     await block.prepare(2);
-    expect(stored(block)).toEqual(["block-1.1-2"]);
+    expect(await stored(block)).toEqual([2]);
   });
 
   it("refuses a generation that it is past", async () => {
@@ -35,7 +39,7 @@ describe("createBlockActor: prepared checkpoints", () => {
     await block.send(1, 2, 3);
     await expect(block.prepare(2)).rejects.toMatchObject({ code: "KN_STALE" });
     await block.send(4);
-    expect(stored(block)).toEqual([]);
+    expect(await stored(block)).toEqual([]);
   });
 
   it("saves at the first step after the generation when that step itself is skipped", async () => {
@@ -43,7 +47,7 @@ describe("createBlockActor: prepared checkpoints", () => {
     await block.prepare(4);
     await block.skip(1, 5);
     await block.send(6, 7);
-    expect(stored(block)).toEqual(["block-1.1-4"]);
+    expect(await stored(block)).toEqual([4]);
   });
 
   it("forgets an abandoned generation, and replaces a prepared one by a newer one", async () => {
@@ -51,19 +55,19 @@ describe("createBlockActor: prepared checkpoints", () => {
     await block.prepare(2);
     await block.command({ kind: "AbandonCheckpoint", generation: 2 });
     await block.send(1, 2, 3);
-    expect(stored(block)).toEqual([]);
+    expect(await stored(block)).toEqual([]);
     await block.prepare(4);
     await block.prepare(5);
     await block.command({ kind: "AbandonCheckpoint", generation: 4 });
     await block.send(4, 5);
-    expect(stored(block)).toEqual(["block-1.1-5"]);
+    expect(await stored(block)).toEqual([5]);
   });
 
   it("answers a repeated order with the save that is done", async () => {
     const block = await middleBlock();
     await block.prepare(1);
     await block.send(1, 2);
-    expect(await block.prepare(1)).toMatchObject({ kind: "CheckpointSaved", name: "block-1.1-1" });
+    expect(await block.prepare(1)).toMatchObject({ kind: "CheckpointSaved", name: nameOf(1) });
     expect(block.scene.facts("block-1", "CheckpointSaved")).toHaveLength(1);
   });
 
@@ -82,14 +86,14 @@ describe("createBlockActor: prepared checkpoints", () => {
 
   it("trains on when it cannot save, and saves the next generation", async () => {
     const block = await middleBlock();
-    block.scene.checkpoints.refusal = failure("KN_CHECKPOINT");
+    block.scene.faults.now = FULL_DISK.blobs;
     await block.prepare(2);
     await block.send(1, 2, 3);
-    block.scene.checkpoints.refusal = undefined;
+    block.scene.faults.now = undefined;
     await block.prepare(4);
     await block.send(4);
     expect(block.unit.trained).toEqual([1, 2, 3, 4]);
-    expect(stored(block)).toEqual(["block-1.1-4"]);
+    expect(await stored(block)).toEqual([4]);
   });
 
   it("rejects a save that waits for its turn when the actor stops or fails", async () => {
@@ -230,7 +234,7 @@ describe("createBlockActor: auto", () => {
     await before.prepare(4);
     for (const step of [1, 3]) await observe(before.scene, step, 0.9);
     await before.send(1, 2, 3, 4);
-    expect(before.scene.checkpoints.states.get("block-1.1-4")?.metadata.source).toBe("synthetic");
+    expect((await before.scene.savedMetadata("block-1", 4)).source).toBe("synthetic");
     await before.actor.stop();
     const after = await middleBlock({ policy: policy(), fence: 2 }, before.scene);
     expect(after.unit.calls).toEqual(["restore 4", "use synthetic"]);

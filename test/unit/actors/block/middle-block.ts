@@ -71,8 +71,9 @@ export interface MiddleBlockOptions extends Partial<BlockActorOptions> {
   readonly policy?: NonNullable<BlockActorDeps["policy"]>;
 }
 
-/** @param scene of the incarnation before, where it has a past. */
-export async function middleBlock(options: MiddleBlockOptions = {}, scene = createScene()): Promise<MiddleBlock> {
+/** @param past scene of the incarnation before, where there is one. */
+export async function middleBlock(options: MiddleBlockOptions = {}, past?: Scene): Promise<MiddleBlock> {
+  const scene = past ?? (await createScene());
   const { unit: unitOptions, policy, isGating = false, appliesReturned = isGating, ...changes } = options;
   const unit = fakeBlock({ isLater: appliesReturned, ...unitOptions });
   const activations = scene.listen(OUTPUT);
@@ -81,7 +82,7 @@ export async function middleBlock(options: MiddleBlockOptions = {}, scene = crea
     { ...scene.options("block-1"), ...PLAIN_BLOCK, index: 1, blocks: 3, isGating, appliesReturned, ...changes },
     {
       ...scene.deps,
-      memory: memoryOf("block-1", scene.checkpoints),
+      memory: memoryOf("block-1", scene.checkpoints, changes),
       openUnit: () => Promise.resolve(unit.handle),
       ...(policy === undefined ? {} : { policy }),
     },

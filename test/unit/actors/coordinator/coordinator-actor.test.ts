@@ -2,27 +2,33 @@ import { describe, expect, it } from "vitest";
 import { type CoordinatorOptions, createCoordinator } from "../../../../src/actors/coordinator/index.ts";
 import { type Command, type CommandReply, failureOf, type FeederMark } from "../../../../src/messages/index.ts";
 import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
-import { createScene, failure, progressOf, standIn, ATTEMPT } from "../actor-scene.ts";
+import { failAlways, failTimes } from "../../../support/failing-store.ts";
+import { ATTEMPT, createScene, failure, floats, FULL_DISK, progressOf, standIn } from "../actor-scene.ts";
 
 const BLOCKS = ["block-0", "block-1"];
 const STATEFUL = [...BLOCKS, "gradient-0"];
 
-const digestOf = (actor: string, generation: number): string =>
-  Buffer.from(`${actor}.${generation}`).toString("hex").padEnd(64, "0");
+type Answer = CommandReply | Promise<CommandReply>;
 
 /** A coordinator of two blocks and a gradient model that do as they are told, and of a feeder that the test speaks for. */
 async function coordinating(changes: Partial<CoordinatorOptions> = {}) {
-  const scene = createScene();
+  const scene = await createScene();
   const state: CommandReply = { kind: "ActorState", state: "running.idle", progress: progressOf(0) };
   const feeder = await standIn(scene, "feeder", (command) =>
     command.kind === "ReportState" ? state : { kind: "Done" },
   );
+  /** The actor's state is in the store. */
+  const store = async (actor: string, generation: number) => {
+    const states = scene.checkpoints.statesOf(actor, { attempt: ATTEMPT, fence: 1 });
+    const content = { metadata: { actor, step: String(generation) }, tensors: { w: floats([1], generation) } };
+    const { name, digest, sizeBytes } = await states.save({ attempt: ATTEMPT, generation }, content);
+    return { kind: "CheckpointSaved", name, digest, sizeBytes } as const;
+  };
   /** Answers of an actor that differ from the usual ones. */
-  const answers: Record<string, ((command: Command) => CommandReply | undefined) | undefined> = {};
-  const usual = (actor: string, command: Command): CommandReply => {
+  const answers: Record<string, ((command: Command) => Answer | undefined) | undefined> = {};
+  const usual = (actor: string, command: Command): Answer => {
     if (command.kind === "ReportState") return state;
-    if (command.kind !== "SaveCheckpoint") return { kind: "Done" };
-    return { kind: "CheckpointSaved", name: actor, digest: digestOf(actor, command.generation), sizeBytes: 1 };
+    return command.kind === "SaveCheckpoint" ? store(actor, command.generation) : { kind: "Done" };
   };
   const actors = await Promise.all(
     STATEFUL.map((actor) => standIn(scene, actor, (command) => answers[actor]?.(command) ?? usual(actor, command))),
@@ -68,6 +74,15 @@ async function coordinating(changes: Partial<CoordinatorOptions> = {}) {
       scene.tell(actor, progressOf(step, { step }), { step, sequence: step + 3, fence });
       await scene.settle();
     },
+    committed: () => scene.checkpoints.manifests(),
+    /** Of what each actor has in the store of this generation. */
+    async digests(generation: number): Promise<Readonly<Record<string, string | undefined>>> {
+      const digestOf = async (actor: string) => {
+        const states = await scene.checkpoints.statesOf(actor, { attempt: ATTEMPT, fence: 1 }).list();
+        return states.find((each) => each.generation === generation)?.digest;
+      };
+      return Object.fromEntries(await Promise.all(STATEFUL.map(async (each) => [each, await digestOf(each)] as const)));
+    },
     orders: () => [feeder, ...actors].reduce((sum, { orders }) => sum + orders.length, 0),
     async mark(
       mark: FeederMark["mark"],
@@ -79,17 +94,15 @@ async function coordinating(changes: Partial<CoordinatorOptions> = {}) {
       await scene.settle();
       await scene.settle();
     },
-    /** The actor reports its save. */
+    store,
+    /** The actor saves and reports it. */
     async saved(actor: string, generation: number, fence = 0) {
-      const fact = { kind: "CheckpointSaved", name: actor, digest: digestOf(actor, generation), sizeBytes: 1 } as const;
+      const fact = await store(actor, generation);
       scene.tell(actor, fact, { step: generation, sequence: generation, fence });
       await scene.settle();
     },
   };
 }
-
-const digests = (generation: number): Record<string, string> =>
-  Object.fromEntries(STATEFUL.map((actor) => [actor, digestOf(actor, generation)]));
 
 describe("createCoordinator", () => {
   it("has the feeder begin once everybody answers, and again whenever it says that it holds still", async () => {
@@ -125,7 +138,7 @@ describe("createCoordinator", () => {
     const test = await coordinating();
     await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
     expect(test.saves()).toEqual([[9], [9], [9]]);
-    expect(test.scene.checkpoints.committed).toEqual([
+    expect(await test.committed()).toEqual([
       {
         phase: "training",
         attempt: ATTEMPT,
@@ -133,7 +146,7 @@ describe("createCoordinator", () => {
         sequence: 12,
         step: 9,
         epoch: 1,
-        actors: digests(9),
+        actors: await test.digests(9),
       },
     ]);
     expect(test.fed()).toEqual(["StartFeeding", "StartFeeding"]);
@@ -159,7 +172,7 @@ describe("createCoordinator", () => {
     await test.mark("finished", 2, { sequence: 24, step: 18 });
     expect(await test.coordinator.ended).toBeUndefined();
     expect(test.coordinator.outcome).toBe("completed");
-    expect(test.scene.checkpoints.committed).toMatchObject([{ generation: 18, sequence: 24 }]);
+    expect(await test.committed()).toMatchObject([{ generation: 18, sequence: 24 }]);
     expect(test.fed()).toEqual(["StartFeeding"]);
   });
 
@@ -201,10 +214,10 @@ describe("createCoordinator: checkpoints within an epoch", () => {
     expect(test.prepared()).toEqual([["+20"], ["+20"], ["+20"]]);
     await test.progress(21);
     for (const actor of ["gradient-0", "block-1"]) await test.saved(actor, 20);
-    expect(test.scene.checkpoints.committed).toEqual([]);
+    expect(await test.committed()).toEqual([]);
     await test.saved("block-0", 20);
-    expect(test.scene.checkpoints.committed).toMatchObject([
-      { phase: "training", attempt: ATTEMPT, generation: 20, step: 20, epoch: 0, actors: digests(20) },
+    expect(await test.committed()).toMatchObject([
+      { phase: "training", attempt: ATTEMPT, generation: 20, step: 20, epoch: 0, actors: await test.digests(20) },
     ]);
     expect(test.coordinator.record).toMatchObject({ generation: 20, step: 20 });
     await test.progress(22);
@@ -236,9 +249,9 @@ describe("createCoordinator: checkpoints within an epoch", () => {
     await test.progress(9, "block-1", 2);
     expect(test.prepared()).toEqual(STATEFUL.map(() => ["+10", "-10", "+20"]));
     for (const actor of STATEFUL) await test.saved(actor, 10);
-    expect(test.scene.checkpoints.committed).toEqual([]);
+    expect(await test.committed()).toEqual([]);
     for (const actor of STATEFUL) await test.saved(actor, 20, actor === "block-1" ? 2 : 0);
-    expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([20]);
+    expect((await test.committed()).map(({ generation }) => generation)).toEqual([20]);
   });
 
   it("asks actors again whose report was lost, and takes the digest from the reply", async () => {
@@ -246,13 +259,11 @@ describe("createCoordinator: checkpoints within an epoch", () => {
     await test.progress(1);
     for (const actor of BLOCKS) await test.saved(actor, 10);
     test.answers["gradient-0"] = ({ kind }) =>
-      kind === "PrepareCheckpoint"
-        ? { kind: "CheckpointSaved", name: "gradient-0", digest: digestOf("gradient-0", 10), sizeBytes: 1 }
-        : undefined;
+      kind === "PrepareCheckpoint" ? test.store("gradient-0", 10) : undefined;
     await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
     await test.scene.settle();
     expect(test.prepared()).toEqual([["+10"], ["+10"], ["+10", "+10"]]);
-    expect(test.scene.checkpoints.committed).toMatchObject([{ generation: 10, actors: digests(10) }]);
+    expect(await test.committed()).toMatchObject([{ generation: 10, actors: await test.digests(10) }]);
   });
 
   it("abandons a generation that an actor does not save by the deadline", async () => {
@@ -272,41 +283,35 @@ describe("createCoordinator: checkpoints within an epoch", () => {
     const test = await coordinating(WITHIN);
     await test.progress(1);
     for (const actor of ["block-0", "block-0", "block-1", "block-7", "feeder"]) await test.saved(actor, 10);
-    expect(test.scene.checkpoints.committed).toEqual([]);
+    expect(await test.committed()).toEqual([]);
     await test.saved("gradient-0", 10);
-    expect(test.scene.checkpoints.committed).toMatchObject([{ actors: digests(10) }]);
+    expect(await test.committed()).toMatchObject([{ actors: await test.digests(10) }]);
   });
 
   it("continues when a generation cannot be committed: the next one replaces it", async () => {
     const test = await coordinating(WITHIN);
     await test.progress(1);
-    test.scene.checkpoints.refusal = new Error("away");
+    test.scene.faults.now = failAlways({ kind: "kv", isChange: true });
     for (const actor of STATEFUL) await test.saved(actor, 10);
-    test.scene.checkpoints.refusal = undefined;
+    test.scene.faults.now = undefined;
     expect(test.coordinator.state).toBe("feeding");
     expect(test.coordinator.record.generation).toBe(0);
     await test.progress(11);
     for (const actor of STATEFUL) await test.saved(actor, 20);
-    expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([20]);
+    expect((await test.committed()).map(({ generation }) => generation)).toEqual([20]);
   });
 
   it("commits in the order of generations: a slow commit never sets the record back", async () => {
     const test = await coordinating(WITHIN);
-    const { checkpoints } = test.scene;
-    let release: () => void = () => undefined;
-    const commit = checkpoints.commit.bind(checkpoints);
-    checkpoints.commit = async (manifest, fence) => {
-      if (manifest.generation === 10) await new Promise<void>((resolve) => (release = resolve));
-      await commit(manifest, fence);
-    };
     await test.progress(1);
+    test.scene.faults.now = failTimes(1, { kind: "kv", isChange: true }, { kind: "slow", delayMs: 1_000 });
     for (const actor of STATEFUL) await test.saved(actor, 10);
     await test.mark("epoch-ended", 1, { sequence: 14, step: 12 });
     expect(test.coordinator.state).toBe("saving");
-    release();
+    expect(await test.committed()).toEqual([]);
+    await test.scene.clock.advance(1_000);
     await test.scene.settle();
-    await test.scene.settle();
-    expect(checkpoints.committed.map(({ generation }) => generation)).toEqual([12, 10]);
+    expect((await test.committed()).map(({ generation }) => generation)).toEqual([12, 10]);
     expect(test.coordinator.record).toMatchObject({ generation: 12, step: 12 });
   });
 });
@@ -347,9 +352,8 @@ describe("createCoordinator: evaluations", () => {
 });
 
 describe("createCoordinator: a checkpoint that fails", () => {
-  const FULL_DISK = failureOf(failure("KN_CHECKPOINT"));
   const failingSave = (command: Command): CommandReply | undefined =>
-    command.kind === "SaveCheckpoint" ? FULL_DISK : undefined;
+    command.kind === "SaveCheckpoint" ? failureOf(failure("KN_CHECKPOINT")) : undefined;
   const warnings = (test: Awaited<ReturnType<typeof coordinating>>) =>
     test.scene.facts("coordinator", "Failure").map(({ code, directive }) => `${code} ${directive}`);
 
@@ -361,7 +365,7 @@ describe("createCoordinator: a checkpoint that fails", () => {
     delete test.answers["block-1"];
     await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
     expect(test.coordinator.state).toBe("feeding");
-    expect(test.scene.checkpoints.committed).toMatchObject([{ generation: 9, actors: digests(9) }]);
+    expect(await test.committed()).toMatchObject([{ generation: 9, actors: await test.digests(9) }]);
     expect(warnings(test)).toEqual([]);
   });
 
@@ -369,16 +373,16 @@ describe("createCoordinator: a checkpoint that fails", () => {
     it(`at the end of an epoch is abandoned with a warning when every ${part} fails, and the run continues`, async () => {
       const test = await coordinating();
       if (part === "save") test.answers["block-1"] = failingSave;
-      else test.scene.checkpoints.refusal = failure("KN_CHECKPOINT");
+      else test.scene.faults.now = FULL_DISK.records;
       await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
       await test.scene.clock.advance(10 * RETRANSMIT_AFTER_MS);
       expect(test.coordinator.state).toBe("feeding");
       expect(test.saves()[0]).toEqual([9, 9, 9]);
       expect(warnings(test)).toEqual(["KN_CHECKPOINT resume"]);
       delete test.answers["block-1"];
-      test.scene.checkpoints.refusal = undefined;
+      test.scene.faults.now = undefined;
       await test.mark("epoch-ended", 2, { sequence: 24, step: 18 });
-      expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([18]);
+      expect((await test.committed()).map(({ generation }) => generation)).toEqual([18]);
     });
   }
 
@@ -392,7 +396,7 @@ describe("createCoordinator: a checkpoint that fails", () => {
     await test.scene.clock.advance(RETRANSMIT_AFTER_MS);
     expect(await test.coordinator.ended).toBeUndefined();
     expect(test.coordinator.outcome).toBe("completed");
-    expect(test.scene.checkpoints.committed.map(({ generation }) => generation)).toEqual([18]);
+    expect((await test.committed()).map(({ generation }) => generation)).toEqual([18]);
   });
 
   it("at the end of the run fails it with KN_CHECKPOINT at the save deadline", async () => {
@@ -430,7 +434,7 @@ describe("createCoordinator: a stop", () => {
     expect(await test.coordinator.ended).toBeUndefined();
     expect(test.coordinator.outcome).toBe("stopped");
     expect(test.saves()).toEqual([[7], [7], [7]]);
-    expect(test.scene.checkpoints.committed).toMatchObject([{ generation: 7, step: 7, sequence: 9 }]);
+    expect(await test.committed()).toMatchObject([{ generation: 7, step: 7, sequence: 9 }]);
   });
 });
 
@@ -444,7 +448,7 @@ describe("createCoordinator: its end", () => {
     await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
     for (const actor of STATEFUL) await test.saved(actor, 100);
     expect(test.orders()).toBe(before);
-    expect(test.scene.checkpoints.committed).toEqual([]);
+    expect(await test.committed()).toEqual([]);
   });
 
   it("a failure that nobody can mend fails the run; others are for watchers", async () => {

@@ -19,7 +19,7 @@ interface FeedingOptions extends Partial<FeederActorOptions> {
 
 /** A feeder with blocks that only say where they stand. */
 async function feeding({ consumed = [0, 0], ...changes }: FeedingOptions = {}) {
-  const scene = createScene();
+  const scene = await createScene();
   const batches = scene.listen(`kn.v1.${RUN}.batch.0`);
   /** Where the blocks stand, whatever the feeder has received of it. */
   const positions = [...consumed];
@@ -107,7 +107,7 @@ describe("createFeederActor", () => {
   });
 
   it("waits for blocks that do not answer yet", async () => {
-    const scene = createScene();
+    const scene = await createScene();
     const plan = createFeedingPlan({
       trainingSamples: SAMPLES,
       testSamples: SAMPLES,
@@ -279,7 +279,7 @@ describe("createFeederActor", () => {
 describe("createFeederActor: a stop while it starts", () => {
   for (const moment of ["asks where the learners stand", "registers its service"] as const) {
     it(`leaves no service, subscription or timer behind when it ${moment}`, async () => {
-      const scene = createScene();
+      const scene = await createScene();
       let registered: () => void = () => undefined;
       const registering = new Promise<void>((resolve) => (registered = resolve));
       if (moment === "registers its service") {

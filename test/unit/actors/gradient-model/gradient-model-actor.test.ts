@@ -11,11 +11,13 @@ import {
   memoryOf,
   progressOf,
   RUN,
+  type Scene,
 } from "../actor-scene.ts";
 
 const GRADIENT = `kn.v1.${RUN}.grad.0`;
 
-async function model(changes: Partial<GradientModelActorOptions> = {}, scene = createScene()) {
+async function model(changes: Partial<GradientModelActorOptions> = {}, past?: Scene) {
+  const scene = past ?? (await createScene());
   const unit = fakeGradientModel();
   const actor = createGradientModelActor(
     {
@@ -27,7 +29,11 @@ async function model(changes: Partial<GradientModelActorOptions> = {}, scene = c
       gradientCodec: "raw",
       ...changes,
     },
-    { ...scene.deps, memory: memoryOf("gradient-0", scene.checkpoints), openUnit: () => Promise.resolve(unit.handle) },
+    {
+      ...scene.deps,
+      memory: memoryOf("gradient-0", scene.checkpoints, changes),
+      openUnit: () => Promise.resolve(unit.handle),
+    },
   );
   await actor.start();
   return {

@@ -9,11 +9,13 @@ import { createCoordinator } from "../../../../src/actors/coordinator/index.ts";
 import { createFeederActor, createFeedingPlan } from "../../../../src/actors/feeder/index.ts";
 import { type Actor, createSupervisor, type Supervisor } from "../../../../src/runtime/actor/index.ts";
 import { isKnowledgeNetError } from "../../../../src/errors/index.ts";
+import { type Manifest, openCheckpoints, scopeOfRun } from "../../../../src/runtime/artifacts/index.ts";
 import { createMemoryBroker } from "../../../../src/runtime/bus/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
+import { memoryStore } from "../../../../src/runtime/store/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 import { printedSeed, randomFrom } from "../../../support/random.ts";
-import { type FakeBlock, fakeBlock, heldCheckpoints, memoryOf, ATTEMPT, unaccounted } from "../actor-scene.ts";
+import { type FakeBlock, fakeBlock, memoryOf, ATTEMPT, unaccounted } from "../actor-scene.ts";
 import { fakeDataset } from "../fake-dataset.ts";
 
 const SAMPLES = 96;
@@ -43,7 +45,8 @@ async function pipeline(options: PipelineOptions) {
   const clock = simulatedClock();
   const broker = createMemoryBroker();
   const bus = broker.connect({ clock });
-  const checkpoints = heldCheckpoints();
+  const checkpoints = await openCheckpoints(await memoryStore({ clock }), scopeOfRun("pipeline"));
+  const committed: Manifest[] = [];
   const deps = { bus, clock, log: silentLogger };
   const common = (id: string, fence: number) => ({
     run: "pipeline",
@@ -100,7 +103,11 @@ async function pipeline(options: PipelineOptions) {
               isPreviousGating: isLocked && !isFirst,
               isDropping: false,
             },
-            { ...deps, memory: memoryOf(id, checkpoints), openUnit: () => Promise.resolve(unit.handle) },
+            {
+              ...deps,
+              memory: memoryOf(id, checkpoints, { fence: life }),
+              openUnit: () => Promise.resolve(unit.handle),
+            },
           );
         },
       },
@@ -151,7 +158,16 @@ async function pipeline(options: PipelineOptions) {
       window: WINDOW,
       attempt: ATTEMPT,
     },
-    { ...deps, checkpoints },
+    {
+      ...deps,
+      checkpoints: {
+        ...checkpoints,
+        async commit(manifest, fence) {
+          await checkpoints.commit(manifest, fence);
+          committed.push(manifest);
+        },
+      },
+    },
   );
   await coordinator.start();
 
@@ -160,6 +176,8 @@ async function pipeline(options: PipelineOptions) {
     broker,
     plan,
     checkpoints,
+    /** Oldest first, those beyond retention included. */
+    committed,
     coordinator,
     directives,
     units,
@@ -243,12 +261,12 @@ for (const isLocked of [false, true]) {
       });
     }
     // Those in between are complete when the news of all three came through.
-    const manifests = await test.checkpoints.manifests();
-    const generations = manifests.map(({ generation }) => generation);
-    expect(generations[0]).toBe(plan.totalSteps);
+    const generations = test.committed.map(({ generation }) => generation);
+    expect(generations.at(-1)).toBe(plan.totalSteps);
+    expect(await test.checkpoints.manifests()).toEqual(test.committed.slice(-2).reverse());
     expect(generations).toContain(STEPS_PER_EPOCH);
     expect(generations.every((generation) => [10, 20, 24, 30, 40, 48].includes(generation))).toBe(true);
-    for (const { actors } of manifests) expect(Object.keys(actors).sort()).toEqual(BLOCKS);
+    for (const { actors } of test.committed) expect(Object.keys(actors).sort()).toEqual(BLOCKS);
   });
 }
 
@@ -290,8 +308,8 @@ for (const isLocked of [false, true]) {
       pending: 0,
       step: plan.totalSteps,
     });
-    const { committed } = test.checkpoints;
-    expect(committed[0]).toMatchObject({
+    const [newest] = await test.checkpoints.manifests();
+    expect(newest).toMatchObject({
       attempt: ATTEMPT,
       generation: plan.totalSteps,
       sequence: plan.lastSequence,

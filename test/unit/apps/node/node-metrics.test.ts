@@ -88,7 +88,7 @@ describe("createNodeMetrics", () => {
   });
 
   it("exports samples and operations of a teacher's cache apart", async () => {
-    const scene = createScene();
+    const scene = await createScene();
     await serviceWith(scene.bus, { cache: { hits: 3, misses: 2, refused: 1, saved_macs: 3000 } });
     expect(await metricsOf(scene).series()).toMatchObject({
       [of("kn_teacher_cache_samples_total", "teacher-0", ',outcome="hits"')]: 3,
