@@ -36,6 +36,14 @@ export { adapterLayers, foldTarget } from "./adapters.ts";
 export { type ReadTopology, readTopology, writeTopology } from "./keras/index.ts";
 export { type LayerMeasure, measureLayers, measureSections, type SectionMeasure } from "./measure-model.ts";
 export { LAYER_TYPES, type LayerSpec, type LayerType, layersOfBlocks, type ModelSpec } from "./model-spec.ts";
+export {
+  MODEL_INPUT,
+  MODEL_OUTPUTS,
+  type ModelManifest,
+  modelManifestSchema,
+  signatureOf,
+  type TensorMetadata,
+} from "./model-manifest.ts";
 export { parseYaml, type ParseYamlOptions } from "./parse-yaml.ts";
 export { type PlanOptions, planStudent, type StudentPlan } from "./plan-student.ts";
 export { type CodecName, maxFrameBytesOf, type OptimizerSpec } from "./run-parts.ts";

@@ -3481,6 +3481,874 @@ const knowledgenet = $root.knowledgenet = (() => {
             return Frame;
         })();
 
+        v1.Priority = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "PRIORITY_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "PRIORITY_INTERACTIVE"] = 1;
+            values[valuesById[2] = "PRIORITY_BULK"] = 2;
+            return values;
+        })();
+
+        v1.InferRequest = (function() {
+
+            const InferRequest = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            InferRequest.prototype.id = null;
+            InferRequest.prototype.release = null;
+            InferRequest.prototype.remainingMs = null;
+            InferRequest.prototype.priority = null;
+            InferRequest.prototype.client = null;
+            InferRequest.prototype.input = null;
+
+            InferRequest.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                    writer.uint32(10).string(message.id);
+                if (message.release != null && $Object.hasOwnProperty.call(message, "release") && (typeof message.release === "object" ? message.release.low || message.release.high : message.release !== 0))
+                    writer.uint32(16).uint64(message.release);
+                if (message.remainingMs != null && $Object.hasOwnProperty.call(message, "remainingMs") && (typeof message.remainingMs === "object" ? message.remainingMs.low || message.remainingMs.high : message.remainingMs !== 0))
+                    writer.uint32(24).uint64(message.remainingMs);
+                if (message.priority != null && $Object.hasOwnProperty.call(message, "priority") && message.priority !== 0)
+                    writer.uint32(32).int32(message.priority);
+                if (message.client != null && $Object.hasOwnProperty.call(message, "client") && message.client !== "")
+                    writer.uint32(42).string(message.client);
+                if (message.input != null && $Object.hasOwnProperty.call(message, "input"))
+                    $root.knowledgenet.v1.Tensor.encode(message.input, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            InferRequest.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.InferRequest();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.id = value;
+                            else
+                                delete message.id;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.release = value;
+                            else
+                                delete message.release;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.remainingMs = value;
+                            else
+                                delete message.remainingMs;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.priority = value;
+                            else
+                                delete message.priority;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.client = value;
+                            else
+                                delete message.client;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            message.input = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.input);
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return InferRequest;
+        })();
+
+        v1.InferReply = (function() {
+
+            const InferReply = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            InferReply.prototype.id = null;
+            InferReply.prototype.release = null;
+            InferReply.prototype.batch = null;
+            InferReply.prototype.logits = null;
+            InferReply.prototype.failure = null;
+            InferReply.prototype.retryAfterMs = null;
+
+            InferReply.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                    writer.uint32(10).string(message.id);
+                if (message.release != null && $Object.hasOwnProperty.call(message, "release") && (typeof message.release === "object" ? message.release.low || message.release.high : message.release !== 0))
+                    writer.uint32(16).uint64(message.release);
+                if (message.batch != null && $Object.hasOwnProperty.call(message, "batch") && message.batch !== 0)
+                    writer.uint32(24).uint32(message.batch);
+                if (message.logits != null && $Object.hasOwnProperty.call(message, "logits"))
+                    $root.knowledgenet.v1.Tensor.encode(message.logits, writer.uint32(34).fork(), _depth + 1).ldelim();
+                if (message.failure != null && $Object.hasOwnProperty.call(message, "failure"))
+                    $root.knowledgenet.v1.Failure.encode(message.failure, writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.retryAfterMs != null && $Object.hasOwnProperty.call(message, "retryAfterMs") && (typeof message.retryAfterMs === "object" ? message.retryAfterMs.low || message.retryAfterMs.high : message.retryAfterMs !== 0))
+                    writer.uint32(48).uint64(message.retryAfterMs);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            InferReply.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.InferReply();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.id = value;
+                            else
+                                delete message.id;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.release = value;
+                            else
+                                delete message.release;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.batch = value;
+                            else
+                                delete message.batch;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            message.logits = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.logits);
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            message.failure = $root.knowledgenet.v1.Failure.decode(reader, reader.size(), $undefined, _depth + 1, message.failure);
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.retryAfterMs = value;
+                            else
+                                delete message.retryAfterMs;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return InferReply;
+        })();
+
+        v1.StageBatch = (function() {
+
+            const StageBatch = function (properties) {
+                this.route = [];
+                this.computeUs = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            StageBatch.prototype.batch = null;
+            StageBatch.prototype.release = null;
+            StageBatch.prototype.remainingMs = null;
+            StageBatch.prototype.route = $util.emptyArray;
+            StageBatch.prototype.gateway = null;
+            StageBatch.prototype.tensor = null;
+            StageBatch.prototype.computeUs = $util.emptyArray;
+
+            StageBatch.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.batch != null && $Object.hasOwnProperty.call(message, "batch") && (typeof message.batch === "object" ? message.batch.low || message.batch.high : message.batch !== 0))
+                    writer.uint32(8).uint64(message.batch);
+                if (message.release != null && $Object.hasOwnProperty.call(message, "release") && (typeof message.release === "object" ? message.release.low || message.release.high : message.release !== 0))
+                    writer.uint32(16).uint64(message.release);
+                if (message.remainingMs != null && $Object.hasOwnProperty.call(message, "remainingMs") && (typeof message.remainingMs === "object" ? message.remainingMs.low || message.remainingMs.high : message.remainingMs !== 0))
+                    writer.uint32(24).uint64(message.remainingMs);
+                if (message.route != null && message.route.length)
+                    for (let i = 0; i < message.route.length; ++i)
+                        writer.uint32(34).string(message.route[i]);
+                if (message.gateway != null && $Object.hasOwnProperty.call(message, "gateway") && message.gateway !== "")
+                    writer.uint32(42).string(message.gateway);
+                if (message.tensor != null && $Object.hasOwnProperty.call(message, "tensor"))
+                    $root.knowledgenet.v1.Tensor.encode(message.tensor, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.computeUs != null && message.computeUs.length)
+                    writer.uint32(58).uint32s(message.computeUs);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            StageBatch.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.StageBatch();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.batch = value;
+                            else
+                                delete message.batch;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.release = value;
+                            else
+                                delete message.release;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.remainingMs = value;
+                            else
+                                delete message.remainingMs;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.route && message.route.length))
+                                message.route = [];
+                            message.route.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.gateway = value;
+                            else
+                                delete message.gateway;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            message.tensor = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.tensor);
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType === 2) {
+                                if (!(message.computeUs && message.computeUs.length))
+                                    message.computeUs = [];
+                                reader.uint32s(message.computeUs);
+                                continue;
+                            }
+                            if (wireType !== 0)
+                                break;
+                            if (!(message.computeUs && message.computeUs.length))
+                                message.computeUs = [];
+                            message.computeUs.push(reader.uint32());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return StageBatch;
+        })();
+
+        v1.StageResult = (function() {
+
+            const StageResult = function (properties) {
+                this.nonFinite = [];
+                this.computeUs = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            StageResult.prototype.batch = null;
+            StageResult.prototype.release = null;
+            StageResult.prototype.sender = null;
+            StageResult.prototype.logits = null;
+            StageResult.prototype.nonFinite = $util.emptyArray;
+            StageResult.prototype.failure = null;
+            StageResult.prototype.computeUs = $util.emptyArray;
+
+            StageResult.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.batch != null && $Object.hasOwnProperty.call(message, "batch") && (typeof message.batch === "object" ? message.batch.low || message.batch.high : message.batch !== 0))
+                    writer.uint32(8).uint64(message.batch);
+                if (message.release != null && $Object.hasOwnProperty.call(message, "release") && (typeof message.release === "object" ? message.release.low || message.release.high : message.release !== 0))
+                    writer.uint32(16).uint64(message.release);
+                if (message.sender != null && $Object.hasOwnProperty.call(message, "sender") && message.sender !== "")
+                    writer.uint32(26).string(message.sender);
+                if (message.logits != null && $Object.hasOwnProperty.call(message, "logits"))
+                    $root.knowledgenet.v1.Tensor.encode(message.logits, writer.uint32(34).fork(), _depth + 1).ldelim();
+                if (message.nonFinite != null && message.nonFinite.length)
+                    writer.uint32(42).uint32s(message.nonFinite);
+                if (message.failure != null && $Object.hasOwnProperty.call(message, "failure"))
+                    $root.knowledgenet.v1.Failure.encode(message.failure, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.computeUs != null && message.computeUs.length)
+                    writer.uint32(58).uint32s(message.computeUs);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            StageResult.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.StageResult();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.batch = value;
+                            else
+                                delete message.batch;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.release = value;
+                            else
+                                delete message.release;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.sender = value;
+                            else
+                                delete message.sender;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            message.logits = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.logits);
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType === 2) {
+                                if (!(message.nonFinite && message.nonFinite.length))
+                                    message.nonFinite = [];
+                                reader.uint32s(message.nonFinite);
+                                continue;
+                            }
+                            if (wireType !== 0)
+                                break;
+                            if (!(message.nonFinite && message.nonFinite.length))
+                                message.nonFinite = [];
+                            message.nonFinite.push(reader.uint32());
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            message.failure = $root.knowledgenet.v1.Failure.decode(reader, reader.size(), $undefined, _depth + 1, message.failure);
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType === 2) {
+                                if (!(message.computeUs && message.computeUs.length))
+                                    message.computeUs = [];
+                                reader.uint32s(message.computeUs);
+                                continue;
+                            }
+                            if (wireType !== 0)
+                                break;
+                            if (!(message.computeUs && message.computeUs.length))
+                                message.computeUs = [];
+                            message.computeUs.push(reader.uint32());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return StageResult;
+        })();
+
+        v1.HeldRelease = (function() {
+
+            const HeldRelease = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            HeldRelease.prototype.release = null;
+            HeldRelease.prototype.state = null;
+            HeldRelease.prototype.failure = null;
+
+            HeldRelease.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.release != null && $Object.hasOwnProperty.call(message, "release") && (typeof message.release === "object" ? message.release.low || message.release.high : message.release !== 0))
+                    writer.uint32(8).uint64(message.release);
+                if (message.state != null && $Object.hasOwnProperty.call(message, "state") && message.state !== 0)
+                    writer.uint32(16).int32(message.state);
+                if (message.failure != null && $Object.hasOwnProperty.call(message, "failure"))
+                    $root.knowledgenet.v1.Failure.encode(message.failure, writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            HeldRelease.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.HeldRelease();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.release = value;
+                            else
+                                delete message.release;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.state = value;
+                            else
+                                delete message.state;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            message.failure = $root.knowledgenet.v1.Failure.decode(reader, reader.size(), $undefined, _depth + 1, message.failure);
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            HeldRelease.State = (function() {
+                const valuesById = $Object.create(null), values = $Object.create(valuesById);
+                values[valuesById[0] = "STATE_UNSPECIFIED"] = 0;
+                values[valuesById[1] = "STATE_LOADING"] = 1;
+                values[valuesById[2] = "STATE_READY"] = 2;
+                values[valuesById[3] = "STATE_REFUSED"] = 3;
+                return values;
+            })();
+
+            return HeldRelease;
+        })();
+
+        v1.ReplicaState = (function() {
+
+            const ReplicaState = function (properties) {
+                this.held = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            ReplicaState.prototype.sender = null;
+            ReplicaState.prototype.instance = null;
+            ReplicaState.prototype.slice = null;
+            ReplicaState.prototype.slices = null;
+            ReplicaState.prototype.state = null;
+            ReplicaState.prototype.held = $util.emptyArray;
+            ReplicaState.prototype.inFlight = null;
+
+            ReplicaState.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.sender != null && $Object.hasOwnProperty.call(message, "sender") && message.sender !== "")
+                    writer.uint32(10).string(message.sender);
+                if (message.instance != null && $Object.hasOwnProperty.call(message, "instance") && message.instance !== "")
+                    writer.uint32(18).string(message.instance);
+                if (message.slice != null && $Object.hasOwnProperty.call(message, "slice") && message.slice !== 0)
+                    writer.uint32(24).uint32(message.slice);
+                if (message.slices != null && $Object.hasOwnProperty.call(message, "slices") && message.slices !== 0)
+                    writer.uint32(32).uint32(message.slices);
+                if (message.state != null && $Object.hasOwnProperty.call(message, "state") && message.state !== "")
+                    writer.uint32(42).string(message.state);
+                if (message.held != null && message.held.length)
+                    for (let i = 0; i < message.held.length; ++i)
+                        $root.knowledgenet.v1.HeldRelease.encode(message.held[i], writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.inFlight != null && $Object.hasOwnProperty.call(message, "inFlight") && message.inFlight !== 0)
+                    writer.uint32(56).uint32(message.inFlight);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            ReplicaState.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.ReplicaState();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.sender = value;
+                            else
+                                delete message.sender;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.instance = value;
+                            else
+                                delete message.instance;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.slice = value;
+                            else
+                                delete message.slice;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.slices = value;
+                            else
+                                delete message.slices;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.state = value;
+                            else
+                                delete message.state;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.held && message.held.length))
+                                message.held = [];
+                            message.held.push($root.knowledgenet.v1.HeldRelease.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.inFlight = value;
+                            else
+                                delete message.inFlight;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return ReplicaState;
+        })();
+
         return v1;
     })();
 
@@ -3685,6 +4553,60 @@ export interface FrameFields {
   readonly content?: "activation" | "gradient" | "chunk" | "gap" | undefined;
 }
 
+export interface InferRequestFields {
+  readonly id?: string | null;
+  readonly release?: number | null;
+  readonly remainingMs?: number | null;
+  readonly priority?: number | null;
+  readonly client?: string | null;
+  readonly input?: TensorFields | null;
+}
+
+export interface InferReplyFields {
+  readonly id?: string | null;
+  readonly release?: number | null;
+  readonly batch?: number | null;
+  readonly logits?: TensorFields | null;
+  readonly failure?: FailureFields | null;
+  readonly retryAfterMs?: number | null;
+}
+
+export interface StageBatchFields {
+  readonly batch?: number | null;
+  readonly release?: number | null;
+  readonly remainingMs?: number | null;
+  readonly route?: readonly string[] | null;
+  readonly gateway?: string | null;
+  readonly tensor?: TensorFields | null;
+  readonly computeUs?: readonly number[] | null;
+}
+
+export interface StageResultFields {
+  readonly batch?: number | null;
+  readonly release?: number | null;
+  readonly sender?: string | null;
+  readonly logits?: TensorFields | null;
+  readonly nonFinite?: readonly number[] | null;
+  readonly failure?: FailureFields | null;
+  readonly computeUs?: readonly number[] | null;
+}
+
+export interface HeldReleaseFields {
+  readonly release?: number | null;
+  readonly state?: number | null;
+  readonly failure?: FailureFields | null;
+}
+
+export interface ReplicaStateFields {
+  readonly sender?: string | null;
+  readonly instance?: string | null;
+  readonly slice?: number | null;
+  readonly slices?: number | null;
+  readonly state?: string | null;
+  readonly held?: readonly HeldReleaseFields[] | null;
+  readonly inFlight?: number | null;
+}
+
 export const wire: {
   readonly StartFeeding: WireCodec<StartFeedingFields>;
   readonly PauseFeeding: WireCodec<PauseFeedingFields>;
@@ -3720,4 +4642,11 @@ export const wire: {
   readonly Tensor: WireCodec<TensorFields>;
   readonly Chunk: WireCodec<ChunkFields>;
   readonly Frame: WireCodec<FrameFields>;
+  readonly Priority: { readonly PRIORITY_UNSPECIFIED: 0; readonly PRIORITY_INTERACTIVE: 1; readonly PRIORITY_BULK: 2 };
+  readonly InferRequest: WireCodec<InferRequestFields>;
+  readonly InferReply: WireCodec<InferReplyFields>;
+  readonly StageBatch: WireCodec<StageBatchFields>;
+  readonly StageResult: WireCodec<StageResultFields>;
+  readonly HeldRelease: WireCodec<HeldReleaseFields> & { readonly State: { readonly STATE_UNSPECIFIED: 0; readonly STATE_LOADING: 1; readonly STATE_READY: 2; readonly STATE_REFUSED: 3 } };
+  readonly ReplicaState: WireCodec<ReplicaStateFields>;
 } = knowledgenet.v1;
