@@ -20,8 +20,8 @@ import { memoryStore, type Store } from "../../../src/runtime/store/index.ts";
 import { type Logger, silentLogger } from "../../../src/runtime/telemetry/index.ts";
 import { failingStore, type StoreCall, type StoreFaults, switchedFaults } from "../../support/failing-store.ts";
 import { lossyBus } from "../../support/lossy-bus.ts";
-import { fakeBlock } from "../actors/actor-scene.ts";
 import { fakeDataset } from "../actors/fake-dataset.ts";
+import { fakeBlock } from "../actors/fake-units.ts";
 
 export const RUN = "small";
 const SAMPLES = 48;

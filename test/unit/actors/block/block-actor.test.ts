@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { createBlockActor } from "../../../../src/actors/block/index.ts";
 import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { decodeFrame } from "../../../../src/messages/index.ts";
-import { batchFrame, createScene, failure, fakeBlock, gradientFrame, memoryOf, progressOf } from "../actor-scene.ts";
+import { batchFrame, createScene, failure, gradientFrame, memoryOf, progressOf } from "../actor-scene.ts";
+import { fakeBlock } from "../fake-units.ts";
 import { INPUT, middleBlock, OUTPUT_GRADIENT, PLAIN_BLOCK, sequenceOf } from "./middle-block.ts";
 
 describe("createBlockActor", () => {

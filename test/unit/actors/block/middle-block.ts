@@ -12,15 +12,13 @@ import {
   type BatchOptions,
   batchFrame,
   createScene,
-  type FakeBlock,
-  fakeBlock,
-  type FakeBlockOptions,
   gapFrame,
   gradientFrame,
   memoryOf,
   RUN,
   type Scene,
 } from "../actor-scene.ts";
+import { type FakeBlock, fakeBlock, type FakeBlockOptions } from "../fake-units.ts";
 
 export const INPUT = `kn.v1.${RUN}.act.0`;
 export const OUTPUT = `kn.v1.${RUN}.act.1`;

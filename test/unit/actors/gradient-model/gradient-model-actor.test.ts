@@ -3,16 +3,8 @@ import {
   createGradientModelActor,
   type GradientModelActorOptions,
 } from "../../../../src/actors/gradient-model/index.ts";
-import {
-  batchFrame,
-  createScene,
-  fakeGradientModel,
-  gradientFrame,
-  memoryOf,
-  progressOf,
-  RUN,
-  type Scene,
-} from "../actor-scene.ts";
+import { batchFrame, createScene, gradientFrame, memoryOf, progressOf, RUN, type Scene } from "../actor-scene.ts";
+import { fakeGradientModel } from "../fake-units.ts";
 
 const GRADIENT = `kn.v1.${RUN}.grad.0`;
 

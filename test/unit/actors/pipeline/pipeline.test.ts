@@ -15,8 +15,9 @@ import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { memoryStore } from "../../../../src/runtime/store/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 import { printedSeed, randomFrom } from "../../../support/random.ts";
-import { type FakeBlock, fakeBlock, memoryOf, ATTEMPT, unaccounted } from "../actor-scene.ts";
+import { ATTEMPT, memoryOf, unaccounted } from "../actor-scene.ts";
 import { fakeDataset } from "../fake-dataset.ts";
+import { type FakeBlock, fakeBlock } from "../fake-units.ts";
 
 const SAMPLES = 96;
 const BATCH = 4;

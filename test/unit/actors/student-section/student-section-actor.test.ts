@@ -2,50 +2,18 @@
 import { expect, it } from "vitest";
 import { RETRANSMIT_AFTER_MS } from "../../../../src/runtime/stream/index.ts";
 import { createStudentSectionActor } from "../../../../src/actors/student-section/index.ts";
-import type { SectionHandle } from "../../../../src/compute/index.ts";
-import {
-  type BatchOptions,
-  batchFrame,
-  createScene,
-  floats,
-  memoryOf,
-  progressOf,
-  RUN,
-  type Scene,
-} from "../actor-scene.ts";
+import { type BatchOptions, batchFrame, createScene, memoryOf, progressOf, RUN, type Scene } from "../actor-scene.ts";
+import { fakeSection } from "../fake-units.ts";
 import { told } from "../block/middle-block.ts";
 
-/** Section 0 of two without a teacher; its mathematics keeps a diary. */
+/** Section 0 of two, and its teacher's section; the mathematics keeps a diary. */
 async function firstSection(scene: Scene, fence: number) {
-  const calls: string[] = [];
-  let version = 0;
-  let hold: Promise<void> | undefined;
-  const unit: SectionHandle = {
-    parameters: 1,
-    outputShape: [3],
-    async train({ step, input }, onOutput) {
-      calls.push(`train ${step}`);
-      await hold;
-      onOutput?.(floats(input.shape), version);
-      version += 1;
-      return { result: { version, loss: 0.5 }, computeMs: 1 };
-    },
-    evaluate(input) {
-      calls.push("evaluate");
-      return Promise.resolve({ result: { output: floats(input.shape) }, computeMs: 1 });
-    },
-    recalibrate: () => Promise.resolve(),
-    snapshot: () => Promise.resolve({ version, tensors: { w: floats([1]) } }),
-    restore(snapshot) {
-      ({ version } = snapshot);
-      return Promise.resolve();
-    },
-    dispose: () => Promise.resolve(),
-  };
+  const unit = fakeSection();
+  const { calls } = unit;
   const actor = createStudentSectionActor(
     {
       ...scene.options("student-0", fence),
-      ...{ first: 0, last: 0, sections: 2, isTaught: false },
+      ...{ first: 0, last: 0, sections: 2, isTaught: true },
       ownInput: { from: 1, to: 1, over: 0 },
       ...{ totalSteps: 100, startAfter: 0, activationCodec: "raw", window: 4 },
       feeder: "feeder",
@@ -54,7 +22,7 @@ async function firstSection(scene: Scene, fence: number) {
     {
       ...scene.deps,
       memory: memoryOf("student-0", scene.checkpoints, { fence }),
-      openUnit: () => Promise.resolve(unit),
+      openUnit: () => Promise.resolve(unit.handle),
     },
   );
   const started = actor.start();
@@ -66,13 +34,15 @@ async function firstSection(scene: Scene, fence: number) {
     /** Its training takes until what is returned is called. */
     hold(): () => void {
       let release: () => void = () => undefined;
-      hold = new Promise((resolve) => {
+      unit.hold = new Promise((resolve) => {
         release = resolve;
       });
       return release;
     },
     async send(sequences: readonly number[], options: BatchOptions = {}) {
-      for (const sequence of sequences) scene.publish(`kn.v1.${RUN}.batch.0`, batchFrame(sequence, options));
+      for (const sequence of sequences) {
+        for (const part of ["batch", "hint"]) scene.publish(`kn.v1.${RUN}.${part}.0`, batchFrame(sequence, options));
+      }
       await scene.settle();
     },
   };
@@ -94,13 +64,13 @@ it("computes again, in another life, what the next section has not got of batche
   await scene.settle();
   outputs.length = 0;
   await after.send([1, 2, 3]); // the feeder repeats what not all have learnt
-  expect(after.calls).toEqual(["evaluate", "evaluate"]);
+  expect(after.calls).toEqual(["restore 3", "evaluate", "evaluate"]);
   expect(told(outputs)).toEqual([2, 3]);
   await after.send([2, 3]); // now they are kept
-  expect(after.calls).toHaveLength(2);
+  expect(after.calls).toHaveLength(3);
   expect(told(outputs)).toEqual([2, 3, 2, 3]);
   await after.send([4]);
-  expect(after.calls).toEqual(["evaluate", "evaluate", "train 4"]);
+  expect(after.calls).toEqual(["restore 3", "evaluate", "evaluate", "train 4"]);
   const end = after.actor.stop();
   await scene.settle();
   await end;

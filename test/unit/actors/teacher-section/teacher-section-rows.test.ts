@@ -1,13 +1,13 @@
 import { expect, it } from "vitest";
 import { createTeacherRows } from "../../../../src/actors/teacher-section/teacher-section-rows.ts";
-import type { TeacherHandle } from "../../../../src/compute/index.ts";
 import type { Activation } from "../../../../src/messages/index.ts";
 import { createCounters } from "../../../../src/runtime/stream/index.ts";
 import { floats, headerOf } from "../actor-scene.ts";
+import { fakeTeacher } from "../fake-units.ts";
 
 it("createTeacherRows: computes the rows that are not cached, keeps them, and counts both", async () => {
   const kept = new Map<number, Uint8Array>();
-  const inferred: number[] = [];
+  const unit = fakeTeacher();
   const opened: number[] = [];
   const figures = createCounters<"hits" | "misses" | "refused" | "saved_macs">();
   const rows = createTeacherRows(
@@ -17,14 +17,7 @@ it("createTeacherRows: computes the rows that are not cached, keeps them, and co
       onLoading: () => undefined,
       openUnit(version) {
         opened.push(version);
-        const unit: Pick<TeacherHandle, "infer" | "dispose"> = {
-          infer(batch) {
-            inferred.push(batch.shape[0] ?? 0);
-            return Promise.resolve({ result: floats(batch.shape, 2), computeMs: 3 });
-          },
-          dispose: () => Promise.resolve(),
-        };
-        return Promise.resolve(unit as TeacherHandle);
+        return Promise.resolve(unit.handle);
       },
       openCachePartition: () =>
         Promise.resolve({
@@ -43,12 +36,13 @@ it("createTeacherRows: computes the rows that are not cached, keeps them, and co
         } as never),
     },
   );
-  const activation = { header: headerOf(1), tensor: floats([2, 3]) } as Activation;
+  /** Of its own buffer, as decoded from a frame; its sum of 2 is what the teacher answers. */
+  const activation = () => ({ header: headerOf(1), tensor: floats([2, 2]) }) as Activation;
   const provenance = { samples: [7, 8], view: 0, seed: 0, teacher: 1 };
-  const first = await rows.rowsOf(activation, provenance);
-  const second = await rows.rowsOf(activation, { ...provenance, samples: [8, 9] });
-  const third = await rows.rowsOf(activation, provenance);
-  expect(inferred).toEqual([2, 1]);
+  const first = await rows.rowsOf(activation(), provenance);
+  const second = await rows.rowsOf(activation(), { ...provenance, samples: [8, 9] });
+  const third = await rows.rowsOf(activation(), provenance);
+  expect(unit.inferred).toEqual([2, 1]);
   expect(opened).toEqual([1]);
   for (const { rows: bytes } of [first, second, third]) {
     expect([...new Float32Array(bytes.buffer)]).toEqual([2, 2, 2, 2, 2, 2]);

@@ -4,7 +4,8 @@ import { createNodeMetrics, METRIC_NAMES } from "../../../../src/apps/node/node-
 import type { NodeRecord } from "../../../../src/fleet/records.ts";
 import { createMailbox } from "../../../../src/runtime/actor/mailbox.ts";
 import type { Bus } from "../../../../src/runtime/bus/index.ts";
-import { createScene, fakeGradientModel, memoryOf, RUN, type Scene } from "../../actors/actor-scene.ts";
+import { createScene, memoryOf, RUN, type Scene } from "../../actors/actor-scene.ts";
+import { fakeGradientModel } from "../../actors/fake-units.ts";
 import { middleBlock } from "../../actors/block/middle-block.ts";
 
 const RECORD = {

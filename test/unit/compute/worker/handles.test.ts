@@ -5,9 +5,16 @@ import {
   createComputeWorker,
   openBlock,
   openGradientModel,
+  openSection,
+  openTeacher,
   type TensorData,
 } from "../../../../src/compute/index.ts";
 import { BAD_STEP, blockHandleContract, gradientModelHandleContract } from "../../../support/block-handle-contract.ts";
+import {
+  BAD_SECTION_STEP,
+  sectionHandleContract,
+  teacherHandleContract,
+} from "../../../support/section-handle-contract.ts";
 import { BLOCK_DEFAULTS, HEAD_LAYERS, labelData } from "../reference.ts";
 
 const BATCH = 4;
@@ -62,6 +69,51 @@ gradientModelHandleContract("a gradient model in a compute worker", async () => 
     labels,
     tensor: () => data([BATCH, 7], 2),
     unknownStep: 99,
+    [Symbol.asyncDispose]: () => handle.dispose(),
+  };
+});
+
+/** Of its own buffer; not finite at the step that has to fail. */
+function section(step: number): TensorData {
+  const input = data([BATCH, 7], step);
+  if (step === BAD_SECTION_STEP) input.values[0] = Number.NaN;
+  return input;
+}
+
+const openSectionOf = (isLast: boolean) => {
+  opened += 1;
+  return openSection(worker, `section-${opened}`, {
+    inputShape: [7],
+    layers: HEAD_LAYERS,
+    seed: 3,
+    optimizer: { kind: "adam", learningRate: 1e-3 },
+    learningRate: CONSTANT,
+    classes: 5,
+    objective: isLast
+      ? { kind: "logits", crossEntropy: 0.5, teacher: { kind: "plain", temperature: 2, weight: 3, nonTarget: 8 } }
+      : { kind: "features", hint: { kind: "feature-mse", normalisation: "relative" }, localCrossEntropy: 0.1 },
+    averageDecay: 0.9,
+  });
+};
+
+sectionHandleContract("a student's section in a compute worker", async ({ isLast }) => {
+  const handle = await openSectionOf(isLast);
+  const hint = () => data([BATCH, 5], 1);
+  return { handle, labels, input: section, hint, [Symbol.asyncDispose]: () => handle.dispose() };
+});
+
+teacherHandleContract("a teacher's section in a compute worker", async () => {
+  const student = await openSectionOf(true);
+  const { tensors: weights } = await student.snapshot();
+  await student.dispose();
+  const handle = await openTeacher(worker, `teacher-${opened}`, { inputShape: [7], layers: HEAD_LAYERS, weights });
+  return {
+    handle,
+    input(samples) {
+      const values = samples.flatMap((sample) => Array.from(data([1, 7], sample).values));
+      return { dtype: "f32", shape: [samples.length, 7], values: Float32Array.from(values) };
+    },
+    image: { dtype: "u8", shape: [7, 1, 1], values: Uint8Array.from({ length: 7 }, (_, index) => index) },
     [Symbol.asyncDispose]: () => handle.dispose(),
   };
 });
