@@ -30,6 +30,7 @@ export {
   type TeacherChanged,
 } from "./control/facts.ts";
 export { errorOf, type Failure, failureOf } from "./control/failure.ts";
+export type { HeldRelease, ReplicaState } from "./control/replica-state.ts";
 export type { Chunk } from "./frame/chunk.ts";
 export {
   type ChunkAssembler,
@@ -59,6 +60,21 @@ export {
   type FrameShape,
   gradientFrameBytes,
 } from "./frame/frame-size.ts";
+export {
+  encodeStageBatch,
+  encodeStageResult,
+  MAX_BATCH_SAMPLES,
+  type StageBatch,
+  type StageResult,
+} from "./frame/stage.ts";
+export {
+  decodeInferReply,
+  decodeInferRequest,
+  encodeInferReply,
+  encodeInferRequest,
+  type InferReply,
+  type InferRequest,
+} from "./serving/infer.ts";
 export * from "./subjects/index.ts";
 export { type EncodedRows, encodedRowBytes, encodeRows, type RowCodec } from "./tensor/encoded-rows.ts";
 export { encodedTensorBytes, type TensorCodec } from "./tensor/tensor-codec.ts";

@@ -20,6 +20,10 @@ const FORMS = {
   "whole-student": { word: "student", isSingle: true },
   /** The same student, trained on the labels only, for comparison. */
   "student-alone": { word: "student-alone", isSingle: true },
+  /** Computes one slice of a served network. */
+  replica: { word: "replica", isSingle: false },
+  /** Admits, batches and routes requests for inference. */
+  gateway: { word: "gateway", isSingle: false },
 } as const satisfies Record<string, { readonly word: string; readonly isSingle: boolean }>;
 
 export type ActorKind = keyof typeof FORMS;
@@ -27,19 +31,22 @@ export const ACTOR_KINDS = Object.keys(FORMS) as readonly ActorKind[];
 
 export interface ActorRef {
   readonly kind: ActorKind;
-  /** Block, boundary or section, from 0; 0 for a kind of which a run has one. */
+  /** Block, boundary, section or slice, from 0; 0 for a kind of which a run has one. */
   readonly index: number;
-  /** Of a teacher section with copies: which one, from 0. Copy 0 has the id of a section without copies. */
+  /** Of a section or slice with copies: which one, from 0. Copy 0 has the id of one without copies. */
   readonly copy: number;
   /** Unique in its run: "feeder", "block-0", "gradient-1". */
   readonly id: string;
 }
 
+/** Kinds of which several actors may do the same work. */
+const COPIED: readonly ActorKind[] = ["teacher-section", "replica"];
+
 /** @throws RangeError for an index or copy that the kind does not have. */
 export function actorRef(kind: ActorKind, index = 0, copy = 0): ActorRef {
   const { word, isSingle } = FORMS[kind];
   const isIndex = Number.isSafeInteger(index) && index >= 0 && (index === 0 || !isSingle);
-  const isCopy = Number.isSafeInteger(copy) && copy >= 0 && (copy === 0 || kind === "teacher-section");
+  const isCopy = Number.isSafeInteger(copy) && copy >= 0 && (copy === 0 || COPIED.includes(kind));
   if (!isIndex || !isCopy) throw new RangeError(`there is no ${kind} ${index}, copy ${copy}`);
   if (isSingle) return { kind, index, copy, id: word };
   return { kind, index, copy, id: copy === 0 ? `${word}-${index}` : `${word}-${index}-${copy}` };
@@ -51,7 +58,7 @@ export function parseActorRef(id: string): ActorRef | undefined {
   if (single !== undefined) return actorRef(single);
   const [, word, index, copy] = /^([a-z]+)-(0|[1-9]\d{0,8})(?:-([1-9]\d{0,8}))?$/.exec(id) ?? [];
   const kind = ACTOR_KINDS.find((each) => !FORMS[each].isSingle && FORMS[each].word === word);
-  if (kind === undefined || (copy !== undefined && kind !== "teacher-section")) return undefined;
+  if (kind === undefined || (copy !== undefined && !COPIED.includes(kind))) return undefined;
   return actorRef(kind, Number(index), Number(copy ?? 0));
 }
 
@@ -80,4 +87,14 @@ export function teacherActor(index: number, copy = 0): string {
 /** Id of the student's section `index`. */
 export function studentActor(index: number): string {
   return actorRef("student-section", index).id;
+}
+
+/** Id of a replica of slice `index` of a served network. */
+export function replicaActor(index: number, copy = 0): string {
+  return actorRef("replica", index, copy).id;
+}
+
+/** Id of gateway `index` of a served model. */
+export function gatewayActor(index: number): string {
+  return actorRef("gateway", index).id;
 }

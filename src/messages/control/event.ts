@@ -27,6 +27,7 @@ import {
   writeTeacherChanged,
 } from "./facts.ts";
 import { type Failure, readFailure, writeFailure } from "./failure.ts";
+import { readReplicaState, type ReplicaState, writeReplicaState } from "./replica-state.ts";
 
 /** A fact, discriminated by `kind`. */
 export type Fact =
@@ -37,7 +38,8 @@ export type Fact =
   | CheckpointSaved
   | FeederMark
   | SourceSwitched
-  | TeacherChanged;
+  | TeacherChanged
+  | ReplicaState;
 
 export interface Event {
   /** Sender, sequence and step at that moment. */
@@ -81,12 +83,14 @@ function writeFact(fact: Fact): EventFields {
       return { sourceSwitched: writeSourceSwitched(fact) };
     case "TeacherChanged":
       return { teacherChanged: writeTeacherChanged(fact) };
+    case "ReplicaState":
+      return { replicaState: writeReplicaState(fact) };
   }
 }
 
 function readFact(fields: EventFields): Fact {
   const { progress, evaluationMeasured, stateEntered, failure, checkpointSaved, feederMark } = fields;
-  const { sourceSwitched, teacherChanged } = fields;
+  const { sourceSwitched, teacherChanged, replicaState } = fields;
   if (progress) return readProgress(ATTEMPT, progress);
   if (evaluationMeasured) return readEvaluation(ATTEMPT, evaluationMeasured);
   if (stateEntered) return readStateEntered(ATTEMPT, stateEntered);
@@ -95,5 +99,6 @@ function readFact(fields: EventFields): Fact {
   if (feederMark) return readFeederMark(ATTEMPT, feederMark);
   if (sourceSwitched) return readSourceSwitched(ATTEMPT, sourceSwitched);
   if (teacherChanged) return readTeacherChanged(ATTEMPT, teacherChanged);
+  if (replicaState) return readReplicaState(ATTEMPT, replicaState);
   throw refusal(ATTEMPT, "it must have a known fact", "none");
 }

@@ -27,6 +27,7 @@ import { refusal } from "../wire/refusal.ts";
 import { type Chunk, readChunk } from "./chunk.ts";
 import { DEFAULT_MAX_FRAME_BYTES } from "./frame-size.ts";
 import { writeFrame } from "./frame-writer.ts";
+import { readStageBatch, readStageResult, type StageBatch, type StageResult } from "./stage.ts";
 
 const PHASES = {
   train: wire.Phase.PHASE_TRAIN,
@@ -88,7 +89,9 @@ export type Frame =
   | { readonly kind: "activation"; readonly activation: Activation }
   | { readonly kind: "gradient"; readonly gradient: Gradient }
   | { readonly kind: "chunk"; readonly chunk: Chunk }
-  | { readonly kind: "gap"; readonly gap: Gap };
+  | { readonly kind: "gap"; readonly gap: Gap }
+  | { readonly kind: "stageBatch"; readonly batch: StageBatch }
+  | { readonly kind: "stageResult"; readonly result: StageResult };
 
 export interface DecodeLimits extends TensorLimits {
   /** Size of the message, bytes. @default 64 MiB */
@@ -180,11 +183,13 @@ export function decodeFrame(data: Uint8Array, limits: DecodeLimits = {}): Frame 
 }
 
 function readFrame(fields: FrameFields, limits: DecodeLimits): Frame {
-  const { activation, gradient, chunk, gap } = fields;
+  const { activation, gradient, chunk, gap, stageBatch, stageResult } = fields;
   if (activation) return { kind: "activation", activation: readActivation(activation, limits) };
   if (gradient) return { kind: "gradient", gradient: readGradient(gradient, limits) };
   if (chunk) return { kind: "chunk", chunk: readChunk(ATTEMPT, chunk) };
   if (gap) return { kind: "gap", gap: readGap(gap, limits) };
+  if (stageBatch) return { kind: "stageBatch", batch: readStageBatch(stageBatch, limits) };
+  if (stageResult) return { kind: "stageResult", result: readStageResult(stageResult, limits) };
   throw refusal(ATTEMPT, "it must have a known content", "none");
 }
 

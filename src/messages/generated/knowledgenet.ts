@@ -2290,6 +2290,261 @@ const knowledgenet = $root.knowledgenet = (() => {
             return FeederMark;
         })();
 
+        v1.HeldRelease = (function() {
+
+            const HeldRelease = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            HeldRelease.prototype.release = null;
+            HeldRelease.prototype.state = null;
+            HeldRelease.prototype.failure = null;
+
+            HeldRelease.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.release != null && $Object.hasOwnProperty.call(message, "release") && (typeof message.release === "object" ? message.release.low || message.release.high : message.release !== 0))
+                    writer.uint32(8).uint64(message.release);
+                if (message.state != null && $Object.hasOwnProperty.call(message, "state") && message.state !== 0)
+                    writer.uint32(16).int32(message.state);
+                if (message.failure != null && $Object.hasOwnProperty.call(message, "failure"))
+                    $root.knowledgenet.v1.Failure.encode(message.failure, writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            HeldRelease.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.HeldRelease();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.release = value;
+                            else
+                                delete message.release;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.state = value;
+                            else
+                                delete message.state;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            message.failure = $root.knowledgenet.v1.Failure.decode(reader, reader.size(), $undefined, _depth + 1, message.failure);
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            HeldRelease.State = (function() {
+                const valuesById = $Object.create(null), values = $Object.create(valuesById);
+                values[valuesById[0] = "STATE_UNSPECIFIED"] = 0;
+                values[valuesById[1] = "STATE_LOADING"] = 1;
+                values[valuesById[2] = "STATE_READY"] = 2;
+                values[valuesById[3] = "STATE_REFUSED"] = 3;
+                return values;
+            })();
+
+            return HeldRelease;
+        })();
+
+        v1.ReplicaState = (function() {
+
+            const ReplicaState = function (properties) {
+                this.held = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            ReplicaState.prototype.instance = null;
+            ReplicaState.prototype.slice = null;
+            ReplicaState.prototype.slices = null;
+            ReplicaState.prototype.state = null;
+            ReplicaState.prototype.held = $util.emptyArray;
+            ReplicaState.prototype.inFlight = null;
+
+            ReplicaState.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.instance != null && $Object.hasOwnProperty.call(message, "instance") && message.instance !== "")
+                    writer.uint32(10).string(message.instance);
+                if (message.slice != null && $Object.hasOwnProperty.call(message, "slice") && message.slice !== 0)
+                    writer.uint32(16).uint32(message.slice);
+                if (message.slices != null && $Object.hasOwnProperty.call(message, "slices") && message.slices !== 0)
+                    writer.uint32(24).uint32(message.slices);
+                if (message.state != null && $Object.hasOwnProperty.call(message, "state") && message.state !== "")
+                    writer.uint32(34).string(message.state);
+                if (message.held != null && message.held.length)
+                    for (let i = 0; i < message.held.length; ++i)
+                        $root.knowledgenet.v1.HeldRelease.encode(message.held[i], writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.inFlight != null && $Object.hasOwnProperty.call(message, "inFlight") && message.inFlight !== 0)
+                    writer.uint32(48).uint32(message.inFlight);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            ReplicaState.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.ReplicaState();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.instance = value;
+                            else
+                                delete message.instance;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.slice = value;
+                            else
+                                delete message.slice;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.slices = value;
+                            else
+                                delete message.slices;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.state = value;
+                            else
+                                delete message.state;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.held && message.held.length))
+                                message.held = [];
+                            message.held.push($root.knowledgenet.v1.HeldRelease.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.inFlight = value;
+                            else
+                                delete message.inFlight;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return ReplicaState;
+        })();
+
         v1.Event = (function() {
 
             const Event = function (properties) {
@@ -2308,11 +2563,12 @@ const knowledgenet = $root.knowledgenet = (() => {
             Event.prototype.feederMark = null;
             Event.prototype.sourceSwitched = null;
             Event.prototype.teacherChanged = null;
+            Event.prototype.replicaState = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Event.prototype, "fact", {
-                get: $util.oneOfGetter($oneOfFields = ["progress", "evaluationMeasured", "stateEntered", "failure", "checkpointSaved", "feederMark", "sourceSwitched", "teacherChanged"]),
+                get: $util.oneOfGetter($oneOfFields = ["progress", "evaluationMeasured", "stateEntered", "failure", "checkpointSaved", "feederMark", "sourceSwitched", "teacherChanged", "replicaState"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -2341,6 +2597,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.SourceSwitched.encode(message.sourceSwitched, writer.uint32(66).fork(), _depth + 1).ldelim();
                 if (message.teacherChanged != null && $Object.hasOwnProperty.call(message, "teacherChanged"))
                     $root.knowledgenet.v1.TeacherChanged.encode(message.teacherChanged, writer.uint32(74).fork(), _depth + 1).ldelim();
+                if (message.replicaState != null && $Object.hasOwnProperty.call(message, "replicaState"))
+                    $root.knowledgenet.v1.ReplicaState.encode(message.replicaState, writer.uint32(82).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2434,6 +2692,13 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 break;
                             message.teacherChanged = $root.knowledgenet.v1.TeacherChanged.decode(reader, reader.size(), $undefined, _depth + 1, message.teacherChanged);
                             message.fact = "teacherChanged";
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 2)
+                                break;
+                            message.replicaState = $root.knowledgenet.v1.ReplicaState.decode(reader, reader.size(), $undefined, _depth + 1, message.replicaState);
+                            message.fact = "replicaState";
                             continue;
                         }
                     }
@@ -3377,11 +3642,13 @@ const knowledgenet = $root.knowledgenet = (() => {
             Frame.prototype.gradient = null;
             Frame.prototype.chunk = null;
             Frame.prototype.gap = null;
+            Frame.prototype.stageBatch = null;
+            Frame.prototype.stageResult = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(Frame.prototype, "content", {
-                get: $util.oneOfGetter($oneOfFields = ["activation", "gradient", "chunk", "gap"]),
+                get: $util.oneOfGetter($oneOfFields = ["activation", "gradient", "chunk", "gap", "stageBatch", "stageResult"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -3400,6 +3667,10 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.Chunk.encode(message.chunk, writer.uint32(26).fork(), _depth + 1).ldelim();
                 if (message.gap != null && $Object.hasOwnProperty.call(message, "gap"))
                     $root.knowledgenet.v1.Gap.encode(message.gap, writer.uint32(34).fork(), _depth + 1).ldelim();
+                if (message.stageBatch != null && $Object.hasOwnProperty.call(message, "stageBatch"))
+                    $root.knowledgenet.v1.StageBatch.encode(message.stageBatch, writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.stageResult != null && $Object.hasOwnProperty.call(message, "stageResult"))
+                    $root.knowledgenet.v1.StageResult.encode(message.stageResult, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -3459,6 +3730,20 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 break;
                             message.gap = $root.knowledgenet.v1.Gap.decode(reader, reader.size(), $undefined, _depth + 1, message.gap);
                             message.content = "gap";
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            message.stageBatch = $root.knowledgenet.v1.StageBatch.decode(reader, reader.size(), $undefined, _depth + 1, message.stageBatch);
+                            message.content = "stageBatch";
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            message.stageResult = $root.knowledgenet.v1.StageResult.decode(reader, reader.size(), $undefined, _depth + 1, message.stageResult);
+                            message.content = "stageResult";
                             continue;
                         }
                     }
@@ -3769,6 +4054,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             const StageBatch = function (properties) {
                 this.route = [];
                 this.computeUs = [];
+                this.nonFinite = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -3782,6 +4068,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             StageBatch.prototype.gateway = null;
             StageBatch.prototype.tensor = null;
             StageBatch.prototype.computeUs = $util.emptyArray;
+            StageBatch.prototype.nonFinite = $util.emptyArray;
 
             StageBatch.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3805,6 +4092,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.Tensor.encode(message.tensor, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.computeUs != null && message.computeUs.length)
                     writer.uint32(58).uint32s(message.computeUs);
+                if (message.nonFinite != null && message.nonFinite.length)
+                    writer.uint32(66).uint32s(message.nonFinite);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -3900,6 +4189,20 @@ const knowledgenet = $root.knowledgenet = (() => {
                             if (!(message.computeUs && message.computeUs.length))
                                 message.computeUs = [];
                             message.computeUs.push(reader.uint32());
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType === 2) {
+                                if (!(message.nonFinite && message.nonFinite.length))
+                                    message.nonFinite = [];
+                                reader.uint32s(message.nonFinite);
+                                continue;
+                            }
+                            if (wireType !== 0)
+                                break;
+                            if (!(message.nonFinite && message.nonFinite.length))
+                                message.nonFinite = [];
+                            message.nonFinite.push(reader.uint32());
                             continue;
                         }
                     }
@@ -4082,273 +4385,6 @@ const knowledgenet = $root.knowledgenet = (() => {
             return StageResult;
         })();
 
-        v1.HeldRelease = (function() {
-
-            const HeldRelease = function (properties) {
-                if (properties)
-                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                            this[keys[i]] = properties[keys[i]];
-            };
-
-            HeldRelease.prototype.release = null;
-            HeldRelease.prototype.state = null;
-            HeldRelease.prototype.failure = null;
-
-            HeldRelease.encode = function (message, writer, _depth) {
-                if (!writer)
-                    writer = $Writer.create();
-                if (_depth === $undefined)
-                    _depth = 0;
-                if (_depth > $util.recursionLimit)
-                    throw $Error("max depth exceeded");
-                if (message.release != null && $Object.hasOwnProperty.call(message, "release") && (typeof message.release === "object" ? message.release.low || message.release.high : message.release !== 0))
-                    writer.uint32(8).uint64(message.release);
-                if (message.state != null && $Object.hasOwnProperty.call(message, "state") && message.state !== 0)
-                    writer.uint32(16).int32(message.state);
-                if (message.failure != null && $Object.hasOwnProperty.call(message, "failure"))
-                    $root.knowledgenet.v1.Failure.encode(message.failure, writer.uint32(26).fork(), _depth + 1).ldelim();
-                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                    for (let i = 0; i < message.$unknowns.length; ++i)
-                        writer.raw(message.$unknowns[i]);
-                return writer;
-            };
-
-            HeldRelease.decode = function (reader, length, _end, _depth, _target) {
-                if (!(reader instanceof $Reader))
-                    reader = $Reader.create(reader);
-                if (_depth === $undefined)
-                    _depth = 0;
-                if (_depth > $Reader.recursionLimit)
-                    throw $Error("max depth exceeded");
-                let end, message, value;
-                if (length === $undefined)
-                    end = reader.len;
-                else {
-                    end = reader.pos + length;
-                    if (end > reader.len)
-                        throw $RangeError("index out of range");
-                    length = reader.len;
-                    reader.len = end;
-                }
-                message = _target || new $root.knowledgenet.v1.HeldRelease();
-                while (reader.pos < end) {
-                    let start = reader.pos;
-                    let tag = reader.tag();
-                    if (tag === _end) {
-                        _end = $undefined;
-                        break;
-                    }
-                    let wireType = tag & 7;
-                    switch (tag >>>= 3) {
-                    case 1: {
-                            if (wireType !== 0)
-                                break;
-                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
-                                message.release = value;
-                            else
-                                delete message.release;
-                            continue;
-                        }
-                    case 2: {
-                            if (wireType !== 0)
-                                break;
-                            if (value = reader.int32())
-                                message.state = value;
-                            else
-                                delete message.state;
-                            continue;
-                        }
-                    case 3: {
-                            if (wireType !== 2)
-                                break;
-                            message.failure = $root.knowledgenet.v1.Failure.decode(reader, reader.size(), $undefined, _depth + 1, message.failure);
-                            continue;
-                        }
-                    }
-                    reader.skipType(wireType, _depth, tag);
-                    if (!reader.discardUnknown) {
-                        $util.makeProp(message, "$unknowns", false);
-                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                    }
-                }
-                if (length !== $undefined) {
-                    if (reader.pos !== end)
-                        throw $RangeError("index out of range");
-                    reader.len = length;
-                }
-                if (_end !== $undefined)
-                    throw $Error("missing end group");
-                return message;
-            };
-
-            HeldRelease.State = (function() {
-                const valuesById = $Object.create(null), values = $Object.create(valuesById);
-                values[valuesById[0] = "STATE_UNSPECIFIED"] = 0;
-                values[valuesById[1] = "STATE_LOADING"] = 1;
-                values[valuesById[2] = "STATE_READY"] = 2;
-                values[valuesById[3] = "STATE_REFUSED"] = 3;
-                return values;
-            })();
-
-            return HeldRelease;
-        })();
-
-        v1.ReplicaState = (function() {
-
-            const ReplicaState = function (properties) {
-                this.held = [];
-                if (properties)
-                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
-                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
-                            this[keys[i]] = properties[keys[i]];
-            };
-
-            ReplicaState.prototype.sender = null;
-            ReplicaState.prototype.instance = null;
-            ReplicaState.prototype.slice = null;
-            ReplicaState.prototype.slices = null;
-            ReplicaState.prototype.state = null;
-            ReplicaState.prototype.held = $util.emptyArray;
-            ReplicaState.prototype.inFlight = null;
-
-            ReplicaState.encode = function (message, writer, _depth) {
-                if (!writer)
-                    writer = $Writer.create();
-                if (_depth === $undefined)
-                    _depth = 0;
-                if (_depth > $util.recursionLimit)
-                    throw $Error("max depth exceeded");
-                if (message.sender != null && $Object.hasOwnProperty.call(message, "sender") && message.sender !== "")
-                    writer.uint32(10).string(message.sender);
-                if (message.instance != null && $Object.hasOwnProperty.call(message, "instance") && message.instance !== "")
-                    writer.uint32(18).string(message.instance);
-                if (message.slice != null && $Object.hasOwnProperty.call(message, "slice") && message.slice !== 0)
-                    writer.uint32(24).uint32(message.slice);
-                if (message.slices != null && $Object.hasOwnProperty.call(message, "slices") && message.slices !== 0)
-                    writer.uint32(32).uint32(message.slices);
-                if (message.state != null && $Object.hasOwnProperty.call(message, "state") && message.state !== "")
-                    writer.uint32(42).string(message.state);
-                if (message.held != null && message.held.length)
-                    for (let i = 0; i < message.held.length; ++i)
-                        $root.knowledgenet.v1.HeldRelease.encode(message.held[i], writer.uint32(50).fork(), _depth + 1).ldelim();
-                if (message.inFlight != null && $Object.hasOwnProperty.call(message, "inFlight") && message.inFlight !== 0)
-                    writer.uint32(56).uint32(message.inFlight);
-                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
-                    for (let i = 0; i < message.$unknowns.length; ++i)
-                        writer.raw(message.$unknowns[i]);
-                return writer;
-            };
-
-            ReplicaState.decode = function (reader, length, _end, _depth, _target) {
-                if (!(reader instanceof $Reader))
-                    reader = $Reader.create(reader);
-                if (_depth === $undefined)
-                    _depth = 0;
-                if (_depth > $Reader.recursionLimit)
-                    throw $Error("max depth exceeded");
-                let end, message, value;
-                if (length === $undefined)
-                    end = reader.len;
-                else {
-                    end = reader.pos + length;
-                    if (end > reader.len)
-                        throw $RangeError("index out of range");
-                    length = reader.len;
-                    reader.len = end;
-                }
-                message = _target || new $root.knowledgenet.v1.ReplicaState();
-                while (reader.pos < end) {
-                    let start = reader.pos;
-                    let tag = reader.tag();
-                    if (tag === _end) {
-                        _end = $undefined;
-                        break;
-                    }
-                    let wireType = tag & 7;
-                    switch (tag >>>= 3) {
-                    case 1: {
-                            if (wireType !== 2)
-                                break;
-                            if ((value = reader.stringVerify()).length)
-                                message.sender = value;
-                            else
-                                delete message.sender;
-                            continue;
-                        }
-                    case 2: {
-                            if (wireType !== 2)
-                                break;
-                            if ((value = reader.stringVerify()).length)
-                                message.instance = value;
-                            else
-                                delete message.instance;
-                            continue;
-                        }
-                    case 3: {
-                            if (wireType !== 0)
-                                break;
-                            if (value = reader.uint32())
-                                message.slice = value;
-                            else
-                                delete message.slice;
-                            continue;
-                        }
-                    case 4: {
-                            if (wireType !== 0)
-                                break;
-                            if (value = reader.uint32())
-                                message.slices = value;
-                            else
-                                delete message.slices;
-                            continue;
-                        }
-                    case 5: {
-                            if (wireType !== 2)
-                                break;
-                            if ((value = reader.stringVerify()).length)
-                                message.state = value;
-                            else
-                                delete message.state;
-                            continue;
-                        }
-                    case 6: {
-                            if (wireType !== 2)
-                                break;
-                            if (!(message.held && message.held.length))
-                                message.held = [];
-                            message.held.push($root.knowledgenet.v1.HeldRelease.decode(reader, reader.size(), $undefined, _depth + 1));
-                            continue;
-                        }
-                    case 7: {
-                            if (wireType !== 0)
-                                break;
-                            if (value = reader.uint32())
-                                message.inFlight = value;
-                            else
-                                delete message.inFlight;
-                            continue;
-                        }
-                    }
-                    reader.skipType(wireType, _depth, tag);
-                    if (!reader.discardUnknown) {
-                        $util.makeProp(message, "$unknowns", false);
-                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
-                    }
-                }
-                if (length !== $undefined) {
-                    if (reader.pos !== end)
-                        throw $RangeError("index out of range");
-                    reader.len = length;
-                }
-                if (_end !== $undefined)
-                    throw $Error("missing end group");
-                return message;
-            };
-
-            return ReplicaState;
-        })();
-
         return v1;
     })();
 
@@ -4478,6 +4514,21 @@ export interface FeederMarkFields {
   readonly evaluationSamples?: number | null;
 }
 
+export interface HeldReleaseFields {
+  readonly release?: number | null;
+  readonly state?: number | null;
+  readonly failure?: FailureFields | null;
+}
+
+export interface ReplicaStateFields {
+  readonly instance?: string | null;
+  readonly slice?: number | null;
+  readonly slices?: number | null;
+  readonly state?: string | null;
+  readonly held?: readonly HeldReleaseFields[] | null;
+  readonly inFlight?: number | null;
+}
+
 export interface EventFields {
   readonly header?: HeaderFields | null;
   readonly progress?: ProgressFields | null;
@@ -4488,7 +4539,8 @@ export interface EventFields {
   readonly feederMark?: FeederMarkFields | null;
   readonly sourceSwitched?: SourceSwitchedFields | null;
   readonly teacherChanged?: TeacherChangedFields | null;
-  readonly fact?: "progress" | "evaluationMeasured" | "stateEntered" | "failure" | "checkpointSaved" | "feederMark" | "sourceSwitched" | "teacherChanged" | undefined;
+  readonly replicaState?: ReplicaStateFields | null;
+  readonly fact?: "progress" | "evaluationMeasured" | "stateEntered" | "failure" | "checkpointSaved" | "feederMark" | "sourceSwitched" | "teacherChanged" | "replicaState" | undefined;
 }
 
 export interface HeaderFields {
@@ -4550,7 +4602,9 @@ export interface FrameFields {
   readonly gradient?: GradientFields | null;
   readonly chunk?: ChunkFields | null;
   readonly gap?: GapFields | null;
-  readonly content?: "activation" | "gradient" | "chunk" | "gap" | undefined;
+  readonly stageBatch?: StageBatchFields | null;
+  readonly stageResult?: StageResultFields | null;
+  readonly content?: "activation" | "gradient" | "chunk" | "gap" | "stageBatch" | "stageResult" | undefined;
 }
 
 export interface InferRequestFields {
@@ -4579,6 +4633,7 @@ export interface StageBatchFields {
   readonly gateway?: string | null;
   readonly tensor?: TensorFields | null;
   readonly computeUs?: readonly number[] | null;
+  readonly nonFinite?: readonly number[] | null;
 }
 
 export interface StageResultFields {
@@ -4589,22 +4644,6 @@ export interface StageResultFields {
   readonly nonFinite?: readonly number[] | null;
   readonly failure?: FailureFields | null;
   readonly computeUs?: readonly number[] | null;
-}
-
-export interface HeldReleaseFields {
-  readonly release?: number | null;
-  readonly state?: number | null;
-  readonly failure?: FailureFields | null;
-}
-
-export interface ReplicaStateFields {
-  readonly sender?: string | null;
-  readonly instance?: string | null;
-  readonly slice?: number | null;
-  readonly slices?: number | null;
-  readonly state?: string | null;
-  readonly held?: readonly HeldReleaseFields[] | null;
-  readonly inFlight?: number | null;
 }
 
 export const wire: {
@@ -4629,6 +4668,8 @@ export const wire: {
   readonly SourceSwitched: WireCodec<SourceSwitchedFields>;
   readonly TeacherChanged: WireCodec<TeacherChangedFields>;
   readonly FeederMark: WireCodec<FeederMarkFields> & { readonly Kind: { readonly KIND_UNSPECIFIED: 0; readonly KIND_EVALUATION_PUBLISHED: 1; readonly KIND_EPOCH_ENDED: 2; readonly KIND_PAUSED: 3; readonly KIND_FINISHED: 4 } };
+  readonly HeldRelease: WireCodec<HeldReleaseFields> & { readonly State: { readonly STATE_UNSPECIFIED: 0; readonly STATE_LOADING: 1; readonly STATE_READY: 2; readonly STATE_REFUSED: 3 } };
+  readonly ReplicaState: WireCodec<ReplicaStateFields>;
   readonly Event: WireCodec<EventFields>;
   readonly Header: WireCodec<HeaderFields>;
   readonly Phase: { readonly PHASE_UNSPECIFIED: 0; readonly PHASE_TRAIN: 1; readonly PHASE_EVALUATE: 2; readonly PHASE_RECALIBRATE: 3 };
@@ -4647,6 +4688,4 @@ export const wire: {
   readonly InferReply: WireCodec<InferReplyFields>;
   readonly StageBatch: WireCodec<StageBatchFields>;
   readonly StageResult: WireCodec<StageResultFields>;
-  readonly HeldRelease: WireCodec<HeldReleaseFields> & { readonly State: { readonly STATE_UNSPECIFIED: 0; readonly STATE_LOADING: 1; readonly STATE_READY: 2; readonly STATE_REFUSED: 3 } };
-  readonly ReplicaState: WireCodec<ReplicaStateFields>;
 } = knowledgenet.v1;

@@ -3,6 +3,7 @@
  *
  *     kn.v1.<run>.<plane>.<slice>     the messages of a run
  *     kn.v1.node.<node>.<what>        a process that hosts actors
+ *     kn.v1.infer.<model>             requests for inference
  *
  * A run must not be named node, nor infer or observe: these are reserved for served models.
  */
@@ -11,9 +12,9 @@ import { isRunName, isSubjectToken } from "./token.ts";
 
 /**
  * The planes of a run: `batch` from the feeder, `act` activations forward, `grad` gradients back, `syn` predicted
- * gradients, `hint` teacher outputs, `evt` facts, `ctl` commands.
+ * gradients, `hint` teacher outputs, `infer` batches of inference and their results, `evt` facts, `ctl` commands.
  */
-export const PLANES = ["batch", "act", "grad", "syn", "hint", "evt", "ctl"] as const;
+export const PLANES = ["batch", "act", "grad", "syn", "hint", "infer", "evt", "ctl"] as const;
 export type Plane = (typeof PLANES)[number];
 
 /**
@@ -30,6 +31,11 @@ export function runSubject(run: string, plane: Plane, slice: string | number): s
     });
   }
   return `kn.v1.${run}.${plane}.${token("slice", String(slice))}`;
+}
+
+/** Requests for inference. @throws KnowledgeNetError KN_CONFIG when `model` is no token. */
+export function inferSubject(model: string): string {
+  return `kn.v1.infer.${token("model", model)}`;
 }
 
 /** @throws KnowledgeNetError KN_CONFIG when one of them is no token. */

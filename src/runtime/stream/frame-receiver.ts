@@ -55,6 +55,10 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
       const whole = assembler.accept(frame.chunk);
       return whole !== undefined && accept(whole);
     }
+    if (frame.kind === "stageBatch" || frame.kind === "stageResult") {
+      drops.count("unexpected");
+      return false;
+    }
     const { header } = contentOf(frame);
     if (header.run !== run) {
       drops.count("unexpected");
@@ -105,7 +109,9 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
   };
 }
 
-function contentOf(frame: Exclude<Frame, { readonly kind: "chunk" }>): Activation | Gradient | Gap {
+function contentOf(
+  frame: Extract<Frame, { readonly kind: "activation" | "gradient" | "gap" }>,
+): Activation | Gradient | Gap {
   if (frame.kind === "activation") return frame.activation;
   return frame.kind === "gradient" ? frame.gradient : frame.gap;
 }

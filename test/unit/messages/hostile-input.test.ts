@@ -12,12 +12,18 @@ import {
   decodeCommandReply,
   decodeEvent,
   decodeFrame,
+  decodeInferReply,
+  decodeInferRequest,
   encodeActivation,
   encodeCommand,
   encodeCommandReply,
   encodeEvent,
   encodeGap,
   encodeGradient,
+  encodeInferReply,
+  encodeInferRequest,
+  encodeStageBatch,
+  encodeStageResult,
   splitFrame,
   type TensorView,
 } from "../../../src/messages/index.ts";
@@ -29,9 +35,13 @@ import {
   floats,
   gradient,
   header,
+  inferReplies,
+  inferRequest,
   labels,
   provenanceActivation,
   replies,
+  stageBatch,
+  stageResults,
 } from "./samples.ts";
 
 const LIMITS = { maxBytes: 1 << 20, stepWindow: { newest: 100, span: 1000 } };
@@ -51,6 +61,13 @@ const samples: readonly { readonly message: Uint8Array; readonly decode: Decoder
   ...splitFrame(encodeActivation(activation({ tensor: floats([4, 60]) }), "raw"), 500).map((message) => ({
     message,
     decode: decodeFrameOf,
+  })),
+  { message: encodeStageBatch(stageBatch), decode: decodeFrameOf },
+  ...stageResults.map((result) => ({ message: encodeStageResult(result), decode: decodeFrameOf })),
+  { message: encodeInferRequest(inferRequest), decode: (data: Uint8Array) => decodeInferRequest(data, LIMITS) },
+  ...inferReplies.map((reply) => ({
+    message: encodeInferReply(reply),
+    decode: (data: Uint8Array) => decodeInferReply(data, LIMITS),
   })),
   ...facts.map((fact) => ({ message: encodeEvent({ header, fact }), decode: decodeEvent })),
   ...commands.map((command) => ({ message: encodeCommand(command), decode: decodeCommand })),

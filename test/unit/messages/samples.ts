@@ -7,7 +7,11 @@ import {
   type Event,
   type Gradient,
   type Header,
+  type InferReply,
+  type InferRequest,
   type Progress,
+  type StageBatch,
+  type StageResult,
   type TensorCodec,
   type TensorView,
 } from "../../../src/messages/index.ts";
@@ -93,6 +97,23 @@ export const facts: readonly Event["fact"][] = [
   { kind: "FeederMark", mark: "evaluation-published", epoch: 1, evaluation: 2, evaluationSamples: 500 },
   { ...evaluation, agreeing: 97, teacherCorrect: 99 },
   { ...progress, hintLoss: 0.125, cache: { hits: 100, misses: 28, saved_macs: 2 ** 40 } },
+  {
+    kind: "ReplicaState",
+    instance: "i1",
+    slice: 1,
+    slices: 4,
+    state: "ready.idle",
+    held: [
+      { release: 7, state: "ready" },
+      { release: 8, state: "loading" },
+      {
+        release: 6,
+        state: "refused",
+        failure: { kind: "Failure", code: "KN_NUMERIC", message: "KN_NUMERIC: not finite", directive: "restart" },
+      },
+    ],
+    inFlight: 3,
+  },
   { kind: "TeacherChanged", from: 1, to: 2 },
   { kind: "SourceSwitched", from: "synthetic", to: "auxiliary", reason: "mean cosine 0.12 is below 0.15" },
 ];
@@ -148,3 +169,36 @@ export const anyFloats: fc.Arbitrary<TensorView & { readonly dtype: "f32" }> = f
       .array(anyValue, { minLength: elements, maxLength: elements })
       .map((values) => ({ dtype: "f32" as const, shape, values: new Float32Array(values) }));
   });
+
+export const stageBatch: StageBatch = {
+  batch: 12,
+  release: 3,
+  remainingMs: 250,
+  route: ["replica-1", "replica-2-4"],
+  gateway: "gateway-0",
+  tensor: floats([4, 3, 5]),
+  computeUs: [1200],
+  nonFinite: [2],
+};
+
+const notLoaded = { kind: "Failure", code: "KN_STALE", message: "KN_STALE: not loaded", directive: "resume" } as const;
+const ofBatch = { batch: 12, release: 3, sender: "replica-2-4", computeUs: [1200, 900, 100] } as const;
+
+export const stageResults: readonly StageResult[] = [
+  { ...ofBatch, outcome: { kind: "logits", logits: floats([4, 10]) }, nonFinite: [0, 3] },
+  { ...ofBatch, outcome: notLoaded, nonFinite: [] },
+];
+
+export const inferRequest: InferRequest = {
+  id: "a1",
+  release: 0,
+  remainingMs: 100,
+  priority: "bulk",
+  client: "camera",
+  input: { dtype: "u8", shape: [2, 3], values: Uint8Array.of(1, 2, 3, 4, 5, 6) },
+};
+
+export const inferReplies: readonly InferReply[] = [
+  { id: "a1", outcome: { kind: "logits", release: 3, batch: 8, logits: floats([2, 10]) } },
+  { id: "a1", outcome: { kind: "refused", failure: notLoaded, retryAfterMs: 40 } },
+];

@@ -13,6 +13,8 @@ describe("actorRef", () => {
     ["student-section", 10, 0, "student-10"],
     ["whole-student", 0, 0, "student"],
     ["student-alone", 0, 0, "student-alone"],
+    ["replica", 1, 2, "replica-1-2"],
+    ["gateway", 4, 0, "gateway-4"],
   ] as const)("names %s %i, copy %i, as it is on the wire", (kind, index, copy, id) => {
     expect(actorRef(kind, index, copy)).toEqual({ kind, index, copy, id });
   });
@@ -35,7 +37,7 @@ describe("parseActorRef", () => {
     fc.assert(
       fc.property(fc.constantFrom(...ACTOR_KINDS), index, index, (kind, any, other) => {
         const isSingle = ["feeder", "coordinator", "whole-student", "student-alone"].includes(kind);
-        const ref = actorRef(kind, isSingle ? 0 : any, kind === "teacher-section" ? other : 0);
+        const ref = actorRef(kind, isSingle ? 0 : any, ["teacher-section", "replica"].includes(kind) ? other : 0);
         expect(parseActorRef(ref.id)).toEqual(ref);
       }),
       { seed: 1 },
