@@ -1,7 +1,7 @@
 /**
  * The layers' arrows, and one door per vendor:
  *
- *   errors <- messages <- runtime <- actors <- jobs <- fleet <- apps      run-spec, data, compute beside
+ *   errors <- messages <- runtime <- actors <- jobs <- fleet <- apps      run-spec, data, compute, models beside
  *
  * setup/ (provisioning) knows src/errors only; tools/ (bench, reproduce, faults) knows everything and nobody knows it.
  */
@@ -17,7 +17,8 @@ const door = (vendor, folders) => ({
   from: { path: "^src/", pathNot: `^src/(${folders.join("|")})/` },
   to: { path: `^node_modules/${vendor}/` },
 });
-const BELOW_JOBS = ["errors", "run-spec", "messages", "runtime", "compute", "data", "actors"];
+const BELOW_ACTORS = ["errors", "run-spec", "messages", "runtime", "compute", "data", "models"];
+const BELOW_JOBS = [...BELOW_ACTORS, "actors"];
 
 module.exports = {
   forbidden: [
@@ -29,7 +30,8 @@ module.exports = {
     only("runtime-knows-messages", "runtime", ["errors", "messages"]),
     only("compute-knows-run-spec", "compute", ["errors", "run-spec"]),
     only("data-knows-messages", "data", ["errors", "messages"]),
-    only("actors-know-what-is-below", "actors", ["errors", "run-spec", "messages", "runtime", "compute", "data"]),
+    only("models-know-runtime-and-run-spec", "models", ["errors", "run-spec", "messages", "runtime"]),
+    only("actors-know-what-is-below", "actors", BELOW_ACTORS),
     only("jobs-know-actors", "jobs", BELOW_JOBS),
     only("fleet-knows-jobs", "fleet", [...BELOW_JOBS, "jobs"]),
     {
@@ -65,7 +67,7 @@ module.exports = {
     {
       name: "pure-layers-do-no-io",
       severity: "error",
-      from: { path: "^src/(run-spec|actors|messages|data)/" },
+      from: { path: "^src/(run-spec|actors|messages|data|models)/" },
       to: { dependencyTypes: ["core"], pathNot: "^(node:)?crypto$" },
     },
     {

@@ -1,0 +1,22 @@
+/**
+ * Models: releases of trained networks, and which of them is live.
+ *
+ * @example
+ * const model = openModel(modelsInStore(store), "digits", { clock });
+ * for await (const { live } of model.changes(signal)) {
+ *   if (live === undefined) continue;
+ *   const release = await model.release(live);
+ *   const weights = await model.loadPart(release, 0); // of the first block of release.manifest.network
+ * }
+ */
+export {
+  type Candidate,
+  CANDIDATE_MODES,
+  type ChangeNote,
+  type LiveChange,
+  type LiveRecord,
+  NOTHING_LIVE,
+} from "./live-record.ts";
+export type { Model, PublishOptions } from "./model.ts";
+export { type ModelStore, modelsInStore } from "./model-store.ts";
+export type { ModelRelease, NamedTensors, SignatureState } from "./release.ts";
