@@ -22,6 +22,7 @@ export type { BlockUnitOptions, UpdateOutcome } from "./block/block-unit.ts";
 export type { SliceDescription } from "./nn/describe-model.ts";
 export type { SectionObjective, SectionUnitOptions } from "./distillation/section-unit.ts";
 export { type StitchedSection, stitchSections } from "./distillation/stitch.ts";
+export type { InferenceUnitOptions, InferOutcome } from "./inference/inference-unit.ts";
 export type { TeacherUnitOptions } from "./distillation/teacher-unit.ts";
 export { deriveSeed } from "./nn/seed.ts";
 export type { NamedTensorData, TensorData } from "./tensor-data.ts";
@@ -29,8 +30,10 @@ export { type ComputeWorker, createComputeWorker } from "./worker/compute-worker
 export {
   type BlockHandle,
   type GradientModelHandle,
+  type InferenceHandle,
   openBlock,
   openGradientModel,
+  openInference,
   openSection,
   openTeacher,
   type SectionHandle,

@@ -38,9 +38,15 @@ import {
   type TeacherUnit,
   type TeacherUnitOptions,
 } from "../distillation/index.ts";
+import {
+  createInferenceUnit,
+  type InferenceUnit,
+  type InferenceUnitOptions,
+  type InferOutcome,
+} from "../inference/index.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import type { ModelSpec } from "../../run-spec/index.ts";
-import type { TensorData } from "../tensor-data.ts";
+import type { NamedTensorData, TensorData } from "../tensor-data.ts";
 
 export interface OpenedUnit {
   readonly parameters: number;
@@ -81,6 +87,12 @@ export interface ComputeCalls {
   teach(call: { unit: string; input: TensorData }): TensorData;
   /** An image of any size -> probability of each class. */
   classify(call: { unit: string; image: TensorData }): number[];
+  openInference(call: { unit: string; options: InferenceUnitOptions }): OpenedUnit;
+  loadRelease(call: { unit: string; release: number; tensors: NamedTensorData }): void;
+  completeRelease(call: { unit: string; release: number }): void;
+  dropRelease(call: { unit: string; release: number }): void;
+  /** [n, ...input] -> [n, ...output] of a slice of a served network. */
+  infer(call: { unit: string; release: number; input: TensorData }): InferOutcome;
   train(call: { unit: string; request: TrainRequest }, emit: Emit): UpdateOutcome;
   receive(call: { unit: string; step: number; gradient: TensorData; origin: GradientOrigin }): UpdateOutcome;
   evaluate(call: { unit: string; input: TensorData; labels: TensorData }): EvaluateOutcome;
@@ -108,6 +120,7 @@ type Unit =
   | { readonly kind: "block"; readonly block: BlockUnit }
   | { readonly kind: "section"; readonly section: SectionUnit }
   | { readonly kind: "teacher"; readonly teacher: TeacherUnit }
+  | { readonly kind: "inference"; readonly inference: InferenceUnit }
   | GradientModelUnit;
 
 export function createComputeHost(): ComputeCalls {
@@ -130,6 +143,7 @@ export function createComputeHost(): ComputeCalls {
   };
   const disposable = (name: string): { dispose(): void } => {
     const unit = units.get(name);
+    if (unit?.kind === "inference") return unit.inference;
     return unit?.kind === "teacher" ? unit.teacher : snapshottable(name);
   };
 
@@ -164,6 +178,21 @@ export function createComputeHost(): ComputeCalls {
       replace(unit, { kind: "teacher", teacher });
       return { parameters: teacher.parameters, outputShape: teacher.outputShape };
     },
+    openInference({ unit, options }) {
+      const inference = createInferenceUnit(options);
+      replace(unit, { kind: "inference", inference });
+      return { parameters: inference.parameters, outputShape: inference.outputShape };
+    },
+    loadRelease({ unit, release, tensors }) {
+      find(unit, "inference").inference.load(release, tensors);
+    },
+    completeRelease({ unit, release }) {
+      find(unit, "inference").inference.complete(release);
+    },
+    dropRelease({ unit, release }) {
+      find(unit, "inference").inference.drop(release);
+    },
+    infer: ({ unit, release, input }) => find(unit, "inference").inference.infer(release, input),
     trainSection: ({ unit, request, wantsOutput }, emit) =>
       find(unit, "section").section.train(request, wantsOutput ? emit : undefined),
     evaluateSection: ({ unit, input, labels, hint }) => find(unit, "section").section.evaluate(input, labels, hint),

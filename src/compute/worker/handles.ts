@@ -17,7 +17,8 @@ import type {
   SectionUnitOptions,
   TeacherUnitOptions,
 } from "../distillation/index.ts";
-import type { TensorData } from "../tensor-data.ts";
+import type { InferenceUnitOptions, InferOutcome } from "../inference/index.ts";
+import type { NamedTensorData, TensorData } from "../tensor-data.ts";
 import type { Emit } from "./compute-host.ts";
 import type { ComputeWorker, Timed } from "./compute-worker.ts";
 
@@ -61,6 +62,31 @@ export interface TeacherHandle extends Pick<UnitHandle, "parameters" | "dispose"
   infer(input: TensorData): Promise<Timed<TensorData>>;
   /** [height, width, channels] u8 of any size -> probability of each class. */
   classify(image: TensorData): Promise<number[]>;
+}
+
+/**
+ * A slice of a served network. Tensors given to it are moved and lost to the caller. Calls are answered in order: a batch
+ * waits for one piece of a release at most when each piece is sent after the one before was answered.
+ */
+export interface InferenceHandle {
+  readonly parameters: number;
+  /** Of one sample. */
+  readonly outputShape: readonly number[];
+  /** Adds tensors to a release that is being loaded. Rejects with KN_INVARIANT when the release is complete. */
+  load(release: number, tensors: NamedTensorData): Promise<Timed<void>>;
+  /** Rejects with KN_CHECKPOINT or KN_NUMERIC when its weights are of no use; the release is dropped then. */
+  complete(release: number): Promise<Timed<void>>;
+  /**
+   * Computes a batch of zeros of each size, one call after another.
+   * @returns the time of each, ms.
+   */
+  warm(release: number, batchSizes: readonly number[]): Promise<number[]>;
+  /** Rejects with KN_STALE when the release is not complete, with KN_SHAPE when the input does not fit. */
+  infer(release: number, input: TensorData): Promise<Timed<InferOutcome>>;
+  /** Frees a release; an absent one is no error. */
+  drop(release: number): Promise<void>;
+  /** Frees all releases and the network; the worker keeps running. */
+  close(): Promise<void>;
 }
 
 function unitHandle(worker: ComputeWorker, unit: string, parameters: number): UnitHandle {
@@ -159,5 +185,37 @@ export async function openTeacher(
     dispose,
     infer: (input) => worker.call("teach", { unit, input }, { transfer: [input] }),
     classify: async (image) => (await worker.call("classify", { unit, image })).result,
+  };
+}
+
+export async function openInference(
+  worker: ComputeWorker,
+  unit: string,
+  options: InferenceUnitOptions,
+): Promise<InferenceHandle> {
+  const { result } = await worker.call("openInference", { unit, options });
+  const { parameters, dispose } = unitHandle(worker, unit, result.parameters);
+  const infer: InferenceHandle["infer"] = (release, input) =>
+    worker.call("infer", { unit, release, input }, { transfer: [input] });
+  return {
+    parameters,
+    outputShape: result.outputShape ?? [],
+    load: (release, tensors) =>
+      worker.call("loadRelease", { unit, release, tensors }, { transfer: Object.values(tensors) }),
+    complete: (release) => worker.call("completeRelease", { unit, release }),
+    async warm(release, batchSizes) {
+      const times: number[] = [];
+      for (const rows of batchSizes) {
+        const shape = [rows, ...options.inputShape];
+        const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
+        times.push((await infer(release, { dtype: "f32", shape, values })).computeMs);
+      }
+      return times;
+    },
+    infer,
+    async drop(release) {
+      await worker.call("dropRelease", { unit, release });
+    },
+    close: dispose,
   };
 }
