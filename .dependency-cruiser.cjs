@@ -1,7 +1,7 @@
 /**
  * The layers' arrows, and one door per vendor:
  *
- *   errors <- messages <- runtime <- actors <- jobs <- fleet <- apps      run-spec, data, compute, models beside
+ *   errors <- messages <- runtime <- actors <- jobs <- fleet <- apps      run-spec, data, compute, models, client beside
  *
  * setup/ (provisioning) knows src/errors only; tools/ (bench, reproduce, faults) knows everything and nobody knows it.
  */
@@ -27,6 +27,7 @@ module.exports = {
     only("errors-know-nobody", "errors", []),
     only("run-spec-is-pure", "run-spec", ["errors"]),
     only("messages-know-errors", "messages", ["errors"]),
+    only("client-knows-errors-and-messages", "client", ["errors", "messages"]),
     only("runtime-knows-messages", "runtime", ["errors", "messages"]),
     only("compute-knows-run-spec", "compute", ["errors", "run-spec"]),
     only("data-knows-messages", "data", ["errors", "messages"]),
@@ -34,6 +35,12 @@ module.exports = {
     only("actors-know-what-is-below", "actors", BELOW_ACTORS),
     only("jobs-know-actors", "jobs", BELOW_JOBS),
     only("fleet-knows-jobs", "fleet", [...BELOW_JOBS, "jobs"]),
+    {
+      name: "nobody-knows-the-client",
+      severity: "error",
+      from: { path: "^(src|setup)/", pathNot: "^src/client/" },
+      to: { path: "^src/client/" },
+    },
     {
       name: "the-product-knows-no-tools",
       severity: "error",

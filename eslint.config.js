@@ -52,6 +52,7 @@ const ADAPTERS = [
   "src/runtime/bus/memory/memory-broker.ts", // yields to the event loop between two deliveries
   "src/runtime/unique-id.ts", // names that no other process may draw again; no result depends on them
   "src/runtime/nats/local-nats-server.ts", // a child process: its deadlines are the operating system's
+  "src/client/system-ports.ts", // a package door of its own: its deadlines are the machine's
   "src/compute/worker/worker-main.ts", // times a call inside the thread, where no Clock is
   "src/compute/worker/measure-speed.ts", // a benchmark of this thread
   "src/compute/backend/native-backend.ts", // a variable that libtensorflow itself reads
