@@ -8,9 +8,9 @@
  * A batch is consumed when its forward is done; of a gating source, when its gradient was applied. A later gradient
  * (`delayed`, `mixed`, a gradient model elsewhere) meets the batch in the compute unit, which keeps a bounded number.
  */
-import type { AutoChoice, BlockHandle } from "../../compute/index.ts";
+import type { BlockHandle } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
-import { type Activation, type Event, type Gradient, runSubject } from "../../messages/index.ts";
+import { type Activation, runSubject } from "../../messages/index.ts";
 import { blockActor, COORDINATOR, gradientActor } from "../../run-spec/index.ts";
 import { type Actor, createMessageActor, type Position } from "../../runtime/actor/index.ts";
 import { createDropCounters, createFrameReceiver, createInputStream } from "../../runtime/stream/index.ts";
@@ -19,6 +19,8 @@ import { BLOCK_ORDER, blockLifecycle } from "./block-lifecycle.ts";
 import type { BlockMessage } from "./block-messages.ts";
 import type { BlockActorDeps, BlockActorOptions } from "./block-options.ts";
 import { createBlockOutput } from "./block-output.ts";
+import { createBlockReturns } from "./block-returns.ts";
+import { createBlockSource } from "./block-source.ts";
 import { createBlockState } from "./block-state.ts";
 import { createBlockWork } from "./block-work.ts";
 
@@ -29,7 +31,7 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
   const isLast = index === blocks - 1;
   const drops = createDropCounters();
   const state = createBlockState(drops);
-  const { awaited } = state;
+  const { awaited, learner } = state;
   let opened: BlockHandle | undefined;
   const unit = (): BlockHandle => {
     if (opened !== undefined) return opened;
@@ -40,11 +42,11 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
     { ...options, kind: "kn-block", description: `block ${index} of ${blocks}`, mailboxDepth: 2 * window },
     { ...deps, drops },
     ({ mailbox, channel, reached, fail, tell }) => {
-      const here = (): Position => ({ sequence: state.consumed, step: state.step, version: state.version });
+      const here = (): Position => ({ sequence: learner.consumed, step: learner.step, version: learner.version });
       const emitProgress = (): void => {
         channel.emit(state.progress(), here());
       };
-      const output = createBlockOutput(options, deps, state, fail);
+      const output = createBlockOutput(options, deps, learner, fail);
       const { activations, gradients, drain } = output;
       const input = createInputStream<Activation>(
         { depth: 2 * window, isDropping: options.isDropping && !isFirst },
@@ -69,52 +71,22 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
         },
       );
 
-      const onGradient = (gradient: Gradient, receivedBytes: number): boolean => {
-        const { sequence } = gradient.header;
-        const arrival = isGating ? awaited.arrive(sequence) : "wanted";
-        if (arrival !== "wanted") {
-          drops.count(arrival === "other" && sequence > state.consumed ? "late" : "duplicate");
-          return false;
-        }
-        if (mailbox.put({ kind: "gradient", gradient, receivedBytes })) return true;
-        drops.count("overflow");
-        awaited.release();
-        return false;
-      };
-
-      /** Acknowledges what the next block has consumed; of a batch whose gradient is awaited only the gradient counts. */
-      const onNextEvent = ({ fact }: Event): void => {
-        if (fact.kind === "StateEntered") drain.onReceiverState(fact.state);
-        if (fact.kind !== "Progress") return;
-        const sequence = awaited.batch?.activation.header.sequence ?? Infinity;
-        activations.acknowledge(Math.min(fact.consumed, sequence - 1));
-        const answer = awaited.onConsumed(fact.consumed);
-        if (answer === "ask-again") activations.retransmit(sequence);
-        // The next acknowledgement repeats what a full mailbox refuses.
-        else if (answer === "abandon" && !mailbox.put({ kind: "abandon", sequence })) drops.count("overflow");
-      };
-
-      /** Changes the gradient source when the gradient model has become good or bad enough. */
-      const onModelProgress = async ({ header: of, fact }: Event): Promise<void> => {
-        if (fact.kind !== "Progress" || fact.quality === undefined) return;
-        const { cosine, updates } = fact.quality;
-        const change = policy?.observe({ step: of.step, cosine, updates });
-        if (change === undefined) return;
-        try {
-          await unit().use(change.to);
-        } catch (error) {
-          policy?.resume(change.from); // so that it may try again
-          log.warn({ actor: id, ...change, err: error }, "gradient source not switched");
-          return;
-        }
-        log.info({ actor: id, ...change }, "gradient source switched");
-        tell({ type: "SourceMoved", to: change.to });
-        channel.emit({ kind: "SourceSwitched", ...change }, here());
-      };
+      const returns = createBlockReturns(isGating, { state, output, drops, put: (message) => mailbox.put(message) });
+      const source =
+        policy &&
+        createBlockSource(id, {
+          policy,
+          unit,
+          log,
+          onSwitched(change) {
+            tell({ type: "SourceMoved", to: change.to });
+            channel.emit({ kind: "SourceSwitched", ...change }, here());
+          },
+        });
 
       const receive = createFrameReceiver(
         { run, fence, maxFrameBytes },
-        { clock, drops, log, fail, onActivation: input.accept, onGap: input.skip, onGradient },
+        { clock, drops, log, fail, onActivation: input.accept, onGap: input.skip, onGradient: returns.onGradient },
       );
       const inputSubject = isFirst ? runSubject(run, "batch", "0") : runSubject(run, "act", String(index - 1));
       const gradientSubject = runSubject(run, "grad", String(index));
@@ -132,34 +104,30 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
             : []),
         ],
         watches: [
-          ...(isLast ? [] : [{ actor: blockActor(index + 1), listener: onNextEvent }]),
+          ...(isLast ? [] : [{ actor: blockActor(index + 1), listener: returns.onNextEvent }]),
           ...(isPreviousGating ? [{ actor: blockActor(index - 1), listener: output.onPreviousEvent }] : []),
-          ...(policy === undefined ? [] : [{ actor: gradientActor(index), listener: onModelProgress }]),
+          ...(source === undefined ? [] : [{ actor: gradientActor(index), listener: source.onModelEvent }]),
         ],
         async open(saved) {
           opened = await deps.openUnit();
           if (saved !== undefined) {
             const { metadata, tensors } = saved;
             state.restore(metadata);
-            await opened.restore({ version: state.version, tensors });
-            if (metadata.source !== undefined) {
-              policy?.resume(metadata.source as AutoChoice);
-              await opened.use(metadata.source as AutoChoice);
-            }
+            await opened.restore({ version: learner.version, tensors });
+            await source?.restore(metadata);
           }
-          if (isLast) state.evaluations.adopt(await askMeasurement(channel, COORDINATOR));
-          input.begin(state.consumed, saved !== undefined);
+          if (isLast) learner.evaluations.adopt(await askMeasurement(channel, COORDINATOR));
+          input.begin(learner.consumed, saved !== undefined);
           if (!isLast) activations.begin(here());
         },
         perform: createBlockWork(options, { state, output, drops, unit, emitProgress, emitMeasured, reached }),
         async snapshot() {
           const { tensors } = await unit().snapshot();
-          const source = policy === undefined ? {} : { source: policy.current };
-          return { metadata: { actor: id, ...state.save(isGating), ...source }, tensors };
+          return { metadata: { actor: id, ...state.save(isGating), ...source?.save() }, tensors };
         },
         isAwaiting: () => awaited.batch !== undefined,
         // A batch whose gradient is awaited is not consumed: its sender has it, and sends it to the next incarnation.
-        drain: () => (isLast ? Promise.resolve() : drain.drain(state.consumed)),
+        drain: () => (isLast ? Promise.resolve() : drain.drain(learner.consumed)),
         async close() {
           input.close();
           output.close();
@@ -172,8 +140,8 @@ export function createBlockActor(options: BlockActorOptions, deps: BlockActorDep
           await opened?.dispose();
         },
         progress: () => state.progress(),
-        position: () => state.position(),
-        evaluation: () => state.evaluations.current,
+        position: () => learner.position(),
+        evaluation: () => learner.evaluations.current,
         onReconnected() {
           activations.retransmit();
           gradients.retransmit();

@@ -12,8 +12,8 @@ import {
   type Outbox,
   RETRANSMIT_AFTER_MS,
 } from "../../runtime/stream/index.ts";
+import type { LearnerState } from "../link/index.ts";
 import type { BlockActorDeps, BlockActorOptions } from "./block-options.ts";
-import type { BlockState } from "./block-state.ts";
 
 /** Activations in flight to a slower block where older ones are dropped: one at work and one waiting. */
 const DROPPING_IN_FLIGHT = 2;
@@ -33,7 +33,7 @@ export interface BlockOutput {
 export function createBlockOutput(
   options: BlockActorOptions,
   { bus, clock, log }: BlockActorDeps,
-  state: BlockState,
+  learner: LearnerState,
   fail: (error: Error) => void,
 ): BlockOutput {
   const { run, id, fence, index, isDropping, isPreviousGating } = options;
@@ -46,7 +46,8 @@ export function createBlockOutput(
       clock,
       send,
       sendGap: (first, last) => {
-        send(outputSubject, encodeGap({ header: { run, sender: id, version: state.version, fence, ...last }, first }));
+        const { version } = learner;
+        send(outputSubject, encodeGap({ header: { run, sender: id, version, fence, ...last }, first }));
       },
     },
   );
@@ -60,12 +61,12 @@ export function createBlockOutput(
     sendActivation(of, tensor, version, isReplaceable) {
       const activation = { ...of, header: header(of.header, version), tensor };
       const frame = encodeActivation(activation, options.activationCodec);
-      if (of.phase === "train") state.countSent("act", frame.byteLength);
+      if (of.phase === "train") learner.countSent("act", frame.byteLength);
       activations.post(of.header, outputSubject, frame, isReplaceable);
     },
     sendInputGradient(of, outcome) {
-      const frame = encodeGradient({ header: header(of, state.version), ...outcome }, options.gradientCodec);
-      state.countSent("grad", frame.byteLength);
+      const frame = encodeGradient({ header: header(of, learner.version), ...outcome }, options.gradientCodec);
+      learner.countSent("grad", frame.byteLength);
       if (isPreviousGating) gradients.post(of, inputGradientSubject, frame);
       else send(inputGradientSubject, frame);
     },

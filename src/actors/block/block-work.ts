@@ -31,14 +31,14 @@ export function createBlockWork(
   { index, blocks, isGating, isDropping }: BlockActorOptions,
   { state, output, drops, unit, emitProgress, emitMeasured, reached }: BlockWorkDeps,
 ): (message: BlockMessage) => Promise<PerformOutcome> {
-  const { awaited, evaluations } = state;
+  const { awaited, learner } = state;
   const isLast = index === blocks - 1;
 
   /** Acknowledges: the senders may forget the batch. */
   const consume = ({ sequence }: Header): void => {
-    state.consume(sequence);
+    learner.consume(sequence);
     emitProgress();
-    reached(state.finished);
+    reached(learner.finished);
   };
 
   const train = async (message: BatchMessage): Promise<PerformOutcome> => {
@@ -51,7 +51,7 @@ export function createBlockWork(
     });
     state.settle(of.step, result);
     const { receivedBytes } = message;
-    state.note({ computeMs, receivedBytes, ...(result.loss === undefined ? {} : { loss: result.loss }) });
+    learner.note({ computeMs, receivedBytes, ...(result.loss === undefined ? {} : { loss: result.loss }) });
     if (result.inputGradient !== undefined)
       output.sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
     if (isGating && !result.isApplied) return { isAwaiting: true };
@@ -64,13 +64,18 @@ export function createBlockWork(
     const { header: of, tensor, labels, evaluation } = activation;
     state.take(of.step, false);
     const { result, computeMs } = await unit().evaluate(tensor, labels);
-    state.note({ computeMs, receivedBytes });
+    learner.note({ computeMs, receivedBytes });
     if (result.output !== undefined) {
-      output.sendActivation(activation, result.output, state.version, false);
+      output.sendActivation(activation, result.output, learner.version, false);
     } else {
       const { correct = 0, lossSum = 0 } = result;
-      const measured = evaluations.add(of.sequence, { evaluation, correct, samples: labels.shape[0] ?? 0, lossSum });
-      emitMeasured(measured, { sequence: of.sequence, step: of.step, version: state.version });
+      const measured = learner.evaluations.add(of.sequence, {
+        evaluation,
+        correct,
+        samples: labels.shape[0] ?? 0,
+        lossSum,
+      });
+      emitMeasured(measured, { sequence: of.sequence, step: of.step, version: learner.version });
     }
     consume(of);
     return { isAwaiting: false };
@@ -93,7 +98,7 @@ export function createBlockWork(
     const { header: of, tensor, origin } = gradient;
     const { result, computeMs } = await unit().receive(of.step, tensor, origin).finally(awaited.release);
     state.settle(of.step, result);
-    state.note({ computeMs, receivedBytes });
+    learner.note({ computeMs, receivedBytes });
     if (!result.isApplied && result.isAccumulated !== true) drops.count("late");
     if (result.inputGradient !== undefined)
       output.sendInputGradient(of, { tensor: result.inputGradient, origin: passedOn(result.origin) });
@@ -127,7 +132,7 @@ export function createBlockWork(
     } catch (error) {
       const isNumeric = isKnowledgeNetError(error, "KN_NUMERIC");
       if (isNumeric) drops.count("non-finite");
-      state.abort(!isNumeric);
+      learner.abort(!isNumeric);
       if ("activation" in message) {
         awaited.end(); // the unit keeps nothing that a gradient could be applied to
         if (directiveFor(error) === "resume") forwardGap(message.activation.header);

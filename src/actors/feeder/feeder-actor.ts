@@ -5,26 +5,17 @@
  *
  * It has no state of its own: it stands where the learners have consumed to, which it asks them for when it starts.
  */
-import { type Event, NO_PROGRESS, type Progress } from "../../messages/index.ts";
-import {
-  type Actor,
-  allOrAbort,
-  createActor,
-  createControlChannel,
-  refuseCommand,
-  requestWithRetry,
-} from "../../runtime/actor/index.ts";
-import type { Subscription } from "../../runtime/bus/index.ts";
-import { createDrainTracker } from "../../runtime/stream/index.ts";
+import { NO_PROGRESS, type Progress } from "../../messages/index.ts";
+import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
 import { feederLifecycle, type FeederMarkKind } from "./feeder-lifecycle.ts";
 import type { FeederActorDeps, FeederActorOptions } from "./feeder-options.ts";
+import { createFeederLearners } from "./feeder-learners.ts";
 import { createFeederMarks } from "./feeder-marks.ts";
 import { createFeederOutput } from "./feeder-output.ts";
 import { createFeederState } from "./feeder-state.ts";
-import { createPositionRequests } from "./position-requests.ts";
 
 export function createFeederActor(options: FeederActorOptions, deps: FeederActorDeps): Actor {
-  const { run, id, fence, learners } = options;
+  const { run, id, fence } = options;
   const { bus, clock, log, dataset, plan } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const state = createFeederState(options, plan);
@@ -34,8 +25,6 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
     });
   });
   const { outbox } = output;
-  const receivers = new Map(learners.map((learner) => [learner, createDrainTracker(outbox)]));
-  const subscriptions: Subscription[] = [];
 
   const progress = (): Progress => ({
     ...NO_PROGRESS,
@@ -55,27 +44,19 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       const item = plan.itemAt(sequence + 1);
       state.publish(item);
       output.publish(item, state.teacher);
-      requests.restart();
+      followed.published();
     }
   };
 
-  const onPosition = (learner: string, consumed: number): void => {
-    const hasChanged = state.consume(learner, consumed);
-    if (options.keepsUntil === "all") outbox.acknowledge(state.slowest);
-    if (!hasChanged) return;
-    requests.restart();
-    actor.host.send({ type: "Credit", isDrained: state.isDrained });
-  };
-  const requests = createPositionRequests({ clock, channel, state, onPosition });
-
-  const onLearnerEvent = ({ header: { sender }, fact }: Event): void => {
-    const isKept = state.isKeptFor(sender);
-    if (isKept && fact.kind === "StateEntered") receivers.get(sender)?.onReceiverState(fact.state);
-    if (fact.kind !== "Progress") return;
-    // A learner that went back after a restart gets the gap.
-    if (isKept && options.keepsUntil === "first") outbox.acknowledge(fact.consumed);
-    onPosition(sender, fact.consumed);
-  };
+  const followed = createFeederLearners(options, {
+    clock,
+    channel,
+    state,
+    outbox,
+    onCredit() {
+      actor.host.send({ type: "Credit", isDrained: state.isDrained });
+    },
+  });
 
   const findTeacher = async (): Promise<void> => {
     state.teacher = Math.max(state.teacher, (await deps.newestTeacher?.()) ?? 0);
@@ -143,14 +124,7 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
         }
       },
       async open(signal) {
-        // Before it asks: a report that follows the answer must not be missed.
-        for (const learner of learners) subscriptions.push(channel.watch(learner, onLearnerEvent));
-        const deadlineMs = clock.now() + options.readyDeadlineMs;
-        await allOrAbort(learners, signal, async (learner, either) => {
-          const ask = { clock, deadlineMs, signal: either };
-          const reply = await requestWithRetry(channel, learner, { kind: "ReportState" }, ask);
-          if (reply.kind === "ActorState") state.consume(learner, reply.progress.consumed);
-        });
+        await followed.locate(signal);
         await findTeacher();
         signal.throwIfAborted();
         state.begin();
@@ -158,9 +132,8 @@ export function createFeederActor(options: FeederActorOptions, deps: FeederActor
       },
       close() {
         marks.close();
-        requests.close();
+        followed.close();
         outbox.close();
-        for (const subscription of subscriptions) subscription.unsubscribe();
         return Promise.resolve();
       },
       progress,

@@ -1,4 +1,7 @@
-/** What kinds of actors share: what each is given, and the tally of an evaluation. Kinds never import one another. */
+/**
+ * What kinds of actors share: what each is given, and the state of a learner with its tally of an evaluation. Kinds never
+ * import one another.
+ */
 export { type ActorDeps, type ActorOptions, type StreamActorOptions } from "./actor-deps.ts";
 export { askMeasurement } from "./ask-measurement.ts";
-export { createEvaluationTally, type EvaluationTally } from "./evaluation-tally.ts";
+export { createLearnerState, type LearnerState } from "./learner-state.ts";

@@ -36,6 +36,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
   const drops = createDropCounters();
   const plan = createSectionPlan(options);
   const state = createStudentSectionState(options.startAfter, drops);
+  const { learner } = state;
   let opened: SectionHandle | undefined;
   const unit = (): SectionHandle => {
     if (opened !== undefined) return opened;
@@ -57,13 +58,13 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
       );
       const drain = createDrainTracker(outputs);
       const emitProgress = (): void => {
-        const { consumed: sequence, step, version } = state;
-        channel.emit(state.progress(), { sequence, step, version });
+        const { consumed: sequence, step, version } = learner;
+        channel.emit(learner.progress(), { sequence, step, version });
       };
       const send = (of: Activation, tensor: TensorData, version: number): void => {
         const header: Header = { ...of.header, sender: id, version, fence };
         const frame = encodeActivation({ ...of, header, tensor }, options.activationCodec);
-        if (of.phase === "train") state.countSent("act", frame.byteLength);
+        if (of.phase === "train") learner.countSent("act", frame.byteLength);
         outputs.post(of.header, runSubject(run, "act", last), frame);
       };
       const input = createSectionInput(
@@ -71,7 +72,7 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
         {
           clock,
           drops,
-          state,
+          learner,
           outputs,
           put: (message) => mailbox.put(message),
           acknowledge: emitProgress,
@@ -127,9 +128,9 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
           opened = await deps.openUnit();
           if (saved !== undefined) {
             state.restore(saved.metadata);
-            await opened.restore({ version: state.version, tensors: saved.tensors });
+            await opened.restore({ version: learner.version, tensors: saved.tensors });
           }
-          if (last === sections - 1) state.evaluations.adopt(await askMeasurement(channel, COORDINATOR));
+          if (last === sections - 1) learner.evaluations.adopt(await askMeasurement(channel, COORDINATOR));
           await input.begin();
         },
         perform: createSectionWork(work),
@@ -137,14 +138,14 @@ export function createStudentSectionActor(options: StudentSectionActorOptions, d
           const { tensors } = await unit().snapshot();
           return { metadata: { actor: id, ...state.save() }, tensors };
         },
-        drain: () => (next === undefined ? Promise.resolve() : drain.drain(state.consumed)),
+        drain: () => (next === undefined ? Promise.resolve() : drain.drain(learner.consumed)),
         async close() {
           outputs.close();
           await opened?.dispose();
         },
-        progress: () => state.progress(),
-        position: () => state.position(),
-        evaluation: () => state.evaluations.current,
+        progress: () => learner.progress(),
+        position: () => learner.position(),
+        evaluation: () => learner.evaluations.current,
         onReconnected() {
           outputs.retransmit();
           emitProgress();

@@ -5,10 +5,10 @@
 import { type Activation, type ActorState } from "../../messages/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { type DropCounters, type Outbox, RETRANSMIT_AFTER_MS } from "../../runtime/stream/index.ts";
+import type { LearnerState } from "../link/index.ts";
 import { createInputJoiner, type InputJoiner, type PartName } from "./input-joiner.ts";
 import type { StudentSectionMessage } from "./student-section-messages.ts";
 import type { SectionPlan } from "./student-section-plan.ts";
-import type { StudentSectionState } from "./student-section-state.ts";
 
 export interface SectionInputOptions {
   /** Complete inputs that may wait, and inputs that may wait for a part. */
@@ -19,7 +19,7 @@ export interface SectionInputOptions {
 export interface SectionInputDeps {
   readonly clock: Clock;
   readonly drops: DropCounters;
-  readonly state: StudentSectionState;
+  readonly learner: LearnerState;
   readonly outputs: Outbox;
   readonly put: (message: StudentSectionMessage) => boolean;
   readonly acknowledge: () => void;
@@ -40,7 +40,7 @@ export interface SectionInput {
 }
 
 export function createSectionInput({ depth, plan }: SectionInputOptions, deps: SectionInputDeps): SectionInput {
-  const { clock, drops, state, outputs, put, acknowledge, askFeeder, onMissing } = deps;
+  const { clock, drops, learner, outputs, put, acknowledge, askFeeder, onMissing } = deps;
   let joiner: InputJoiner = createInputJoiner(0, { needs: plan.needs, depth });
   let askedMs = -Infinity;
   let isSkipping = false;
@@ -76,7 +76,7 @@ export function createSectionInput({ depth, plan }: SectionInputOptions, deps: S
    * forward costs little.
    */
   const wasConsumedHere = ({ phase, header: { sequence, step } }: Activation): boolean =>
-    sequence <= state.consumed &&
+    sequence <= learner.consumed &&
     plan.sendsOn(phase, step) &&
     (phase === "evaluate" || sequence > outputs.acknowledged);
 
@@ -92,7 +92,7 @@ export function createSectionInput({ depth, plan }: SectionInputOptions, deps: S
   return {
     wasConsumedHere,
     async begin() {
-      joiner = createInputJoiner(state.consumed, { needs: plan.needs, depth });
+      joiner = createInputJoiner(learner.consumed, { needs: plan.needs, depth });
       await resyncWithFeeder();
     },
     accept(name, part, receivedBytes) {

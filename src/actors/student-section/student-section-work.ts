@@ -27,11 +27,12 @@ export interface SectionWorkDeps {
 
 export function createSectionWork(deps: SectionWorkDeps): (message: StudentSectionMessage) => Promise<PerformOutcome> {
   const { isTaught, plan, state, input, outputs, drops, channel, unit, send, emitProgress, reached } = deps;
+  const { learner } = state;
 
   const noticeTeacher = (part: Activation): void => {
     const version = part.provenance?.teacher ?? 0;
     if (version === state.teacher || !isTaught) return;
-    const at = { sequence: part.header.sequence, step: part.header.step, version: state.version };
+    const at = { sequence: part.header.sequence, step: part.header.step, version: learner.version };
     if (state.teacher > 0) channel.emit({ kind: "TeacherChanged", from: state.teacher, to: version }, at);
     state.learnFrom(version);
   };
@@ -39,7 +40,6 @@ export function createSectionWork(deps: SectionWorkDeps): (message: StudentSecti
   const train = async (batch: Activation, { parts, receivedBytes }: JoinedInputs): Promise<void> => {
     const { header: of, tensor, labels } = batch;
     const { hint, own } = parts;
-    state.begin();
     const { result, computeMs } = await unit().train(
       {
         step: of.step,
@@ -55,22 +55,22 @@ export function createSectionWork(deps: SectionWorkDeps): (message: StudentSecti
           }
         : undefined,
     );
-    state.apply(of.step, result.version);
+    learner.settle(of.step, { isApplied: true, version: result.version });
     noticeTeacher(hint ?? batch);
     const { loss, hintLoss } = result;
-    state.note({ loss, computeMs, receivedBytes, ...(hintLoss === undefined ? {} : { hintLoss }) });
+    learner.note({ loss, computeMs, receivedBytes, ...(hintLoss === undefined ? {} : { hintLoss }) });
   };
 
   const evaluate = async (batch: Activation, { parts }: JoinedInputs): Promise<void> => {
     const { header: of, tensor, labels, evaluation } = batch;
     const { result, computeMs } = await unit().evaluate(tensor, labels, parts.hint?.tensor);
-    state.note({ computeMs });
+    learner.note({ computeMs });
     if (result.output !== undefined) {
-      send(batch, result.output, state.version);
+      send(batch, result.output, learner.version);
       return;
     }
     const { correct = 0, lossSum = 0, agreeing, teacherCorrect } = result;
-    const measured = state.evaluations.add(of.sequence, {
+    const measured = learner.evaluations.add(of.sequence, {
       evaluation,
       correct,
       samples: labels.shape[0] ?? 0,
@@ -78,7 +78,7 @@ export function createSectionWork(deps: SectionWorkDeps): (message: StudentSecti
       ...(agreeing === undefined ? {} : { agreeing }),
       ...(teacherCorrect === undefined ? {} : { teacherCorrect }),
     });
-    channel.emit(measured, { sequence: of.sequence, step: of.step, version: state.version });
+    channel.emit(measured, { sequence: of.sequence, step: of.step, version: learner.version });
   };
 
   const learn = async ({ inputs, gap }: InputsMessage): Promise<void> => {
@@ -86,7 +86,7 @@ export function createSectionWork(deps: SectionWorkDeps): (message: StudentSecti
     const batch = inputs.parts.input ?? inputs.parts.own;
     if (batch === undefined) throw new TypeError(`inputs ${inputs.sequence} have no part to begin with`);
     const { phase, header: of } = batch;
-    state.take(of.step, phase === "train", gap);
+    learner.take(of.step, phase === "train", gap);
     try {
       if (phase === "train") await train(batch, inputs);
       else if (phase === "evaluate") await evaluate(batch, inputs);
@@ -94,19 +94,19 @@ export function createSectionWork(deps: SectionWorkDeps): (message: StudentSecti
     } catch (error) {
       const isNumeric = isKnowledgeNetError(error, "KN_NUMERIC");
       if (isNumeric) drops.count("non-finite");
-      state.abort(!isNumeric);
+      learner.abort(!isNumeric);
       throw error;
     }
-    state.consume(inputs.sequence);
+    learner.consume(inputs.sequence);
     emitProgress();
-    reached(state.finished);
+    reached(learner.finished);
   };
 
   /** With the weights of now, and without an update. */
   const recomputeOutput = async ({ input: part }: RecomputeMessage): Promise<void> => {
     if (outputs.keeps(part.header.sequence) || !input.wasConsumedHere(part)) return;
     const { result } = await unit().evaluate(part.tensor, part.labels);
-    if (result.output !== undefined) send(part, result.output, state.version);
+    if (result.output !== undefined) send(part, result.output, learner.version);
   };
 
   return async (message) => {

@@ -13,4 +13,4 @@ export { RETRANSMIT_AFTER_MS } from "./limits.ts";
 export { MAX_REFUSALS } from "./refusals.ts";
 export { createOutbox, type Outbox, type StreamPosition } from "./outbox.ts";
 export { createSequenceGate, type GapCause, type SequenceGate } from "./sequence-gate.ts";
-export { createStepAccount, parseCounts, type StepAccount } from "./step-account.ts";
+export { createStepAccount, parseCounts, type SkipCause, type StepAccount } from "./step-account.ts";
