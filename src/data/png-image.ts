@@ -7,6 +7,7 @@
  */
 import { convertIndexedToRgb, decode, type DecodedPng } from "fast-png";
 import { KnowledgeNetError } from "../errors/index.ts";
+import { openPngFile, type PngFile } from "./png-file.ts";
 
 export interface DecodePngOptions {
   /** Name of the file, for errors. */
@@ -15,6 +16,8 @@ export interface DecodePngOptions {
   readonly channels: 1 | 3;
   /** Red, green and blue, 0 to 255, behind transparent pixels. @default black: what MNIST has behind its digits */
   readonly background?: Colour;
+  /** Most pixels that are decoded. @default 67,108,864 */
+  readonly maxPixels?: number;
 }
 
 export type Colour = readonly [red: number, green: number, blue: number];
@@ -28,24 +31,35 @@ export interface PngImage {
   readonly isTransparent: boolean;
 }
 
+/** 8,192 x 8,192: beyond any image that a network is given, within any machine's memory. */
+const MAX_PIXELS = 64 * 1024 * 1024;
+
 export const BLACK: Colour = [0, 0, 0];
 
 /** Red, green, blue and alpha of pixel `index`, 0 to 255. */
 type PixelAt = (index: number) => readonly [red: number, green: number, blue: number, alpha: number];
 
-/** @throws KnowledgeNetError KN_CONFIG for bytes that are not a whole PNG file. */
-export function decodePng(bytes: Uint8Array, { file, channels, background = BLACK }: DecodePngOptions): PngImage {
-  const header = headerOf(bytes);
-  // fast-png 8.0.0 reads each sample of an interlaced image as a whole byte.
-  if (header.isInterlaced && header.depth < 8) {
-    throw refusal(file, "an interlaced PNG must have 8 or 16 bits per sample", `${header.depth} bits`);
-  }
+/** @throws KnowledgeNetError KN_CONFIG for bytes that are not a whole PNG file, or one of too many pixels. */
+export function decodePng(
+  bytes: Uint8Array,
+  { file, channels, background = BLACK, maxPixels = MAX_PIXELS }: DecodePngOptions,
+): PngImage {
   let png: DecodedPng;
   let at: PixelAt;
   try {
-    png = decode(bytes, { checkCrc: true });
+    const header = openPngFile(bytes, maxPixels);
+    // fast-png 8.0.0 reads each sample of an interlaced image as a whole byte.
+    if (header.isInterlaced && header.depth < 8) {
+      throw refusal(file, "an interlaced PNG must have 8 or 16 bits per sample", `${header.depth} bits`);
+    }
+    png = decode(header.bytes, { checkCrc: true });
+    if (isPlain(png, header, channels)) {
+      const { height, width } = png;
+      return { height, width, values: new Uint8Array(png.data), isTransparent: false };
+    }
     at = header.isIndexed ? paletteReader(png) : sampleReader(png);
   } catch (error) {
+    if (error instanceof KnowledgeNetError) throw error;
     throw refusal(
       file,
       "it must be a readable PNG file",
@@ -69,12 +83,11 @@ export function decodePng(bytes: Uint8Array, { file, channels, background = BLAC
 }
 
 /**
- * The part of the header that fast-png keeps to itself. IHDR follows the signature (8 bytes), its length and type (8):
- * width (4), height (4), depth, colour type, compression, filter, interlacing. A true colour image may carry a palette
- * too, as a suggestion for displays of few colours, so the palette alone does not make an image an indexed one.
+ * Whether the samples are the result already: 8 bits, no transparency, as many channels as asked for. A true colour image
+ * may carry a palette too, as a suggestion for displays of few colours, so the palette alone makes no image an indexed one.
  */
-function headerOf(bytes: Uint8Array): { depth: number; isIndexed: boolean; isInterlaced: boolean } {
-  return { depth: bytes[24] ?? 0, isIndexed: bytes[25] === 3, isInterlaced: bytes[28] === 1 };
+function isPlain(png: DecodedPng, { isIndexed }: PngFile, channels: number): boolean {
+  return png.depth === 8 && !isIndexed && png.transparency === undefined && png.channels === channels;
 }
 
 function paletteReader(png: DecodedPng): PixelAt {
