@@ -46,7 +46,10 @@ export interface Collection {
   apply(): Promise<void>;
 }
 
-/** Artifacts of an unknown run younger than this stay, ms: a run is launched after its teacher is published. */
+/**
+ * Artifacts of an unknown run, and publications, younger than this stay, ms: a run is launched after its teacher is
+ * published.
+ */
 export const GRACE_MS = 3_600_000;
 
 /** Buckets that earlier versions made for each run. */
@@ -78,9 +81,11 @@ export async function planRemoval(run: string, fleet: Fleet): Promise<Collection
 /** What no run record names, blobs that no manifest names, and uploads that were cut off. */
 export async function planCollection(fleet: Fleet, clock: Pick<Clock, "wallTimeMs">): Promise<Collection> {
   const known = new Set(await fleet.runs.kv.keys());
-  const scopes = await unknownScopes(fleet, known, clock.wallTimeMs() - GRACE_MS);
+  const beforeMs = clock.wallTimeMs() - GRACE_MS;
+  const scopes = await unknownScopes(fleet, known, beforeMs);
   const former = (await formerBuckets(fleet)).filter(({ name }) => !known.has(FORMER_BUCKET.exec(name)?.[1] ?? ""));
-  const plan = await planOf(fleet, (run) => !known.has(run), scopes, former, await planArtifactCollection(fleet.store));
+  const unnamed = await planArtifactCollection(fleet.store, beforeMs);
+  const plan = await planOf(fleet, (run) => !known.has(run), scopes, former, unnamed);
   const blobs = await fleet.store.blobs(ARTIFACT_BLOBS);
   const uploads = await blobs.sweep({ isDryRun: true });
   return {
@@ -125,7 +130,7 @@ async function planOf(
   const ofHistory = logs.filter((log) => isMeant(log.slice(HISTORY_PREFIX.length)));
   const owned = await Promise.all(scopes.map((scope) => planArtifactRemoval(store, scope)));
   const artifacts: ArtifactCollection = {
-    records: [...owned, unnamed].flatMap(({ records }) => records),
+    records: [...new Set([...owned, unnamed].flatMap(({ records }) => records))],
     blobs: uniqueByName([...owned, unnamed].flatMap(({ blobs }) => blobs)),
   };
   const items = (kind: CollectionItem["kind"], names: readonly string[]): CollectionItem[] =>

@@ -9,6 +9,9 @@
  *   const weights = await model.loadPart(release, 0); // of the first block of release.manifest.network
  * }
  */
+export { partsOf } from "./check-weights.ts";
+export { liveAt } from "./history.ts";
+export { type ListedModel, listModels } from "./list-models.ts";
 export {
   type Candidate,
   CANDIDATE_MODES,
@@ -16,7 +19,9 @@ export {
   type LiveChange,
   type LiveRecord,
   NOTHING_LIVE,
+  type RollbackOptions,
 } from "./live-record.ts";
-export type { Model, PublishOptions } from "./model.ts";
-export { type ModelStore, modelsInStore } from "./model-store.ts";
+export { type Model, type ModelDeps, openModel, type PublishOptions } from "./model.ts";
+export { liveKey, type ModelStore, modelsInStore } from "./model-store.ts";
 export type { ModelRelease, NamedTensors, SignatureState } from "./release.ts";
+export { newKeyPair, readSigner, readTrustedKey, type Signer, type TrustedKey } from "./signature.ts";

@@ -6,7 +6,6 @@ import { z } from "zod";
 import { KnowledgeNetError } from "../errors/index.ts";
 
 const releaseNumber = z.int().min(1);
-const count = z.int().min(0);
 
 /** `shadow`: it answers a copy of requests, and its answers are compared; `canary`: it answers a share of them. */
 export const CANDIDATE_MODES = ["shadow", "canary"] as const;
@@ -47,7 +46,7 @@ export type LiveChange = z.infer<typeof liveChangeSchema>;
 export const liveRecordSchema = z.object({
   format: z.literal(1),
   /** Changes so far. */
-  change: count,
+  change: z.int().min(0),
   /** Absent: nothing is live yet. */
   live: releaseNumber.optional(),
   /** What a rollback returns to. Absent: nothing was live before. */
@@ -72,13 +71,20 @@ export interface ChangeNote {
   readonly numbers?: Readonly<Record<string, number>>;
 }
 
-/** What is to change. A rollback without a release goes to the previous one. */
+/** What is to change. */
 export type LiveCommand =
   | { readonly kind: "promote"; readonly release: number }
-  | { readonly kind: "rollback"; readonly release?: number }
+  | ({ readonly kind: "rollback" } & RollbackOptions)
   | { readonly kind: "start-candidate"; readonly candidate: Candidate }
   /** @param release only while this one is the candidate. @default whichever is */
   | { readonly kind: "end-candidate"; readonly release?: number };
+
+export interface RollbackOptions {
+  /** @default the release that was live before */
+  readonly to?: number;
+  /** Only while this release is live. Whoever decides by the figures of one release names it. @default whichever is */
+  readonly from?: number;
+}
 
 /** Releases that must not be deleted. */
 export function releasesInUse({ live, previous, candidate }: LiveRecord): number[] {
@@ -111,7 +117,7 @@ export function changeLive(
   const changed = (part: Pick<LiveChange, "kind" | "candidate">, next: Partial<LiveRecord>): LiveRecord => {
     const { candidate: _ended, last, ...rest } = record;
     const merged = { ...rest, ...next };
-    const last_: LiveChange = {
+    const entry: LiveChange = {
       change: record.change + 1,
       atMs: Math.max(nowMs, last?.atMs ?? 0),
       ...part,
@@ -121,8 +127,8 @@ export function changeLive(
       by: by.slice(0, MAX_TEXT),
       numbers: Object.fromEntries(Object.entries(numbers).slice(0, MAX_NUMBERS)),
     };
-    const sinceMs = merged.live === live ? record.sinceMs : last_.atMs;
-    return { ...merged, change: last_.change, sinceMs, last: last_ };
+    const sinceMs = merged.live === live ? record.sinceMs : entry.atMs;
+    return { ...merged, change: entry.change, sinceMs, last: entry };
   };
   const goLive = (kind: "promoted" | "rolled-back", release: number): LiveRecord =>
     changed(
@@ -138,14 +144,15 @@ export function changeLive(
       return goLive("promoted", release);
     }
     case "rollback": {
-      const release = command.release ?? record.previous;
+      if (command.from !== undefined && command.from !== live) return record;
+      const release = command.to ?? record.previous;
       const attempt = `roll ${model} back`;
       if (live === undefined || release === undefined) {
         const value = live === undefined ? "nothing is live" : `release ${live} is the first`;
         throw refuse(attempt, "a release must have been live before", value, `kn promote ${model}`);
       }
       if (release === live) {
-        if (command.release !== undefined) return record;
+        if (command.to !== undefined) return record;
         throw refuse(attempt, "the previous release must be another one", String(live), `kn releases ${model}`);
       }
       assertKept(attempt, release);

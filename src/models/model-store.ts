@@ -16,7 +16,8 @@ export interface ModelStore extends AsyncDisposable {
   use<T>(work: (store: Store) => Promise<T>): Promise<T>;
   /**
    * An item at once, and one after each change of the model's live record, by whatever process, within a quarter of a
-   * second; several changes may give one item. Done after an abort and after the store is disposed; never an error.
+   * second; several changes may give one item. Done after an abort and after the store is disposed. Rejects with
+   * KN_UNAVAILABLE when the store is away.
    */
   changes(model: string, signal?: AbortSignal): AsyncIterable<void>;
 }

@@ -1,10 +1,43 @@
 /**
  * One model: its releases, and what is live. Every release that it gives out is one that can be computed with: its
  * manifest is that of the model, its signature is intact and, where keys are trusted, by one of them.
+ *
+ * What is live and what is deleted are decided in one record, the live one: a release is deleted only after it was
+ * declared there as retired, by compare-and-set, and a retired release cannot become live.
  */
-import type { ModelManifest } from "../run-spec/index.ts";
-import type { Candidate, ChangeNote, LiveChange, LiveRecord } from "./live-record.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
+import {
+  ARTIFACT_RECORDS,
+  openReleases,
+  type Release,
+  type Releases,
+  scopeOfModel,
+} from "../runtime/artifacts/index.ts";
+import type { Clock } from "../runtime/clock/index.ts";
+import { changeKey, type KeyValue, parseJson, type Store } from "../runtime/store/index.ts";
+import { type ModelManifest, modelManifestSchema } from "../run-spec/index.ts";
+import { assertWeights, weightShapesOf } from "./check-weights.ts";
+import { appendChange, readChanges } from "./history.ts";
+import {
+  type Candidate,
+  changeLive,
+  type ChangeNote,
+  type LiveChange,
+  type LiveCommand,
+  type LiveRecord,
+  liveRecordSchema,
+  NOTHING_LIVE,
+  releasesInUse,
+  type RollbackOptions,
+} from "./live-record.ts";
+import { listModels } from "./list-models.ts";
+import { liveKey, type ModelStore } from "./model-store.ts";
+import { encodeFacts, parseFacts } from "./release-facts.ts";
 import type { ModelRelease, NamedTensors } from "./release.ts";
+import type { Signer, TrustedKey } from "./signature.ts";
+
+/** Wait before an absent store is asked again, ms: within the quarter of a second in which changes are seen. */
+const RETRY_MS = 200;
 
 export interface PublishOptions {
   /** @default false */
@@ -43,8 +76,11 @@ export interface Model {
   ): Promise<ModelRelease>;
   /** Makes it live, once all of it is verified; it stays so when it is already. Ends a candidate. Rejects as `release`. */
   promote(release: number, note: ChangeNote): Promise<LiveRecord>;
-  /** Returns to `release`, verified before. @default the one that was live before */
-  rollback(note: ChangeNote, release?: number): Promise<LiveRecord>;
+  /**
+   * Returns to the release that was live before, or to another one, verified before. After KN_UNAVAILABLE name the release
+   * to repeat it: a second rollback to the one before would return to the first.
+   */
+  rollback(note: ChangeNote, options?: RollbackOptions): Promise<LiveRecord>;
   /** Verified before; takes the place of another candidate. Rejects with KN_CONFIG while nothing is live. */
   startCandidate(candidate: Candidate, note: ChangeNote): Promise<LiveRecord>;
   /** @param release only while this is the candidate. @default whichever is */
@@ -53,4 +89,282 @@ export interface Model {
   setPinned(release: number, isPinned: boolean): Promise<void>;
   /** Deletes all but the newest `kept`, the pinned, and those that the live record names. @returns what was deleted */
   retain(kept: number): Promise<number[]>;
+}
+
+export interface ModelDeps {
+  readonly clock: Pick<Clock, "wallTimeMs" | "sleep">;
+  /** Keys of which a release must have one. @default none: any release is accepted that is intact */
+  readonly trusted?: readonly TrustedKey[];
+  /** Signs what is published. @default nobody */
+  readonly signer?: Signer;
+}
+
+/** @throws KnowledgeNetError KN_CONFIG when `name` is no name of a model */
+export function openModel(models: ModelStore, name: string, { clock, trusted = [], signer }: ModelDeps): Model {
+  assertModelName(name);
+  const scope = scopeOfModel(name);
+  const key = liveKey(name);
+  let opened: { readonly store: Store; readonly parts: Promise<Opened> } | undefined;
+  /** Newest change that this process has appended to the history. */
+  let appended = 0;
+
+  const using = <T>(work: (opened: Opened) => Promise<T>): Promise<T> =>
+    models.use(async (store) => {
+      if (opened?.store !== store) {
+        const opening = async (): Promise<Opened> => ({
+          store,
+          releases: await openReleases(store, scope),
+          records: await store.kv(ARTIFACT_RECORDS),
+        });
+        opened = { store, parts: opening() };
+      }
+      try {
+        return await work(await opened.parts);
+      } catch (error) {
+        // A store that was away when it was opened is opened again.
+        if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) opened = undefined;
+        throw error;
+      }
+    });
+
+  const parseLive = (value: Uint8Array): LiveRecord => {
+    const parsed = liveRecordSchema.safeParse(parseJson(value));
+    if (parsed.success) return parsed.data;
+    throw new KnowledgeNetError("KN_CHECKPOINT", {
+      attempt: `read what is live of ${name}`,
+      rule: "the record must be one of this version",
+      value: new TextDecoder().decode(value.subarray(0, 100)),
+      remedy: "use the version of knowledgenet that wrote it",
+    });
+  };
+
+  const readLive = async ({ records }: Opened): Promise<LiveRecord> => {
+    const entry = await records.get(key);
+    return entry === undefined ? NOTHING_LIVE : parseLive(entry.value);
+  };
+
+  /** Compare-and-set of the live record. @returns the record before and after */
+  const change = async (
+    { records }: Opened,
+    next: (record: LiveRecord) => LiveRecord,
+  ): Promise<readonly [before: LiveRecord, after: LiveRecord]> => {
+    let result: readonly [LiveRecord, LiveRecord] = [NOTHING_LIVE, NOTHING_LIVE];
+    await changeKey(records, key, (entry) => {
+      const before = entry === undefined ? NOTHING_LIVE : parseLive(entry.value);
+      const after = next(before);
+      result = [before, after];
+      return after === before ? undefined : new TextEncoder().encode(JSON.stringify(after));
+    });
+    return result;
+  };
+
+  const append = async ({ store }: Opened, { last }: LiveRecord): Promise<void> => {
+    if (last === undefined || last.change <= appended) return;
+    await appendChange(store, name, last);
+    appended = last.change;
+  };
+
+  const command = async (at: Opened, given: LiveCommand, note: ChangeNote): Promise<LiveRecord> => {
+    // Before the record forgets its last change, the history has it.
+    await append(at, await readLive(at));
+    const [before, after] = await change(at, (record) => changeLive(name, record, given, note, clock.wallTimeMs()));
+    if (after !== before) {
+      // The record holds the change: the history gets it now, or before the next one.
+      await append(at, before)
+        .then(() => append(at, after))
+        .catch(onlyKnown);
+    }
+    return after;
+  };
+
+  const parse = (record: Release): ModelRelease | undefined => parseFacts(name, record, trusted);
+
+  const refuseRelease = (release: number, rule: string, value: string, remedy: string): KnowledgeNetError =>
+    new KnowledgeNetError("KN_CHECKPOINT", { attempt: `use release ${release} of ${name}`, rule, value, remedy });
+
+  const find = async (at: Opened, release: number): Promise<ModelRelease> => {
+    const record = await at.releases.find(release);
+    if (record === undefined) throw await unknownRelease(at, release);
+    const found = parse(record);
+    if (found === undefined) {
+      const rule = "its record must hold a manifest of this version, with the digest of each block";
+      throw refuseRelease(release, rule, "another content", "publish it again, or use the version that published it");
+    }
+    const { signature } = found;
+    if (signature.kind === "refused") {
+      const remedy = "publish it again with the key that is trusted: kn publish RUN --key FILE";
+      throw refuseRelease(release, signature.rule, signature.value, remedy);
+    }
+    return found;
+  };
+
+  const unknownRelease = async ({ store, releases }: Opened, release: number): Promise<KnowledgeNetError> => {
+    const known = (await releases.list()).map((each) => each.release);
+    const attempt = `use release ${release} of ${name}`;
+    const listed = known.length > 8 ? [...known.slice(0, 8), "..."] : known;
+    if (known.length > 0) {
+      const rule = "the model must have a release of that number";
+      return new KnowledgeNetError("KN_CONFIG", {
+        ...{ attempt, rule, value: `it has ${listed.join(", ")}` },
+        remedy: `kn releases ${name}`,
+      });
+    }
+    const models = await listModels(store);
+    return new KnowledgeNetError("KN_CONFIG", {
+      ...{ attempt, rule: `${store.description} must have releases of that model` },
+      value: models.length === 0 ? "no models" : models.map((each) => each.model).join(", "),
+      remedy: `publish one: kn publish RUN --model ${name}`,
+    });
+  };
+
+  const load = async (
+    { releases }: Opened,
+    { release, digests, manifest }: ModelRelease,
+    block: number,
+  ): Promise<NamedTensors> => {
+    const shapes = weightShapesOf(manifest.network)[block];
+    if (shapes === undefined) throw new RangeError(`release ${release} of ${name} has no block ${block}`);
+    const tensors = await releases.load({ release, digests: [...digests] }, block);
+    assertWeights(`use release ${release} of ${name}`, shapes, tensors);
+    return tensors;
+  };
+
+  /** Reads all of a release. Rejects as `find` and `load`. */
+  const verify = async (at: Opened, release: number): Promise<void> => {
+    const found = await find(at, release);
+    for (const block of found.digests.keys()) await load(at, found, block);
+  };
+
+  return {
+    name,
+    releases: () => using(async ({ releases }) => (await releases.list()).flatMap((record) => parse(record) ?? [])),
+    release: (release) => using((at) => find(at, release)),
+    loadPart: (release, block) => using((at) => load(at, release, block)),
+    live: () => using(readLive),
+    async *changes(signal) {
+      let seen: number | undefined;
+      while (signal?.aborted !== true) {
+        try {
+          for await (const _tick of models.changes(name, signal)) {
+            const record = await using(readLive);
+            if (record.change === seen) continue;
+            seen = record.change;
+            yield record;
+          }
+          return;
+        } catch (error) {
+          // The store is away, or its record is of another version: the reader keeps what it has until that is over.
+          if (!isKnowledgeNetError(error)) throw error;
+          await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+        }
+      }
+    },
+    history: () => using(async (at) => readChanges(at.store, name, await readLive(at))),
+    async publish(facts, parts, { isPinned = false } = {}) {
+      const attempt = `publish ${name}`;
+      const manifest = parseManifest(attempt, { ...facts, format: 1, model: name });
+      const shapes = weightShapesOf(manifest.network);
+      if (parts.length !== shapes.length) {
+        throw new RangeError(`a network of ${shapes.length} blocks has as many parts, not ${parts.length}`);
+      }
+      shapes.forEach((each, block) => {
+        assertWeights(attempt, each, parts[block] ?? {});
+      });
+      return using(async ({ releases }) => {
+        const record = await releases.publish(parts, {
+          isPinned,
+          metadata: (numbered) => encodeFacts({ ...numbered, manifest }, signer),
+        });
+        const published = parse(record);
+        if (published !== undefined) return published;
+        throw new KnowledgeNetError("KN_INVARIANT", { attempt, rule: "what it writes must parse" });
+      });
+    },
+    promote: (release, note) =>
+      using(async (at) => {
+        await verify(at, release);
+        return command(at, { kind: "promote", release }, note);
+      }),
+    rollback: (note, options = {}) =>
+      using(async (at) => {
+        const to = options.to ?? (await readLive(at)).previous;
+        if (to !== undefined) await verify(at, to);
+        // The release that was verified, whatever another process makes the previous one meanwhile.
+        return command(at, { kind: "rollback", ...options, ...(to === undefined ? {} : { to }) }, note);
+      }),
+    startCandidate: (candidate, note) =>
+      using(async (at) => {
+        await verify(at, candidate.release);
+        return command(at, { kind: "start-candidate", candidate }, note);
+      }),
+    endCandidate: (note, release) =>
+      using((at) => command(at, { kind: "end-candidate", ...(release === undefined ? {} : { release }) }, note)),
+    setPinned: (release, isPinned) =>
+      using(async (at) => {
+        if ((await at.releases.find(release)) === undefined) throw await unknownRelease(at, release);
+        await at.releases.setPinned(release, isPinned);
+        // A release that was retired before the pin is deleted all the same.
+        if (isPinned && (await readLive(at)).retired.includes(release)) throw await unknownRelease(at, release);
+      }),
+    retain: (kept) =>
+      using(async (at) => {
+        const all = await at.releases.list();
+        const beyond = all.slice(Math.max(1, kept)).filter((each) => !each.isPinned);
+        const [, declared] = await change(at, (record) => {
+          const inUse = releasesInUse(record);
+          const retired = all
+            .filter((each) => record.retired.includes(each.release) || beyond.includes(each))
+            .map(({ release }) => release)
+            .filter((release) => !inUse.includes(release));
+          return retired.join() === record.retired.join() ? record : { ...record, retired };
+        });
+        await at.releases.remove(declared.retired);
+        const left = await at.releases.list();
+        // One that was pinned meanwhile stays. What another process has declared it deletes itself.
+        await change(at, (record) => {
+          const isLeft = (release: number) => left.some((each) => each.release === release && !each.isPinned);
+          const retired = record.retired.filter(isLeft);
+          return retired.length === record.retired.length ? record : { ...record, retired };
+        });
+        const deleted = declared.retired.filter((release) => !left.some((each) => each.release === release));
+        return deleted;
+      }),
+  };
+}
+
+function onlyKnown(error: unknown): void {
+  if (!isKnowledgeNetError(error)) throw error;
+}
+
+/** A store that is open, and what this model has in it. */
+interface Opened {
+  readonly store: Store;
+  readonly releases: Releases;
+  readonly records: KeyValue;
+}
+
+const MODEL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** @throws KnowledgeNetError KN_CONFIG */
+function assertModelName(name: string): void {
+  if (MODEL_NAME.test(name)) return;
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: "name a model",
+    rule: "it must be 1 to 64 letters, digits, '_' or '-'",
+    value: JSON.stringify(name),
+    remedy: "choose another name: --model",
+  });
+}
+
+/** @throws KnowledgeNetError KN_CONFIG */
+function parseManifest(attempt: string, manifest: ModelManifest): ModelManifest {
+  const parsed = modelManifestSchema.safeParse(manifest);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt,
+      rule: `its manifest must be valid: ${issue?.path.join(".")}: ${issue?.message}`,
+    });
+  }
+  return parsed.data;
 }

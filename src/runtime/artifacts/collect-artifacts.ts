@@ -5,7 +5,7 @@
 import type { BlobInfo, KeyValue, Store } from "../store/store.ts";
 import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, type ArtifactScope, parseStateName, scopeOf } from "./artifact-names.ts";
 import { type Manifest, manifestsKey, parseManifestRecord } from "./manifest.ts";
-import { namedParts } from "./releases.ts";
+import { abandonedPublications, namedParts } from "./releases.ts";
 import { statesToDelete } from "./state-retention.ts";
 
 /** What is to be deleted. */
@@ -21,15 +21,25 @@ export async function planArtifactRemoval(store: Store, scope: ArtifactScope): P
   return { records, blobs: await (await store.blobs(ARTIFACT_BLOBS)).list(`${scope}.`) };
 }
 
-/** Blobs that no record names. A scope whose manifests do not parse is left alone. */
-export async function planArtifactCollection(store: Store): Promise<ArtifactCollection> {
+/**
+ * Blobs that no record names, and the records of publications that were cut off. A scope with a record that does not parse
+ * is left alone.
+ *
+ * @param cutOffBeforeMs publications that began before, ms since 1970, are not going on any more
+ */
+export async function planArtifactCollection(store: Store, cutOffBeforeMs: number): Promise<ArtifactCollection> {
   // Blobs before records: a blob that is written again after this has another revision, and is not deleted.
   const blobs = await (await store.blobs(ARTIFACT_BLOBS)).list();
   const records = await store.kv(ARTIFACT_RECORDS);
   const unnamed: BlobInfo[] = [];
-  for (const [scope, own] of groupBy(blobs, ({ name }) => scopeOf(name)))
-    if (scope !== undefined) unnamed.push(...(await unnamedIn(scope, own, records)));
-  return { records: [], blobs: unnamed };
+  const publications: string[] = [];
+  for (const [scope, own] of groupBy(blobs, ({ name }) => scopeOf(name))) {
+    if (scope === undefined) continue;
+    const abandoned = await abandonedPublications(scope, records, cutOffBeforeMs);
+    publications.push(...abandoned);
+    unnamed.push(...(await unnamedIn(scope, own, records, abandoned)));
+  }
+  return { records: publications, blobs: unnamed };
 }
 
 /** Deletes what was planned and is as it was; records first, so that nothing names a blob that is gone. */
@@ -40,7 +50,12 @@ export async function applyArtifactCollection(store: Store, planned: ArtifactCol
   for (const { name, revision } of planned.blobs) await blobs.delete(name, { revision });
 }
 
-async function unnamedIn(scope: ArtifactScope, own: readonly BlobInfo[], records: KeyValue): Promise<BlobInfo[]> {
+async function unnamedIn(
+  scope: ArtifactScope,
+  own: readonly BlobInfo[],
+  records: KeyValue,
+  abandoned: readonly string[],
+): Promise<BlobInfo[]> {
   // An actor claims its place before it saves, a publisher names its parts before it writes them.
   if ((await records.keys(`${scope}.>`)).length === 0) return [...own];
   const manifests = await manifestsOf(scope, records);
@@ -50,7 +65,8 @@ async function unnamedIn(scope: ArtifactScope, own: readonly BlobInfo[], records
     statesToDelete(actor, each, manifests),
   );
   const names = new Set(old.map(({ name }) => name));
-  const parts = await namedParts(scope, records);
+  const parts = await namedParts(scope, records, abandoned);
+  if (parts === undefined) return [];
   return own.filter(({ name }) => names.has(name) || (name.startsWith(`${scope}.part.`) && !parts.has(name)));
 }
 

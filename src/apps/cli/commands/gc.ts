@@ -57,7 +57,8 @@ async function collectFolders({ runs, dryRun }: GcOptions, deps: ExecuteDeps): P
   for (const { folder } of await listRunFolders(runs)) {
     if (!("storePath" in folder)) continue; // of another version
     await withIdleStore(folder.storePath, deps, async (store) => {
-      const plan = await planArtifactCollection(store);
+      // No other process has the store open: what is not done is cut off.
+      const plan = await planArtifactCollection(store, Infinity);
       if (!dryRun) await applyArtifactCollection(store, plan);
       for (const { name, sizeBytes } of plan.blobs)
         found.push({ kind: "blob", name: `${folder.name}/${name}`, sizeBytes });

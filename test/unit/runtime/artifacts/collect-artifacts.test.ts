@@ -28,11 +28,11 @@ describe("planArtifactCollection", () => {
       const fresh = await openCheckpoints(store, SCOPE);
       await fresh.statesOf("block-0", { attempt: 1, fence: 1 }).save({ attempt: 1, generation }, content("x"));
     }
-    const planned = await planArtifactCollection(store);
+    const planned = await planArtifactCollection(store, 0);
     expect(planned.blobs).toMatchObject([{ name: orphan, sizeBytes: 10 }]);
     await applyArtifactCollection(store, planned);
     expect(await blobs.info(orphan)).toBeUndefined();
-    expect((await planArtifactCollection(store)).blobs).toEqual([]);
+    expect((await planArtifactCollection(store, 0)).blobs).toEqual([]);
     await checkpoints.load("block-0", { attempt: 1, generation: 1 });
     await releases.load(await releases.get(1), 0);
   });
@@ -44,7 +44,7 @@ describe("planArtifactCollection", () => {
     const gone = await openCheckpoints(store, scopeOfRun("gone"));
     await gone.statesOf("block-0", { attempt: 1, fence: 1 }).save({ attempt: 1, generation: 1 }, content("x"));
     await (await store.kv(ARTIFACT_RECORDS)).delete("run.gone.fence.block-0");
-    const { blobs } = await planArtifactCollection(store);
+    const { blobs } = await planArtifactCollection(store, 0);
     expect(blobs).toHaveLength(1);
     expect(blobs[0]?.name).toMatch(/^run\.gone\.block-0\./);
   });
@@ -58,7 +58,7 @@ describe("planArtifactCollection, while a release is published", () => {
     await expect(releases.publish([part])).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
     faults.now = undefined;
     expect(await (await store.blobs(ARTIFACT_BLOBS)).list()).toHaveLength(1);
-    expect((await planArtifactCollection(store)).blobs).toEqual([]);
+    expect((await planArtifactCollection(store, 0)).blobs).toEqual([]);
     await releases.publish([part]);
     expect(await (await store.kv(ARTIFACT_RECORDS)).keys()).toEqual([`${SCOPE}.release.1`]);
   });
@@ -75,7 +75,7 @@ describe("planArtifactCollection, of states that a holder left behind", () => {
     await blobs.put("somebody-elses", new Uint8Array(1));
     const last = await saveGeneration(checkpoints, 5, { commits: false });
     await checkpoints.commit(last);
-    const planned = await planArtifactCollection(store);
+    const planned = await planArtifactCollection(store, 0);
     const found = planned.blobs.map(({ name }) => name.split(".").slice(2, 4).join(" ")).sort();
     expect(found).toEqual(["block-0 1-2", "block-0 1-3", "gradient-0 1-2", "gradient-0 1-3"]);
     await applyArtifactCollection(store, planned);
@@ -91,7 +91,7 @@ describe("applyArtifactCollection", () => {
     const { release, digests } = await releases.publish([part]);
     await (await store.kv(ARTIFACT_RECORDS)).delete(`${SCOPE}.release.${release}`);
     await (await store.kv(ARTIFACT_RECORDS)).put(`${SCOPE}.fence.block-0`, new TextEncoder().encode("{}"));
-    const planned = await planArtifactCollection(store);
+    const planned = await planArtifactCollection(store, 0);
     expect(planned.blobs.map(({ name }) => name)).toEqual([`${SCOPE}.part.${digests[0]}`]);
     const again = await releases.publish([part]);
     await applyArtifactCollection(store, planned);
