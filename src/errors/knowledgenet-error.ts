@@ -32,6 +32,11 @@ export interface ErrorParts {
   readonly value?: string;
   /** What the reader can do now. */
   readonly remedy?: string;
+  /**
+   * Its cause may pass while the program runs, as a full disk does, whatever the code says in general. Known to the
+   * process that met it: it does not go over the bus. @default false
+   */
+  readonly mayPass?: boolean;
   readonly cause?: unknown;
 }
 
@@ -42,6 +47,7 @@ export class KnowledgeNetError extends Error {
   readonly rule: string;
   readonly value: string | undefined;
   readonly remedy: string | undefined;
+  readonly mayPass: boolean;
 
   constructor(code: ErrorCode, parts: ErrorParts) {
     const value = parts.value === undefined ? "" : `: current value is ${parts.value}`;
@@ -55,6 +61,7 @@ export class KnowledgeNetError extends Error {
     this.rule = parts.rule;
     this.value = parts.value;
     this.remedy = parts.remedy;
+    this.mayPass = parts.mayPass ?? false;
   }
 }
 

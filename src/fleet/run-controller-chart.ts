@@ -52,7 +52,15 @@ const unprovided = (): never => {
   throw new TypeError("the effects of run control must be provided");
 };
 
-const retry = { after: { tick: "trying" } } as const;
+/** Reports what stands in the way, then tries again. A report that fails, by the same outage perhaps, is repeated. */
+const retry = {
+  invoke: {
+    src: "report",
+    input: ({ context }: { readonly context: RunControllerContext }) => context.problem,
+    onError: {},
+  },
+  after: { tick: "trying" },
+} as const;
 
 export const runControllerChart = setup({
   types: {
@@ -141,8 +149,7 @@ export const runControllerChart = setup({
                 ],
               },
             },
-            // A report that fails, by the same outage perhaps, is repeated by the next retry.
-            retry: { ...retry, invoke: { src: "report", input: ({ context }) => context.problem, onError: {} } },
+            retry,
           },
         },
         coordinating: {
@@ -233,7 +240,7 @@ export const runControllerChart = setup({
 
 /** As published: "standby", "restoring", "coordinating.running", ... */
 export function controllerStateName(state: string): string {
-  return state.replace(/^inOffice\./, "").replace(/\.(trying|looking|waiting)$/, "");
+  return state.replace(/^inOffice\./, "").replace(/\.(trying|retry|looking|waiting)$/, "");
 }
 
 function failedWith(error: unknown): CoordinationEnd {

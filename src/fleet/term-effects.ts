@@ -140,13 +140,13 @@ export async function conclude(
   await fleet.runs.change(run, (value) => (value.attempt === of.attempt ? { ...value, desired: "ended" } : undefined));
 }
 
-/** Writes why the run is not restored. */
+/** Writes what stands in the way of the controller's present work. */
 export async function report(
   term: RunTerm,
   problem: Error | undefined,
   { fleet, log, facts }: TermEffectDeps,
 ): Promise<void> {
-  log.warn({ run: term.record.run, err: problem }, "run not restored; trying again");
-  const status = await unrestoredStatus(term, { ...facts("restoring"), problem: problem?.message }, fleet);
-  await term.writeStatus(status);
+  const now = { ...facts(), problem: problem?.message };
+  log.warn({ run: term.record.run, control: now.control, err: problem }, "run control is held up; trying again");
+  await term.writeStatus(term.isRestored ? statusOf(term, now) : await unrestoredStatus(term, now, fleet));
 }

@@ -21,7 +21,7 @@ export interface StoreCall {
 }
 
 export type StoreFault =
-  /** Nothing is done. @default KN_UNAVAILABLE; KN_CHECKPOINT for a full disk */
+  /** Nothing is done. @default KN_UNAVAILABLE; KN_CHECKPOINT for a full disk, which may pass */
   | { readonly kind: "refused"; readonly code?: ErrorCode }
   /** It is done, and the caller gets KN_UNAVAILABLE. */
   | { readonly kind: "unanswered" }
@@ -39,6 +39,7 @@ export function failingStore(store: Store, faults: StoreFaults, clock: Clock): S
       attempt: `${operation} ${bucket}/${name}`,
       rule: "the store must answer",
       value: fault.kind,
+      mayPass: fault.kind === "refused" && fault.code === "KN_CHECKPOINT",
     });
 
   const calling = async <T>(call: StoreCall, work: () => Promise<T>): Promise<T> => {

@@ -11,7 +11,7 @@ export interface RestartPolicyOptions {
   readonly maxRestarts?: number;
   /** @default 60000 */
   readonly windowMs?: number;
-  /** KN_UNAVAILABLE restarts without limit: the server is away, and comes back. @default false */
+  /** What may pass restarts without limit: the server is away or its disk full, and that ends. @default false */
   readonly isPatient?: boolean;
 }
 
@@ -27,13 +27,17 @@ export function createRestartPolicy(
   const { backoffMs = 200, maxBackoffMs = 10_000, maxRestarts = 5, windowMs = 60_000, isPatient = false } = options;
   const failureTimes: number[] = [];
   return (error) => {
-    const directive = directiveFor(error);
+    const isWaiting = isPatient && mayPass(error);
+    const directive = isWaiting ? "restart" : directiveFor(error);
     if (directive === "stop" || directive === "escalate") return { directive };
     const now = clock.now();
     failureTimes.push(now);
     while ((failureTimes[0] ?? now) < now - windowMs) failureTimes.shift();
-    const isWaiting = isPatient && isKnowledgeNetError(error, "KN_UNAVAILABLE");
     if (failureTimes.length > maxRestarts && !isWaiting) return { directive: "escalate" };
     return { directive: "restart", delayMs: Math.min(backoffMs * 2 ** (failureTimes.length - 1), maxBackoffMs) };
   };
+}
+
+function mayPass(error: unknown): boolean {
+  return isKnowledgeNetError(error) && (error.mayPass || error.code === "KN_UNAVAILABLE");
 }

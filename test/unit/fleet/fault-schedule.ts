@@ -3,7 +3,16 @@ import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import { failAlways, randomFaults } from "../../support/failing-store.ts";
 import type { World, WorldOptions } from "./fleet-world.ts";
 
-const KINDS = ["store error", "bus loss", "suspension", "restart", "slow disk", "full disk", "worker death"] as const;
+const KINDS = [
+  "store error",
+  "bus loss",
+  "suspension",
+  "restart",
+  "slow disk",
+  "full disk",
+  "full server",
+  "worker death",
+] as const;
 type FaultKind = (typeof KINDS)[number];
 
 interface Fault {
@@ -56,6 +65,12 @@ export function createFaultSchedule(draw: () => number) {
       case "full disk":
         store.now = failAlways({ kind: "blobs", operation: "put" }, { kind: "refused", code: "KN_CHECKPOINT" });
         break;
+      case "full server":
+        for (const each of world.nodes.values())
+          each.faults.now = failAlways({ isChange: true }, { kind: "refused", code: "KN_CHECKPOINT" });
+        await clock.sleep(forMs);
+        for (const each of world.nodes.values()) each.faults.now = undefined;
+        return;
       case "bus loss":
         link.disconnect();
         break;
@@ -72,6 +87,7 @@ export function createFaultSchedule(draw: () => number) {
         return;
     }
     await clock.sleep(forMs);
+    if (world.nodes.get(name) !== node) return; // it was restarted meanwhile: the process of before stays dead
     store.now = undefined;
     link.reconnect();
   };

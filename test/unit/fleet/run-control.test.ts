@@ -2,12 +2,38 @@
 import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import { ARTIFACT_RECORDS } from "../../../src/runtime/artifacts/index.ts";
-import { failAlways, failTimes } from "../../support/failing-store.ts";
+import { failAlways, failTimes, type StoreFaults } from "../../support/failing-store.ts";
 import { withHistory } from "../../../src/fleet/run-history.ts";
-import { createWorld, RUN } from "./fleet-world.ts";
+import type { Logger } from "../../../src/runtime/telemetry/index.ts";
+import { createWorld, RUN, type World } from "./fleet-world.ts";
 
 const error = (code: KnowledgeNetError["code"]): KnowledgeNetError =>
   new KnowledgeNetError(code, { attempt: "test", rule: "the test wants it to fail" });
+
+const FULL = { kind: "refused", code: "KN_CHECKPOINT" } as const;
+/** Nothing is written, and no bucket is made. */
+const FULL_SERVER: StoreFaults = ({ kind, operation, isChange }) =>
+  isChange || (kind === "store" && ["kv", "blobs", "log"].includes(operation)) ? FULL : undefined;
+
+/** Lines as "level {fields} message", errors by their message. */
+function loggerTo(lines: string[]): Logger {
+  const at =
+    (level: string): Logger["info"] =>
+    (fields, message) => {
+      const texts = Object.entries(fields).map(
+        ([key, value]) => `${key}=${value instanceof Error ? value.message : String(value)}`,
+      );
+      lines.push(`${level} ${texts.join(" ")} ${message}`);
+    };
+  const logger: Logger = {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    child: () => logger,
+  };
+  return logger;
+}
 
 describe("run control", () => {
   it("trains a run to its end, releases everything and publishes its state", async () => {
@@ -122,6 +148,59 @@ describe("run control", () => {
     await world.clock.advance(30_000);
     for (const { faults } of world.nodes.values()) faults.now = undefined;
     expect((await world.end()).outcome).toBe("completed");
+  });
+
+  describe("a full disk of the server", () => {
+    const fillFor = (world: World, forMs: number, full: StoreFaults): void => {
+      const untilMs = world.clock.now() + forMs;
+      for (const { faults } of world.nodes.values()) {
+        faults.now = (call) => (world.clock.now() < untilMs ? full(call) : undefined);
+      }
+    };
+
+    it("that has no room for a bucket delays the run while it is restored, and stands in status and log", async () => {
+      const lines: string[] = [];
+      await using world = await createWorld({ nodes: ["a", "b"], log: loggerTo(lines) });
+      fillFor(world, 30_000, failAlways({ operation: "blobs" }, FULL));
+      await world.launch();
+      await world.until(async () => (await world.status())?.problem?.includes("KN_CHECKPOINT") === true, "the problem");
+      expect(await world.status()).toMatchObject({ control: "restoring" });
+      expect(await world.end()).toMatchObject({ outcome: "completed" });
+      expect(lines.filter((line) => line.startsWith("warn") && line.includes("KN_CHECKPOINT"))).not.toEqual([]);
+    });
+
+    it("in which an actor cannot be claimed delays its start; its problem stands in the status meanwhile", async () => {
+      await using world = await createWorld({ nodes: ["a", "b"] });
+      fillFor(world, 50_000, failAlways({ bucket: ARTIFACT_RECORDS, isChange: true }, FULL));
+      await world.launch();
+      await world.until(async () => (await world.status())?.problem?.includes("KN_CHECKPOINT") === true, "the problem");
+      const status = await world.end();
+      expect(status).toMatchObject({ outcome: "completed" });
+      expect(status.problem).toBeUndefined();
+    });
+
+    it("in mid-run, for half a minute, does not end it", async () => {
+      await using world = await createWorld({ nodes: ["a", "b"], workMs: 2_000 });
+      await world.launch();
+      await world.until(async () => ((await world.status())?.record.generation ?? 0) > 0, "a checkpoint");
+      fillFor(world, 30_000, FULL_SERVER);
+      expect(await world.end()).toMatchObject({ outcome: "completed", record: { generation: 24 } });
+    });
+
+    it("while the outcome is written is tried again, and stands in the log", async () => {
+      const lines: string[] = [];
+      await using world = await createWorld({ nodes: ["a", "b"], log: loggerTo(lines) });
+      await world.launch();
+      await world.until(async () => ((await world.status())?.record.step ?? 0) > 18, "the last steps");
+      fillFor(world, 60_000, failAlways({ bucket: "kn-status", isChange: true }, FULL));
+      const isConcluding = () =>
+        [...world.nodes.values()].some(({ agent }) => agent.controls.some(({ state }) => state === "concluding"));
+      await world.until(isConcluding, "the conclusion");
+      lines.length = 0;
+      await world.clock.advance(5_000);
+      expect(lines.filter((line) => line.startsWith("warn") && line.includes("concluding"))).not.toEqual([]);
+      expect(await world.end()).toMatchObject({ outcome: "completed", record: { generation: 24 } });
+    });
   });
 
   it("M1: a dead node that is pinned by name holds up no other actor's move", async () => {

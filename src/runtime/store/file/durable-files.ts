@@ -195,12 +195,14 @@ interface Meaning {
   readonly code: ErrorCode;
   readonly rule: string;
   readonly remedy: string;
+  readonly mayPass?: boolean;
 }
 
 const FULL: Meaning = {
   code: "KN_CHECKPOINT",
   rule: "there must be room on the disk",
   remedy: "free some space, then save again: what was saved before is intact",
+  mayPass: true,
 };
 const FORBIDDEN: Meaning = {
   code: "KN_UNAVAILABLE",
@@ -210,7 +212,7 @@ const FORBIDDEN: Meaning = {
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   ENOSPC: FULL,
   EDQUOT: FULL,
-  EFBIG: FULL,
+  EFBIG: { ...FULL, mayPass: false },
   EACCES: FORBIDDEN,
   EPERM: FORBIDDEN,
   EROFS: {
@@ -227,6 +229,6 @@ const OTHER: Meaning = { code: "KN_UNAVAILABLE", rule: "the file system must do 
 export function translate(error: unknown, attempt: string): KnowledgeNetError {
   if (isKnowledgeNetError(error)) return error;
   const value = codeOf(error) ?? String(error);
-  const { code, rule, remedy } = MEANINGS[value] ?? OTHER;
-  return new KnowledgeNetError(code, { attempt, rule, value, remedy, cause: error });
+  const { code, ...meaning } = MEANINGS[value] ?? OTHER;
+  return new KnowledgeNetError(code, { attempt, value, ...meaning, cause: error });
 }

@@ -90,6 +90,7 @@ export function translate(description: string, attempt: string, cause: unknown):
       rule: "there must be room on the server",
       value,
       remedy: "raise JetStream's limits or free space, then save again: what was saved before is intact",
+      mayPass: true,
       cause,
     });
   }
