@@ -10,7 +10,7 @@
  * On a file system that ignores case (macOS by default) names must not differ in case alone.
  */
 import * as promises from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../../clock/index.ts";
 import type { Store } from "../store.ts";
 import { createDurableFiles, type FileSystem } from "./durable-files.ts";
@@ -34,4 +34,9 @@ export async function fileStore(options: FileStoreOptions): Promise<Store> {
   await files.makeFolder(directory);
   const unlock = await lockFolder(fileSystem, directory);
   return storeOverFiles({ directory, description: `file:${directory}` }, { files, clock, onClose: unlock });
+}
+
+/** The file that a record is in, written anew by each change: a process that has the store closed can watch it. */
+export function fileOfRecord(directory: string, bucket: string, key: string): string {
+  return join(directory, "kv", bucket, key);
 }

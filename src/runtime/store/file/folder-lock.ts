@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { KnowledgeNetError } from "../../../errors/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../../errors/index.ts";
 import { uniqueId } from "../../unique-id.ts";
 import { codeOf, type FileSystem, translate } from "./durable-files.ts";
 
@@ -152,10 +152,17 @@ function startOf(pid: number): string | undefined {
   }
 }
 
+const ONE_AT_A_TIME = "one process at a time may use it";
+
+/** Whether a store could not be opened because another process has it open: for a caller that waits. */
+export function isFolderInUse(error: unknown): boolean {
+  return isKnowledgeNetError(error, "KN_UNAVAILABLE") && error.rule === ONE_AT_A_TIME;
+}
+
 function inUse(folder: string, path: string, owner: Owner | undefined): KnowledgeNetError {
   return new KnowledgeNetError("KN_UNAVAILABLE", {
     attempt: `open the store in ${folder}`,
-    rule: "one process at a time may use it",
+    rule: ONE_AT_A_TIME,
     value: owner === undefined ? "held by an unknown process" : `held by process ${owner.pid} on ${owner.host}`,
     remedy: `stop that process; if it has certainly ended, delete ${path}`,
   });
