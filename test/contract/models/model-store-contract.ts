@@ -78,7 +78,9 @@ export function describeModelStoreContract(
       await expect(models.use(() => Promise.resolve())).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
     });
 
-    it("Model.changes gives each live release in order, and the last one for certain", { timeout: 30_000 }, async () => {
+    it("Model.changes gives each live release in order, and the last one for certain", {
+      timeout: 30_000,
+    }, async () => {
       await using harness = await factory();
       await using here = await harness.open();
       await using there = await harness.open();
