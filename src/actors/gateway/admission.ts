@@ -1,0 +1,100 @@
+/** Whether a request is taken in: refused at once is what breaks a rule, or could not be answered in time. Pure. */
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { BatchTimes } from "./batch-times.ts";
+import { type GatewayReleases, notServed } from "./gateway-releases.ts";
+import type { InferenceRequest, ServedRelease } from "./inference.ts";
+import { refusalOf, type RefusalCause } from "./refusals.ts";
+import type { ReplicaTable } from "./replica-table.ts";
+
+export interface AdmissionFacts {
+  readonly model: string;
+  readonly maxBatch: number;
+  readonly targetMs: number;
+  /** Time of this request, ms. */
+  readonly limitMs: number;
+  readonly isClosed: boolean;
+  readonly releases: Pick<GatewayReleases, "live" | "served" | "resolve">;
+  readonly table: Pick<ReplicaTable, "replicas">;
+  readonly times: BatchTimes;
+  /** Samples that would be computed before it. */
+  readonly samplesBefore: number;
+  readonly batchesUnderWay: number;
+}
+
+export interface Refused {
+  readonly cause: RefusalCause;
+  readonly refusal: { readonly error: KnowledgeNetError; readonly retryAfterMs?: number };
+}
+
+/** A client that is told to come back while nothing can be computed waits for so long, ms. */
+const RETRY_MS = 1_000;
+
+/** @returns undefined: it is taken in */
+export function admit(request: InferenceRequest, facts: AdmissionFacts): Refused | undefined {
+  const { model, isClosed, releases, limitMs } = facts;
+  const refuse = (cause: RefusalCause, error: KnowledgeNetError, retryAfterMs?: number): Refused => ({
+    cause,
+    refusal: { error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+  });
+  const unavailable = (detail: string): Refused =>
+    refuse("unavailable", refusalOf("unavailable", { model, timeoutMs: limitMs, detail }), RETRY_MS);
+  if (isClosed) return unavailable("the gateway leaves");
+  const { release } = request;
+  const served = release === undefined ? releases.live : releases.resolve(release);
+  if (served === undefined) {
+    return release === undefined
+      ? unavailable("no release is loaded everywhere")
+      : refuse("invalid", notServed(model, release, releases.served));
+  }
+  const invalid = inputError(request, served, facts);
+  if (invalid !== undefined) return refuse("invalid", invalid);
+  const late = lateness(request, facts);
+  if (late === undefined) return undefined;
+  return refuse(
+    "overloaded",
+    refusalOf("overloaded", { model, timeoutMs: limitMs, detail: late.detail }),
+    late.retryAfterMs,
+  );
+}
+
+function inputError(
+  { input }: InferenceRequest,
+  { manifest }: ServedRelease,
+  { model, maxBatch }: AdmissionFacts,
+): KnowledgeNetError | undefined {
+  const [samples = 0, ...sample] = input.shape;
+  const expected = manifest.network.input;
+  const refuse = (rule: string, remedy?: string): KnowledgeNetError =>
+    new KnowledgeNetError("KN_SHAPE", {
+      attempt: `infer with ${model}`,
+      rule,
+      value: `[${input.shape.join(", ")}]`,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  if (sample.join() !== expected.join()) return refuse(`the input must have the shape [n, ${expected.join(", ")}]`);
+  if (samples < 1 || samples > maxBatch)
+    return refuse(`a request must have 1 to ${maxBatch} samples`, "send it in several requests");
+  return undefined;
+}
+
+/** @returns undefined: it will be in time, as far as can be told */
+function lateness(
+  { input, priority = "interactive" }: InferenceRequest,
+  { maxBatch, targetMs, limitMs, table, times, samplesBefore, batchesUnderWay }: AdmissionFacts,
+): { readonly detail: string; readonly retryAfterMs: number } | undefined {
+  if (samplesBefore === 0 && batchesUnderWay === 0) return undefined; // it is computed at once
+  const samples = input.shape[0] ?? 1;
+  const slices = table.replicas.reduce((most, each) => Math.max(most, each.slices), 1);
+  const lanes = Math.max(1, Math.floor(table.replicas.length / slices));
+  const intervalMs = times.intervalMs(maxBatch) / lanes;
+  const waitMs =
+    (samplesBefore / maxBatch) * intervalMs + Math.ceil(batchesUnderWay / lanes) * times.intervalMs(samples);
+  const totalMs = waitMs + times.latencyMs(samples);
+  // Bulk work has no latency to keep but that which it names.
+  const allowedMs = priority === "bulk" ? limitMs : Math.min(limitMs, Math.max(targetMs, 2 * times.latencyMs(samples)));
+  if (totalMs <= allowedMs) return undefined;
+  return {
+    detail: `the answer would take ${Math.round(totalMs)} ms, allowed are ${Math.round(allowedMs)} ms`,
+    retryAfterMs: Math.max(1, Math.ceil(totalMs - allowedMs)),
+  };
+}

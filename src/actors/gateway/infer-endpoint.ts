@@ -1,0 +1,126 @@
+/**
+ * Requests for inference on the bus, `kn.v1.infer.<model>`: a service of its own (`kn-infer`), so that it can leave the bus
+ * before the gateway does. Each request goes to one gateway of the model. A body is an InferRequest, or text that
+ * `answerText` takes (JSON of the Open Inference Protocol, a PNG or JPEG file): the first byte tells which.
+ */
+import { KnowledgeNetError } from "../../errors/index.ts";
+import {
+  decodeInferRequest,
+  encodeInferReply,
+  failureOf,
+  inferSubject,
+  type InferReply,
+} from "../../messages/index.ts";
+import type { Bus } from "../../runtime/bus/index.ts";
+import type { InferenceOutcome, ServedModel } from "./inference.ts";
+
+export interface InferEndpointOptions {
+  /** Largest request, bytes. */
+  readonly maxFrameBytes: number;
+  readonly softwareVersion: string;
+}
+
+export interface InferEndpointDeps {
+  readonly served: ServedModel;
+  readonly bus: Bus;
+  readonly answerText: ((body: Uint8Array) => Promise<Uint8Array>) | undefined;
+}
+
+export interface InferEndpoint {
+  /** Takes no request any more; resolves when those that came are answered. Safe to call twice. */
+  leave(): Promise<void>;
+}
+
+/** A gateway of a model takes the next request: they are all alike. */
+const QUEUE = "gateways";
+
+export async function openInferEndpoint(
+  { maxFrameBytes, softwareVersion }: InferEndpointOptions,
+  { served, bus, answerText }: InferEndpointDeps,
+): Promise<InferEndpoint> {
+  const answering = new Set<Promise<unknown>>();
+  const counts = { requests: 0, answers: 0, refusals: 0 };
+
+  const infer = async (data: Uint8Array): Promise<Uint8Array> => {
+    const { release, remainingMs, priority, client, input, id } = decodeInferRequest(data, { maxBytes: maxFrameBytes });
+    const outcome = await served.infer({
+      // The message is lent for the length of the handler only.
+      input: { ...input, values: input.values.slice() } as typeof input,
+      client,
+      priority,
+      ...(release === 0 ? {} : { release }),
+      ...(remainingMs === 0 ? {} : { timeoutMs: remainingMs }),
+    });
+    counts[outcome.kind === "answer" ? "answers" : "refusals"] += 1;
+    return encodeInferReply(replyOf(id, outcome));
+  };
+
+  const answer = async (data: Uint8Array): Promise<Uint8Array> => {
+    counts.requests += 1;
+    if (isText(data) && answerText !== undefined) return answerText(data.slice());
+    try {
+      return await infer(data);
+    } catch (error) {
+      counts.refusals += 1;
+      return encodeInferReply({ id: "", outcome: { kind: "refused", failure: failureOf(error), retryAfterMs: 0 } });
+    }
+  };
+
+  const service = await bus.service({
+    name: "kn-infer",
+    version: softwareVersion,
+    description: `inference with ${served.name}`,
+    metadata: { model: served.name },
+    endpoints: [
+      {
+        name: "infer",
+        subject: inferSubject(served.name),
+        queue: QUEUE,
+        async handler(message) {
+          const work = answer(message.data);
+          answering.add(work);
+          try {
+            message.respond(fitting(await work, bus.maxPayloadBytes));
+          } finally {
+            answering.delete(work);
+          }
+        },
+      },
+    ],
+    stats: () => ({ ...counts, live: served.live?.release ?? null }),
+  });
+
+  let leaving: Promise<void> | undefined;
+  const leave = async (): Promise<void> => {
+    await service.stop();
+    await Promise.allSettled([...answering]);
+    await bus.flush().catch(() => undefined); // a lost connection: nobody waits for these answers
+  };
+  return { leave: () => (leaving ??= leave()) };
+}
+
+/** The answer, or the refusal of one that no message can hold: a time-out would not say so. */
+function fitting(reply: Uint8Array, maxPayloadBytes: number): Uint8Array {
+  if (reply.byteLength <= maxPayloadBytes) return reply;
+  const error = new KnowledgeNetError("KN_OVERLOADED", {
+    attempt: "answer a request for inference",
+    rule: `the server takes messages of at most ${maxPayloadBytes} bytes`,
+    value: `${reply.byteLength} bytes`,
+    remedy: "send fewer samples in one request",
+  });
+  return encodeInferReply({ id: "", outcome: { kind: "refused", failure: failureOf(error), retryAfterMs: 0 } });
+}
+
+function replyOf(id: string, outcome: InferenceOutcome): InferReply {
+  if (outcome.kind === "answer") {
+    const { release, batch, logits } = outcome;
+    return { id, outcome: { kind: "logits", release, batch, logits } };
+  }
+  const { error, retryAfterMs = 0 } = outcome;
+  return { id, outcome: { kind: "refused", failure: failureOf(error), retryAfterMs } };
+}
+
+/** JSON, PNG or JPEG by the first byte, with which no InferRequest begins; an empty body is no request either. */
+function isText([first]: Uint8Array): boolean {
+  return first === undefined || first === 0x7b || first === 0x89 || first === 0xff;
+}

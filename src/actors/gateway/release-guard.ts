@@ -1,0 +1,104 @@
+/**
+ * Decides by its answers whether a release must be withdrawn: a candidate, or a live release in its first minutes. Compared
+ * with the release before it, over the same time where both answer. Plain state.
+ */
+
+export interface ReleaseFigures {
+  /** Answered requests, and those that failed in it: an error of a replica, or no answer from it in time. */
+  answers: number;
+  failures: number;
+  /** Answers that would not have been finite. */
+  nonFinite: number;
+  /** Batches, and the mean of their time over the time that is usual for their size. */
+  batches: number;
+  slowness: number;
+  /** Of a shadow: answers compared with the live release's, and those of another class. */
+  compared: number;
+  differing: number;
+  /** Of a shadow: inputs for which it has no finite answer where the live release has one. */
+  nonFiniteAlone: number;
+}
+
+export interface GuardRules {
+  /** Requests, or batches for latency, before it decides. */
+  readonly leastAnswers: number;
+  /** Share of failures, and of answers that are not finite, above that of the other release. */
+  readonly maxFailureShare: number;
+  /** Times the usual duration of a batch. */
+  readonly maxSlowness: number;
+}
+
+/**
+ * 20 answers show a fault of every release that fails in one request of seven, with 95 % certainty; 2 is outside of what
+ * a busy machine does to the mean of 20 batches.
+ */
+export const GUARD_RULES: GuardRules = { leastAnswers: 20, maxFailureShare: 0.05, maxSlowness: 2 };
+
+export interface Withdrawal {
+  readonly reason: string;
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
+export function noFigures(): ReleaseFigures {
+  return {
+    answers: 0,
+    failures: 0,
+    nonFinite: 0,
+    batches: 0,
+    slowness: 1,
+    compared: 0,
+    differing: 0,
+    nonFiniteAlone: 0,
+  };
+}
+
+/** Weight of the past in the mean slowness: the last 20 batches decide. */
+const DECAY = 0.95;
+
+/** @param ratio time of the batch over the time that is usual for its size */
+export function noteBatch(figures: ReleaseFigures, ratio: number): void {
+  figures.slowness = figures.batches === 0 ? ratio : DECAY * figures.slowness + (1 - DECAY) * ratio;
+  figures.batches += 1;
+}
+
+/** @param other of the release that answers otherwise. @returns undefined: it stays */
+export function judge(
+  figures: ReleaseFigures,
+  other: ReleaseFigures,
+  { leastAnswers, maxFailureShare, maxSlowness }: GuardRules = GUARD_RULES,
+): Withdrawal | undefined {
+  const share = (count: number, { answers, failures, nonFinite }: ReleaseFigures): number =>
+    count / Math.max(1, answers + failures + nonFinite);
+  const numbers = {
+    answers: figures.answers,
+    failures: figures.failures,
+    nonFinite: figures.nonFinite + figures.nonFiniteAlone,
+    batches: figures.batches,
+    slowness: round(figures.slowness),
+    compared: figures.compared,
+    differing: figures.differing,
+    failureShareBefore: round(share(other.failures, other)),
+  };
+  const requests = figures.answers + figures.failures + figures.nonFinite;
+  const percent = (value: number): string => `${round(100 * value)} %`;
+  if (requests >= leastAnswers) {
+    const failed = share(figures.failures, figures);
+    if (failed > maxFailureShare + share(other.failures, other))
+      return { reason: `${percent(failed)} of its requests failed`, numbers };
+    const nonFinite = share(figures.nonFinite, figures);
+    if (nonFinite > maxFailureShare + share(other.nonFinite, other))
+      return { reason: `${percent(nonFinite)} of its answers are not finite`, numbers };
+  }
+  if (figures.nonFiniteAlone >= NON_FINITE_ALONE)
+    return { reason: `${figures.nonFiniteAlone} answers are not finite where the live release's are`, numbers };
+  if (figures.batches >= leastAnswers && figures.slowness > maxSlowness)
+    return { reason: `its batches take ${round(figures.slowness)} times as long`, numbers };
+  return undefined;
+}
+
+/** One such answer shows the fault; three exclude a damaged message. */
+const NON_FINITE_ALONE = 3;
+
+function round(value: number): number {
+  return Math.round(1_000 * value) / 1_000;
+}

@@ -1,0 +1,161 @@
+/**
+ * Loads the releases that a model's live record names, one after another, beside the batches: read, verified and warmed in
+ * pieces that each take their turn in the compute worker, so that no batch waits for a whole release.
+ */
+import type { InferenceHandle, InferenceUnitOptions } from "../../compute/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
+import { failureOf } from "../../messages/index.ts";
+import type { LiveRecord, Model } from "../../models/index.ts";
+import type { Clock } from "../../runtime/clock/index.ts";
+import type { Logger } from "../../runtime/telemetry/index.ts";
+import type { HeldReleases } from "./held-releases.ts";
+import { sliceOfNetwork } from "./slice-of-network.ts";
+
+export interface ReleaseLoaderOptions {
+  readonly slice: number;
+  readonly slices: number;
+  /** Numbers of samples that a release computes once before it is announced. */
+  readonly warmBatches: readonly number[];
+}
+
+export interface ReleaseLoaderDeps {
+  readonly model: Model;
+  readonly held: HeldReleases;
+  readonly openUnit: (options: InferenceUnitOptions) => Promise<InferenceHandle>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onPhase: (phase: "LoadBegun" | "WarmBegun" | "LoadEnded") => void;
+  /** A release became ready or refused, is wanted, or left. */
+  readonly onChange: () => void;
+}
+
+export interface ReleaseLoader {
+  /** Follows the live record until the signal aborts; done when nothing is being loaded. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+  /** A batch has been computed: a release may be unused now. */
+  sweep(): void;
+  /** @returns undefined when the release is not ready */
+  unitOf(release: number): InferenceHandle | undefined;
+  /** Closes the networks, once nothing is being loaded. */
+  close(): Promise<void>;
+}
+
+/** Pause before the next attempt to read a release while the store is away, ms. */
+const RETRY_MS = 500;
+
+export function createReleaseLoader(
+  { slice: index, slices, warmBatches }: ReleaseLoaderOptions,
+  { model, held, openUnit, clock, log, onPhase, onChange }: ReleaseLoaderDeps,
+): ReleaseLoader {
+  /** By topology: releases of one network share its unit. */
+  const units = new Map<string, InferenceHandle>();
+  const topologies = new Map<number, string>();
+  let working: Promise<void> = Promise.resolve();
+  let signal = AbortSignal.abort();
+
+  const load = async (release: number): Promise<string> => {
+    const published = await model.release(release);
+    const slice = sliceOfNetwork(published.manifest.network, index, slices);
+    const { inputShape, layers, blocks } = slice;
+    const topology = JSON.stringify([inputShape, layers]);
+    const unit = units.get(topology) ?? (await openUnit({ inputShape, layers }));
+    units.set(topology, unit);
+    try {
+      for (const block of blocks) {
+        const tensors = Object.entries(await model.loadPart(published, block));
+        for (const [name, tensor] of tensors) await unit.load(release, { [name]: tensor });
+      }
+      await unit.complete(release);
+      onPhase("WarmBegun");
+      for (const rows of warmBatches) await warm(unit, release, [rows, ...inputShape]);
+    } catch (error) {
+      await unit.drop(release).catch(() => undefined); // the worker may be what failed
+      throw error;
+    }
+    return topology;
+  };
+
+  const loadNext = async (release: number): Promise<void> => {
+    onPhase("LoadBegun");
+    try {
+      topologies.set(release, await load(release));
+      held.loaded(release);
+      log.info({ release }, "release ready");
+    } catch (error) {
+      if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) {
+        log.warn({ release, err: error }, "release not loaded; trying again");
+        await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+      } else {
+        log.error({ release, err: error }, "release refused");
+        held.refused(release, failureOf(error));
+      }
+    } finally {
+      onPhase("LoadEnded");
+    }
+    onChange();
+  };
+
+  const dropUnwanted = async (): Promise<void> => {
+    for (const release of held.takeUnwanted()) {
+      await units.get(topologies.get(release) ?? "")?.drop(release);
+      topologies.delete(release);
+    }
+    const used = new Set(topologies.values());
+    for (const [topology, unit] of units) {
+      if (used.has(topology)) continue;
+      units.delete(topology);
+      await unit.close();
+    }
+  };
+
+  const reconcile = async (): Promise<void> => {
+    for (;;) {
+      const release = signal.aborted ? undefined : held.nextToLoad();
+      if (release === undefined) break;
+      await loadNext(release);
+    }
+    await dropUnwanted();
+  };
+  const kick = (): void => {
+    working = working.then(reconcile).catch((error: unknown) => {
+      log.error({ err: error }, "releases not reconciled");
+    });
+  };
+
+  return {
+    async run(following) {
+      signal = following;
+      for await (const record of model.changes(following)) {
+        held.want(byUrgency(record));
+        onChange();
+        kick();
+      }
+      await working;
+    },
+    sweep: kick,
+    unitOf: (release) => (held.isReady(release) ? units.get(topologies.get(release) ?? "") : undefined),
+    async close() {
+      await working;
+      for (const unit of units.values()) await unit.close();
+      units.clear();
+    },
+  };
+}
+
+/** The live one is the most urgent; the previous one waits for a rollback. */
+function byUrgency({ live, candidate, previous }: LiveRecord): number[] {
+  return [live, candidate?.release, previous].filter((release) => release !== undefined);
+}
+
+/** Computes a batch of zeros once. Rejects with KN_NUMERIC when the result is not finite. */
+async function warm(unit: InferenceHandle, release: number, shape: readonly number[]): Promise<void> {
+  const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
+  const { result } = await unit.infer(release, { dtype: "f32", shape, values });
+  if (result.nonFiniteRows.length === 0) return;
+  throw new KnowledgeNetError("KN_NUMERIC", {
+    attempt: `warm release ${release}`,
+    rule: "an input of zeros must have a finite result",
+    value: `${result.nonFiniteRows.length} of ${shape[0] ?? 0} samples have none`,
+    remedy: "publish a release whose weights and statistics are sound",
+  });
+}

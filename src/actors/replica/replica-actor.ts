@@ -1,0 +1,189 @@
+/**
+ * A replica: computes one slice of a served network for batches that name their release, and passes the result on to the
+ * next slice or back to the gateway. It keeps nothing of a batch: a lost one is the gateway's to send again.
+ */
+import { fromPromise } from "xstate";
+import {
+  createChunkAssembler,
+  decodeFrame,
+  encodeStageBatch,
+  encodeStageResult,
+  failureOf,
+  NO_PROGRESS,
+  runSubject,
+  splitFrame,
+  type StageBatch,
+  type StageResult,
+} from "../../messages/index.ts";
+import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
+import { createHeldReleases } from "./held-releases.ts";
+import { createReleaseLoader } from "./release-loader.ts";
+import { createReplicaBatches } from "./replica-batches.ts";
+import { isTakingBatches, replicaLifecycle } from "./replica-lifecycle.ts";
+import type { ReplicaActorDeps, ReplicaActorOptions } from "./replica-options.ts";
+
+/** Time between two announcements of the releases, ms. */
+export const ANNOUNCE_EVERY_MS = 1_000;
+
+/** A replica that leaves waits until no batch came for so long, and at most for so long, ms. */
+const QUIET_MS = 200;
+const MAX_QUIET_WAIT_MS = 3_000;
+
+export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaActorDeps): Actor {
+  const { run, id, fence, slice, slices, instance, maxBatch, maxWaiting, maxFrameBytes } = options;
+  const { bus, clock, log, model, openUnit } = deps;
+  const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
+  const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
+  const held = createHeldReleases();
+  const ending = new AbortController();
+  let undecodable = 0;
+  /** When a batch came last. */
+  let takenMs = 0;
+  let following: Promise<unknown> = Promise.resolve();
+
+  const announce = (): void => {
+    const { state } = actor;
+    if (!isTakingBatches(state)) return;
+    channel.emit({ kind: "ReplicaState", instance, slice, slices, state, held: held.list, inFlight: batches.inFlight });
+  };
+  const announceRegularly = async (): Promise<void> => {
+    while (!ending.signal.aborted) {
+      announce();
+      await clock.sleep(ANNOUNCE_EVERY_MS, ending.signal).catch(() => undefined);
+    }
+  };
+
+  const loader = createReleaseLoader(
+    { slice, slices, warmBatches: [1, maxBatch] },
+    {
+      model,
+      held,
+      openUnit,
+      clock,
+      log,
+      onPhase: (type) => {
+        actor.host.send({ type });
+      },
+      onChange: () => {
+        if (held.list.some(({ state }) => state === "ready")) actor.host.send({ type: "ReleaseReady" });
+        announce();
+      },
+    },
+  );
+
+  const publish = (to: string, frame: Uint8Array): void => {
+    try {
+      for (const part of splitFrame(frame, bus.maxPayloadBytes)) bus.publish(runSubject(run, "infer", to), part);
+    } catch (error) {
+      log.warn({ err: error, to }, "result not sent: the gateway sends the batch again");
+    }
+  };
+  const answer = (
+    { gateway, batch, release, computeUs }: StageBatch,
+    result: Pick<StageResult, "outcome" | "nonFinite">,
+  ): void => {
+    publish(gateway, encodeStageResult({ batch, release, sender: id, computeUs, ...result }));
+  };
+
+  const batches = createReplicaBatches(
+    { id, maxWaiting },
+    {
+      clock,
+      held,
+      unitOf: loader.unitOf,
+      onComputed(batch) {
+        const { route, tensor, nonFinite } = batch;
+        const [next, ...rest] = route;
+        if (next === undefined) answer(batch, { outcome: { kind: "logits", logits: tensor }, nonFinite });
+        else publish(next, encodeStageBatch({ ...batch, route: rest }));
+      },
+      onRefused(batch, error) {
+        answer(batch, { outcome: failureOf(error), nonFinite: [] });
+      },
+      onBusy: () => {
+        actor.host.send({ type: "BatchTaken" });
+      },
+      onIdle: () => {
+        actor.host.send({ type: "BatchesDone" });
+      },
+      onSettled: () => {
+        if (held.hasUnwanted) loader.sweep();
+      },
+      onFailed: (error) => {
+        actor.host.send({ type: "Failed", error });
+      },
+    },
+  );
+
+  const accept = (data: Uint8Array): void => {
+    const frame = decodeFrame(data, { maxBytes: maxFrameBytes });
+    if (frame.kind === "chunk") {
+      const whole = assembler.accept(frame.chunk);
+      if (whole !== undefined) accept(whole);
+    } else if (frame.kind === "stageBatch") {
+      takenMs = clock.now();
+      batches.take({ ...frame.batch, tensor: own(frame.batch.tensor, data) });
+    } else undecodable += 1;
+  };
+
+  /** Gateways have seen the state `draining` once no batch has come for a while. */
+  const drain = async (): Promise<void> => {
+    const endMs = clock.now() + MAX_QUIET_WAIT_MS;
+    do await clock.sleep(QUIET_MS);
+    while (clock.now() - takenMs < QUIET_MS && clock.now() < endMs);
+    await actor.detach();
+    await batches.whenIdle();
+    await bus.flush().catch(() => undefined); // a lost connection: the gateway sends the batches again
+  };
+
+  const actor = createActor(
+    options,
+    { bus, clock, log, channel },
+    {
+      kind: "kn-replica",
+      description: slices === 1 ? `the whole of ${model.name}` : `slice ${slice} of ${slices} of ${model.name}`,
+      chart: ({ open, close }) => replicaLifecycle.provide({ actors: { open, close, drain: fromPromise(drain) } }),
+      input: undefined,
+      isReady: isTakingBatches,
+      stopEvent: () => ({ type: "Stop" }) as const,
+      endpoints: [
+        {
+          name: "infer",
+          subject: runSubject(run, "infer", id),
+          handler: ({ data, subject }) => {
+            try {
+              accept(data);
+            } catch (error) {
+              undecodable += 1;
+              log.warn({ err: error, subject }, "batch refused");
+            }
+          },
+        },
+      ],
+      watches: [],
+      commands: (command) => Promise.reject(refuseCommand(id, command)),
+      open: () => Promise.resolve(),
+      async close() {
+        ending.abort();
+        await following;
+        await loader.close().catch(() => undefined); // its worker may be what failed
+      },
+      progress: () => NO_PROGRESS,
+      stats: () => ({ ...batches.counts, undecodable, inFlight: batches.inFlight, held: held.list }),
+      onReconnected: announce,
+      onState(state) {
+        // Not before: the chart takes no events of the loader while it opens.
+        if (state === "loading") following = Promise.all([loader.run(ending.signal), announceRegularly()]);
+        return true;
+      },
+    },
+  );
+  return actor;
+}
+
+/** A decoded view may lie on the message, which is only lent for the length of the handler. */
+function own(tensor: StageBatch["tensor"], message: Uint8Array): StageBatch["tensor"] {
+  return tensor.values.buffer === message.buffer
+    ? ({ ...tensor, values: tensor.values.slice() } as StageBatch["tensor"])
+    : tensor;
+}
