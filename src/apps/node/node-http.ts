@@ -4,8 +4,8 @@
  * /healthz: the event loop runs; the answer itself is the proof, and it depends on nothing else. /startupz: the backend
  * is loaded and has computed. /readyz: the node is in its fleet; bus and store answer. /metrics: figures.
  */
-import { createServer, type Server } from "node:http";
-import { KnowledgeNetError } from "../../errors/index.ts";
+import { createServer } from "node:http";
+import { boundAddress, listen } from "../http/listen.ts";
 
 export interface NodeHttpOptions {
   /** host:port; port 0 selects a free one. 0.0.0.0, [::] and * bind every address of the machine, IPv4 and IPv6. */
@@ -52,13 +52,9 @@ export async function serveNodeHttp({ address }: NodeHttpOptions, deps: NodeHttp
         response.destroy();
       });
   });
-  await listen(server, address);
-  const at = server.address();
+  await listen(server, address, "serve probes");
   return {
-    address:
-      typeof at === "object" && at !== null
-        ? `${at.family === "IPv6" ? `[${at.address}]` : at.address}:${at.port}`
-        : address,
+    address: boundAddress(server),
     [Symbol.asyncDispose]() {
       return new Promise((resolve) => {
         server.close(() => {
@@ -72,48 +68,4 @@ export async function serveNodeHttp({ address }: NodeHttpOptions, deps: NodeHttp
 
 function verdict(reasons: readonly string[]): readonly [number, string, string] {
   return reasons.length === 0 ? [200, "text/plain", "ok\n"] : [503, "text/plain", `${reasons.join("\n")}\n`];
-}
-
-/** Hosts that bind every address. A socket of IPv6 that is bound to all addresses accepts IPv4 connections too. */
-const EVERY_ADDRESS: readonly string[] = ["0.0.0.0", "::", "*"];
-/** Errors of a machine without IPv6. */
-const NO_IPV6: readonly (string | undefined)[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EINVAL"];
-
-async function listen(server: Server, address: string): Promise<void> {
-  const [, named = "", port = ""] = /^(.+):(\d{1,5})$/.exec(address) ?? [];
-  const host = named.replace(/^\[(.*)\]$/, "$1");
-  const refuse = (value: string, cause?: unknown): KnowledgeNetError =>
-    new KnowledgeNetError("KN_CONFIG", {
-      attempt: `serve probes at ${address}`,
-      rule: "it must be host:port, of this machine and free",
-      value,
-      remedy: "for example --http 0.0.0.0:8080",
-      ...(cause === undefined ? {} : { cause }),
-    });
-  if (host === "" || Number(port) > 65_535) throw refuse(address);
-  try {
-    if (!EVERY_ADDRESS.includes(host)) await bind(server, host, Number(port));
-    else await bindEveryAddress(server, Number(port));
-  } catch (error) {
-    throw refuse(error instanceof Error ? error.message : String(error), error);
-  }
-}
-
-async function bindEveryAddress(server: Server, port: number): Promise<void> {
-  try {
-    await bind(server, "::", port);
-  } catch (error) {
-    if (!NO_IPV6.includes((error as NodeJS.ErrnoException).code)) throw error;
-    await bind(server, "0.0.0.0", port);
-  }
-}
-
-async function bind(server: Server, host: string, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port, ipv6Only: false }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
 }
