@@ -1,21 +1,13 @@
 /** Layers and weights of the teacher that a spec names: of a run's last checkpoint, or of a model file. */
 import { KnowledgeNetError } from "../errors/index.ts";
 import type { NamedTensorData } from "../compute/index.ts";
-import {
-  type Manifest,
-  openCheckpoints,
-  type ArtifactScope,
-  openReleases,
-  type Release,
-  scopeOfRun,
-} from "../runtime/artifacts/index.ts";
+import { type ArtifactScope, openCheckpoints, openReleases, type Release, scopeOfRun } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import { fileStore, type Store } from "../runtime/store/index.ts";
 import { layersOfBlocks, type ModelSpec, type PhaseName, type TeacherSpec } from "../run-spec/index.ts";
-import { chooseGeneration } from "./choose-generation.ts";
-import { modelOf } from "./describe-slices.ts";
 import { importModelFile } from "./import-model.ts";
 import { openRunFolder } from "./run-folder.ts";
+import { trainedNetwork } from "./trained-network.ts";
 
 export interface FoundModel {
   readonly model: ModelSpec;
@@ -68,36 +60,8 @@ export async function trainedModel(
   const folder = await openRunFolder(runs, name);
   await using store = await fileStore({ directory: folder.storePath, clock });
   const checkpoints = await openCheckpoints(store, scopeOfRun(folder.name));
-  const onDamage = ({ generation }: Manifest): void => {
-    note(`checkpoint ${generation} of ${folder.name} is damaged; trying the previous one`);
-  };
-  const manifest = await chooseGeneration(checkpoints, onDamage, phase);
-  // The baseline is a comparison, loaded only on request; after the sections phase there is no whole network yet.
-  const isWhole = manifest?.phase === phase || (manifest?.phase !== "baseline" && manifest?.phase !== "sections");
-  if (manifest === undefined || !isWhole) {
-    throw new KnowledgeNetError("KN_CHECKPOINT", {
-      attempt: `take the network of ${folder.name}`,
-      rule: "it must have a checkpoint of a whole network",
-      value:
-        manifest === undefined
-          ? `none${phase === undefined ? "" : ` of the phase ${phase}`}`
-          : `the newest is of the phase ${manifest.phase}`,
-      remedy: `resume it: kn resume ${folder.name}`,
-    });
-  }
-  const states = await Promise.all(Object.keys(manifest.actors).map((actor) => checkpoints.load(actor, manifest)));
-  const tensors: Record<string, NamedTensorData[string]> = {};
-  for (const state of states) {
-    for (const [key, tensor] of Object.entries(state.tensors)) {
-      if (key.startsWith("weights/") && !(key in tensors)) tensors[key] = tensor;
-      // Evaluation uses the moving average of the weights, where there is one.
-      if (key.startsWith(AVERAGE)) tensors[`weights/${key.slice(AVERAGE.length)}`] = tensor;
-    }
-  }
-  return { model: modelOf(folder.spec), tensors, step: manifest.step };
+  return await trainedNetwork(checkpoints, { run: folder.name, spec: folder.spec, phase, note });
 }
-
-const AVERAGE = "average/";
 
 /** Number of retained versions of a teacher: batches in flight refer to the one before the newest. */
 const KEPT_TEACHERS = 4;

@@ -9,6 +9,8 @@ import type { Store } from "../runtime/store/index.ts";
 export interface ModelStore extends AsyncDisposable {
   /** For a reader: "file:/srv/models". */
   readonly description: string;
+  /** True once it is disposed. */
+  readonly isClosed: boolean;
   /**
    * Lends the store; nothing of it may be used once `work` has settled. Rejects with KN_UNAVAILABLE when the store cannot
    * be opened, or another process keeps it for longer than some seconds.
@@ -32,6 +34,9 @@ export function modelsInStore(store: Store): ModelStore {
   const closing = new AbortController();
   return {
     description: store.description,
+    get isClosed() {
+      return closing.signal.aborted;
+    },
     use(work) {
       if (!closing.signal.aborted) return work(store);
       return Promise.reject(

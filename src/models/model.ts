@@ -38,6 +38,8 @@ import type { Signer, TrustedKey } from "./signature.ts";
 
 /** Wait before an absent store is asked again, ms: within the quarter of a second in which changes are seen. */
 const RETRY_MS = 200;
+/** A watch is begun anew so often, ms: one of JetStream may fall silent when the server comes back without its consumer. */
+const REWATCH_MS = 5_000;
 
 export interface PublishOptions {
   /** @default false */
@@ -243,20 +245,30 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
     live: () => using(readLive),
     async *changes(signal) {
       let seen: number | undefined;
-      while (signal?.aborted !== true) {
+      while (signal?.aborted !== true && !models.isClosed) {
+        const round = new AbortController();
+        const ended = signal === undefined ? round.signal : AbortSignal.any([signal, round.signal]);
+        clock.sleep(REWATCH_MS, ended).then(
+          () => {
+            round.abort();
+          },
+          () => undefined,
+        );
         try {
-          for await (const _tick of models.changes(name, signal)) {
+          for await (const _tick of models.changes(name, ended)) {
             const record = await using(readLive);
             if (record.change === seen) continue;
             seen = record.change;
             yield record;
           }
-          return;
+          if (round.signal.aborted) continue;
         } catch (error) {
           // The store is away, or its record is of another version: the reader keeps what it has until that is over.
           if (!isKnowledgeNetError(error)) throw error;
-          await clock.sleep(RETRY_MS, signal).catch(() => undefined);
+        } finally {
+          round.abort();
         }
+        if (!models.isClosed) await clock.sleep(RETRY_MS, signal).catch(() => undefined);
       }
     },
     history: () => using(async (at) => readChanges(at.store, name, await readLive(at))),

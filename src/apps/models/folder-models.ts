@@ -48,6 +48,9 @@ export function folderModels(options: FolderModelsOptions, { clock }: { readonly
 
   return {
     description,
+    get isClosed() {
+      return closing.signal.aborted;
+    },
     use(work) {
       const done = tail.then(async () => {
         await using store = await open();
