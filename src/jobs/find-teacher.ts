@@ -1,7 +1,13 @@
 /** Layers and weights of the teacher that a spec names: of a run's last checkpoint, or of a model file. */
 import { KnowledgeNetError } from "../errors/index.ts";
 import type { NamedTensorData } from "../compute/index.ts";
-import { type ArtifactScope, openCheckpoints, openReleases, type Release, scopeOfRun } from "../runtime/artifacts/index.ts";
+import {
+  type ArtifactScope,
+  openCheckpoints,
+  openReleases,
+  type Release,
+  scopeOfRun,
+} from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import { fileStore, type Store } from "../runtime/store/index.ts";
 import { layersOfBlocks, type ModelSpec, type PhaseName, type TeacherSpec } from "../run-spec/index.ts";

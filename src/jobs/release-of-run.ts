@@ -32,7 +32,9 @@ export function releaseOfRun(options: ReleaseOfRunOptions): ReleaseOfRun {
       ...signatureOf(model),
       ...(image === undefined ? {} : { image }),
       classNames:
-        classNames.length === model.classes ? [...classNames] : Array.from({ length: model.classes }, (_, at) => String(at)),
+        classNames.length === model.classes
+          ? [...classNames]
+          : Array.from({ length: model.classes }, (_, at) => String(at)),
       origin: {
         run,
         kind: spec.kind,
