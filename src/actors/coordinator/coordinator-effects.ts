@@ -41,12 +41,18 @@ export function createCoordinatorEffects(
   channel: ControlChannel,
   state: CoordinatorState,
 ): CoordinatorEffects {
-  const { id, feeder, learners, gradientModels, attempt, phase } = options;
+  const { id, feeder, learners, gradientModels, attempt, phase, readyDeadlineMs } = options;
+  const { saveDeadlineMs = SAVE_DEADLINE_MS } = options;
   const stateful = [...learners, ...gradientModels];
   const [firstLearner = ""] = learners;
 
-  const request = (actor: string, command: Command, signal: AbortSignal): Promise<CommandReply> =>
-    requestWithRetry(channel, actor, command, { clock, deadlineMs: clock.now() + options.readyDeadlineMs, signal });
+  const request = (
+    actor: string,
+    command: Command,
+    signal: AbortSignal,
+    withinMs = readyDeadlineMs,
+  ): Promise<CommandReply> =>
+    requestWithRetry(channel, actor, command, { clock, deadlineMs: clock.now() + withinMs, signal });
 
   const report = async (actor: string, signal: AbortSignal): Promise<void> => {
     const reply = await request(actor, { kind: "ReportState" }, signal);
@@ -72,7 +78,7 @@ export function createCoordinatorEffects(
       actors: stateful,
       everySteps: options.saveEverySteps ?? 0,
       window: options.window ?? 0,
-      deadlineMs: options.saveDeadlineMs ?? SAVE_DEADLINE_MS,
+      deadlineMs: saveDeadlineMs,
     },
     {
       clock,
@@ -111,7 +117,9 @@ export function createCoordinatorEffects(
   };
 
   const save = async (actor: string, generation: number, signal: AbortSignal): Promise<readonly [string, string]> => {
-    const reply = await request(actor, { kind: "SaveCheckpoint", generation }, signal);
+    // Answered when the state is durable: a large one over a slow link is no absent actor.
+    const withinMs = Math.max(readyDeadlineMs, saveDeadlineMs);
+    const reply = await request(actor, { kind: "SaveCheckpoint", generation }, signal, withinMs);
     if (reply.kind === "CheckpointSaved") return [actor, reply.digest];
     throw new KnowledgeNetError("KN_INVARIANT", {
       attempt: `save ${actor}`,
@@ -133,7 +141,7 @@ export function createCoordinatorEffects(
     signal: AbortSignal,
   ): Promise<void> => {
     const isRequired = isLast || (isStopping && !isLate);
-    const deadlineMs = clock.now() + (options.saveDeadlineMs ?? SAVE_DEADLINE_MS);
+    const deadlineMs = clock.now() + saveDeadlineMs;
     for (let tries = 1; ; tries += 1) {
       let part: keyof typeof MAY_PASS = "save";
       try {

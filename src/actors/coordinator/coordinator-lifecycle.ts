@@ -9,11 +9,11 @@
  *           --FeederHolds--> feeding (StartFeeding is sent again: the feeder is new, or the command was lost)
  * pausing   --any mark--> saving             --stop deadline--> saving (late: each actor as it stands)
  * saving    --done--> feeding, or completed after the last mark, or stopped after StopRequested
- *           --save deadline, after StopRequested--> stopped (the checkpoint before stands)
+ *           --save deadline, counted from StopRequested--> stopped (the checkpoint before stands)
  * ActorFailed, anywhere, or an error --> failed;  Abandoned, anywhere --> abandoned (another coordinator continues)
  * ```
  */
-import { assign, fromPromise, setup } from "xstate";
+import { assign, cancel, enqueueActions, fromPromise, raise, setup } from "xstate";
 
 export type RunOutcome = "completed" | "stopped" | "failed" | "abandoned";
 
@@ -33,7 +33,9 @@ export type CoordinatorEvent =
   /** The feeder waits for StartFeeding, or repeats a mark that was handled. */
   | { readonly type: "FeederHolds" }
   | { readonly type: "ActorFailed"; readonly error: Error }
-  | { readonly type: "Abandoned" };
+  | { readonly type: "Abandoned" }
+  /** Sent by the chart itself: the save of a stop took too long. */
+  | { readonly type: "SaveDeadlinePassed" };
 
 export interface CoordinatorInput {
   /** A stop waits so long for the batches in flight, ms. */
@@ -47,6 +49,8 @@ export interface SaveInput {
   readonly isLate: boolean;
   readonly isStopping: boolean;
 }
+
+const SAVE_DEADLINE = "save-deadline";
 
 const unprovided = (): never => {
   throw new TypeError("the effects of the coordinator's chart must be provided");
@@ -65,6 +69,9 @@ export const coordinatorLifecycle = setup({
     startFeeding: fromPromise<void>(unprovided),
     pauseFeeding: fromPromise<void>(unprovided),
     saveAll: fromPromise<void, SaveInput>(unprovided),
+  },
+  actions: {
+    limitSave: raise({ type: "SaveDeadlinePassed" }, { delay: "saveDeadline", id: SAVE_DEADLINE }),
   },
   guards: {
     isStopping: ({ context }) => context.isStopping,
@@ -128,6 +135,10 @@ export const coordinatorLifecycle = setup({
       after: { stopDeadline: { target: "saving", actions: assign({ isLate: true }) } },
     },
     saving: {
+      entry: enqueueActions(({ context, enqueue }) => {
+        if (context.isStopping) enqueue("limitSave");
+      }),
+      exit: cancel(SAVE_DEADLINE),
       invoke: {
         src: "saveAll",
         input: ({ context: { isLast, isLate, isStopping } }) => ({ isLast, isLate, isStopping }),
@@ -141,7 +152,14 @@ export const coordinatorLifecycle = setup({
           { target: "failed", actions: assign({ error: ({ event }) => toError(event.error) }) },
         ],
       },
-      after: { saveDeadline: { guard: "isStopping", target: "stopped" } },
+      on: {
+        // Repeated while the stop is desired: the first one counts.
+        StopRequested: {
+          guard: ({ context }) => !context.isStopping,
+          actions: [assign({ isStopping: true }), "limitSave"],
+        },
+        SaveDeadlinePassed: "stopped",
+      },
     },
     completed: { type: "final" },
     stopped: { type: "final" },

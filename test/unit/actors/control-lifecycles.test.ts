@@ -129,10 +129,7 @@ describe("coordinatorLifecycle, on every path", () => {
   });
 
   it("ends after a stop by its deadlines and its effects alone, from every state", () => {
-    const deadlines = ["stopDeadline", "saveDeadline"].map((delay) => {
-      const state = delay === "stopDeadline" ? "pausing" : "saving";
-      return { type: `xstate.after.${delay}.coordinator.${state}` };
-    });
+    const deadlines = [{ type: "xstate.after.stopDeadline.coordinator.pausing" }, { type: "SaveDeadlinePassed" }];
     for (const { snapshot, name } of paths.filter((path) => path.snapshot.status === "active")) {
       let state = after(coordinatorLifecycle, snapshot, { type: "StopRequested" });
       for (const effect of ["open", "awaitActors"])

@@ -17,8 +17,15 @@ async function coordinating(changes: Partial<CoordinatorOptions> = {}) {
   const feeder = await standIn(scene, "feeder", (command) =>
     command.kind === "ReportState" ? state : { kind: "Done" },
   );
-  /** The actor's state is in the store. */
-  const store = async (actor: string, generation: number) => {
+  /** The actor's state gets into the store; a write under way is not begun again. */
+  const writes = new Map<string, ReturnType<typeof write>>();
+  const store = (actor: string, generation: number) => {
+    const key = `${actor}.${generation}`;
+    const written = writes.get(key) ?? write(actor, generation);
+    writes.set(key, written);
+    return written;
+  };
+  const write = async (actor: string, generation: number) => {
     const states = scene.checkpoints.statesOf(actor, { attempt: ATTEMPT, fence: 1 });
     const content = { metadata: { actor, step: String(generation) }, tensors: { w: floats([1], generation) } };
     const { name, digest, sizeBytes } = await states.save({ attempt: ATTEMPT, generation }, content);
@@ -367,6 +374,18 @@ describe("createCoordinator: a checkpoint that fails", () => {
     expect(test.coordinator.state).toBe("feeding");
     expect(await test.committed()).toMatchObject([{ generation: 9, actors: await test.digests(9) }]);
     expect(warnings(test)).toEqual([]);
+  });
+
+  it("that an actor takes minutes to write is waited for: it answers when the state is durable", async () => {
+    const test = await coordinating();
+    const slow = { kind: "slow", delayMs: 200_000 } as const;
+    test.scene.faults.now = failTimes(1, { kind: "blobs", operation: "put" }, slow);
+    await test.mark("epoch-ended", 1, { sequence: 12, step: 9 });
+    await test.scene.clock.advance(199_000);
+    expect(test.coordinator.state).toBe("saving");
+    await test.scene.clock.advance(10_000);
+    expect(test.coordinator.state).toBe("feeding");
+    expect(await test.committed()).toMatchObject([{ generation: 9, actors: await test.digests(9) }]);
   });
 
   for (const part of ["save", "commit"] as const) {

@@ -123,6 +123,31 @@ describe("coordinatorLifecycle", () => {
     expect(slow.state()).toBe("stopped");
   });
 
+  it("a stop that comes during a save gives it the whole save deadline, from the first request on", async () => {
+    const test = start({}, { hangs: "saveAll" });
+    await test.settle();
+    await test.send(mark("epoch-ended"));
+    await test.clock.advance(SAVE_DEADLINE_MS - 1_000);
+    await test.send({ type: "StopRequested" });
+    for (let leftMs = SAVE_DEADLINE_MS; leftMs > 0; leftMs -= 1_000) {
+      expect(test.state()).toBe("saving");
+      await test.clock.advance(1_000);
+      await test.send({ type: "StopRequested" }); // repeated while the stop is desired
+    }
+    expect(test.state()).toBe("stopped");
+  });
+
+  it("a stop that comes long into a save does not wait for ever", async () => {
+    const test = start({}, { hangs: "saveAll" });
+    await test.settle();
+    await test.send(mark("finished"));
+    await test.clock.advance(3 * SAVE_DEADLINE_MS);
+    expect(test.state()).toBe("saving");
+    await test.send({ type: "StopRequested" });
+    await test.clock.advance(SAVE_DEADLINE_MS);
+    expect(test.state()).toBe("stopped");
+  });
+
   it("a stop before the actors are ready ends without feeding", async () => {
     const test = start();
     await test.send({ type: "StopRequested" });
