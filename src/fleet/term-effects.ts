@@ -8,7 +8,7 @@ import type { Bus } from "../runtime/bus/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
 import { confirmedBus } from "../runtime/lease/index.ts";
 import type { Logger } from "../runtime/telemetry/index.ts";
-import { actorsOf, phaseAfter, READY_DEADLINE_MS, takesOver } from "../jobs/run-plan.ts";
+import { actorsOf, phaseAfter, readyDeadlineOf, takesOver } from "../jobs/run-plan.ts";
 import { COORDINATOR, FEEDER } from "../run-spec/index.ts";
 import { abortOf } from "./abort.ts";
 import type { Fleet } from "./fleet.ts";
@@ -56,7 +56,7 @@ export async function coordinate(
       phase: of.phase,
       saveEverySteps: of.spec.checkpoint.everySteps,
       window: of.spec.flow.window,
-      readyDeadlineMs: READY_DEADLINE_MS,
+      readyDeadlineMs: readyDeadlineOf(of),
       stopDeadlineMs: STOP_DEADLINE_MS,
       attempt: of.attempt,
       ...(base === undefined ? {} : { record: recordOfSummary(base) }),

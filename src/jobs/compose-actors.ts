@@ -8,7 +8,7 @@ import { createActorMemory } from "../runtime/artifacts/index.ts";
 import { FEEDER, maxFrameBytesOf } from "../run-spec/index.ts";
 import type { ComposeContext, ComposerDeps, ComposerOptions, CreateActor } from "./composer.ts";
 import { jobKindOf } from "./kinds/index.ts";
-import { READY_DEADLINE_MS, type RunPlan } from "./run-parts.ts";
+import { readyDeadlineOf, type RunPlan } from "./run-parts.ts";
 
 export interface ActorComposer extends AsyncDisposable {
   /** Prepares an actor. Rejects with RangeError when the run has none of that id. */
@@ -62,7 +62,7 @@ export function createActorComposer(plan: RunPlan, options: ComposerOptions, dep
           ...context.shared(FEEDER, fence, metadata),
           ...rules,
           learners: kind.actors(spec, phase).learners,
-          readyDeadlineMs: READY_DEADLINE_MS,
+          readyDeadlineMs: readyDeadlineOf(plan),
         },
         {
           ...context.depsOf(FEEDER, fence),

@@ -24,7 +24,7 @@ import { COORDINATOR, FEEDER, type RunPhase, type RunSpec } from "../run-spec/in
 import { type ActorComposer, createActorComposer } from "./compose-actors.ts";
 import type { StartWorker } from "./compute-site.ts";
 import { actorsOf, planOf } from "./run-plan.ts";
-import { type PhaseRunEnd, READY_DEADLINE_MS, type RunSlices } from "./run-parts.ts";
+import { type PhaseRunEnd, readyDeadlineOf, type RunSlices } from "./run-parts.ts";
 
 export type { PhaseRunEnd } from "./run-parts.ts";
 
@@ -165,7 +165,7 @@ export function createPhaseRun(options: PhaseRunOptions, deps: PhaseRunDeps): Ph
         phase,
         saveEverySteps: spec.checkpoint.everySteps,
         window: spec.flow.window,
-        readyDeadlineMs: READY_DEADLINE_MS,
+        readyDeadlineMs: readyDeadlineOf(options),
         stopDeadlineMs: STOP_DEADLINE_MS,
         attempt,
         ...(record === undefined ? {} : { record }),

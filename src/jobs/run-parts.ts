@@ -4,8 +4,18 @@ import type { BackendInfo, SliceDescription } from "../compute/index.ts";
 import type { SavedAt } from "../runtime/artifacts/index.ts";
 import type { RunPhase, RunSpec } from "../run-spec/index.ts";
 
-/** Deadline of the first answer of an actor, ms: wasm compiles, disks are slow, nodes restart. */
-export const READY_DEADLINE_MS = 60_000;
+/** An actor answers within this, ms: wasm compiles, disks are slow, nodes restart. */
+const READY_MS = 60_000;
+/** State that is read before an actor answers: weights and two moments of the optimizer, f32. */
+const STATE_BYTES_PER_PARAMETER = 12;
+/** Slowest link and disk that a start is planned for: 1 MB/s. */
+const SLOWEST_BYTES_PER_MS = 1_000;
+
+/** Deadline of an actor's answer, ms: all actors of a run may start behind one link. */
+export function readyDeadlineOf({ slices, teacherSlices }: RunSlices): number {
+  const parameters = [...slices, ...teacherSlices].reduce((sum, slice) => sum + slice.parameters, 0);
+  return READY_MS + (parameters * STATE_BYTES_PER_PARAMETER) / SLOWEST_BYTES_PER_MS;
+}
 
 /** Shapes and sizes of the models of a run, cut into slices. */
 export interface RunSlices {

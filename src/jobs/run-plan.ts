@@ -7,7 +7,7 @@ import type { JobKind, LearnerView } from "./job-kind.ts";
 import { jobKindOf } from "./kinds/index.ts";
 import type { RunActors } from "./run-parts.ts";
 
-export { READY_DEADLINE_MS, type RunActors, type RunPlan, type RunSlices } from "./run-parts.ts";
+export { readyDeadlineOf, type RunActors, type RunPlan, type RunSlices } from "./run-parts.ts";
 
 /** The phases of a run, in order. */
 export function phasesOfRun(spec: RunSpec): readonly RunPhase[] {
