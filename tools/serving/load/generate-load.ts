@@ -42,8 +42,16 @@ export async function generateLoad(
   const startedMs = clock.now();
   const seeds = splitmix32(seed);
   const arrivals = streams.map(({ ratePerSecond, fromMs = 0, untilMs = durationMs }) => {
-    const gap = poissonGaps(seeds(), ratePerSecond);
-    return { gap, nextMs: startedMs + fromMs + gap(), untilMs: startedMs + Math.min(untilMs, durationMs) };
+    const isClosed = ratePerSecond === Number.POSITIVE_INFINITY;
+    const gap = isClosed ? () => 0 : poissonGaps(seeds(), ratePerSecond);
+    const fromTime = startedMs + fromMs;
+    return {
+      isClosed,
+      gap,
+      fromMs: fromTime,
+      nextMs: fromTime + gap(),
+      untilMs: startedMs + Math.min(untilMs, durationMs),
+    };
   });
   /** Sent and not answered, in the order of sending. */
   const inFlight = new Set<Pending>();
@@ -76,7 +84,22 @@ export async function generateLoad(
     });
   };
 
+  const enqueue = (stream: number, intendedMs: number): void => {
+    queue.push({ stream, intendedMs, image, sentMs: 0, giveUp: () => undefined });
+    image = (image + (streams[stream]?.samples ?? 1)) % pool;
+  };
+
+  /** Closed loops: as many as fit. */
+  const refill = (): void => {
+    const nowMs = clock.now();
+    arrivals.forEach(({ isClosed, fromMs, untilMs }, stream) => {
+      if (!isClosed || nowMs < fromMs || nowMs >= untilMs || signal?.aborted === true) return;
+      while (inFlight.size + queue.length - queueHead < maxInFlight) enqueue(stream, nowMs);
+    });
+  };
+
   const dispatch = (): void => {
+    refill();
     while (inFlight.size < maxInFlight && queueHead < queue.length) {
       const pending = queue[queueHead] as Pending;
       queueHead += 1;
@@ -128,9 +151,11 @@ export async function generateLoad(
       const next = arrivals[stream];
       if (next === undefined || signal?.aborted === true) return undefined;
       if (next.nextMs > nowMs) return next.nextMs;
-      queue.push({ stream, intendedMs: next.nextMs, image, sentMs: 0, giveUp: () => undefined });
-      image = (image + (streams[stream]?.samples ?? 1)) % pool;
-      next.nextMs += next.gap();
+      if (next.isClosed) next.nextMs = next.untilMs;
+      else {
+        enqueue(stream, next.nextMs);
+        next.nextMs += next.gap();
+      }
     }
   };
 

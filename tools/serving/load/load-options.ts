@@ -18,6 +18,10 @@ export interface LoadImages {
 export interface LoadStream {
   /** Also the name by which the server knows the client. */
   readonly name: string;
+  /**
+   * Infinity: as fast as answers come, `LoadOptions.maxInFlight` at once. For a server's capacity only: a closed loop hides
+   * its stalls.
+   */
   readonly ratePerSecond: number;
   /** @default "interactive" */
   readonly priority?: "interactive" | "bulk";

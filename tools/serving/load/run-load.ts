@@ -61,5 +61,5 @@ export function startLoad(options: LoadOptions): RunningLoad {
 /** The whole load, and its figures. */
 export async function runLoad(options: LoadOptions, reporting: ReportOptions = {}): Promise<LoadReport> {
   await using load = startLoad(options);
-  return reportOf(await load.ended, reporting);
+  return await reportOf(await load.ended, reporting);
 }

@@ -212,6 +212,13 @@ describe("generateLoad", () => {
     expect(interactive?.latencyMs.count).toBeLessThan(interactive?.requests ?? 0);
   });
 
+  it("keeps a server busy with an infinite rate: so many at once, for so long", async () => {
+    const streams = [{ name: "capacity", ratePerSecond: Number.POSITIVE_INFINITY, fromMs: 1_000, untilMs: 3_000 }];
+    const { total } = await load({ streams, maxInFlight: 4 }, (clock) => serverOf(clock, () => 10));
+    expect(total.ok).toBe(total.requests);
+    expect(total.requests).toBe(800); // 4 in flight, 10 ms each, for 2 s
+  });
+
   it("ends early when it is told to", async () => {
     const clock = simulatedClock();
     const stopping = new AbortController();
