@@ -20,7 +20,7 @@ export interface ClientOptions {
   readonly url: string;
   /** @default the server's only model */
   readonly model?: string;
-  /** Whose share of the server's capacity the requests take. @default "": all clients without a name together */
+  /** Whose share of the server's capacity the requests take. @default the address of this machine */
   readonly client?: string;
   /** Of one call, repetitions included, ms. @default 5000 */
   readonly timeoutMs?: number;
@@ -69,7 +69,7 @@ const DEFAULT_RETRIES = 4;
 const DEFAULT_CONNECTIONS = 64;
 const HEADER_LENGTH = "inference-header-content-length";
 /** Carries `client`. */
-const CLIENT_HEADER = "kn-client";
+const CLIENT_HEADER = "x-kn-client";
 const ALL_OUTPUTS = Object.keys(OUTPUTS) as OutputName[];
 
 /**

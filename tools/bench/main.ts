@@ -22,6 +22,8 @@ import { measureCodecs } from "./codec-times.ts";
 import { measureFleetRates } from "./fleet-rates.ts";
 import { measureRecovery } from "./recovery.ts";
 import { measureSectionRates } from "./section-rates.ts";
+import { openKnServe } from "./serving/kn-serve-scene.ts";
+import { benchServing, FULL_SIZES, QUICK_SIZES, SCENARIOS, type ScenarioName } from "./serving/bench-serving.ts";
 import { soak } from "./soak.ts";
 import { measureStepTimes, type StepTimes } from "./step-times.ts";
 
@@ -34,6 +36,7 @@ const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 /** Sections of the benchmark, in the order of cost. */
 const SECTIONS = ["steps", "codecs", "bus", "recovery", "cache", "sections", "fleet", "accuracy", "soak"] as const;
 type Section = (typeof SECTIONS)[number];
+const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 
 const now = (): number => performance.now();
 
@@ -156,16 +159,34 @@ function plainTable(head: string[]): InstanceType<typeof Table> {
 
 await main(process.argv.slice(2));
 
-/** `npm run bench -- [FOLDER] [--only steps,bus]` */
+/** `npm run bench -- [FOLDER] [--only steps,bus]`, `npm run bench -- serving [FOLDER] [--only swaps,overload] [--quick]` */
 async function main(argv: readonly string[]): Promise<void> {
+  const write = (line: string): void => {
+    process.stdout.write(`${line}\n`);
+  };
   const program = new Command("bench")
+    .enablePositionalOptions() // `--only` after `serving` is that of the subcommand
     .argument("[folder]", "where the figures are written", "runs/bench")
     .option("--only <sections>", `of ${SECTIONS.join(",")}`, SECTIONS.join(","))
-    .parse([...argv], { from: "user" });
-  const wanted = program.opts<{ only: string }>().only.split(",");
-  const unknown = wanted.filter((name) => !(SECTIONS as readonly string[]).includes(name));
-  if (unknown.length > 0) program.error(`there is no section ${unknown.join(", ")}; there are ${SECTIONS.join(", ")}`);
-  await bench(program.args[0] ?? "runs/bench", wanted as Section[], (line) => {
-    process.stdout.write(`${line}\n`);
-  });
+    .action(async (folder: string, { only }: { only: string }) => {
+      await bench(folder, chosen(program, only, SECTIONS), write);
+    });
+  program
+    .command("serving")
+    .description("a served model under load")
+    .argument("[folder]", "where the figures are written", "runs/bench/serving")
+    .option("--only <scenarios>", `of ${SCENARIO_NAMES.join(",")}`, SCENARIO_NAMES.join(","))
+    .option("--quick", "a moment of each, to see that it works", false)
+    .action(async (folder: string, { only, quick }: { only: string; quick: boolean }) => {
+      const sizes = quick ? QUICK_SIZES : FULL_SIZES;
+      await benchServing(openKnServe, { folder, only: chosen(program, only, SCENARIO_NAMES), sizes, write });
+    });
+  await program.parseAsync([...argv], { from: "user" });
+}
+
+function chosen<Name extends string>(program: Command, only: string, names: readonly Name[]): Name[] {
+  const wanted = only.split(",");
+  const unknown = wanted.filter((name) => !(names as readonly string[]).includes(name));
+  if (unknown.length > 0) program.error(`there is no section ${unknown.join(", ")}; there are ${names.join(", ")}`);
+  return wanted as Name[];
 }

@@ -40,7 +40,7 @@ describe("connectClient", () => {
     expect(received).toMatchObject({
       method: "POST",
       url: "/v2/models/digits/infer",
-      headers: { "kn-client": "shop" },
+      headers: { "x-kn-client": "shop" },
       json: {
         parameters: { priority: 2 },
         inputs: [{ name: "input", datatype: "FP32", shape: [2, 2, 2, 1], parameters: { binary_data_size: 32 } }],

@@ -156,7 +156,7 @@ function requestHead(
   const headers = [
     `POST /v2/models/${encodeURIComponent(model)}${version}/infer HTTP/1.1`,
     `Host: ${host}`,
-    `KN-Client: ${name}`,
+    `X-KN-Client: ${name}`,
     "Content-Type: application/octet-stream",
     `Inference-Header-Content-Length: ${Buffer.byteLength(json)}`,
     `Content-Length: ${Buffer.byteLength(json) + size}`,

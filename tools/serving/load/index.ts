@@ -11,9 +11,9 @@
  * const report = await reportOf(await load.ended, { expected });
  * console.log(report.total.latencyMs.p99, report.total.outcomes);
  */
-export { type Expected, type Verdict, verifyAnswers } from "./verify-answers.ts";
+export type { Expected, Verdict } from "./verify-answers.ts";
 export { type LoadReport, percentilesOf, type Percentiles, reportOf, type StreamReport } from "./report.ts";
-export { isFailure, isRefusal, OUTCOMES, type Outcome } from "./outcome.ts";
+export { isFailure, OUTCOMES, type Outcome } from "./outcome.ts";
 export type { LoadImages, LoadOptions, LoadStream, LoadTarget } from "./load-options.ts";
 export type { LoadRecords, LoadResult, Mark } from "./load-records.ts";
 export { monotonicMs } from "./monotonic.ts";

@@ -6,6 +6,7 @@ import type { LoadResult } from "../../../../tools/serving/load/load-records.ts"
 import { isFailure } from "../../../../tools/serving/load/outcome.ts";
 import { poissonGaps } from "../../../../tools/serving/load/poisson-arrivals.ts";
 import { type LoadReport, reportOf, type ReportOptions } from "../../../../tools/serving/load/report.ts";
+import type { Expected } from "../../../../tools/serving/load/verify-answers.ts";
 import type { Wire, WireAnswer, WireRequest } from "../../../../tools/serving/load/wire.ts";
 
 const IMAGES: LoadImages = { shape: [2], values: new Float32Array(8) };
@@ -19,7 +20,7 @@ const OPTIONS: LoadOptions = {
 
 /** Logits of release 3 for any sample: what `answerOf` below answers with. */
 const LOGITS = Float32Array.from([1, -2]);
-const answerOf = ({ stream }: WireRequest, change: Partial<WireAnswer> = {}): WireAnswer =>
+const answerOf = ({ stream }: WireRequest, change: object = {}): WireAnswer =>
   ({
     kind: "logits",
     release: 3,
@@ -27,14 +28,14 @@ const answerOf = ({ stream }: WireRequest, change: Partial<WireAnswer> = {}): Wi
     logits: Float32Array.from({ length: 2 * (stream.samples ?? 1) }, (_, index) => LOGITS[index % 2] ?? 0),
     ...change,
   }) as WireAnswer;
-const expected: ReportOptions["expected"] = (release) =>
+const expected: Expected = (release) =>
   Float32Array.from({ length: 8 }, (_, index) => (LOGITS[index % 2] ?? 0) + release - 3);
 
 /** A server that answers after `delayMs(time since the start)`; undefined: never. */
 function serverOf(
   clock: SimulatedClock,
   delayMs: (sinceMs: number) => number | undefined,
-  answer: (request: WireRequest, number: number) => WireAnswer = answerOf,
+  answer: (request: WireRequest, number: number) => WireAnswer = (request) => answerOf(request),
 ): Wire & { readonly sent: WireRequest[] } {
   const startedMs = clock.now();
   const sent: WireRequest[] = [];

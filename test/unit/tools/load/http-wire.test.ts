@@ -24,7 +24,7 @@ describe("httpWire", () => {
     expect(answer).toEqual({ kind: "logits", release: 7, batch: 12, logits: Float32Array.from([0, 0, 1, 0.5]) });
     expect(server.received[0]).toMatchObject({
       url: "/v2/models/digits/infer",
-      headers: { "kn-client": "bulk" },
+      headers: { "x-kn-client": "bulk" },
       json: { parameters: { timeout: 250_000, priority: 2 }, inputs: [{ shape: [2, 2], datatype: "FP32" }] },
       binary: Buffer.from(Float32Array.from([5, 6, 1, 2]).buffer),
     });

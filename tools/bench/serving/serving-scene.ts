@@ -1,0 +1,53 @@
+/**
+ * A served model for measurements: what the scenarios need of a product. `openKnServe` (kn-serve-scene.ts) is ours; a test
+ * has a fake.
+ */
+import type { Expected, LoadImages } from "../../serving/load/index.ts";
+
+export interface ServingSceneOptions {
+  /** The network in one process, or a pipeline of its blocks over processes on NATS. */
+  readonly shape: "whole" | "blocks";
+  /** Largest batch; 1: requests are not batched. @default the server's own */
+  readonly maxBatch?: number;
+}
+
+export interface ServingScene extends AsyncDisposable {
+  readonly model: string;
+  readonly httpUrl: string;
+  /** Undefined: not served on NATS. */
+  readonly natsUrl: string | undefined;
+  /** Samples to send. */
+  readonly images: LoadImages;
+  /** Slices that a batch goes through. */
+  readonly slices: number;
+  /** Makes a release whose weights differ from all others by `seed`; in "blocks" of one block only, if `block` is given. */
+  publish(seed: number, block?: number): Promise<number>;
+  /** As `kn promote`: resolves when it is written, not when it is live. */
+  promote(release: number): Promise<void>;
+  /** As `kn rollback`. */
+  rollback(): Promise<void>;
+  /** What any release answers, computed without the server. */
+  readonly expected: Expected;
+  /** Computes one batch of `samples` in this process, by the release that was published first. */
+  predict(samples: number): Promise<void>;
+  /** Processes of replicas. */
+  readonly replicas: number;
+  /** SIGKILL; it comes back by itself. */
+  killReplica(replica: number): Promise<void>;
+  /** Ends all its processes and starts them again. @returns from the start to the first answer, ms */
+  restartMs(): Promise<number>;
+  /** Of all its processes together, bytes. */
+  residentBytes(): Promise<number>;
+  /** Tensors in all its compute threads; undefined: not known. */
+  tensors(): Promise<number | undefined>;
+  /** Training on the same cores. Undefined: this scene has none. */
+  readonly startTraining?: (options: { readonly governor: boolean }) => Promise<SceneTraining>;
+}
+
+export interface SceneTraining extends AsyncDisposable {
+  /** Finished so far. */
+  steps(): number;
+}
+
+/** Resolves when requests are answered by a first release, which is live. */
+export type OpenServingScene = (options: ServingSceneOptions) => Promise<ServingScene>;

@@ -1,0 +1,238 @@
+/**
+ * Promotions under load, every answer compared bit by bit with its release computed elsewhere. Over a pipeline one block of
+ * the network changes at a time, and now and then a replica is killed.
+ */
+import {
+  isFailure,
+  type LoadReport,
+  type LoadResult,
+  monotonicMs,
+  type Outcome,
+  OUTCOMES,
+  type Percentiles,
+  percentilesOf,
+  reportOf,
+} from "../../serving/load/index.ts";
+import { capacityOf, pause, startSceneLoad } from "./scene-load.ts";
+import type { OpenServingScene } from "./serving-scene.ts";
+
+export interface SwapsOptions {
+  readonly shape: "whole" | "blocks";
+  readonly swaps: number;
+  /** Between two promotions, ms: longer than twice the 100 ms around each. */
+  readonly intervalMs: number;
+  /** Share of the capacity that is measured before. */
+  readonly loadShare: number;
+  /** Releases with weights of their own, promoted in turns. */
+  readonly releases: number;
+  /** Kills a replica after each so many swaps. */
+  readonly killEvery?: number;
+  readonly seed: number;
+  /** How long the capacity is measured, ms. @default 5000 */
+  readonly capacityMs?: number;
+  readonly write: (line: string) => void;
+}
+
+export interface SwapsResult {
+  readonly swaps: number;
+  readonly requests: number;
+  readonly ratePerSecond: number;
+  readonly outcomes: LoadReport["total"]["outcomes"];
+  readonly texts: LoadReport["texts"];
+  readonly compared: number;
+  readonly kills: number;
+  /** Requests that failed or were refused, and those of them that were in flight within two seconds of a kill. */
+  readonly notAnswered: number;
+  readonly notAnsweredNearKills: number;
+  readonly steady: Percentiles;
+  readonly nearSwaps: Percentiles;
+  /** p99 within 100 ms of a swap over p99 away from all. */
+  readonly p99Ratio: number;
+  /** From the order to the first answer by the new release, ms. */
+  readonly swapMs: Percentiles;
+  /** Swaps after whose order no answer by the release was seen before the next. */
+  readonly unseen: number;
+  /** Answers by a release that was not live at any time between sending and answer, but for a swap under way. */
+  readonly outdated: number;
+  /** The first and the last tenth. */
+  readonly first: SwapPart;
+  readonly last: SwapPart;
+  readonly residentMiB: readonly number[];
+  readonly tensors: readonly (number | undefined)[];
+}
+
+export interface SwapPart {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly swapP50Ms: number;
+}
+
+interface Swap {
+  readonly release: number;
+  readonly orderedMs: number;
+  /** When `promote` had returned. */
+  readonly writtenMs: number;
+}
+
+const CAPACITY_MS = 5_000;
+const WARM_UP_MS = 2_000;
+const NEAR_KILL_MS = 2_000;
+const MIB = 2 ** 20;
+
+export async function measureSwaps(open: OpenServingScene, options: SwapsOptions): Promise<SwapsResult> {
+  const { shape, swaps: wanted, intervalMs, loadShare, killEvery, seed, capacityMs = CAPACITY_MS, write } = options;
+  await using scene = await open({ shape });
+  const releases: number[] = [];
+  for (let index = 0; index < options.releases; index += 1) {
+    releases.push(await scene.publish(seed + index, shape === "blocks" ? index % scene.slices : undefined));
+  }
+  const capacity = await capacityOf(scene, { durationMs: capacityMs });
+  const ratePerSecond = capacity.perSecond * loadShare;
+  const durationMs = WARM_UP_MS + (wanted + 2) * intervalMs + 60_000; // stopped when the swaps are over
+  write(`capacity ${capacity.perSecond.toFixed(0)}/s; ${wanted} swaps at ${ratePerSecond.toFixed(0)} requests/s`);
+
+  await using load = startSceneLoad(scene, {
+    streams: [{ name: "interactive", ratePerSecond, timeoutMs: 5_000 }],
+    seed,
+    durationMs,
+    warmUpMs: WARM_UP_MS,
+  });
+  await pause(WARM_UP_MS);
+  const swaps: Swap[] = [];
+  const kills: number[] = [];
+  const residentMiB = [(await scene.residentBytes()) / MIB];
+  const tensors = [await scene.tensors()];
+  const startedMs = monotonicMs();
+  for (let index = 0; index < wanted; index += 1) {
+    await pause(Math.max(0, startedMs + index * intervalMs - monotonicMs()));
+    const release = releases[index % releases.length] ?? 1;
+    const orderedMs = monotonicMs();
+    load.mark("swap", orderedMs);
+    await scene.promote(release);
+    swaps.push({ release, orderedMs, writtenMs: monotonicMs() });
+    if (killEvery !== undefined && (index + 1) % killEvery === 0 && index + 1 < wanted) {
+      kills.push(monotonicMs());
+      await scene.killReplica(kills.length % scene.replicas);
+    }
+    if ((index + 1) % Math.ceil(wanted / 10) === 0) {
+      residentMiB.push((await scene.residentBytes()) / MIB);
+      tensors.push(await scene.tensors());
+      write(`${index + 1} swaps, RSS ${(residentMiB.at(-1) ?? 0).toFixed(0)} MiB`);
+    }
+  }
+  await pause(intervalMs);
+  load.stop();
+  const result = await load.ended;
+  const report = await reportOf(result, { expected: scene.expected });
+  return describe({ result, report, swaps, kills, residentMiB, tensors, ratePerSecond });
+}
+
+function describe(
+  measured: Pick<SwapsResult, "residentMiB" | "tensors" | "ratePerSecond"> & {
+    readonly result: LoadResult;
+    readonly report: LoadReport;
+    readonly swaps: readonly Swap[];
+    readonly kills: readonly number[];
+  },
+): SwapsResult {
+  const { result, report, swaps, kills, residentMiB, tensors, ratePerSecond } = measured;
+  const { records } = result;
+  const outcomeAt = (index: number): Outcome => OUTCOMES[report.outcome[index] ?? 0] ?? "malformed";
+  const answered: number[] = [];
+  const lost: number[] = [];
+  for (let index = 0; index < records.count; index += 1) (outcomeAt(index) === "ok" ? answered : lost).push(index);
+  const sentAt = (index: number): number => (records.intendedMs[index] ?? 0) + (records.lagMs[index] ?? 0);
+  const endAt = (index: number): number => (records.intendedMs[index] ?? 0) + (records.latencyMs[index] ?? 0);
+  const isNearKill = (index: number): boolean =>
+    kills.some((atMs) => endAt(index) >= atMs && sentAt(index) <= atMs + NEAR_KILL_MS);
+
+  const times = swapTimes(swaps, answered, { endAt, releaseAt: (index) => records.release[index] ?? 0 });
+  const seen = times.filter((ms) => ms !== undefined);
+  const tenth = Math.max(1, Math.floor(swaps.length / 10));
+  const part = (from: number, to: number): SwapPart => {
+    const [begin, end] = [swaps[from]?.orderedMs ?? 0, swaps[to]?.orderedMs ?? Number.POSITIVE_INFINITY];
+    const within = answered.filter(
+      (index) => (records.intendedMs[index] ?? 0) >= begin && (records.intendedMs[index] ?? 0) < end,
+    );
+    const { p50, p99 } = percentilesOf(within.map((index) => records.latencyMs[index] ?? 0));
+    const swapP50Ms = percentilesOf(times.slice(from, to).filter((ms) => ms !== undefined)).p50;
+    return { p50Ms: p50, p99Ms: p99, swapP50Ms };
+  };
+  return {
+    swaps: swaps.length,
+    requests: report.total.requests,
+    ratePerSecond,
+    outcomes: report.total.outcomes,
+    texts: report.texts,
+    compared: report.compared,
+    kills: kills.length,
+    notAnswered: lost.length,
+    notAnsweredNearKills: lost.filter((index) => isNearKill(index) && !isWrong(outcomeAt(index))).length,
+    steady: report.awayFromMarks,
+    nearSwaps: report.nearMarks,
+    p99Ratio: report.nearMarks.p99 / report.awayFromMarks.p99,
+    swapMs: percentilesOf(seen),
+    unseen: times.length - seen.length,
+    outdated: outdatedAnswers(swaps, times, answered, {
+      sentAt,
+      endAt,
+      releaseAt: (index) => records.release[index] ?? 0,
+    }),
+    first: part(0, tenth),
+    last: part(swaps.length - tenth, swaps.length),
+    residentMiB,
+    tensors,
+  };
+}
+
+/** A wrong answer is never excused by a kill. */
+function isWrong(outcome: Outcome): boolean {
+  return isFailure(outcome) && ["wrong-bits", "wrong-release", "mixed", "malformed"].includes(outcome);
+}
+
+interface AnswerTimes {
+  readonly endAt: (index: number) => number;
+  readonly releaseAt: (index: number) => number;
+}
+
+/** For each swap from its order to the end of the first answer by its release; undefined: the next swap came before. */
+export function swapTimes(
+  swaps: readonly Pick<Swap, "release" | "orderedMs">[],
+  answered: readonly number[],
+  { endAt, releaseAt }: AnswerTimes,
+): (number | undefined)[] {
+  const byEnd = [...answered].sort((a, b) => endAt(a) - endAt(b));
+  let at = 0;
+  return swaps.map(({ release, orderedMs }, index) => {
+    const untilMs = swaps[index + 1]?.orderedMs ?? Number.POSITIVE_INFINITY;
+    while (at < byEnd.length && endAt(byEnd[at] ?? 0) < orderedMs) at += 1;
+    for (let next = at; next < byEnd.length; next += 1) {
+      const answer = byEnd[next] ?? 0;
+      if (endAt(answer) >= untilMs) return undefined;
+      if (releaseAt(answer) === release) return endAt(answer) - orderedMs;
+    }
+    return undefined;
+  });
+}
+
+/** Answers to requests that were sent when the swap before had been seen already, by neither that release nor a later one. */
+export function outdatedAnswers(
+  swaps: readonly Pick<Swap, "release" | "orderedMs">[],
+  times: readonly (number | undefined)[],
+  answered: readonly number[],
+  { sentAt, endAt, releaseAt }: AnswerTimes & { readonly sentAt: (index: number) => number },
+): number {
+  let outdated = 0;
+  for (const index of answered) {
+    // The last swap that was seen before it was sent, and all that were ordered before its answer came.
+    let from = -1;
+    swaps.forEach(({ orderedMs }, swap) => {
+      const ms = times[swap];
+      if (ms !== undefined && orderedMs + ms < sentAt(index)) from = swap;
+    });
+    if (from < 0) continue;
+    const allowed = swaps.slice(from).filter(({ orderedMs }) => orderedMs <= endAt(index));
+    if (!allowed.some(({ release }) => release === releaseAt(index))) outdated += 1;
+  }
+  return outdated;
+}
