@@ -129,3 +129,8 @@ export function summaryOf(record: RunRecord, base: RunSummary): RunSummary {
     generation,
   };
 }
+
+/** The newest evaluations of all phases. */
+export function evaluationsOf({ done, record }: RunStatus): RunSummary["evaluations"] {
+  return [...done.map((each) => each.record), record].flatMap(({ evaluations }) => evaluations);
+}

@@ -14,8 +14,13 @@ import { registerDoctor } from "./commands/doctor.ts";
 import { registerExport } from "./commands/export.ts";
 import { registerGc } from "./commands/gc.ts";
 import { registerImport } from "./commands/import.ts";
+import { registerKeys } from "./commands/keys.ts";
+import { registerLive } from "./commands/live.ts";
+import { registerModels, registerReleases } from "./commands/models.ts";
 import { registerPlan } from "./commands/plan.ts";
 import { registerPredict } from "./commands/predict.ts";
+import { registerPin, registerPromote, registerRollback } from "./commands/promote.ts";
+import { registerPublish } from "./commands/publish.ts";
 import { registerEvaluate } from "./commands/evaluate.ts";
 import { registerNode } from "./commands/node.ts";
 import { registerNodes } from "./commands/nodes.ts";
@@ -85,6 +90,14 @@ async function runCommand(argv: readonly string[], deps: ExecuteDeps): Promise<n
   registerTeach(program, deps, exit);
   registerWatch(program, deps, exit);
   registerRm(program, deps, exit);
+  registerPublish(program, deps, exit);
+  registerModels(program, deps, exit);
+  registerReleases(program, deps, exit);
+  registerPromote(program, deps, exit);
+  registerRollback(program, deps, exit);
+  registerLive(program, deps, exit);
+  registerPin(program, deps, exit);
+  registerKeys(program, deps, exit);
   registerGc(program, deps, exit);
   registerDoctor(program, deps, exit);
   // `kn complete bash` (zsh, fish, powershell) prints the script to source.

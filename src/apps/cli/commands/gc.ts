@@ -1,4 +1,7 @@
-/** `kn gc`: removes what no run refers to any more, from a fleet's store or from the stores of local folders. */
+/**
+ * `kn gc`: removes what no run and no release of a model refers to any more, from a fleet's store or from the stores of
+ * local folders.
+ */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -9,13 +12,16 @@ import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { type Collection, planCollection, planNodeCollection } from "../../../fleet/collection.ts";
 import type { Fleet } from "../../../fleet/fleet.ts";
 import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../../jobs/run-folder.ts";
+import { DEFAULT_MODELS_FOLDER, folderModels } from "../../models/index.ts";
 import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import { describeCollection } from "../describe-collection.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
+import { hasModels } from "../model-options.ts";
 
 interface GcOptions {
   readonly runs: string;
+  readonly models: string;
   readonly bus?: string | true;
   readonly state?: string;
   readonly dryRun: boolean;
@@ -25,8 +31,11 @@ interface GcOptions {
 export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   program
     .command("gc")
-    .description("remove what no run refers to: leases, status, history and checkpoints of removed runs, cut-off saves")
+    .description(
+      "remove what no run and no release refers to: leases, status, history, checkpoints of removed runs, cut-off saves",
+    )
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
+    .option("--models <folder>", "where models are kept", DEFAULT_MODELS_FOLDER)
     .addOption(optionalFleetBus("collect in the store of a fleet instead"))
     .option(
       "--state <folder>",
@@ -38,7 +47,8 @@ export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: num
       const { state } = options;
       const address = optionalFleetAddress(options.bus, deps);
       const items: Collection["items"][number][] = [];
-      if (address === undefined) items.push(...(await collectFolders(options, deps)));
+      if (address === undefined)
+        items.push(...(await collectFolders(options, deps)), ...(await collectModels(options, deps)));
       else {
         await using connected = await deps.connectFleet({ address, name: "kn gc" }, { log: silentLogger });
         const plan = await planCollection(connected.fleet, deps.clock);
@@ -63,6 +73,27 @@ async function collectFolders({ runs, dryRun }: GcOptions, deps: ExecuteDeps): P
       for (const { name, sizeBytes } of plan.blobs)
         found.push({ kind: "blob", name: `${folder.name}/${name}`, sizeBytes });
     });
+  }
+  return found;
+}
+
+/** Blobs of the folder of the models that no release names, and publications that were cut off. */
+async function collectModels({ models, dryRun }: GcOptions, deps: ExecuteDeps): Promise<Collection["items"]> {
+  const found: Collection["items"][number][] = [];
+  if (!(await hasModels({ models }))) return found;
+  try {
+    await using place = folderModels({ directory: models }, deps);
+    await place.use(async (store) => {
+      const plan = await planArtifactCollection(store, Infinity);
+      if (!dryRun) await applyArtifactCollection(store, plan);
+      found.push(
+        ...plan.records.map((name): Collection["items"][number] => ({ kind: "artifact record", name })),
+        ...plan.blobs.map(({ name, sizeBytes }): Collection["items"][number] => ({ kind: "blob", name, sizeBytes })),
+      );
+    });
+  } catch (error) {
+    if (!isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
+    deps.terminal.note(`skipped: ${error.message}`);
   }
   return found;
 }
