@@ -50,7 +50,8 @@ export function releaseJson(each: ModelRelease, live: LiveRecord): unknown {
 
 /** "2026-01-01T00:00:00Z: release 3 promoted, before it 2; kn promote, alice@edge-1: better". */
 export function changeText({ atMs, kind, from, to, candidate, by, reason }: LiveChange): string {
-  const share = candidate === undefined ? "" : `release ${candidate.release} as ${candidate.mode} of ${candidate.percent} %`;
+  const share =
+    candidate === undefined ? "" : `release ${candidate.release} as ${candidate.mode} of ${candidate.percent} %`;
   const before = from === undefined ? "" : `, before it ${from}`;
   const what = {
     promoted: `release ${to} promoted${before}`,
