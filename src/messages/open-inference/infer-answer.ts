@@ -49,12 +49,15 @@ function jsonDataOf(output: AnswerOutput): readonly (number | string)[] {
   return output.datatype === "FP32" ? Array.from(output.elements, shortestDouble) : output.elements;
 }
 
+const SMALLEST_NORMAL = 2 ** -126;
+
 /**
  * The double whose shortest decimal names the same binary32: 0.1 for the float 0.10000000149011612. Nine digits name
- * every binary32 (IEEE 754, 5.12.2), six are enough for most that were written by people.
+ * every binary32 (IEEE 754, 5.12.2); six digits name no two of them, unless they are subnormal, and zeros at the end are
+ * not printed.
  */
 export function shortestDouble(value: number): number {
-  for (let digits = 6; digits < 9; digits += 1) {
+  for (let digits = Math.abs(value) < SMALLEST_NORMAL ? 1 : 6; digits < 9; digits += 1) {
     const short = Number(value.toPrecision(digits));
     if (Math.fround(short) === value) return short;
   }
