@@ -50,6 +50,7 @@ export { parseYaml, type ParseYamlOptions } from "./parse-yaml.ts";
 export { type PlanOptions, planStudent, type StudentPlan } from "./plan-student.ts";
 export { type CodecName, maxFrameBytesOf, type OptimizerSpec } from "./run-parts.ts";
 export { parseSpec, type ParseSpecOptions, parseTrainingSpec } from "./parse-spec.ts";
+export { type ServingSpec, servingSpecSchema } from "./serving-spec.ts";
 export {
   RUN_PHASES,
   type RunPhase,

@@ -12,12 +12,14 @@ import { gatewayLifecycle, isOpen } from "./gateway-lifecycle.ts";
 import type { GatewayActorDeps, GatewayActorOptions, GatewayObserver } from "./gateway-options.ts";
 import { createGatewayReleases } from "./gateway-releases.ts";
 import { type BatchContent, createGatewayWork } from "./gateway-work.ts";
-import type { ServedModel } from "./inference.ts";
+import type { Priority, ServedModel } from "./inference.ts";
 import { type InferEndpoint, openInferEndpoint } from "./infer-endpoint.ts";
 import { createReplicaTable } from "./replica-table.ts";
 
 export interface Gateway extends Actor {
   readonly model: ServedModel;
+  /** Samples that wait, by priority. */
+  readonly waiting: Readonly<Record<Priority, number>>;
   /** Takes no request from the bus any more, and resolves when those that it took are answered. */
   leaveBus(): Promise<void>;
 }
@@ -36,7 +38,7 @@ const NO_OBSERVER: GatewayObserver = { onRequest: () => undefined, onBatch: () =
 
 export function createGatewayActor(options: GatewayActorOptions, deps: GatewayActorDeps): Gateway {
   const { run, id, fence, maxFrameBytes, maxBatch, softwareVersion } = options;
-  const { bus, clock, log, model, observer = NO_OBSERVER, answerText } = deps;
+  const { bus, clock, log, model, observer = NO_OBSERVER } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
   const table = createReplicaTable();
@@ -183,7 +185,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
       watches: [{ actor: "*", listener: onReplica }],
       commands: (command) => Promise.reject(refuseCommand(id, command)),
       async open() {
-        endpoint = await openInferEndpoint({ maxFrameBytes, softwareVersion }, { served, bus, answerText });
+        endpoint = await openInferEndpoint({ maxFrameBytes, softwareVersion }, { served, bus });
       },
       async close() {
         work.close();
@@ -212,5 +214,18 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
       },
     },
   );
-  return Object.assign(actor, { model: served, leaveBus });
+  return {
+    id,
+    get state() {
+      return actor.state;
+    },
+    get waiting() {
+      return work.waiting;
+    },
+    ended: actor.ended,
+    model: served,
+    start: () => actor.start(),
+    stop: (stopOptions) => actor.stop(stopOptions),
+    leaveBus,
+  };
 }

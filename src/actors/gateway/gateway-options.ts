@@ -47,6 +47,4 @@ export interface GatewayObserver {
 export interface GatewayActorDeps extends ActorDeps {
   readonly model: Model;
   readonly observer?: GatewayObserver;
-  /** Answers a body that is no protobuf (JSON, an image) on the bus; undefined: such bodies are refused. */
-  readonly answerText?: (body: Uint8Array) => Promise<Uint8Array>;
 }

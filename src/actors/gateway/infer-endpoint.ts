@@ -1,7 +1,7 @@
 /**
  * Requests for inference on the bus, `kn.v1.infer.<model>`: a service of its own (`kn-infer`), so that it can leave the bus
  * before the gateway does. Each request goes to one gateway of the model. A body is an InferRequest, or text that
- * `answerText` takes (JSON of the Open Inference Protocol, a PNG or JPEG file): the first byte tells which.
+ * the Open Inference Protocol takes (JSON, a PNG or JPEG file): the first byte tells which.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import {
@@ -12,6 +12,7 @@ import {
   type InferReply,
 } from "../../messages/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
+import { answerInference } from "./answer-inference.ts";
 import type { InferenceOutcome, ServedModel } from "./inference.ts";
 
 export interface InferEndpointOptions {
@@ -23,7 +24,6 @@ export interface InferEndpointOptions {
 export interface InferEndpointDeps {
   readonly served: ServedModel;
   readonly bus: Bus;
-  readonly answerText: ((body: Uint8Array) => Promise<Uint8Array>) | undefined;
 }
 
 export interface InferEndpoint {
@@ -36,7 +36,7 @@ const QUEUE = "gateways";
 
 export async function openInferEndpoint(
   { maxFrameBytes, softwareVersion }: InferEndpointOptions,
-  { served, bus, answerText }: InferEndpointDeps,
+  { served, bus }: InferEndpointDeps,
 ): Promise<InferEndpoint> {
   const answering = new Set<Promise<unknown>>();
   const counts = { requests: 0, answers: 0, refusals: 0 };
@@ -57,7 +57,7 @@ export async function openInferEndpoint(
 
   const answer = async (data: Uint8Array): Promise<Uint8Array> => {
     counts.requests += 1;
-    if (isText(data) && answerText !== undefined) return answerText(data.slice());
+    if (isText(data)) return (await answerInference(served, data.slice())).body;
     try {
       return await infer(data);
     } catch (error) {

@@ -1,0 +1,169 @@
+/** `kn serve MODEL`: answers requests for inference over HTTP and on the bus, until a signal ends it. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { BackendPreference } from "../../../compute/index.ts";
+import { KnowledgeNetError } from "../../../errors/index.ts";
+import { openModel } from "../../../models/index.ts";
+import { type ServingSpec, servingSpecSchema } from "../../../run-spec/index.ts";
+import { startLocalNatsServer } from "../../../runtime/nats/local-nats-server.ts";
+import { locateTool, setupCommand } from "../../../../setup/index.ts";
+import { DEFAULT_MODELS_FOLDER, trustedKeys } from "../../models/index.ts";
+import { lineLogger } from "../../serve/line-logger.ts";
+import { type ReplicaProcessOptions, runOfModel } from "../../serve/replica-process.ts";
+import { serveModel, type ServeModelOptions } from "../../serve/serve-model.ts";
+import { openServingPlace } from "../../serve/serving-place.ts";
+import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
+import type { ExecuteDeps } from "../execute-run.ts";
+import { EXIT_OK } from "../exit.ts";
+
+interface ServeOptions {
+  readonly bus?: string | true;
+  readonly models?: string;
+  readonly http: string;
+  readonly blocks: boolean;
+  readonly replicas: number;
+  readonly nodes: string;
+  readonly backend: BackendPreference;
+  readonly maxBatch: number;
+  readonly targetMs: number;
+  readonly timeoutMs: number;
+  readonly trust: readonly string[];
+  readonly noticeMs: number;
+  readonly output: string;
+}
+
+/** How long requests under way may take when it leaves, ms: the longest default time limit, and a half more. */
+const GRACE_MS = 3_000;
+
+export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
+  program
+    .command("serve")
+    .argument("<model>", "name of a published model")
+    .description(
+      "answer requests for inference: HTTP (Open Inference Protocol) and kn.v1.infer.<model> on a fleet's bus",
+    )
+    .addOption(optionalFleetBus("serve on a fleet's bus, with the models of its store"))
+    .option("--models <folder>", `folder of the models (default: ${DEFAULT_MODELS_FOLDER}, or the store of --bus)`)
+    .option("--http <host:port>", "where HTTP listens; port 0 takes a free one", "127.0.0.1:8080")
+    .option("--blocks", "a pipeline of the network's blocks instead of the whole network in each replica", false)
+    .option("--replicas <number>", "replicas of the network, or of each block", parseCount, 1)
+    .option(
+      "--nodes <where>",
+      "replicas `here` in this process, `spawn` in processes of their own, or `none`: others run `kn replica`",
+      "here",
+    )
+    .addOption(
+      new Option("--backend <name>", "where the mathematics runs")
+        .choices(["auto", "native", "wasm", "cpu"])
+        .default("auto"),
+    )
+    .option("--max-batch <samples>", "samples in one batch and in one request, at most 256", parseCount, 32)
+    .option("--target-ms <ms>", "refuse at once what would wait longer", parseCount, 100)
+    .option("--timeout-ms <ms>", "time limit of a request that names none", parseCount, 2_000)
+    .option("--trust <file...>", "public keys of which a release must be signed by one (default: KN_TRUSTED_KEYS)", [])
+    .option("--notice-ms <ms>", "on SIGTERM: how long `ready` fails before connections close", parseCount, 0)
+    .option("--output <folder>", "with --nodes spawn: output of the replica processes", "serve")
+    .action(async (model: string, options: ServeOptions) => {
+      await serve(model, options, deps);
+      exit(EXIT_OK);
+    });
+}
+
+async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Promise<void> {
+  const { terminal, clock, env, softwareVersion, connectFleet } = deps;
+  const spec = specOf(name, options);
+  const log = lineLogger({ write: terminal.write, wallTimeMs: () => clock.wallTimeMs() });
+  const leaving = new AbortController();
+  const forget = terminal.onSignal(() => {
+    if (leaving.signal.aborted) terminal.exit(1); // a second signal ends at once
+    leaving.abort(new Error("asked to leave"));
+  });
+  try {
+    const given = optionalFleetAddress(options.bus, deps);
+    const isSpawning = options.nodes === "spawn";
+    // Processes of their own meet on a server: the fleet's, or a private one.
+    await using server = isSpawning && given === undefined ? await privateServer(options.output, env) : undefined;
+    const bus = given ?? server?.url;
+    const models = options.models ?? (given === undefined ? DEFAULT_MODELS_FOLDER : undefined);
+    await using place = await openServingPlace(
+      { bus, models, name: `kn serve ${name}`, signal: leaving.signal },
+      { clock, log, connect: connectFleet },
+    );
+    const trusted = await trustedKeys(options.trust, env);
+    const model = openModel(place.models, name, { clock, trusted });
+    await serveModel(
+      {
+        run: runOfModel(name),
+        spec,
+        http: options.http,
+        backend: options.backend,
+        softwareVersion,
+        replicas: replicasOf(options, { address: bus ?? "", models, env }),
+        isShared: place.isShared,
+        noticeMs: options.noticeMs,
+        graceMs: GRACE_MS,
+      },
+      { bus: place.bus, clock, log, model, say: terminal.write },
+      leaving.signal,
+    );
+  } finally {
+    forget();
+  }
+}
+
+function replicasOf(
+  { nodes, output, backend }: ServeOptions,
+  shared: Pick<ReplicaProcessOptions, "address" | "models" | "env">,
+): ServeModelOptions["replicas"] {
+  if (nodes === "here" || nodes === "none") return nodes;
+  if (nodes === "spawn") return { ...shared, folder: output, backend };
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: "place the replicas",
+    rule: "--nodes must be `here`, `spawn` or `none`",
+    value: nodes,
+    remedy: "for example --nodes spawn --replicas 2",
+  });
+}
+
+function specOf(model: string, { blocks, replicas, maxBatch, targetMs, timeoutMs }: ServeOptions): ServingSpec {
+  const parsed = servingSpecSchema.safeParse({
+    kind: "serving",
+    name: model,
+    model,
+    mode: blocks ? "blocks" : "whole",
+    replicas,
+    batch: { maxSamples: maxBatch, bulkSamples: Math.max(1, Math.min(8, maxBatch)) },
+    latency: { targetMs, timeoutMs },
+  });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: `serve ${model}`,
+    rule: issue?.message ?? "its options must be valid",
+    value: issue?.path.join(".") ?? "",
+    remedy: "kn serve --help",
+  });
+}
+
+async function privateServer(folder: string, env: NodeJS.ProcessEnv) {
+  const binary = locateTool("nats-server", env);
+  if (binary === undefined) {
+    throw new KnowledgeNetError("KN_UNAVAILABLE", {
+      attempt: "start a nats-server for the replicas",
+      rule: "nats-server 2.12 or later must be installed",
+      value: "none found",
+      remedy: `run \`${setupCommand()}\`, or use a running server: --bus nats://host:4222`,
+    });
+  }
+  await mkdir(folder, { recursive: true });
+  const server = await startLocalNatsServer({ binary, jetstreamDir: join(folder, "jetstream") });
+  return { url: server.url, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+/** @throws InvalidArgumentError, which commander shows with the option's name. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (text.trim() !== "" && Number.isSafeInteger(count) && count >= 0) return count;
+  throw new InvalidArgumentError("it must be a whole number, 0 or more");
+}

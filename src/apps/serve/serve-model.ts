@@ -1,0 +1,163 @@
+/**
+ * Serves one model until it is told to leave: a gateway with its front ends, and the replicas that belong to it.
+ *
+ * Leaving in this order loses no request: `ready` fails and balancers turn away; the endpoint on the bus is taken away and
+ * what came is answered; HTTP closes its connections one by one; the gateway answers what it has; the replicas leave.
+ */
+import type { BackendPreference } from "../../compute/index.ts";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import { createServingGateway } from "../../jobs/kinds/serving/serving-actors.ts";
+import type { Model } from "../../models/index.ts";
+import type { Bus } from "../../runtime/bus/index.ts";
+import type { Clock } from "../../runtime/clock/index.ts";
+import type { Logger } from "../../runtime/telemetry/index.ts";
+import { layersOfBlocks, type ServingSpec } from "../../run-spec/index.ts";
+import { serveInference } from "../http/index.ts";
+import { ownIndex, type RunningReplica, startReplica } from "./run-replica.ts";
+import { createServingMetrics } from "./serving-metrics.ts";
+import { type KeptProcess, keepReplicaProcess, type ReplicaProcessOptions } from "./replica-process.ts";
+
+export interface ServeModelOptions {
+  readonly run: string;
+  readonly spec: ServingSpec;
+  /** host:port of HTTP. */
+  readonly http: string;
+  readonly backend: BackendPreference;
+  readonly softwareVersion: string;
+  /** Replicas in this process, in processes that it starts (their options), or none of its own. */
+  readonly replicas: "here" | ReplicaProcessOptions | "none";
+  /** Other processes reach the bus: names must differ from theirs. */
+  readonly isShared: boolean;
+  /** How long `ready` fails before anything is taken away, ms. */
+  readonly noticeMs: number;
+  /** How long requests under way may take when it leaves, ms. */
+  readonly graceMs: number;
+}
+
+export interface ServeModelDeps {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly model: Model;
+  /** Receives lines for the operator. */
+  readonly say: (line: string) => void;
+}
+
+/** Resolves when it has left after `signal`. Rejects with what ended it otherwise. */
+export async function serveModel(options: ServeModelOptions, deps: ServeModelDeps, signal: AbortSignal): Promise<void> {
+  const { spec, http: address, softwareVersion, isShared, noticeMs, graceMs } = options;
+  const { clock, log, model, say } = deps;
+  const metrics = createServingMetrics(model.name);
+  let isLeaving = false;
+  const own: (RunningReplica | KeptProcess)[] = [];
+  await using _replicas = finallyDo(() => Promise.all(own.map((each) => each[Symbol.asyncDispose]())));
+  const gateway = createServingGateway(
+    { ...options, metadata: {} },
+    { index: isShared ? ownIndex() : 0, fence: 0 },
+    { ...deps, observer: metrics.observer },
+  );
+  await gateway.start();
+  await using _gateway = finallyDo(() => gateway.stop());
+  metrics.show(
+    () => [gateway.model],
+    () => gateway.waiting,
+  );
+  const http = await serveInference(
+    { address },
+    {
+      models: () => [gateway.model],
+      unready: () => (isLeaving ? ["the server leaves"] : []),
+      metrics,
+      clock,
+      log,
+      version: softwareVersion,
+    },
+  );
+  await using _http = finallyDo(() => http.close({ graceMs }));
+  await using _bus = finallyDo(() => gateway.leaveBus());
+  await using _notice = finallyDo(() => {
+    isLeaving = true;
+    return clock.sleep(noticeMs);
+  });
+  say(
+    `${model.name} at http://${http.address}/v2/models/${model.name}${isShared ? ` and kn.v1.infer.${model.name}` : ""}`,
+  );
+
+  const failed: Promise<void | Error>[] = [gateway.ended];
+  if (options.replicas !== "none") {
+    const slices = await countSlices(spec, model, signal, say);
+    if (slices === undefined) return;
+    own.push(...(await startReplicas(options.replicas, slices, options, deps)));
+    failed.push(...own.map(({ ended }) => ended));
+  }
+  const outcome = await Promise.race([whenAborted(signal), ...failed.map(unlessWell)]);
+  if (outcome instanceof Error) throw outcome;
+  say(`${model.name}: leaving`);
+}
+
+async function startReplicas(
+  place: "here" | ReplicaProcessOptions,
+  slices: number,
+  { run, spec, backend, softwareVersion, isShared }: ServeModelOptions,
+  deps: ServeModelDeps,
+): Promise<(RunningReplica | KeptProcess)[]> {
+  const first = isShared ? ownIndex() : 0;
+  const places = Array.from({ length: slices * spec.replicas }, (_, index) => ({
+    slice: index % slices,
+    slices,
+    copy: first + Math.floor(index / slices),
+  }));
+  if (place !== "here") return places.map((each) => keepReplicaProcess({ ...place, ...each, spec, run }, deps));
+  return Promise.all(
+    places.map((each) => startReplica({ run, spec, backend, softwareVersion, metadata: {}, ...each }, deps)),
+  );
+}
+
+/** By blocks, the number of blocks of what is live: waits for the first release. @returns undefined after an abort */
+async function countSlices(
+  { mode }: ServingSpec,
+  model: Model,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<number | undefined> {
+  let isToldSo = false;
+  for await (const { live } of model.changes(signal)) {
+    if (live !== undefined) {
+      if (mode === "whole") return 1;
+      return layersOfBlocks((await model.release(live)).manifest.network).length;
+    }
+    if (!isToldSo) say(`no release of ${model.name} is live yet: kn promote ${model.name}`);
+    isToldSo = true;
+    if (mode === "whole") return 1;
+  }
+  return undefined;
+}
+
+function finallyDo(work: () => Promise<unknown>): AsyncDisposable {
+  return {
+    async [Symbol.asyncDispose]() {
+      await work();
+    },
+  };
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener(
+      "abort",
+      () => {
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}
+
+/** The end of a part that ought to run: an error in any case. */
+async function unlessWell(ended: Promise<void | Error>): Promise<Error> {
+  const outcome = await ended;
+  return outcome instanceof Error
+    ? outcome
+    : new KnowledgeNetError("KN_INVARIANT", { attempt: "serve", rule: "its actors must run until it leaves" });
+}

@@ -1,0 +1,108 @@
+/** Figures of a served model for Prometheus, by release. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { BatchSample, GatewayObserver, RequestSample, ServedModel } from "../../actors/gateway/index.ts";
+
+export interface ServingMetrics {
+  readonly observer: GatewayObserver;
+  readonly contentType: string;
+  text(): Promise<string>;
+  /** Shows the state of these models at each scrape. */
+  show(models: () => readonly ServedModel[], waiting: () => Readonly<Record<string, number>>): void;
+}
+
+/** Upper bounds of durations, s: from the cost of a message to the longest time limit. */
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+const SAMPLES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+/** Series of older releases end: a model that changes often would fill the memory with them. */
+const SHOWN_RELEASES = 8;
+
+export function createServingMetrics(model: string): ServingMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const histogram = (name: string, help: string, buckets: number[]): Histogram<"model" | "release"> =>
+    new Histogram({ name, help, labelNames: ["model", "release"], buckets, registers });
+  const requests = new Counter({
+    name: "kn_inference_requests_total",
+    help: "Requests for inference, by outcome: answer, or the cause of the refusal",
+    labelNames: ["model", "release", "priority", "outcome"],
+    registers,
+  });
+  const queue = histogram("kn_inference_queue_seconds", "Time of a request in the queue", SECONDS);
+  const total = histogram("kn_inference_batch_seconds", "From dispatch of a batch to its result", SECONDS);
+  const compute = histogram("kn_inference_compute_seconds", "Compute time of a batch in all slices", SECONDS);
+  const encode = histogram("kn_inference_encode_seconds", "Encoding and sending of a batch", SECONDS);
+  const samples = histogram("kn_inference_batch_samples", "Samples computed together", SAMPLES);
+  const histograms = [queue, total, compute, encode, samples];
+
+  /** Series of the requests' counter by release, the oldest release first. */
+  const shown = new Map<string, Map<string, Record<string, string>>>();
+  const forgetOldest = (): void => {
+    for (const [release, series] of shown) {
+      if (shown.size <= SHOWN_RELEASES) return;
+      shown.delete(release);
+      for (const each of histograms) each.remove({ model, release });
+      for (const labels of series.values()) requests.remove(labels);
+    }
+  };
+  const seriesOf = (release: string): Map<string, Record<string, string>> => {
+    const known = shown.get(release);
+    if (known !== undefined) return known;
+    const fresh = new Map<string, Record<string, string>>();
+    shown.set(release, fresh);
+    forgetOldest();
+    return fresh;
+  };
+
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    observer: {
+      onRequest({ release, priority, outcome, queueMs }: RequestSample) {
+        const of = release === undefined ? "" : String(release);
+        const labels = { model, release: of, priority, outcome };
+        seriesOf(of).set(`${priority} ${outcome}`, labels);
+        requests.inc(labels);
+        if (outcome === "answer") queue.observe({ model, release: of }, queueMs / 1_000);
+      },
+      onBatch({ release, samples: count, totalMs, computeMs, encodeMs }: BatchSample) {
+        const labels = { model, release: String(release) };
+        seriesOf(labels.release);
+        total.observe(labels, totalMs / 1_000);
+        compute.observe(labels, computeMs.reduce((sum, each) => sum + each, 0) / 1_000);
+        encode.observe(labels, encodeMs / 1_000);
+        samples.observe(labels, count);
+      },
+    },
+    show(models, waiting) {
+      new Gauge({
+        name: "kn_model_live_release",
+        help: "Release that requests without one are answered with",
+        labelNames: ["model"],
+        registers,
+        collect() {
+          this.reset();
+          for (const { name, live } of models()) if (live !== undefined) this.set({ model: name }, live.release);
+        },
+      });
+      new Gauge({
+        name: "kn_model_ready",
+        help: "1: the model answers",
+        labelNames: ["model"],
+        registers,
+        collect() {
+          for (const { name, unready } of models()) this.set({ model: name }, unready.length === 0 ? 1 : 0);
+        },
+      });
+      new Gauge({
+        name: "kn_inference_waiting_samples",
+        help: "Samples that wait in the gateway's queue, by priority",
+        labelNames: ["model", "priority"],
+        registers,
+        collect() {
+          for (const [priority, count] of Object.entries(waiting())) this.set({ model, priority }, count);
+        },
+      });
+    },
+  };
+}

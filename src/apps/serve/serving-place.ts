@@ -1,0 +1,61 @@
+/** Where a model comes from and where its actors meet: a folder of this machine and a bus in memory, or a fleet. */
+import type { ModelStore } from "../../models/index.ts";
+import { modelsInStore } from "../../models/index.ts";
+import { type Bus, memoryBus } from "../../runtime/bus/index.ts";
+import type { Clock } from "../../runtime/clock/index.ts";
+import type { Logger } from "../../runtime/telemetry/index.ts";
+import type { connectFleet } from "../connect/connect-fleet.ts";
+import { folderModels } from "../models/index.ts";
+
+export interface ServingPlaceOptions {
+  /** Address of a fleet; undefined: this process alone. */
+  readonly bus: string | undefined;
+  /** Folder of the models; undefined: the store of the fleet. */
+  readonly models: string | undefined;
+  /** Name of the connection. */
+  readonly name: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface ServingPlace extends AsyncDisposable {
+  readonly bus: Bus;
+  readonly models: ModelStore;
+  /** Other processes reach the bus. */
+  readonly isShared: boolean;
+}
+
+/** Rejects as `connectFleet`. */
+export async function openServingPlace(
+  { bus: address, models: folder, name, signal }: ServingPlaceOptions,
+  { clock, log, connect }: { readonly clock: Clock; readonly log: Logger; readonly connect: typeof connectFleet },
+): Promise<ServingPlace> {
+  const inFolder = folder === undefined ? undefined : folderModels({ directory: folder }, { clock });
+  if (address === undefined) {
+    if (inFolder === undefined) throw new RangeError("a place without a fleet needs a folder of models");
+    const bus = memoryBus({
+      onHandlerError(error, subject) {
+        log.error({ err: error, subject }, "handler failed");
+      },
+    });
+    return {
+      bus,
+      models: inFolder,
+      isShared: false,
+      async [Symbol.asyncDispose]() {
+        await bus.close();
+        await inFolder[Symbol.asyncDispose]();
+      },
+    };
+  }
+  const connected = await connect({ address, name, ...(signal === undefined ? {} : { signal }) }, { log });
+  const models = inFolder ?? modelsInStore(connected.fleet.store);
+  return {
+    bus: connected.bus,
+    models,
+    isShared: true,
+    async [Symbol.asyncDispose]() {
+      await models[Symbol.asyncDispose]();
+      await connected[Symbol.asyncDispose]();
+    },
+  };
+}
