@@ -64,6 +64,8 @@ export function nextGeneration(everySteps: number, published: number, window: nu
 interface Round {
   readonly generation: number;
   readonly accepted: Set<string>;
+  /** Actors with a request under way: it is repeated until there is an answer, so a second one would add nothing. */
+  readonly asking: Set<string>;
   /** Digest of each saved state. */
   readonly saved: Map<string, string>;
   readonly ended: AbortController;
@@ -96,7 +98,9 @@ export function createCheckpointRounds(options: CheckpointRoundsOptions, deps: C
   };
 
   const ask = async (of: Round, actor: string): Promise<void> => {
-    const { generation, ended } = of;
+    const { generation, ended, asking } = of;
+    if (asking.has(actor)) return;
+    asking.add(actor);
     try {
       const reply = await order(actor, { kind: "PrepareCheckpoint", generation }, ended.signal);
       if (round !== of) return;
@@ -107,6 +111,8 @@ export function createCheckpointRounds(options: CheckpointRoundsOptions, deps: C
       if (ended.signal.aborted) return;
       if (isKnowledgeNetError(error, "KN_STALE")) abandon(of, `${actor} is past it`);
       else abandon(of, `${actor}: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      asking.delete(actor);
     }
   };
 
@@ -121,6 +127,7 @@ export function createCheckpointRounds(options: CheckpointRoundsOptions, deps: C
     const begun: Round = {
       generation,
       accepted: new Set(),
+      asking: new Set(),
       saved: new Map(),
       ended: new AbortController(),
       state: "preparing",

@@ -273,6 +273,17 @@ describe("createCoordinator: checkpoints within an epoch", () => {
     expect(await test.committed()).toMatchObject([{ generation: 10, actors: await test.digests(10) }]);
   });
 
+  it("has one request under way to an actor that does not answer, however long it stays away", async () => {
+    const test = await coordinating(WITHIN);
+    test.answers["gradient-0"] = ({ kind }) =>
+      kind === "PrepareCheckpoint" ? new Promise<never>(() => undefined) : undefined;
+    await test.progress(1);
+    for (const actor of BLOCKS) await test.saved(actor, 10);
+    await test.scene.clock.advance(26_000);
+    // A request is repeated when its answer is 5 s late.
+    expect(test.prepared()[2]).toEqual(["+10", "+10", "+10", "+10", "+10", "+10"]);
+  });
+
   it("abandons a generation that an actor does not save by the deadline", async () => {
     const test = await coordinating({ ...WITHIN, saveDeadlineMs: 20_000 });
     await test.progress(1);
