@@ -28,12 +28,12 @@ const ANSWER_TIMEOUT_MS = 2_000;
 /** Pause between two tries to register on the bus, ms. */
 const REGISTER_AGAIN_MS = 1_000;
 
-/** Rejects with KN_CONFIG when a node of that name is present and answers. */
+/** Rejects with KN_CONFIG when the instance that holds the name answers. */
 export async function announceNode(record: NodeRecord, deps: PresenceDeps, signal: AbortSignal): Promise<Presence> {
   const { fleet, bus, clock, log, facts } = deps;
   const { name, instance } = record;
-  const subject = nodeSubject(name, "presence");
-  if ((await fleet.nodes.get(name)) !== undefined) await assertGone(name, subject, bus);
+  const held = await fleet.nodes.get(name);
+  if (held !== undefined) await assertGone(held.value, bus);
 
   const lease: Lease = await acquireLease(
     { key: name, holder: name, instance, ttlMs: PRESENCE_TTL_MS, facts: () => ({ ...record, ...facts() }) },
@@ -48,9 +48,11 @@ export async function announceNode(record: NodeRecord, deps: PresenceDeps, signa
     endpoints: [
       {
         name: "presence",
-        subject,
+        subject: nodeSubject(name, "presence"),
+        // A former holder, cut off from the store while it was replaced, must not answer for the one that is asked.
         handler: (message) => {
-          message.respond(new TextEncoder().encode(instance));
+          if (["", instance].includes(new TextDecoder().decode(message.data)))
+            message.respond(new TextEncoder().encode(instance));
         },
       },
     ],
@@ -84,10 +86,12 @@ export async function announceNode(record: NodeRecord, deps: PresenceDeps, signa
   };
 }
 
-async function assertGone(name: string, subject: string, bus: Bus): Promise<void> {
+/** Asks the instance that holds the name. */
+async function assertGone({ name, instance }: NodeRecord, bus: Bus): Promise<void> {
   let other: string;
   try {
-    const { data } = await bus.request(subject, new Uint8Array(0), { timeoutMs: ANSWER_TIMEOUT_MS });
+    const question = new TextEncoder().encode(instance);
+    const { data } = await bus.request(nodeSubject(name, "presence"), question, { timeoutMs: ANSWER_TIMEOUT_MS });
     other = new TextDecoder().decode(data);
   } catch (error) {
     if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) return;

@@ -1,5 +1,18 @@
 import { expect, it } from "vitest";
-import { createWorld } from "./fleet-world.ts";
+import { PRESENCE_TTL_MS } from "../../../src/fleet/records.ts";
+import { failAlways } from "../../support/failing-store.ts";
+import { createWorld, nodeRecord, type World, type WorldNode } from "./fleet-world.ts";
+
+/** Longer than a node waits for the answer of another one of its name, ms. */
+const JOIN_MS = 5_000;
+
+/** Another process under the name of node a. */
+async function joinAs(world: World, instance: string): Promise<WorldNode> {
+  const joining = world.join(nodeRecord("a", { instance }));
+  joining.catch(() => undefined); // awaited below
+  await world.clock.advance(JOIN_MS);
+  return joining;
+}
 
 it("announceNode joins once the bus is back when that is interrupted while the node joins; its name is free after it leaves", async () => {
   const world = await createWorld({ nodes: ["a"] });
@@ -26,4 +39,28 @@ it("announceNode releases the name when the node is stopped before it is registe
   expect(await world.fleet.nodes.get("b")).toBeUndefined();
   world.broker.restore();
   await world[Symbol.asyncDispose]();
+});
+
+it("announceNode refuses a name whose holder answers, and grants it as soon as that has left", async () => {
+  await using world = await createWorld({ nodes: ["a"] });
+  const holder = world.node("a");
+  await expect(joinAs(world, "a-2")).rejects.toMatchObject({ code: "KN_CONFIG", value: "taken by instance a-1" });
+  const leaving = holder.agent.stop();
+  await world.clock.advance(1_000);
+  await leaving;
+  expect((await joinAs(world, "a-3")).agent.state).toBe("member");
+});
+
+it("announceNode grants the name once the record of its holder has expired, and at once after that of a dead one: a former holder that still answers holds nothing", async () => {
+  await using world = await createWorld({ nodes: ["a"] });
+  const former = world.node("a");
+  former.faults.now = failAlways();
+  await world.clock.advance(PRESENCE_TTL_MS);
+  const second = await joinAs(world, "a-2");
+  expect(second.agent.state).toBe("member");
+  second.kill();
+  expect((await joinAs(world, "a-3")).agent.state).toBe("member");
+  former.faults.now = undefined;
+  await world.clock.advance(PRESENCE_TTL_MS);
+  expect(former.agent.state).toBe("expelled");
 });
