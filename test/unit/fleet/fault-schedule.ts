@@ -1,7 +1,7 @@
 /** One random schedule of faults for a world: what happens, when, and for how long. */
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import { failAlways, randomFaults } from "../../support/failing-store.ts";
-import type { World, WorldOptions } from "./fleet-world.ts";
+import type { Takedown, World, WorldOptions } from "./fleet-world.ts";
 
 const KINDS = [
   "store error",
@@ -23,11 +23,22 @@ interface Fault {
   readonly forMs: number;
 }
 
+export interface FaultsUnderWay {
+  /** Whether the last one has passed. Throws what made one of them fail. */
+  readonly isOver: boolean;
+}
+
 const NODES = ["a", "b", "c"] as const;
 const MOST_FAULTS = 4;
 /** Faults begin within this of the launch, ms. */
 const SPREAD_MS = 12_000;
 const LONGEST_MS = 20_000;
+
+/** Half of the restarts are orderly, a quarter each follows a crash and the loss of a machine. */
+function takedownOf(chance: number): Takedown {
+  if (chance < 0.5) return "stop";
+  return chance < 0.75 ? "kill" : "cut off";
+}
 
 export function createFaultSchedule(draw: () => number) {
   const pick = <T>(from: readonly T[]): T => from[Math.floor(draw() * from.length)] as T;
@@ -75,12 +86,12 @@ export function createFaultSchedule(draw: () => number) {
         link.disconnect();
         break;
       case "suspension":
-        // A suspended process reaches neither bus nor store, and its successor may have its place when it wakes.
+        // A suspended process reaches neither bus nor store.
         link.disconnect();
         store.now = failAlways();
         break;
       case "restart":
-        await world.restart(name, forMs, draw() < 0.5);
+        await world.restart(name, forMs, takedownOf(draw()));
         return;
       case "worker death":
         dying.add(name);
@@ -95,14 +106,25 @@ export function createFaultSchedule(draw: () => number) {
   return {
     faults,
     options,
-    /** Begins the faults; `isOver` once the last one has passed. */
-    run(world: World): { readonly isOver: boolean } {
-      const state = { isOver: false };
-      void Promise.all(faults.map((fault) => play(world, fault))).finally(() => {
-        dying.clear();
-        state.isOver = true;
-      });
-      return state;
+    /** Begins the faults. */
+    run(world: World): FaultsUnderWay {
+      let isOver = false;
+      let failure: Error | undefined;
+      Promise.all(faults.map((fault) => play(world, fault))).then(
+        () => {
+          dying.clear();
+          isOver = true;
+        },
+        (error: unknown) => {
+          failure = error instanceof Error ? error : new Error(String(error));
+        },
+      );
+      return {
+        get isOver() {
+          if (failure !== undefined) throw failure;
+          return isOver;
+        },
+      };
     },
   };
 }

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { createBlockActor } from "../../../src/actors/block/index.ts";
 import { createFeederActor } from "../../../src/actors/feeder/index.ts";
+import { abortOf } from "../../../src/fleet/abort.ts";
 import { openFleet, type Fleet } from "../../../src/fleet/fleet.ts";
 import { launchRun } from "../../../src/fleet/launch.ts";
 import { createNodeAgent, type NodeAgent } from "../../../src/fleet/node-agent.ts";
@@ -27,6 +28,10 @@ export const RUN = "small";
 const SAMPLES = 48;
 /** A fault delays a call of the store by less than this, ms. */
 const LONGEST_CALL_MS = 5_000;
+/** Kubernetes' first pause before a process that ended is started again, ms. */
+const START_AGAIN_MS = 10_000;
+/** A process that was told to leave is killed after so long, ms. */
+const STOP_MS = 60_000;
 const FILE = new URL("../../../examples/mnist-synthetic.yaml", import.meta.url);
 /** Three blocks, 12 steps an epoch. */
 const SMALL = [
@@ -74,9 +79,21 @@ export interface WorldNode {
   /** Faults of its store, set while a test runs. */
   readonly faults: StoreFaults & { now: StoreFaults | undefined };
   readonly link: ReturnType<typeof lossyBus>;
-  /** Ends it without a word: its links are cut, and it never comes back. */
+  readonly isKilled: boolean;
+  /** As its agent's; resolves when it is killed before. */
+  start(): Promise<void>;
+  /** Ends it without a word: it reaches nothing, and never comes back, whatever ends meanwhile. */
   kill(): void;
+  /** It reaches neither bus nor store until it is back, whatever ends meanwhile. */
+  cutOff(): void;
+  comeBack(): void;
 }
+
+/**
+ * How a node is taken down: told to leave; killed; or cut off with its machine, which comes back once another process has
+ * its place.
+ */
+export type Takedown = "stop" | "kill" | "cut off";
 
 export interface WorldOptions {
   readonly nodes: readonly (string | NodeRecord)[];
@@ -97,6 +114,7 @@ export interface World extends AsyncDisposable {
   readonly fleet: Fleet;
   readonly nodes: ReadonlyMap<string, WorldNode>;
   node(name: string): WorldNode;
+  /** Resolves when it is a member, or was taken down before. Rejects with the error that it ended with before. */
   join(node: string | NodeRecord): Promise<WorldNode>;
   launch(...set: string[]): Promise<RunRecordEntry>;
   record(): Promise<RunRecordEntry>;
@@ -106,8 +124,13 @@ export interface World extends AsyncDisposable {
   /** Advances until the run has an outcome and its nodes have released it. */
   end(limitMs?: number): Promise<RunStatus>;
   picture(): Promise<string>;
-  /** Ends a node, with or without a word, and starts it again under its name after `awayMs`. */
-  restart(name: string, awayMs: number, isGraceful: boolean): Promise<void>;
+  /**
+   * Takes a node down and starts it again under its name after `awayMs`, as a supervisor does: a process that ends before
+   * it is a member is started again. Resolves when one is, or was taken down, or the world ends.
+   */
+  restart(name: string, awayMs: number, takedown: Takedown): Promise<void>;
+  /** Processes that were replaced and reach the fleet: they are to end. */
+  readonly replaced: readonly WorldNode[];
   /** What is left after disposal: services, timers, open computations. */
   leftOvers(): Promise<string[]>;
 }
@@ -121,18 +144,25 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   /** Former lives of nodes, which end with the world. */
   const former: WorldNode[] = [];
   const opened = { units: 0 };
+  const ending = new AbortController();
   let lives = 0;
 
-  const join = async (given: string | NodeRecord): Promise<WorldNode> => {
-    const record = typeof given === "string" ? nodeRecord(given) : given;
+  const create = async (record: NodeRecord): Promise<WorldNode> => {
     const { name } = record;
     const faults = switchedFaults();
-    let isDead = false;
+    const killed = new AbortController();
+    let isCutOff = false;
     const schedule: StoreFaults = (call) => {
       options.onCall?.(name, call);
-      return isDead ? { kind: "refused" } : faults(call);
+      return isCutOff ? { kind: "refused" } : faults(call);
     };
-    const link = lossyBus(broker, { draw: () => 1 }, { clock });
+    const lossy = lossyBus(broker, { draw: () => 1 }, { clock });
+    const link = {
+      ...lossy,
+      reconnect() {
+        if (!isCutOff) lossy.reconnect();
+      },
+    };
     const own = failingStore(store, schedule, clock);
     const agent = createNodeAgent(
       { record, backend: "auto" },
@@ -152,14 +182,52 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       record,
       faults,
       link,
+      async start() {
+        // A killed process waits for nothing, though its code goes on here.
+        await Promise.race([agent.start(), abortOf(killed.signal)]);
+      },
+      get isKilled() {
+        return killed.signal.aborted;
+      },
       kill() {
-        isDead = true;
-        link.disconnect();
+        node.cutOff();
+        killed.abort();
+      },
+      cutOff() {
+        isCutOff = true;
+        lossy.disconnect();
+      },
+      comeBack() {
+        isCutOff = killed.signal.aborted;
+        link.reconnect();
       },
     };
+    const before = nodes.get(name);
+    if (before !== undefined) former.push(before);
     nodes.set(name, node);
-    await agent.start();
     return node;
+  };
+
+  const join = async (given: string | NodeRecord): Promise<WorldNode> => {
+    const node = await create(typeof given === "string" ? nodeRecord(given) : given);
+    await node.start();
+    return node;
+  };
+
+  /** Starts a node again and again until it is a member, is taken down, or the world ends. */
+  const supervise = async (record: NodeRecord): Promise<void> => {
+    const { name } = record;
+    while (!ending.signal.aborted) {
+      lives += 1;
+      const node = await create({ ...record, instance: `${name}-${lives + 1}` });
+      try {
+        await node.start();
+        return;
+      } catch {
+        await clock.sleep(START_AGAIN_MS, ending.signal).catch(() => undefined);
+        if (nodes.get(name) !== node) return; // it was taken down
+      }
+    }
   };
 
   const status = async (): Promise<RunStatus | undefined> => (await fleet.status.get(RUN))?.value;
@@ -196,21 +264,28 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   await joining;
   await clock.advance(100);
 
-  const restart = async (name: string, awayMs: number, isGraceful: boolean): Promise<void> => {
+  const restart = async (name: string, awayMs: number, takedown: Takedown): Promise<void> => {
     const before = nodes.get(name);
     if (before === undefined) return;
+    // One that has come back takes the name again when its successor leaves: nobody wants it any more.
+    for (const each of former) if (each.record.name === name) each.kill();
     former.push(before);
     nodes.delete(name);
-    if (isGraceful) await settlesWithin(60_000, before.agent.stop(), clock);
-    before.kill();
+    if (takedown === "stop") await settlesWithin(STOP_MS, before.agent.stop(), clock);
+    if (takedown === "cut off") before.cutOff();
+    else before.kill();
     await clock.sleep(awayMs);
-    lives += 1;
-    await join({ ...before.record, instance: `${name}-${lives + 1}` });
+    await supervise(before.record);
+    if (nodes.get(name)?.agent.state === "member") before.comeBack();
+    else before.kill();
   };
 
   return {
     clock,
     restart,
+    get replaced() {
+      return former.filter(({ isKilled }) => !isKilled);
+    },
     leftOvers() {
       const found: string[] = [];
       for (const { link, record: of } of [...nodes.values(), ...former])
@@ -249,6 +324,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     },
     async [Symbol.asyncDispose]() {
       let isLeft = false;
+      ending.abort();
       const all = [...nodes.values(), ...former];
       const leaving = Promise.all(all.map(({ agent }) => agent.stop())).then(() => {
         isLeft = true;

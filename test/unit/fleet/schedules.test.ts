@@ -22,6 +22,11 @@ async function play(seed: number): Promise<string> {
     const faults = schedule.run(world);
     await world.until(() => faults.isOver, "the end of the faults", LIMIT_MS);
     const status = await world.end(LIMIT_MS);
+    await world.until(
+      () => world.replaced.every(({ agent }) => ["expelled", "gone"].includes(agent.state)),
+      "the end of nodes that were replaced while they were cut off",
+      30_000,
+    );
     outcome = status.outcome ?? "";
     if (outcome === "failed") expect(status.code, status.error).toMatch(/^KN_/);
     else expect(outcome).toBe("completed");
