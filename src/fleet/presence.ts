@@ -32,11 +32,15 @@ const REGISTER_AGAIN_MS = 1_000;
 export async function announceNode(record: NodeRecord, deps: PresenceDeps, signal: AbortSignal): Promise<Presence> {
   const { fleet, bus, clock, log, facts } = deps;
   const { name, instance } = record;
-  const held = await fleet.nodes.get(name);
-  if (held !== undefined) await assertGone(held.value, bus);
-
   const lease: Lease = await acquireLease(
-    { key: name, holder: name, instance, ttlMs: PRESENCE_TTL_MS, facts: () => ({ ...record, ...facts() }) },
+    {
+      key: name,
+      holder: name,
+      instance,
+      assertGone: (other) => assertGone(name, other, bus),
+      ttlMs: PRESENCE_TTL_MS,
+      facts: () => ({ ...record, ...facts() }),
+    },
     { leases: fleet.nodes.kv, clock, log },
     signal,
   );
@@ -86,21 +90,26 @@ export async function announceNode(record: NodeRecord, deps: PresenceDeps, signa
   };
 }
 
-/** Asks the instance that holds the name. */
-async function assertGone({ name, instance }: NodeRecord, bus: Bus): Promise<void> {
-  let other: string;
-  try {
-    const question = new TextEncoder().encode(instance);
-    const { data } = await bus.request(nodeSubject(name, "presence"), question, { timeoutMs: ANSWER_TIMEOUT_MS });
-    other = new TextDecoder().decode(data);
-  } catch (error) {
-    if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) return;
-    throw error;
+/** Asks the instance that holds the name. Rejects with KN_CONFIG when it answers, KN_UNAVAILABLE while nobody can be asked. */
+async function assertGone(name: string, holder: string, bus: Bus): Promise<void> {
+  const subject = nodeSubject(name, "presence");
+  const question = new TextEncoder().encode(holder);
+  for (;;) {
+    const { reconnects } = bus.stats;
+    try {
+      await bus.request(subject, question, { timeoutMs: ANSWER_TIMEOUT_MS });
+    } catch (error) {
+      if (!isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
+      // Silence proves nothing unless this connection held.
+      await bus.flush();
+      if (bus.stats.reconnects === reconnects) return;
+      continue;
+    }
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: `join the fleet as ${name}`,
+      rule: "a node's name must be unique in the fleet",
+      value: `taken by instance ${holder}`,
+      remedy: "choose another name: --name",
+    });
   }
-  throw new KnowledgeNetError("KN_CONFIG", {
-    attempt: `join the fleet as ${name}`,
-    rule: "a node's name must be unique in the fleet",
-    value: `taken by instance ${other}`,
-    remedy: "choose another name: --name",
-  });
 }

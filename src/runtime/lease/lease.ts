@@ -20,10 +20,12 @@ import type { Logger } from "../telemetry/logger.ts";
 export interface LeaseOptions {
   /** Key of the record: `<run>.<actor>`. */
   readonly key: string;
-  /** The node. An earlier instance of the same holder is superseded at once. */
+  /** The node. Another instance of the same holder is superseded at once, if `assertGone` resolves. */
   readonly holder: string;
   /** Distinguishes the instances of one holder. */
   readonly instance: string;
+  /** Rejects while an instance of the same holder is there: asked about each before it is superseded. @default it is gone */
+  readonly assertGone?: (instance: string) => Promise<void>;
   /** Of the bucket, ms. */
   readonly ttlMs: number;
   /** Written into the record, for readers; evaluated at each renewal. */
@@ -65,7 +67,7 @@ const RENEWALS_PER_TTL = 3;
 /** Factor on the renewal rate of an unconfirmed lease: its holder cannot send meanwhile. */
 const UNCONFIRMED_HURRY = 4;
 
-/** Waits until the lease is free and takes it. Rejects with `signal.reason` on abort. */
+/** Waits until the lease is free and takes it. Rejects with `signal.reason` on abort, or as `tryLease`. */
 export async function acquireLease(options: LeaseOptions, deps: LeaseDeps, signal: AbortSignal): Promise<Lease> {
   const { ttlMs } = options;
   for (;;) {
@@ -76,15 +78,20 @@ export async function acquireLease(options: LeaseOptions, deps: LeaseDeps, signa
   }
 }
 
-/** @returns undefined when another holds it, or the store does not answer or has no room now. */
+/**
+ * @returns undefined when another holds it, or the store does not answer or has no room now. Rejects with an error of
+ * `assertGone` other than KN_UNAVAILABLE.
+ */
 export async function tryLease(options: LeaseOptions, deps: LeaseDeps): Promise<Lease | undefined> {
-  const { key, holder, instance, facts } = options;
+  const { key, holder, instance, assertGone, facts } = options;
   const { leases, fences, clock, log } = deps;
   const record = (fence: number): Uint8Array => encode({ ...facts?.(), holder, instance, fence });
   try {
     const found = await leases.get(key);
-    const isOurs = found !== undefined && decode(found.value)?.holder === holder;
-    if (found !== undefined && !isOurs) return undefined;
+    const former = found === undefined ? undefined : decode(found.value);
+    if (found !== undefined && former?.holder !== holder) return undefined;
+    // An instance that renews its lease meanwhile keeps it: the update below names the revision that was found.
+    if (former !== undefined && former.instance !== instance) await assertGone?.(former.instance);
     const taken =
       found === undefined ? await leases.create(key, record(0)) : await leases.update(key, record(0), found.revision);
     const written = await leases.get(key);

@@ -7,9 +7,14 @@ import { createWorld, nodeRecord, type World, type WorldNode } from "./fleet-wor
 const JOIN_MS = 5_000;
 
 /** Another process under the name of node a. */
-async function joinAs(world: World, instance: string): Promise<WorldNode> {
+function beginAs(world: World, instance: string): Promise<WorldNode> {
   const joining = world.join(nodeRecord("a", { instance }));
-  joining.catch(() => undefined); // awaited below
+  joining.catch(() => undefined); // awaited later
+  return joining;
+}
+
+async function joinAs(world: World, instance: string): Promise<WorldNode> {
+  const joining = beginAs(world, instance);
   await world.clock.advance(JOIN_MS);
   return joining;
 }
@@ -63,4 +68,33 @@ it("announceNode grants the name once the record of its holder has expired, and 
   former.faults.now = undefined;
   await world.clock.advance(PRESENCE_TTL_MS);
   expect(former.agent.state).toBe("expelled");
+});
+
+it("announceNode asks each instance that it would replace: one that was cut off while it joined does not take the name from its successor", async () => {
+  await using world = await createWorld({ nodes: ["a"] });
+  world.node("a").kill();
+  const second = beginAs(world, "a-2");
+  await world.clock.advance(0);
+  const cutOff = world.node("a");
+  cutOff.cutOff();
+  await world.clock.advance(PRESENCE_TTL_MS);
+  expect([cutOff.record.instance, cutOff.agent.state]).toEqual(["a-2", "joining"]);
+  const third = await joinAs(world, "a-3");
+  cutOff.comeBack();
+  await world.clock.advance(2 * PRESENCE_TTL_MS);
+  await expect(second).rejects.toMatchObject({ code: "KN_CONFIG", value: "taken by instance a-3" });
+  expect(third.agent.state).toBe("member");
+});
+
+it("announceNode takes no silence for an answer while its own connection is interrupted", async () => {
+  await using world = await createWorld({ nodes: ["a"] });
+  const holder = world.node("a");
+  world.broker.interrupt();
+  const second = beginAs(world, "a-2");
+  await world.clock.advance(PRESENCE_TTL_MS);
+  expect([holder.agent.state, world.node("a").agent.state]).toEqual(["member", "joining"]);
+  world.broker.restore();
+  await world.clock.advance(PRESENCE_TTL_MS);
+  await expect(second).rejects.toMatchObject({ code: "KN_CONFIG" });
+  expect(holder.agent.state).toBe("member");
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { KnowledgeNetError } from "../../../../src/errors/index.ts";
 import { acquireLease, type Lease, type LeaseOptions, tryLease } from "../../../../src/runtime/lease/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
@@ -109,6 +110,25 @@ describe("tryLease", () => {
     expect(before.outcome.now).toMatchObject({ code: "KN_FENCED" });
     await after.clock.advance(RENEW_MS);
     expect(after.outcome.now).toBe("held");
+  });
+
+  it("does not take it over from an instance that is not gone, nor from one that has renewed it meanwhile", async () => {
+    const { take, options, node, leases } = await scene();
+    const { outcome } = await take("a", "a-1");
+    const asked: string[] = [];
+    const assertGone = (instance: string): Promise<void> => {
+      asked.push(instance);
+      return Promise.reject(new KnowledgeNetError("KN_CONFIG", { attempt: "test", rule: "it answers" }));
+    };
+    const second = { ...options("a", "a-2"), assertGone };
+    await expect(tryLease(second, node().deps)).rejects.toMatchObject({ code: "KN_CONFIG" });
+    const renew = async (): Promise<void> => {
+      const { value, revision } = (await leases.get(KEY)) ?? { value: new Uint8Array(0), revision: 0 };
+      await leases.update(KEY, value, revision);
+    };
+    expect(await tryLease({ ...second, assertGone: renew }, node().deps)).toBeUndefined();
+    expect([asked, outcome.now]).toEqual([["a-1"], "held"]);
+    expect(await tryLease({ ...options("a", "a-1"), assertGone }, node().deps)).toBeDefined();
   });
 
   it("is refused while the store is away", async () => {
