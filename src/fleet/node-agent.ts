@@ -30,7 +30,7 @@ export interface NodeAgent {
   readonly unreadyReasons: readonly string[];
   /** Resolves when it has ended: with KN_FENCED when another node took its name. Never rejects. */
   readonly ended: Promise<void | Error>;
-  /** Resolves when it is a member. Rejects with KN_CONFIG when a present node has its name. */
+  /** Resolves when it is a member, or was stopped before. Rejects with KN_CONFIG when a present node has its name. */
   start(): Promise<void>;
   /** Stops its actors, releases their leases, leaves the fleet. */
   stop(): Promise<void>;
@@ -46,6 +46,7 @@ export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: Nod
   const { fleet, bus, clock, log } = deps;
   const registry = createRunRegistry({ node: name, instance, softwareVersion, wireVersion, backend }, deps);
   let presence: Presence | undefined;
+  let joining: Promise<void> = Promise.resolve();
   let rewatch = new AbortController();
 
   const slots = (): Record<string, string> =>
@@ -112,14 +113,19 @@ export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: Nod
 
   const leave = async (): Promise<void> => {
     await registry[Symbol.asyncDispose]();
-    if (presence !== undefined && !(await settlesWithin(RELEASE_MS, presence.leave(), clock)))
+    // Stopped while it joins, it may be about to hold the name.
+    const released = joining.catch(() => undefined).then(() => presence?.leave());
+    if (!(await settlesWithin(RELEASE_MS, released, clock)))
       log.warn({ node: name }, "name not released: the server does not answer; it expires");
   };
 
   const host = hostMachine(
     nodeChart.provide({
       actors: {
-        join: fromPromise(({ signal }) => join(signal)),
+        join: fromPromise(({ signal }) => {
+          joining = join(signal);
+          return joining;
+        }),
         follow: fromPromise(async ({ signal }) => {
           await follow(signal);
           await abortOf(signal);
@@ -152,7 +158,11 @@ export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: Nod
     ended: host.ended,
     async start() {
       host.start();
-      await host.waitFor((state) => state === "member");
+      await host
+        .waitFor((state) => state === "member")
+        .catch(async (error: unknown) => {
+          if ((await host.ended) instanceof Error) throw error;
+        });
     },
     async stop() {
       host.send({ type: "Stop" });

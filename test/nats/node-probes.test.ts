@@ -2,10 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { connectFleet } from "../../src/apps/connect/connect-fleet.ts";
-import { type RunRecordEntry, WIRE_VERSION } from "../../src/fleet/records.ts";
+import { PRESENCE_TTL_MS, type RunRecordEntry, WIRE_VERSION } from "../../src/fleet/records.ts";
 import { type NodeSettings, runNode } from "../../src/apps/node/run-node.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
-import { silentLogger } from "../../src/runtime/telemetry/index.ts";
+import { acquireLease } from "../../src/runtime/lease/index.ts";
+import { type Logger, silentLogger } from "../../src/runtime/telemetry/index.ts";
 import { parseTrainingSpec } from "../../src/run-spec/index.ts";
 import { describeWithNats, startTestNats, type TestNatsOptions } from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -19,13 +20,16 @@ async function scene(options: TestNatsOptions, settings: Partial<NodeSettings> =
   const folder = await temporaryFolder();
   const leaving = new AbortController();
   const said: string[] = [];
+  /** States of the node, as logged. */
+  const entered: unknown[] = [];
+  const log: Logger = { ...silentLogger, info: (fields) => "state" in fields && entered.push(fields.state) };
   const ended = runNode(
     { bus: nats.url, name: "edge-1", backend: "wasm", state: folder.path, http: "127.0.0.1:0", ...settings },
     {
       clock: systemClock(),
       env: process.env,
       softwareVersion: "0.1.0",
-      openLog: () => ({ log: silentLogger, [Symbol.asyncDispose]: () => Promise.resolve() }),
+      openLog: () => ({ log, [Symbol.asyncDispose]: () => Promise.resolve() }),
       say: (line) => void said.push(line),
     },
     leaving.signal,
@@ -39,6 +43,7 @@ async function scene(options: TestNatsOptions, settings: Partial<NodeSettings> =
   return {
     nats,
     ended,
+    entered,
     get,
     becomes: (path: string, status: number) =>
       waitFor(async () => ((await get(path)).status === status ? get(path) : undefined), `${path} ${status}`, LIMIT_MS),
@@ -125,6 +130,26 @@ describeWithNats("a node's probes", () => {
 
       await connected.fleet.runs.put("newer", { ...record, desired: "ended" });
       await node.becomes("/readyz", 200);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    "end with a node that is asked to leave while it joins",
+    async () => {
+      await using node = await scene({ jetstream: true });
+      await using connected = await connectFleet({ address: node.nats.url, name: "kn test" }, { log: silentLogger });
+      const { nodes } = connected.fleet;
+      await using _held = await acquireLease(
+        { key: "edge-1", holder: "another", instance: "another-1", ttlMs: PRESENCE_TTL_MS },
+        { leases: nodes.kv, clock: systemClock(), log: silentLogger },
+        AbortSignal.timeout(LIMIT_MS),
+      );
+      await waitFor(() => node.entered.includes("joining"), "its attempt to join", LIMIT_MS);
+      node.leave();
+      await node.ended;
+      expect(node.entered).toEqual(["joining", "leaving", "gone"]);
+      await expect(node.get("/healthz")).rejects.toThrow();
     },
     LIMIT_MS,
   );

@@ -83,6 +83,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   });
   if (found === undefined) return;
   await using connected = found;
+  if (signal.aborted) return;
   const { bus, fleet } = connected;
   const roots = folderRoots([settings.state, settings.data, env["KN_DATA"], cacheRoot(env)], env);
   const node = createNodeAgent(
@@ -108,29 +109,33 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
       onChange: say,
     },
   );
-  await node.start();
-  stage.unreadyInFleet = async () => [...node.unreadyReasons, ...(await probe(connected, clock))];
-  metrics.observe({ record, bus, runs: () => node.runs });
-  say(
-    `node ${name} joined ${bus.description}: ${record.backend} ${record.backendVersion}, ${record.cores} cores, ${record.gflops} GFLOP/s`,
-  );
-  log.info({ node: record }, "joined");
-  const others = (await fleet.nodes.all().catch(() => [])).filter(
-    ({ wireVersion }) => wireVersion !== record.wireVersion,
-  );
-  if (others.length > 0) {
+  const onJoined = async (): Promise<void> => {
+    stage.unreadyInFleet = async () => [...node.unreadyReasons, ...(await probe(connected, clock))];
+    metrics.observe({ record, bus, runs: () => node.runs });
+    say(
+      `node ${name} joined ${bus.description}: ${record.backend} ${record.backendVersion}, ${record.cores} cores, ${record.gflops} GFLOP/s`,
+    );
+    log.info({ node: record }, "joined");
+    const others = (await fleet.nodes.all().catch(() => [])).filter(
+      ({ wireVersion }) => wireVersion !== record.wireVersion,
+    );
+    if (others.length === 0) return;
     const theirs = others.map((other) => `${other.name} ${other.wireVersion}`).join(", ");
     say(`uses version ${record.wireVersion} of the messages; ${theirs}: no run can include both`);
-  }
+  };
   const leave = (): void => {
     say(`node ${name} leaves`);
     void node.stop();
   };
-  if (signal.aborted) leave();
-  else signal.addEventListener("abort", leave, { once: true });
-  const outcome = await node.ended;
-  signal.removeEventListener("abort", leave);
-  if (outcome instanceof Error) throw outcome;
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    await node.start();
+    if (!signal.aborted) await onJoined();
+    const outcome = await node.ended;
+    if (outcome instanceof Error) throw outcome;
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }
 
 /** @returns undefined when `signal` came first */

@@ -46,6 +46,24 @@ it("announceNode releases the name when the node is stopped before it is registe
   await world[Symbol.asyncDispose]();
 });
 
+it("announceNode releases the name when the node is stopped while the store answers slowly", async () => {
+  await using world = await createWorld({
+    nodes: ["a"],
+    onCall(name) {
+      const joining = name === "b" ? world.nodes.get("b") : undefined;
+      if (joining !== undefined) joining.faults.now = failAlways({ isChange: true }, { kind: "slow", delayMs: 1_000 });
+    },
+  });
+  const joining = world.join("b");
+  await world.clock.advance(1_500);
+  const stopping = world.node("b").agent.stop();
+  await world.clock.advance(5_000);
+  await stopping;
+  expect((await joining).agent.state).toBe("gone");
+  expect(await world.fleet.nodes.get("b")).toBeUndefined();
+  expect(world.node("b").link.bus.services).toEqual([]);
+});
+
 it("announceNode refuses a name whose holder answers, and grants it as soon as that has left", async () => {
   await using world = await createWorld({ nodes: ["a"] });
   const holder = world.node("a");
