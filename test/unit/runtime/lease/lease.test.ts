@@ -112,7 +112,7 @@ describe("tryLease", () => {
     expect(after.outcome.now).toBe("held");
   });
 
-  it("does not take it over from an instance that is not gone, nor from one that has renewed it meanwhile", async () => {
+  it("does not take it over from an instance that is not gone, or renews it meanwhile", async () => {
     const { take, options, node, leases } = await scene();
     const { outcome } = await take("a", "a-1");
     const asked: string[] = [];
