@@ -13,8 +13,9 @@ import {
   RUNS_BUCKET,
   STATUS_BUCKET,
 } from "./records.ts";
-import type { Records } from "./record-bucket.ts";
+import { type Records, recordsOf } from "./record-bucket.ts";
 import { type RunStatus, statusRecords } from "./run-status.ts";
+import { SERVING_BUCKET, type ServingRecord, servingRecordSchema } from "./serving-record.ts";
 import { uniqueId } from "../runtime/unique-id.ts";
 
 export interface Fleet {
@@ -25,6 +26,8 @@ export interface Fleet {
   readonly runs: Records<RunRecordEntry>;
   /** By run. */
   readonly status: Records<RunStatus>;
+  /** By serving job; one whose process is gone is absent. */
+  readonly serving: Records<ServingRecord>;
   /** By `<run>.<actor>`. */
   readonly leases: KeyValue;
   /** Highest fencing token granted, by `<run>.<actor>`. */
@@ -46,8 +49,9 @@ export async function openFleet(store: Store): Promise<Fleet> {
       store.kv(STATUS_BUCKET),
       store.kv(LEASES_BUCKET, expiring),
       store.kv(FENCES_BUCKET),
+      store.kv(SERVING_BUCKET, expiring),
     ]);
-  const [nodes, runs, status, leases, fences] = await open();
+  const [nodes, runs, status, leases, fences, serving] = await open();
   /** Detects a store that was lost and created again: its marker differs. */
   const markOf = async (): Promise<string> => {
     const found = await fences.get(STORE_MARK);
@@ -67,6 +71,7 @@ export async function openFleet(store: Store): Promise<Fleet> {
     nodes: nodeRecords(nodes),
     runs: runRecords(runs),
     status: statusRecords(status),
+    serving: recordsOf(serving, servingRecordSchema),
     leases,
     fences,
     async reopen() {

@@ -9,6 +9,7 @@ import { settlesWithin } from "../runtime/clock/index.ts";
 import { abortOf } from "./abort.ts";
 import type { HostedRun } from "./hosted-run.ts";
 import { nodeChart } from "./node-chart.ts";
+import { createReplicaHost, type ReplicaHostDeps } from "./replica-host.ts";
 import { announceNode, type Presence } from "./presence.ts";
 import type { NodeRecord } from "./records.ts";
 import { createRunRegistry, type RunRegistryDeps, type RunRegistryOptions } from "./run-registry.ts";
@@ -17,13 +18,18 @@ export interface NodeAgentOptions extends Pick<RunRegistryOptions, "backend"> {
   readonly record: NodeRecord;
 }
 
-export type NodeAgentDeps = RunRegistryDeps;
+export interface NodeAgentDeps extends RunRegistryDeps {
+  /** Starts the process of a replica. @default this node hosts no replicas */
+  readonly keepReplica?: ReplicaHostDeps["keepReplica"];
+}
 
 export interface NodeAgent {
   /** "joining", "member", "leaving", "gone", "expelled". */
   readonly state: string;
   /** Runs with actors on this node. */
   readonly runs: readonly HostedRun[];
+  /** Replicas of served models on this node. */
+  readonly replicas: readonly string[];
   /** State of this node's controller for each of them. */
   readonly controls: readonly { readonly run: string; readonly state: string }[];
   /** Reasons why this node cannot host some runs: they use another version of the messages. */
@@ -45,6 +51,9 @@ export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: Nod
   const { name, instance, softwareVersion, wireVersion } = record;
   const { fleet, bus, clock, log } = deps;
   const registry = createRunRegistry({ node: name, instance, softwareVersion, wireVersion, backend }, deps);
+  const { keepReplica } = deps;
+  const replicaHost =
+    keepReplica === undefined ? undefined : createReplicaHost({ node: name, fleet, clock, log, keepReplica });
   let presence: Presence | undefined;
   let joining: Promise<void> = Promise.resolve();
   let rewatch = new AbortController();
@@ -127,7 +136,7 @@ export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: Nod
           return joining;
         }),
         follow: fromPromise(async ({ signal }) => {
-          await follow(signal);
+          await Promise.all([follow(signal), replicaHost?.run(signal)]);
           await abortOf(signal);
         }),
         leave: fromPromise(leave),
@@ -148,6 +157,9 @@ export function createNodeAgent({ record, backend }: NodeAgentOptions, deps: Nod
     },
     get runs() {
       return registry.runs;
+    },
+    get replicas() {
+      return replicaHost?.replicas ?? [];
     },
     get controls() {
       return [...registry.controllers].map(([run, { state }]) => ({ run, state }));

@@ -14,6 +14,7 @@ import { createNodeAgent } from "../../fleet/node-agent.ts";
 import type { BusAccess } from "../connect/bus-address.ts";
 import { jobKindOf } from "../../jobs/kinds/index.ts";
 import { cacheRoot } from "../../../setup/index.ts";
+import { keepReplicaProcess } from "../serve/replica-process.ts";
 import { openKnowledgeCache } from "../knowledge-cache.ts";
 import { openDataset } from "../open-dataset.ts";
 import { assertWithinRoots, folderRoots } from "./folder-roots.ts";
@@ -22,6 +23,8 @@ import { createNodeMetrics } from "./node-metrics.ts";
 
 export interface NodeSettings {
   readonly bus: string | BusAccess;
+  /** The same for a process that this one starts: a URL, or a file that names it. @default it hosts no replicas */
+  readonly busAddress?: string | undefined;
   readonly name?: string | undefined;
   /** Comma-separated `key=value` pairs. */
   readonly labels?: string | undefined;
@@ -49,6 +52,7 @@ const RETRY_MS = 1_000;
 /** Resolves when the node has left after `signal`. Rejects with the error that prevented or ended its membership. */
 export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal: AbortSignal): Promise<void> {
   const { clock, env, softwareVersion, say } = deps;
+  const { busAddress } = settings;
   const metrics = createNodeMetrics();
   /** Startup progress, as reported by the probes. */
   const stage: { unreadyReason: string; isComputing: boolean; unreadyInFleet?: () => Promise<readonly string[]> } = {
@@ -107,6 +111,22 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
         return openKnowledgeCache(spec, { env, clock, log });
       },
       onChange: say,
+      ...(busAddress === undefined
+        ? {}
+        : {
+            keepReplica: (replica) =>
+              keepReplicaProcess(
+                {
+                  ...replica,
+                  address: busAddress,
+                  models: undefined,
+                  folder: join(settings.state, name),
+                  backend: settings.backend,
+                  env,
+                },
+                { clock },
+              ),
+          }),
     },
   );
   const onJoined = async (): Promise<void> => {

@@ -4,18 +4,22 @@
  * Leaving in this order loses no request: `ready` fails and balancers turn away; the endpoint on the bus is taken away and
  * what came is answered; HTTP closes its connections one by one; the gateway answers what it has; the replicas leave.
  */
+import { hostname } from "node:os";
+import process from "node:process";
 import type { BackendPreference } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { createServingGateway } from "../../jobs/kinds/serving/serving-actors.ts";
+import type { Fleet } from "../../fleet/fleet.ts";
+import { openServingOffice } from "../../fleet/serving-office.ts";
 import type { Model } from "../../models/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { layersOfBlocks, type ServingSpec } from "../../run-spec/index.ts";
 import { serveInference } from "../http/index.ts";
-import { ownIndex, type RunningReplica, startReplica } from "./run-replica.ts";
+import { ownIndex, startReplica } from "./run-replica.ts";
 import { createServingMetrics } from "./serving-metrics.ts";
-import { type KeptProcess, keepReplicaProcess, type ReplicaProcessOptions } from "./replica-process.ts";
+import { keepReplicaProcess, type ReplicaProcessOptions } from "./replica-process.ts";
 
 export interface ServeModelOptions {
   readonly run: string;
@@ -24,8 +28,8 @@ export interface ServeModelOptions {
   readonly http: string;
   readonly backend: BackendPreference;
   readonly softwareVersion: string;
-  /** Replicas in this process, in processes that it starts (their options), or none of its own. */
-  readonly replicas: "here" | ReplicaProcessOptions | "none";
+  /** Replicas in this process, in processes that it starts (their options), on the nodes of the fleet, or none. */
+  readonly replicas: "here" | ReplicaProcessOptions | "fleet" | "none";
   /** Other processes reach the bus: names must differ from theirs. */
   readonly isShared: boolean;
   /** How long `ready` fails before anything is taken away, ms. */
@@ -39,6 +43,8 @@ export interface ServeModelDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly model: Model;
+  /** For replicas on the nodes. */
+  readonly fleet?: Fleet | undefined;
   /** Receives lines for the operator. */
   readonly say: (line: string) => void;
 }
@@ -49,7 +55,7 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
   const { clock, log, model, say } = deps;
   const metrics = createServingMetrics(model.name);
   let isLeaving = false;
-  const own: (RunningReplica | KeptProcess)[] = [];
+  const own: Part[] = [];
   await using _replicas = finallyDo(() => Promise.all(own.map((each) => each[Symbol.asyncDispose]())));
   const gateway = createServingGateway(
     { ...options, metadata: {} },
@@ -95,12 +101,20 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
   say(`${model.name}: leaving`);
 }
 
+/** A part that is ended with the others, and whose own end is a failure. */
+type Part = AsyncDisposable & { readonly ended: Promise<void | Error> };
+
 async function startReplicas(
-  place: "here" | ReplicaProcessOptions,
+  place: Exclude<ServeModelOptions["replicas"], "none">,
   slices: number,
   { run, spec, backend, softwareVersion, isShared }: ServeModelOptions,
   deps: ServeModelDeps,
-): Promise<(RunningReplica | KeptProcess)[]> {
+): Promise<Part[]> {
+  if (place === "fleet") {
+    const { fleet } = deps;
+    if (fleet === undefined) throw new RangeError("replicas on nodes need a fleet");
+    return [await openServingOffice({ run, spec, slices, holder: `${hostname()}:${process.pid}` }, { ...deps, fleet })];
+  }
   const first = isShared ? ownIndex() : 0;
   const places = Array.from({ length: slices * spec.replicas }, (_, index) => ({
     slice: index % slices,

@@ -4,6 +4,7 @@ import { modelsInStore } from "../../models/index.ts";
 import { type Bus, memoryBus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
+import type { Fleet } from "../../fleet/fleet.ts";
 import type { connectFleet } from "../connect/connect-fleet.ts";
 import { folderModels } from "../models/index.ts";
 
@@ -20,6 +21,8 @@ export interface ServingPlaceOptions {
 export interface ServingPlace extends AsyncDisposable {
   readonly bus: Bus;
   readonly models: ModelStore;
+  /** Undefined: this process alone. */
+  readonly fleet?: Fleet;
   /** Other processes reach the bus. */
   readonly isShared: boolean;
 }
@@ -51,6 +54,7 @@ export async function openServingPlace(
   const models = inFolder ?? modelsInStore(connected.fleet.store);
   return {
     bus: connected.bus,
+    fleet: connected.fleet,
     models,
     isShared: true,
     async [Symbol.asyncDispose]() {

@@ -49,6 +49,7 @@ async function startNode(options: NodeCommandOptions, deps: ExecuteDeps): Promis
   const file = options.config === undefined ? {} : await readNodeConfig(options.config);
   const given = { ...file, ...options };
   const { state = "nodes", backend = "auto", bus = fleetAddress(deps), log = "file" } = given;
+  const busAddress = options.bus ?? (file.bus === undefined ? undefined : options.config) ?? fleetAddress(deps);
   const leaving = new AbortController();
   const leave = (): void => {
     leaving.abort(new Error("asked to leave"));
@@ -57,7 +58,7 @@ async function startNode(options: NodeCommandOptions, deps: ExecuteDeps): Promis
   if (options.exitWithStdin) process.stdin.once("end", leave).once("error", leave).resume();
   try {
     await runNode(
-      { ...given, state, backend, bus },
+      { ...given, state, backend, bus, busAddress },
       {
         clock,
         env,

@@ -24,6 +24,7 @@ interface ServeOptions {
   readonly blocks: boolean;
   readonly replicas: number;
   readonly nodes: string;
+  readonly place?: string;
   readonly backend: BackendPreference;
   readonly maxBatch: number;
   readonly targetMs: number;
@@ -50,9 +51,10 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
     .option("--replicas <number>", "replicas of the network, or of each block", parseCount, 1)
     .option(
       "--nodes <where>",
-      "replicas `here` in this process, `spawn` in processes of their own, or `none`: others run `kn replica`",
+      "replicas `here` in this process, `spawn`ed as processes, on the `fleet`'s nodes, or `none`: run `kn replica`",
       "here",
     )
+    .option("--place <node or label=value>", "with --nodes fleet: which nodes host the replicas")
     .addOption(
       new Option("--backend <name>", "where the mathematics runs")
         .choices(["auto", "native", "wasm", "cpu"])
@@ -104,7 +106,7 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
         noticeMs: options.noticeMs,
         graceMs: GRACE_MS,
       },
-      { bus: place.bus, clock, log, model, say: terminal.write },
+      { bus: place.bus, fleet: place.fleet, clock, log, model, say: terminal.write },
       leaving.signal,
     );
   } finally {
@@ -117,16 +119,25 @@ function replicasOf(
   shared: Pick<ReplicaProcessOptions, "address" | "models" | "env">,
 ): ServeModelOptions["replicas"] {
   if (nodes === "here" || nodes === "none") return nodes;
+  if (nodes === "fleet") {
+    if (shared.address !== "") return nodes;
+    throw new KnowledgeNetError("KN_CONFIG", {
+      attempt: "place the replicas",
+      rule: "--nodes fleet must come with the fleet's --bus or KN_BUS",
+      value: "neither",
+      remedy: "for example --bus nats://127.0.0.1:4222",
+    });
+  }
   if (nodes === "spawn") return { ...shared, folder: output, backend };
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: "place the replicas",
-    rule: "--nodes must be `here`, `spawn` or `none`",
+    rule: "--nodes must be `here`, `spawn`, `fleet` or `none`",
     value: nodes,
     remedy: "for example --nodes spawn --replicas 2",
   });
 }
 
-function specOf(model: string, { blocks, replicas, maxBatch, targetMs, timeoutMs }: ServeOptions): ServingSpec {
+function specOf(model: string, { blocks, replicas, maxBatch, targetMs, timeoutMs, place }: ServeOptions): ServingSpec {
   const parsed = servingSpecSchema.safeParse({
     kind: "serving",
     name: model,
@@ -135,6 +146,7 @@ function specOf(model: string, { blocks, replicas, maxBatch, targetMs, timeoutMs
     replicas,
     batch: { maxSamples: maxBatch, bulkSamples: Math.max(1, Math.min(8, maxBatch)) },
     latency: { targetMs, timeoutMs },
+    ...(place === undefined ? {} : { placement: { replica: place } }),
   });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
