@@ -8,6 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { isKnowledgeNetError } from "../../../src/errors/index.ts";
 import { writeJson } from "../../../src/jobs/run-folder.ts";
+import { measureBesideMlServer } from "./beside-mlserver.ts";
 import { measureBesideTraining } from "./beside-training.ts";
 import { measureFairness } from "./fairness.ts";
 import { measureGeneratorCeiling } from "./generator-ceiling.ts";
@@ -85,6 +86,7 @@ export const SCENARIOS = {
     blocks: await measurePublication(open, { rounds, shape: "blocks" }),
   }),
   "cold-start": (open, { rounds }) => measureColdStart(open, { rounds: 2 * rounds }),
+  mlserver: (open, sizes) => measureBesideMlServer(open, { ...sizes, durationMs: sizes.durationMs / 2, seed: SEED }),
   training: (open, { rounds, durationMs }) =>
     measureBesideTraining(open, { rounds, durationMs: 2 * durationMs, loadShare: TRAINING_LOAD, seed: SEED }),
 } as const satisfies Record<string, Scenario>;

@@ -1,20 +1,30 @@
 /** Loads and single requests on a scene. */
-import type { LoadOptions, LoadStream } from "../../serving/load/index.ts";
+import type { LoadImages, LoadOptions, LoadStream } from "../../serving/load/index.ts";
 import { monotonicMs, percentilesOf, runLoad, startLoad, type RunningLoad } from "../../serving/load/index.ts";
 import { httpWire } from "../../serving/load/http-wire.ts";
 import { natsWire } from "../../serving/load/nats-wire.ts";
 import type { Wire, WireAnswer } from "../../serving/load/wire.ts";
-import type { ServingScene } from "./serving-scene.ts";
+
+/** A server that answers inference requests. */
+export interface LoadedServer {
+  readonly model: string;
+  readonly httpUrl: string;
+  readonly natsUrl?: string | undefined;
+  readonly images: LoadImages;
+  /** Over HTTP. @default "binary" */
+  readonly encoding?: "binary" | "json";
+}
 
 export type SceneLoad = Omit<LoadOptions, "target" | "images"> & { readonly over?: "http" | "nats" };
 
-export function loadOptionsOf(scene: ServingScene, { over = "http", ...options }: SceneLoad): LoadOptions {
-  const url = over === "http" ? scene.httpUrl : scene.natsUrl;
-  if (url === undefined) throw new TypeError("this scene is not served on NATS");
-  return { ...options, target: { kind: over, url, model: scene.model }, images: scene.images };
+export function loadOptionsOf(server: LoadedServer, { over = "http", ...options }: SceneLoad): LoadOptions {
+  const { model, images, encoding = "binary", httpUrl, natsUrl } = server;
+  if (over === "http") return { ...options, target: { kind: "http", url: httpUrl, model, encoding }, images };
+  if (natsUrl === undefined) throw new TypeError("this scene is not served on NATS");
+  return { ...options, target: { kind: "nats", url: natsUrl, model }, images };
 }
 
-export function startSceneLoad(scene: ServingScene, options: SceneLoad): RunningLoad {
+export function startSceneLoad(scene: LoadedServer, options: SceneLoad): RunningLoad {
   return startLoad(loadOptionsOf(scene, options));
 }
 
@@ -26,7 +36,7 @@ const SATURATING = 64;
  * @param inFlight @default 64
  */
 export async function capacityOf(
-  scene: ServingScene,
+  scene: LoadedServer,
   { durationMs, inFlight = SATURATING, samples = 1 }: { durationMs: number; inFlight?: number; samples?: number },
 ): Promise<{ readonly perSecond: number; readonly meanBatch: number; readonly failed: number }> {
   const stream = { name: "capacity", ratePerSecond: Number.POSITIVE_INFINITY, samples, timeoutMs: 10_000 };
@@ -44,13 +54,14 @@ export interface SequentialClient extends AsyncDisposable {
 }
 
 export async function sequentialClient(
-  scene: ServingScene,
+  scene: LoadedServer,
   over: "http" | "nats" = "http",
   samples = 1,
 ): Promise<SequentialClient> {
   const { target, images } = loadOptionsOf(scene, { over, streams: [], seed: 0, durationMs: 0 });
   const wireOptions = { url: target.url, model: target.model, images, maxSamples: samples };
-  const wire: Wire = over === "http" ? httpWire(wireOptions) : await natsWire(wireOptions);
+  const { encoding = "binary" } = scene;
+  const wire: Wire = over === "http" ? httpWire({ ...wireOptions, encoding }) : await natsWire(wireOptions);
   const stream: LoadStream = { name: "sequential", ratePerSecond: 0, samples, timeoutMs: 10_000 };
   const ask = (): Promise<WireAnswer> =>
     new Promise((resolve) => {

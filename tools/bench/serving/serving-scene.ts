@@ -40,6 +40,8 @@ export interface ServingScene extends AsyncDisposable {
   residentBytes(): Promise<number>;
   /** Tensors in all its compute threads; undefined: not known. */
   tensors(): Promise<number | undefined>;
+  /** Writes the live network as `kn export --format keras-json` does. Undefined: it has none. */
+  readonly exportKeras?: (folder: string) => Promise<void>;
   /** Training on the same cores. Undefined: this scene has none. */
   readonly startTraining?: (options: { readonly governor: boolean }) => Promise<SceneTraining>;
 }

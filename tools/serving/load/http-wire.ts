@@ -24,18 +24,15 @@ export interface HttpWireOptions {
   readonly images: LoadImages;
   /** The most samples that one request takes. */
   readonly maxSamples: number;
+  /** Of tensors, both ways. @default "binary" */
+  readonly encoding?: "binary" | "json";
 }
 
-export function httpWire({ url, model, images, maxSamples }: HttpWireOptions): Wire {
+export function httpWire({ url, model, images, maxSamples, encoding = "binary" }: HttpWireOptions): Wire {
   const { hostname, port } = new URL(url);
   const at = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port === "" ? 80 : port) };
-  const bodies = imageBodies(images, maxSamples);
-  const heads = new Map<LoadStream, Buffer>();
-  const headOf = (stream: LoadStream): Buffer => {
-    const head = heads.get(stream) ?? requestHead(stream, { host: `${hostname}:${port}`, model, images });
-    heads.set(stream, head);
-    return head;
-  };
+  const requestOf = encoding === "binary" ? binaryRequests : jsonRequests;
+  const request = requestOf({ host: `${hostname}:${port}`, model, images, maxSamples });
   /** The last one used is the next one used: few connections are kept busy. */
   const idle: Connection[] = [];
   const all = new Set<Connection>();
@@ -56,7 +53,8 @@ export function httpWire({ url, model, images, maxSamples }: HttpWireOptions): W
   return {
     send({ stream, image }, then) {
       const connection = idle.pop() ?? open();
-      connection.ask(headOf(stream), bodies.of(image, stream.samples ?? 1), then);
+      const [head, body] = request(stream, image);
+      connection.ask(head, body, then);
       return () => {
         connection.end();
       };
@@ -133,35 +131,103 @@ function createConnection(
   };
 }
 
-/** Request line, headers and JSON: the same for every request of a stream. */
-function requestHead(
-  { name, priority, samples = 1, timeoutMs = DEFAULT_TIMEOUT_MS, release }: LoadStream,
-  { host, model, images }: { readonly host: string; readonly model: string; readonly images: LoadImages },
+interface RequestsOptions {
+  readonly host: string;
+  readonly model: string;
+  readonly images: LoadImages;
+  readonly maxSamples: number;
+}
+
+type Requests = (stream: LoadStream, image: number) => readonly [head: Buffer, body: Buffer];
+
+/** Request line, headers and JSON are the same for every request of a stream; samples follow without a copy. */
+function binaryRequests({ host, model, images, maxSamples }: RequestsOptions): Requests {
+  const bodies = imageBodies(images, maxSamples);
+  const heads = new Map<LoadStream, Buffer>();
+  return (stream, image) => {
+    const { samples = 1 } = stream;
+    let head = heads.get(stream);
+    if (head === undefined) {
+      const size = samples * elementsOf(images) * images.values.BYTES_PER_ELEMENT;
+      const json = requestJson(stream, images, { parameters: { binary_data_size: size } }, { binary_data: true });
+      head = Buffer.concat([
+        requestHead(stream, { host, model, bytes: json.byteLength + size, headerBytes: json.byteLength }),
+        json,
+      ]);
+      heads.set(stream, head);
+    }
+    return [head, bodies.of(image, samples)];
+  };
+}
+
+/** Printed once for each stream and first sample. */
+function jsonRequests({ host, model, images }: RequestsOptions): Requests {
+  const printed = new Map<LoadStream, Map<number, readonly [Buffer, Buffer]>>();
+  const elements = elementsOf(images);
+  return (stream, image) => {
+    const known = printed.get(stream) ?? new Map<number, readonly [Buffer, Buffer]>();
+    printed.set(stream, known);
+    let request = known.get(image);
+    if (request === undefined) {
+      const { samples = 1 } = stream;
+      const from = image * elements;
+      const data = Array.from(
+        { length: samples * elements },
+        (_, index) => images.values[(from + index) % images.values.length] ?? 0,
+      );
+      const json = requestJson(stream, images, { data }, { binary_data: false });
+      request = [requestHead(stream, { host, model, bytes: json.byteLength }), json];
+      known.set(image, request);
+    }
+    return request;
+  };
+}
+
+function elementsOf({ shape }: LoadImages): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+function requestJson(
+  { samples = 1, timeoutMs = DEFAULT_TIMEOUT_MS, priority }: LoadStream,
+  { shape, values }: LoadImages,
+  content: object,
+  outputParameters: object,
 ): Buffer {
-  const isBytes = images.values instanceof Uint8Array;
-  const size = samples * images.shape.reduce((product, extent) => product * extent, isBytes ? 1 : 4);
-  const json = JSON.stringify({
-    parameters: { timeout: timeoutMs * MICROSECONDS, ...(priority === "bulk" ? { priority: 2 } : { priority: 1 }) },
-    inputs: [
-      {
-        name: "input",
-        datatype: isBytes ? "UINT8" : "FP32",
-        shape: [samples, ...images.shape],
-        parameters: { binary_data_size: size },
-      },
-    ],
-    outputs: [{ name: "logits", parameters: { binary_data: true } }],
-  });
+  return Buffer.from(
+    JSON.stringify({
+      parameters: { timeout: timeoutMs * MICROSECONDS, priority: priority === "bulk" ? 2 : 1 },
+      inputs: [
+        {
+          name: "input",
+          datatype: values instanceof Uint8Array ? "UINT8" : "FP32",
+          shape: [samples, ...shape],
+          ...content,
+        },
+      ],
+      outputs: [{ name: "logits", parameters: outputParameters }],
+    }),
+  );
+}
+
+function requestHead(
+  { name, release }: LoadStream,
+  {
+    host,
+    model,
+    bytes,
+    headerBytes,
+  }: { readonly host: string; readonly model: string; readonly bytes: number; readonly headerBytes?: number },
+): Buffer {
   const version = release === undefined ? "" : `/versions/${release}`;
   const headers = [
     `POST /v2/models/${encodeURIComponent(model)}${version}/infer HTTP/1.1`,
     `Host: ${host}`,
     `X-KN-Client: ${name}`,
-    "Content-Type: application/octet-stream",
-    `Inference-Header-Content-Length: ${Buffer.byteLength(json)}`,
-    `Content-Length: ${Buffer.byteLength(json) + size}`,
+    `Content-Type: application/${headerBytes === undefined ? "json" : "octet-stream"}`,
+    ...(headerBytes === undefined ? [] : [`Inference-Header-Content-Length: ${headerBytes}`]),
+    `Content-Length: ${bytes}`,
   ];
-  return Buffer.from(`${headers.join("\r\n")}\r\n\r\n${json}`);
+  return Buffer.from(`${headers.join("\r\n")}\r\n\r\n`);
 }
 
 /** Bytes of consecutive samples, without a copy for each request. */

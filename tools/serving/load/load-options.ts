@@ -1,8 +1,11 @@
 /** What is sent. Plain data: it goes to the generator's process as it is. */
 
 export type LoadTarget =
-  /** @param url "http://127.0.0.1:8080" */
-  | { readonly kind: "http"; readonly url: string; readonly model: string }
+  /**
+   * @param url "http://127.0.0.1:8080"
+   * @param encoding of tensors: JSON for servers without binary ones. @default "binary"
+   */
+  | { readonly kind: "http"; readonly url: string; readonly model: string; readonly encoding?: "binary" | "json" }
   /** @param url "nats://127.0.0.1:4222" */
   | { readonly kind: "nats"; readonly url: string; readonly model: string };
 

@@ -55,5 +55,6 @@ async function run(options: LoadOptions): Promise<LoadResult> {
 async function openWire({ target, images, streams }: LoadOptions): Promise<Wire> {
   const maxSamples = Math.max(...streams.map(({ samples = 1 }) => samples));
   const wireOptions = { url: target.url, model: target.model, images, maxSamples };
-  return target.kind === "http" ? httpWire(wireOptions) : natsWire(wireOptions);
+  if (target.kind === "nats") return natsWire(wireOptions);
+  return httpWire({ ...wireOptions, encoding: target.encoding ?? "binary" });
 }

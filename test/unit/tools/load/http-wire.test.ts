@@ -31,6 +31,20 @@ describe("httpWire", () => {
     expect(server.connections).toBe(1);
   });
 
+  it("sends and reads tensors as JSON for a server without binary ones", async () => {
+    await using server = await fakeServer((_, response) => {
+      const outputs = [{ name: "logits", datatype: "FP32", shape: [2, 2], data: [1, 2, 3, 4] }];
+      sendJson(response, 200, { model_version: "2", outputs });
+    });
+    const wire = httpWire({ url: server.url, model: "digits", images: IMAGES, maxSamples: 2, encoding: "json" });
+    const answer = await ask(wire, STREAM, 2);
+    await wire.close();
+    expect(answer).toEqual({ kind: "logits", release: 2, batch: 2, logits: Float32Array.from([1, 2, 3, 4]) });
+    expect(server.received[0]?.json.inputs).toEqual([
+      { name: "input", datatype: "FP32", shape: [2, 2], data: [5, 6, 1, 2] },
+    ]);
+  });
+
   it.each([
     [429, "overloaded"],
     [503, "unavailable"],
