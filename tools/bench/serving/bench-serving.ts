@@ -37,7 +37,7 @@ export const FULL_SIZES: ServingSizes = {
   durationMs: 10_000,
   swaps: 1_000,
   pipelineSwaps: 1_000,
-  intervalMs: 300,
+  intervalMs: 600,
   publications: 40,
 };
 export const QUICK_SIZES: ServingSizes = {
@@ -46,7 +46,7 @@ export const QUICK_SIZES: ServingSizes = {
   durationMs: 2_000,
   swaps: 20,
   pipelineSwaps: 20,
-  intervalMs: 300,
+  intervalMs: 600,
   publications: 4,
 };
 

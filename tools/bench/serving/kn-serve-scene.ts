@@ -1,12 +1,278 @@
-/** The product behind the scenarios: `kn serve` as a process, its models in a folder. */
+/**
+ * The product behind the scenarios: `kn serve` as a process with releases of random weights. Whole: all in one process, the
+ * models in a folder. Blocks: a process for each block, the models in the store of a fleet.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { folderModels } from "../../../src/apps/models/index.ts";
+import { connectFleet } from "../../../src/apps/connect/connect-fleet.ts";
+import { createInferenceUnit, type InferenceUnit } from "../../../src/compute/inference/index.ts";
+import { selectBackend } from "../../../src/compute/backend/index.ts";
+import type { NamedTensorData } from "../../../src/compute/index.ts";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
+import { exportModel } from "../../../src/jobs/export-model.ts";
+import { type ModelStore, modelsInStore, openModel } from "../../../src/models/index.ts";
+import { layersOfBlocks, type ModelSpec, parseTrainingSpec } from "../../../src/run-spec/index.ts";
+import { systemClock } from "../../../src/runtime/clock/index.ts";
+import { type LocalNatsServer, startLocalNatsServer } from "../../../src/runtime/nats/local-nats-server.ts";
+import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
+import { locateTool, PACKAGE_ROOT } from "../../../setup/index.ts";
+import { monotonicMs } from "../../serving/load/index.ts";
+import { commandOf, descendants, residentBytesOf } from "./process-tree.ts";
+import { manifestOf, randomBlock, randomImages } from "./random-network.ts";
+import { pause, sequentialClient } from "./scene-load.ts";
 import type { ServingScene, ServingSceneOptions } from "./serving-scene.ts";
 
-/** Rejects with KN_UNAVAILABLE: there is no `kn serve` yet. */
-export async function openKnServe({ shape }: ServingSceneOptions): Promise<ServingScene> {
-  throw new KnowledgeNetError("KN_UNAVAILABLE", {
-    attempt: `serve a network (${shape})`,
-    rule: "`kn serve` must be there",
-    remedy: "measure --only ceiling meanwhile",
+const MODEL = "digits";
+const NETWORK = join(PACKAGE_ROOT, "examples", "mnist-synthetic.yaml");
+/** Samples of the pool: enough that requests differ, few enough to compute for each release and batch size. */
+const IMAGES = 16;
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 15_000;
+const NOTE = { by: "kn bench" };
+
+/** Rejects with KN_UNAVAILABLE without nats-server, where it needs one, or when `kn serve` does not come up. */
+export async function openKnServe(options: ServingSceneOptions): Promise<ServingScene> {
+  const { shape, maxBatch } = options;
+  const clock = systemClock();
+  /** Opened resources, last first (Node 20 has no AsyncDisposableStack). */
+  const opened: AsyncDisposable[] = [];
+  const use = <T extends AsyncDisposable>(each: T): T => {
+    opened.unshift(each);
+    return each;
+  };
+  const close = async (): Promise<void> => {
+    for (const each of opened.splice(0)) await each[Symbol.asyncDispose]();
+  };
+  try {
+    const folder = await mkdtemp(join(tmpdir(), "knowledgenet-serving-"));
+    use({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
+    const isShared = shape === "blocks" || options.nats === true;
+    const nats = isShared ? use(await startNats(join(folder, "jetstream"))) : undefined;
+    const models = await openModels(nats?.url, join(folder, "models"), use);
+    const model = openModel(models, MODEL, { clock });
+    const network: ModelSpec = parseTrainingSpec(await readFile(NETWORK, "utf8"), { file: NETWORK }).model;
+    const blocks = layersOfBlocks(network).length;
+
+    await selectBackend("native");
+    const unit = createInferenceUnit({ inputShape: network.input, layers: network.layers });
+    use({
+      async [Symbol.asyncDispose]() {
+        unit.dispose();
+      },
+    });
+    /** Weights by release: what `expected` computes with. */
+    const released = new Map<number, readonly NamedTensorData[]>();
+    let newest: readonly NamedTensorData[] = layersOfBlocks(network).map((_, block) => randomBlock(network, block, 0));
+    const images = randomImages(network.input, IMAGES, 1);
+
+    const publish = async (): Promise<number> => {
+      const { release } = await model.publish(manifestOf(network, new Date(clock.wallTimeMs()).toISOString()), newest);
+      released.set(release, newest);
+      return release;
+    };
+    const first = await publish();
+    await model.promote(first, NOTE);
+    loadInto(unit, first, newest);
+
+    const args = ["serve", MODEL, "--http", "127.0.0.1:0", "--output", join(folder, "output")];
+    if (nats !== undefined) args.push("--bus", nats.url);
+    else args.push("--models", join(folder, "models"));
+    if (shape === "blocks") args.push("--blocks", "--nodes", "spawn");
+    if (maxBatch !== undefined) args.push("--max-batch", String(maxBatch));
+    let server = await startServer(args);
+    use({ [Symbol.asyncDispose]: () => server.stop() });
+
+    const scene: ServingScene = {
+      model: MODEL,
+      get httpUrl() {
+        return server.url;
+      },
+      natsUrl: nats?.url,
+      images,
+      slices: shape === "blocks" ? blocks : 1,
+      publish(seed, block) {
+        newest = newest.map((tensors, index) =>
+          block === undefined || block === index ? randomBlock(network, index, seed) : tensors,
+        );
+        return publish();
+      },
+      async promote(release) {
+        await model.promote(release, NOTE);
+      },
+      async rollback() {
+        await model.rollback(NOTE);
+      },
+      expected(release, batch) {
+        const weights = released.get(release);
+        if (weights === undefined || batch < 1) return undefined;
+        if (!unit.releases().includes(release)) loadInto(unit, release, weights);
+        const logits = allLogits(unit, { release, batch, images });
+        if (release !== first) unit.drop(release);
+        return logits;
+      },
+      async predict(samples) {
+        computeRows(unit, { release: first, images, from: 0, samples });
+      },
+      replicas: shape === "blocks" ? blocks : 0,
+      async killReplica(replica) {
+        const pids = await replicasOf(server.pid);
+        const pid = pids[replica % Math.max(1, pids.length)];
+        if (pid !== undefined) process.kill(pid, "SIGKILL");
+      },
+      async restartMs() {
+        await server.stop();
+        const startedMs = monotonicMs();
+        server = await startServer(args);
+        await firstAnswer(scene);
+        return monotonicMs() - startedMs;
+      },
+      async residentBytes() {
+        const pids = [server.pid, ...(await descendants(server.pid))];
+        return (await Promise.all(pids.map(residentBytesOf))).reduce((sum, bytes) => sum + bytes, 0);
+      },
+      tensors: async () => undefined,
+      async exportKeras(directory) {
+        const tensors = Object.assign({}, ...(released.get(first) ?? [])) as NamedTensorData;
+        await exportModel(
+          { model: network, tensors },
+          { name: MODEL, format: "keras-json", directory, classNames: [] },
+        );
+      },
+      [Symbol.asyncDispose]: close,
+    };
+    await firstAnswer(scene);
+    return scene;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startNats(jetstreamDir: string): Promise<LocalNatsServer> {
+  const binary = locateTool("nats-server", process.env);
+  if (binary !== undefined) return startLocalNatsServer({ binary, jetstreamDir });
+  throw unavailable("nats-server must be there", "none found");
+}
+
+async function openModels(
+  natsUrl: string | undefined,
+  directory: string,
+  use: <T extends AsyncDisposable>(each: T) => T,
+): Promise<ModelStore> {
+  if (natsUrl === undefined) return use(folderModels({ directory }, { clock: systemClock() }));
+  const { fleet } = use(await connectFleet({ address: natsUrl, name: "kn bench" }, { log: silentLogger }));
+  return use(modelsInStore(fleet.store));
+}
+
+function loadInto(unit: InferenceUnit, release: number, blocks: readonly NamedTensorData[]): void {
+  for (const tensors of blocks) unit.load(release, tensors);
+  unit.complete(release);
+}
+
+interface Computation {
+  readonly release: number;
+  readonly images: ServingScene["images"];
+}
+
+/** Logits of `samples` samples from `from` on, from the pool's start again at its end. */
+function computeRows(
+  unit: InferenceUnit,
+  { release, images, from, samples }: Computation & { readonly from: number; readonly samples: number },
+): Float32Array {
+  const elements = images.shape.reduce((product, extent) => product * extent, 1);
+  const count = images.values.length / elements;
+  const values = new Float32Array(samples * elements);
+  for (let row = 0; row < samples; row += 1) {
+    const image = (from + row) % count;
+    values.set(images.values.subarray(image * elements, (image + 1) * elements), row * elements);
+  }
+  const { output } = unit.infer(release, { dtype: "f32", shape: [samples, ...images.shape], values });
+  return output.values as Float32Array;
+}
+
+/** Of each sample of the pool, computed `batch` at a time. */
+function allLogits(
+  unit: InferenceUnit,
+  { release, batch, images }: Computation & { readonly batch: number },
+): Float32Array {
+  const parts: Float32Array[] = [];
+  let rows = 0;
+  for (; rows < IMAGES; rows += batch) parts.push(computeRows(unit, { release, images, from: rows, samples: batch }));
+  const classes = (parts[0]?.length ?? 0) / batch;
+  const all = new Float32Array(rows * classes);
+  parts.forEach((part, index) => {
+    all.set(part, index * part.length);
   });
+  return all.subarray(0, IMAGES * classes);
+}
+
+async function replicasOf(pid: number): Promise<number[]> {
+  const pids = await descendants(pid);
+  const commands = await Promise.all(pids.map(commandOf));
+  return pids.filter((_, index) => commands[index]?.includes("replica"));
+}
+
+interface Server {
+  readonly url: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** Resolves when it has said where it listens. */
+async function startServer(args: readonly string[]): Promise<Server> {
+  const child = spawn(process.execPath, [join(PACKAGE_ROOT, "bin", "kn.js"), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let log = "";
+  const url = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(unavailable(`it must listen within ${START_TIMEOUT_MS} ms`, log));
+    }, START_TIMEOUT_MS);
+    const onText = (text: Buffer): void => {
+      log = (log + text.toString("utf8")).slice(-10_000);
+      const found = /(http:\/\/[^/\s]+)\/v2\/models\//.exec(log)?.[1];
+      if (found === undefined) return;
+      clearTimeout(timer);
+      resolve(found);
+    };
+    child.stdout.on("data", onText);
+    child.stderr.on("data", onText);
+    child.on("error", reject);
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      reject(unavailable("it must run", `it ended with ${code}: ${log}`));
+    });
+  }).catch((error: unknown) => {
+    child.kill("SIGKILL");
+    throw error;
+  });
+  return { url, pid: child.pid ?? 0, stop: () => stopped(child) };
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = new Promise((resolve) => child.once("close", resolve));
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
+  await closed;
+  clearTimeout(timer);
+}
+
+async function firstAnswer(scene: ServingScene): Promise<void> {
+  await using client = await sequentialClient(scene);
+  const deadlineMs = monotonicMs() + START_TIMEOUT_MS;
+  for (;;) {
+    const answer = await client.ask();
+    if (answer.kind === "logits") return;
+    if (monotonicMs() > deadlineMs) throw unavailable("it must answer", `${answer.outcome}: ${answer.text}`);
+    await pause(5);
+  }
+}
+
+function unavailable(rule: string, value: string): KnowledgeNetError {
+  return new KnowledgeNetError("KN_UNAVAILABLE", { attempt: "serve a network with `kn serve`", rule, value });
 }

@@ -9,6 +9,8 @@ export interface ServingSceneOptions {
   readonly shape: "whole" | "blocks";
   /** Largest batch; 1: requests are not batched. @default the server's own */
   readonly maxBatch?: number;
+  /** Also on NATS, where "blocks" always is: then batches go over NATS, not over a bus in memory. @default false */
+  readonly nats?: boolean;
 }
 
 export interface ServingScene extends AsyncDisposable {

@@ -6,6 +6,7 @@ import {
   isFailure,
   type LoadReport,
   type LoadResult,
+  type Mark,
   monotonicMs,
   type Outcome,
   OUTCOMES,
@@ -46,7 +47,7 @@ export interface SwapsResult {
   readonly notAnsweredNearKills: number;
   readonly steady: Percentiles;
   readonly nearSwaps: Percentiles;
-  /** p99 within 100 ms of a swap over p99 away from all. */
+  /** p99 from 100 ms before the order of a swap to 100 ms after its first answer, over p99 away from all. */
   readonly p99Ratio: number;
   /** From the order to the first answer by the new release, ms. */
   readonly swapMs: Percentiles;
@@ -77,6 +78,8 @@ interface Swap {
 const CAPACITY_MS = 5_000;
 const WARM_UP_MS = 2_000;
 const NEAR_KILL_MS = 2_000;
+/** Shorter than twice the 100 ms around a mark. */
+const MARK_EVERY_MS = 100;
 const MIB = 2 ** 20;
 
 export async function measureSwaps(open: OpenServingScene, options: SwapsOptions): Promise<SwapsResult> {
@@ -123,7 +126,8 @@ export async function measureSwaps(open: OpenServingScene, options: SwapsOptions
   await pause(intervalMs);
   load.stop();
   const result = await load.ended;
-  const report = await reportOf(result, { expected: scene.expected });
+  const marks = [...result.marks, ...swapsUnderWay(swaps, result)];
+  const report = await reportOf({ ...result, marks }, { expected: scene.expected });
   return describe({ result, report, swaps, kills, residentMiB, tensors, ratePerSecond });
 }
 
@@ -183,6 +187,25 @@ function describe(
     residentMiB,
     tensors,
   };
+}
+
+/** Between the order of a swap and its first answer, and that answer: latencies near any of it are near a swap. */
+function swapsUnderWay(swaps: readonly Swap[], { records }: LoadResult): Mark[] {
+  const ok = OUTCOMES.indexOf("ok");
+  const answered: number[] = [];
+  for (let index = 0; index < records.count; index += 1) if (records.outcome[index] === ok) answered.push(index);
+  const times = swapTimes(swaps, answered, {
+    endAt: (index) => (records.intendedMs[index] ?? 0) + (records.latencyMs[index] ?? 0),
+    releaseAt: (index) => records.release[index] ?? 0,
+  });
+  return swaps.flatMap(({ orderedMs }, index) => {
+    const endMs = orderedMs + (times[index] ?? 0);
+    const between: Mark[] = [{ name: "swapped", atMs: endMs }];
+    for (let atMs = orderedMs + MARK_EVERY_MS; atMs < endMs; atMs += MARK_EVERY_MS) {
+      between.push({ name: "swapping", atMs });
+    }
+    return between;
+  });
 }
 
 /** A wrong answer is never excused by a kill. */

@@ -1,0 +1,24 @@
+/** Processes of Linux by `/proc`. */
+import { readFile } from "node:fs/promises";
+
+const PAGE_BYTES = 4_096;
+
+/** Children of a process, their children, and so on; without itself. */
+export async function descendants(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  const children = text.split(" ").filter(Boolean).map(Number);
+  const below = await Promise.all(children.map(descendants));
+  return [...children, ...below.flat()];
+}
+
+/** Words of its command line; none once it has ended. */
+export async function commandOf(pid: number): Promise<string[]> {
+  const text = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  return text.split("\0").filter(Boolean);
+}
+
+/** Resident memory; 0 once it has ended. */
+export async function residentBytesOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/statm`, "utf8").catch(() => "0 0");
+  return Number(text.split(" ")[1] ?? 0) * PAGE_BYTES;
+}
