@@ -70,6 +70,7 @@ export const SCENARIOS = {
   pipeline: (open, { pipelineSwaps: swaps, intervalMs }, write) =>
     measureSwaps(open, {
       shape: "blocks",
+      replicas: 2, // of each block: one answers while the other comes back
       swaps,
       intervalMs,
       loadShare: SWAP_LOAD,

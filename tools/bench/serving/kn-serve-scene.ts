@@ -36,7 +36,7 @@ const NOTE = { by: "kn bench" };
 
 /** Rejects with KN_UNAVAILABLE without nats-server, where it needs one, or when `kn serve` does not come up. */
 export async function openKnServe(options: ServingSceneOptions): Promise<ServingScene> {
-  const { shape, maxBatch } = options;
+  const { shape, maxBatch, replicas = 1 } = options;
   const clock = systemClock();
   /** Opened resources, last first (Node 20 has no AsyncDisposableStack). */
   const opened: AsyncDisposable[] = [];
@@ -81,7 +81,7 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
     const args = ["serve", MODEL, "--http", "127.0.0.1:0", "--output", join(folder, "output")];
     if (nats !== undefined) args.push("--bus", nats.url);
     else args.push("--models", join(folder, "models"));
-    if (shape === "blocks") args.push("--blocks", "--nodes", "spawn");
+    if (shape === "blocks") args.push("--blocks", "--nodes", "spawn", "--replicas", String(replicas));
     if (maxBatch !== undefined) args.push("--max-batch", String(maxBatch));
     let server = await startServer(args);
     use({ [Symbol.asyncDispose]: () => server.stop() });
@@ -117,7 +117,7 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
       async predict(samples) {
         computeRows(unit, { release: first, images, from: 0, samples });
       },
-      replicas: shape === "blocks" ? blocks : 0,
+      replicas: shape === "blocks" ? blocks * replicas : 0,
       async killReplica(replica) {
         const pids = await replicasOf(server.pid);
         const pid = pids[replica % Math.max(1, pids.length)];

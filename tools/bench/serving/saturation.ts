@@ -12,7 +12,8 @@ export interface Saturation {
     readonly meanBatch: number;
     /** In this process at that batch size. */
     readonly inProcessPerSecond: number;
-    readonly failed: number;
+    readonly notAnswered: number;
+    readonly inFlight: number;
   }[];
   /** Median over rounds of served / in this process. */
   readonly ratio: number;
@@ -25,13 +26,13 @@ export async function measureSaturation(
   await using scene = await open({ shape: "whole" });
   const measured: Saturation["rounds"][number][] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const { perSecond, meanBatch, failed } = await capacityOf(scene, { durationMs });
+    const { perSecond, meanBatch, notAnswered, inFlight } = await capacityOf(scene, { durationMs });
     const batch = Math.max(1, Math.round(meanBatch));
     const startedMs = monotonicMs();
     let batches = 0;
     for (; monotonicMs() - startedMs < durationMs; batches += 1) await scene.predict(batch);
     const inProcessPerSecond = (batches * batch * 1_000) / (monotonicMs() - startedMs);
-    measured.push({ servedPerSecond: perSecond, meanBatch, inProcessPerSecond, failed });
+    measured.push({ servedPerSecond: perSecond, meanBatch, inProcessPerSecond, notAnswered, inFlight });
   }
   return {
     rounds: measured,

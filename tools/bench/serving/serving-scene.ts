@@ -7,6 +7,8 @@ import type { Expected, LoadImages } from "../../serving/load/index.ts";
 export interface ServingSceneOptions {
   /** The network in one process, or a pipeline of its blocks over processes on NATS. */
   readonly shape: "whole" | "blocks";
+  /** Of the network, or of each block. @default 1 */
+  readonly replicas?: number;
   /** Largest batch; 1: requests are not batched. @default the server's own */
   readonly maxBatch?: number;
   /** Also on NATS, where "blocks" always is: then batches go over NATS, not over a bus in memory. @default false */

@@ -19,6 +19,8 @@ import type { OpenServingScene } from "./serving-scene.ts";
 
 export interface SwapsOptions {
   readonly shape: "whole" | "blocks";
+  /** Of each block. @default 1 */
+  readonly replicas?: number;
   readonly swaps: number;
   /** Between two promotions, ms: longer than twice the 100 ms around each. */
   readonly intervalMs: number;
@@ -83,8 +85,18 @@ const MARK_EVERY_MS = 100;
 const MIB = 2 ** 20;
 
 export async function measureSwaps(open: OpenServingScene, options: SwapsOptions): Promise<SwapsResult> {
-  const { shape, swaps: wanted, intervalMs, loadShare, killEvery, seed, capacityMs = CAPACITY_MS, write } = options;
-  await using scene = await open({ shape });
+  const {
+    shape,
+    swaps: wanted,
+    intervalMs,
+    loadShare,
+    killEvery,
+    seed,
+    capacityMs = CAPACITY_MS,
+    replicas = 1,
+    write,
+  } = options;
+  await using scene = await open({ shape, replicas });
   const releases: number[] = [];
   for (let index = 0; index < options.releases; index += 1) {
     releases.push(await scene.publish(seed + index, shape === "blocks" ? index % scene.slices : undefined));

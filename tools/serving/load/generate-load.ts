@@ -21,6 +21,8 @@ export interface GeneratedLoad {
 }
 
 const MAX_TEXTS = 100;
+/** Numbers that make each text its own. */
+const DURATIONS = /\d+(\.\d+)?(?= ms)/g;
 
 interface Pending {
   readonly stream: number;
@@ -67,7 +69,7 @@ export async function generateLoad(
     const { stream, intendedMs, sentMs } = pending;
     const common = { stream, intendedMs, latencyMs: nowMs - intendedMs, lagMs: sentMs - intendedMs };
     if (answer.kind === "failure") {
-      const text = `${answer.outcome}: ${answer.text}`;
+      const text = `${answer.outcome}: ${answer.text.replaceAll(DURATIONS, "N")}`;
       if (text in texts || Object.keys(texts).length < MAX_TEXTS) texts[text] = (texts[text] ?? 0) + 1;
       recorder.add({ ...common, outcome: answer.outcome });
       return;
