@@ -14,7 +14,7 @@ import {
   scopeOfModel,
 } from "../runtime/artifacts/index.ts";
 import type { Clock } from "../runtime/clock/index.ts";
-import { changeKey, type KeyValue, parseJson, type Store } from "../runtime/store/index.ts";
+import { type KeyValue, parseJson, type Store } from "../runtime/store/index.ts";
 import { type ModelManifest, modelManifestSchema } from "../run-spec/index.ts";
 import { assertWeights, weightShapesOf } from "./check-weights.ts";
 import { appendChange, readChanges } from "./history.ts";
@@ -145,19 +145,31 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
     return entry === undefined ? NOTHING_LIVE : parseLive(entry.value);
   };
 
-  /** Compare-and-set of the live record. @returns the record before and after */
+  /**
+   * Compare-and-set of the live record. @returns the record before and after
+   * @param needed a release that must be there: looked for after each read of the record, so that one that was retired and
+   * deleted since it was verified is refused
+   */
   const change = async (
-    { records }: Opened,
+    at: Opened,
     next: (record: LiveRecord) => LiveRecord,
+    needed?: number,
   ): Promise<readonly [before: LiveRecord, after: LiveRecord]> => {
-    let result: readonly [LiveRecord, LiveRecord] = [NOTHING_LIVE, NOTHING_LIVE];
-    await changeKey(records, key, (entry) => {
+    for (;;) {
+      const entry = await at.records.get(key);
       const before = entry === undefined ? NOTHING_LIVE : parseLive(entry.value);
+      if (needed !== undefined) await find(at, needed);
       const after = next(before);
-      result = [before, after];
-      return after === before ? undefined : new TextEncoder().encode(JSON.stringify(after));
-    });
-    return result;
+      if (after === before) return [before, after];
+      const value = new TextEncoder().encode(JSON.stringify(after));
+      try {
+        if (entry === undefined) await at.records.create(key, value);
+        else await at.records.update(key, value, entry.revision);
+        return [before, after];
+      } catch (error) {
+        if (!isKnowledgeNetError(error, "KN_FENCED")) throw error;
+      }
+    }
   };
 
   const append = async ({ store }: Opened, { last }: LiveRecord): Promise<void> => {
@@ -166,10 +178,11 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
     appended = last.change;
   };
 
-  const command = async (at: Opened, given: LiveCommand, note: ChangeNote): Promise<LiveRecord> => {
+  const command = async (at: Opened, given: LiveCommand, note: ChangeNote, needed?: number): Promise<LiveRecord> => {
     // Before the record forgets its last change, the history has it.
     await append(at, await readLive(at));
-    const [before, after] = await change(at, (record) => changeLive(name, record, given, note, clock.wallTimeMs()));
+    const next = (record: LiveRecord): LiveRecord => changeLive(name, record, given, note, clock.wallTimeMs());
+    const [before, after] = await change(at, next, needed);
     if (after !== before) {
       // The record holds the change: the history gets it now, or before the next one.
       await append(at, before)
@@ -295,19 +308,19 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
     promote: (release, note) =>
       using(async (at) => {
         await verify(at, release);
-        return command(at, { kind: "promote", release }, note);
+        return command(at, { kind: "promote", release }, note, release);
       }),
     rollback: (note, options = {}) =>
       using(async (at) => {
         const to = options.to ?? (await readLive(at)).previous;
         if (to !== undefined) await verify(at, to);
         // The release that was verified, whatever another process makes the previous one meanwhile.
-        return command(at, { kind: "rollback", ...options, ...(to === undefined ? {} : { to }) }, note);
+        return command(at, { kind: "rollback", ...options, ...(to === undefined ? {} : { to }) }, note, to);
       }),
     startCandidate: (candidate, note) =>
       using(async (at) => {
         await verify(at, candidate.release);
-        return command(at, { kind: "start-candidate", candidate }, note);
+        return command(at, { kind: "start-candidate", candidate }, note, candidate.release);
       }),
     endCandidate: (note, release) =>
       using((at) => command(at, { kind: "end-candidate", ...(release === undefined ? {} : { release }) }, note)),

@@ -106,7 +106,7 @@ async function perform(action: Action, model: Model, store: Store): Promise<numb
 const fate = fc.constantFrom<Fate>(...Array<Fate>(24).fill("works"), "is lost", "loses its answer", "ends the process");
 
 describe("Model, under any order of calls of several processes, of which some are lost", () => {
-  it("live, previous, candidate and pinned releases load; the history is whole; what nothing names is collected", async () => {
+  it("live, previous, candidate, pinned releases load; the history is whole; what nothing names is collected", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
@@ -142,10 +142,16 @@ describe("Model, under any order of calls of several processes, of which some ar
             for (const each of [live, previous, candidate?.release, ...pinned])
               if (each !== undefined) await loadAll(observer, each);
           };
-          while (s.count() > 0) {
+          const idle = (): Promise<void> =>
+            new Promise((resolve) => {
+              setImmediate(resolve);
+            });
+          // Between two of its calls a process has none that waits.
+          for (await idle(); s.count() > 0; await idle()) {
             await s.waitNext(1);
             await assertSound();
           }
+          expect(calls).toBeGreaterThan(0);
           expect(failures).toEqual([]);
           const history = await observer.history();
           const { change, live } = await observer.live();
@@ -161,7 +167,7 @@ describe("Model, under any order of calls of several processes, of which some ar
           expect(new Set(blobs.map(({ name }) => name.split(".").at(-1)))).toEqual(named);
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 1000 },
     );
-  });
+  }, 600_000);
 });
