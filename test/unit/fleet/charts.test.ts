@@ -1,10 +1,11 @@
 /** Charts of the fleet: every state is reached, every path ends where it should, and nothing is held outside its state. */
 import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
-import { type HostSlotContext, hostSlotChart } from "../../../src/fleet/host-slot-chart.ts";
+import { type HostSlotContext, hostSlotChart, slotStateName } from "../../../src/fleet/host-slot-chart.ts";
 import { nodeChart } from "../../../src/fleet/node-chart.ts";
 import {
   type CoordinationEnd,
+  controllerStateName,
   type RunControllerContext,
   runControllerChart,
 } from "../../../src/fleet/run-controller-chart.ts";
@@ -18,8 +19,9 @@ describe("runControllerChart", () => {
     { outcome: "completed", hasNext: false },
     { outcome: "completed", hasNext: true },
     { outcome: "stopped", hasNext: false },
-    { outcome: "failed", hasNext: false, error: broken },
-    { outcome: "abandoned", hasNext: false },
+    { outcome: "stopped", hasNext: true },
+    { outcome: "failed", hasNext: true, error: broken },
+    { outcome: "abandoned", hasNext: true },
   ];
   const paths = pathsOf(runControllerChart, {
     events: [
@@ -114,6 +116,17 @@ describe("runControllerChart", () => {
   });
 });
 
+it("controllerStateName, slotStateName: names as published, without what lasts for one try", () => {
+  const names = [
+    "standby.waiting",
+    "inOffice.restoring.retry",
+    "inOffice.concluding.trying",
+    "inOffice.coordinating.moving",
+  ];
+  expect(names.map(controllerStateName)).toEqual(["standby", "restoring", "concluding", "coordinating.moving"]);
+  expect(["hosting.running", "retry", "blocked"].map(slotStateName)).toEqual(["running", "starting.retry", "blocked"]);
+});
+
 describe("hostSlotChart", () => {
   const ends = [
     { kind: "left", delayMs: 5 },
@@ -181,6 +194,7 @@ describe("hostSlotChart", () => {
         after(hostSlotChart, snapshot, completionIn(snapshot, "incarnate", end)),
       );
       expect([name, left?.value, failed?.value, blocked?.value]).toEqual([name, "retry", "retry", "blocked"]);
+      expect(left?.context).toMatchObject({ delayMs: 5 });
       expect(failed?.context).toMatchObject({ problem: away, delayMs: 7 });
       expect(blocked?.context).toMatchObject({ problem: broken });
     }
