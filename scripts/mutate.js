@@ -1,6 +1,6 @@
 /**
- * `npm run mutate -- src/runtime/stream`: mutation score of one folder, of all that stryker.config.json names without
- * an argument. Takes minutes per folder, so it is no part of the gate; docs/results/mutation.md has the scores.
+ * `npm run mutate -- src/runtime/stream`: mutation score of one folder or file, of all that stryker.config.json names
+ * without an argument. Takes minutes per folder, so it is no part of the gate; docs/results/mutation.md has the scores.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -15,7 +15,9 @@ if (!existsSync(stryker)) {
   console.error(`mutation testing is not installed: npm install --no-save ${packages.join(" ")}`);
   process.exit(2);
 }
-const folders = process.argv.slice(2).map((folder) => `${folder.replace(/\/$/, "")}/**/!(index).ts`);
-const mutate = folders.length === 0 ? [] : ["--mutate", folders.join(",")];
+const paths = process.argv
+  .slice(2)
+  .map((path) => (path.endsWith(".ts") ? path : `${path.replace(/\/$/, "")}/**/!(index).ts`));
+const mutate = paths.length === 0 ? [] : ["--mutate", paths.join(",")];
 const { status } = spawnSync(process.execPath, [stryker, "run", ...mutate], { cwd: root, stdio: "inherit" });
 process.exit(status ?? 1);
