@@ -27,6 +27,7 @@ const KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0";
 
 /** Programs of each suite, and the Debian package that brings each; a path where the program is not on PATH. */
 const PROGRAMS = {
+  conformance: { python3: "python3-venv" },
   containers: { podman: "podman", runc: "runc", iptables: "iptables", mmdebstrap: "mmdebstrap", strip: "binutils" },
   k8s: {
     containerd: "containerd",
@@ -44,10 +45,16 @@ const BESIDE = ["netavark", "aardvark-dns", "libc6-dev"];
 /** @returns {string[]} programs of the suite that this machine lacks */
 export function missingPrograms(suite) {
   if (suite === "k8s" && hasOwnCluster()) return ["kubectl"].filter((program) => !has(program));
+  // Debian has venv apart from python3.
+  if (suite === "conformance") return canMakeVenv() ? [] : ["python3"];
   // Docker runs containers by itself, where its engine answers.
   const containers = hasDockerEngine() ? [] : Object.keys(PROGRAMS.containers);
   const cluster = suite === "k8s" ? Object.keys(PROGRAMS.k8s) : [];
   return [...containers, ...cluster].filter((program) => !has(program));
+}
+
+function canMakeVenv() {
+  return spawnSync("python3", ["-c", "import venv, ensurepip"], { stdio: "ignore" }).status === 0;
 }
 
 function hasDockerEngine() {
@@ -76,9 +83,9 @@ export function clusterFolder(cache) {
 
 /** Lists and installs Debian packages. @returns {boolean} whether all are installed */
 export function installSystemPackages() {
-  const packageOf = { ...PROGRAMS.containers, ...PROGRAMS.k8s };
+  const packageOf = { ...PROGRAMS.conformance, ...PROGRAMS.containers, ...PROGRAMS.k8s };
   // kubectl for a cluster of the user's is no package of ours.
-  const lacking = [...new Set([...missingPrograms("containers"), ...missingPrograms("k8s")])].filter(
+  const lacking = [...new Set(["conformance", "containers", "k8s"].flatMap(missingPrograms))].filter(
     (program) => program in packageOf,
   );
   if (lacking.length === 0) {

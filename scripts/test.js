@@ -22,6 +22,7 @@ const SUITES = [
   { name: "contract", needs: ["nats-server"] },
   { name: "nats", needs: ["nats-server", "nats"] },
   { name: "e2e", needs: [] },
+  { name: "conformance", needs: [], missing: () => missingPrograms("conformance") },
   { name: "reproduction", needs: ["native"] },
   { name: "chaos", needs: ["native", "nats-server", "toxiproxy-server"] },
   { name: "containers", needs: ["native", "nats-server"], missing: () => missingPrograms("containers") },
