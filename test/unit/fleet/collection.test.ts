@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { GRACE_MS, planCollection, planRemoval } from "../../../src/fleet/collection.ts";
 import { endRunWithoutNodes } from "../../../src/fleet/end-run.ts";
+import { modelsInStore, openModel } from "../../../src/models/index.ts";
 import { openCheckpoints, scopeOfRun } from "../../../src/runtime/artifacts/index.ts";
+import { BY, FACTS, loadAll, weights } from "../models/model-scene.ts";
 import { createWorld, RUN, type World } from "./fleet-world.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -81,6 +83,28 @@ describe("planCollection", () => {
     await plan.apply();
     expect(await tracesOf("gone", world)).toEqual([]);
     expect(await tracesOf(RUN, world)).toEqual(before);
+    expect((await planCollection(fleet, clock)).items).toEqual([]);
+  });
+});
+
+describe("planCollection, of models", () => {
+  it("leaves releases, what is live and its history alone, whatever their age; takes parts of no release", async () => {
+    await using world = await createWorld({ nodes: ["a"] });
+    const { clock, fleet, store } = world;
+    const model = openModel(modelsInStore(store), "digits", { clock });
+    // Also of a name that a run had: what a run owns and what a model owns are told apart.
+    for (const value of [1, 2]) await model.publish(FACTS, weights(value));
+    await model.promote(1, BY);
+    const blobs = await store.blobs("kn-artifacts");
+    await blobs.put(`model.digits.part.${"0".repeat(64)}`, bytes("litter"));
+    await clock.advance(10 * GRACE_MS);
+    const plan = await planCollection(fleet, clock);
+    expect(plan.items).toMatchObject([{ kind: "blob", name: `model.digits.part.${"0".repeat(64)}` }]);
+    await plan.apply();
+    for (const release of [1, 2]) expect(await loadAll(model, release)).toEqual(weights(release));
+    expect((await model.live()).live).toBe(1);
+    expect(await model.history()).toHaveLength(1);
+    await expect(planRemoval("digits", fleet)).rejects.toMatchObject({ code: "KN_CONFIG" });
     expect((await planCollection(fleet, clock)).items).toEqual([]);
   });
 });

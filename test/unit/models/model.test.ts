@@ -415,7 +415,7 @@ describe("Model.retain", () => {
     await expect(model.promote(2, BY)).rejects.toMatchObject({ code: "KN_CONFIG" });
   });
 
-  it("goes on after it was cut off: a retired release cannot become live, nor be pinned, and is deleted next time", async () => {
+  it("goes on after it was cut off: a retired release cannot become live, and is deleted next time", async () => {
     const { model, faults, publish } = await modelScene();
     for (const value of [1, 2, 3]) await publish(value);
     await model.promote(3, BY);
@@ -425,9 +425,36 @@ describe("Model.retain", () => {
     await expect(model.promote(1, BY)).rejects.toThrow(/KN_CONFIG.*being deleted/);
     await expect(model.rollback(BY, { to: 2 })).rejects.toThrow(/KN_CONFIG.*being deleted/);
     await expect(model.startCandidate({ release: 2, mode: "shadow", percent: 1 }, BY)).rejects.toThrow(/being deleted/);
+    await expect(model.setPinned(9, true)).rejects.toMatchObject({ code: "KN_CONFIG" });
     expect(await model.retain(9)).toEqual([2, 1]);
     expect((await model.live()).live).toBe(3);
   });
+});
+
+describe("Model.retain, beside other processes", () => {
+  it.each(["promote", "pin", "candidate"] as const)(
+    "a release that gets a %s between the look at it and its deletion stays",
+    async (change) => {
+      const { model, open, faults, clock, publish } = await modelScene();
+      for (const value of [1, 2, 3]) await publish(value);
+      await model.promote(3, BY);
+      const other = open();
+      const changes = {
+        promote: () => other.promote(1, BY),
+        pin: () => other.setPinned(1, true),
+        candidate: () => other.startCandidate({ release: 1, mode: "canary", percent: 5 }, BY),
+      };
+      // Its declaration of what it deletes takes a second; the other one is done meanwhile.
+      faults.now = failTimes(1, { operation: "update", name: `${SCOPE}.live` }, { kind: "slow", delayMs: 1_000 });
+      const retaining = model.retain(1);
+      for (let turn = 0; turn < 100; turn += 1) await Promise.resolve();
+      await changes[change]();
+      await clock.advance(1_000);
+      expect(await retaining).toEqual([2]);
+      expect(await loadAll(model, 1)).toEqual(weights(1));
+      expect((await model.live()).retired).toEqual([]);
+    },
+  );
 });
 
 describe("Model.setPinned", () => {

@@ -64,6 +64,28 @@ describe("planArtifactCollection, while a release is published", () => {
   });
 });
 
+describe("planArtifactCollection, of a publication whose process has ended", () => {
+  it("takes its name and its parts once it is old, and nothing that a release needs", async () => {
+    const { store, faults, clock } = await artifactScene();
+    const other = { "weights/a/kernel": { ...part["weights/a/kernel"], values: Float32Array.of(2) } };
+    faults.now = failAlways({ kind: "kv", operation: "create" });
+    await expect((await openReleases(store, SCOPE)).publish([part, other])).rejects.toMatchObject({
+      code: "KN_UNAVAILABLE",
+    });
+    faults.now = undefined;
+    const again = await openReleases(store, SCOPE);
+    const { release } = await again.publish([part]);
+    const began = clock.wallTimeMs();
+    expect(await planArtifactCollection(store, began)).toEqual({ blobs: [], records: [] });
+    await clock.advance(1);
+    const planned = await planArtifactCollection(store, began + 1);
+    expect(planned).toMatchObject({ blobs: [{}], records: [expect.stringMatching(`${SCOPE}.publishing.`)] });
+    await applyArtifactCollection(store, planned);
+    expect(await (await store.kv(ARTIFACT_RECORDS)).keys()).toEqual([`${SCOPE}.release.${release}`]);
+    expect(await again.load(await again.get(release), 0)).toEqual(part);
+  });
+});
+
 describe("planArtifactCollection, of states that a holder left behind", () => {
   it("takes those that retention lets go, of each actor, and leaves blobs of no scope alone", async () => {
     const { store, checkpoints } = await artifactScene();

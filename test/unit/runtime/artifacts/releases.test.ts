@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { ARTIFACT_BLOBS, openReleases, scopeOfModel } from "../../../../src/runtime/artifacts/index.ts";
+import {
+  applyArtifactCollection,
+  ARTIFACT_BLOBS,
+  ARTIFACT_RECORDS,
+  openReleases,
+  planArtifactCollection,
+  scopeOfModel,
+} from "../../../../src/runtime/artifacts/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { memoryStore } from "../../../../src/runtime/store/index.ts";
+import { failingStore, failTimes, switchedFaults } from "../../../support/failing-store.ts";
 
 const SCOPE = scopeOfModel("digits");
 const part = (value: number) => ({
@@ -52,6 +60,66 @@ describe("openReleases", () => {
     await expect(releases.load(release, 0)).rejects.toThrow(/KN_CHECKPOINT.*must have the digest/);
     await blobs.delete(blob?.name ?? "");
     await expect(releases.load(release, 0)).rejects.toThrow(/KN_CHECKPOINT.*publish it again/);
+  });
+});
+
+describe("PublishOptions.metadata", () => {
+  it("may be computed from the number that the release gets, also when another one takes a number first", async () => {
+    const { store, releases } = await scene();
+    const other = await openReleases(store, SCOPE);
+    const metadata = ({ release, digests }: { release: number; digests: string[] }) => ({
+      facts: `${release} ${digests.length}`,
+    });
+    const found = await Promise.all([
+      releases.publish([part(1)], { metadata }),
+      other.publish([part(2), part(3)], { metadata }),
+    ]);
+    for (const { release, digests, metadata: facts } of found)
+      expect(facts).toEqual({ facts: `${release} ${digests.length}` });
+  });
+});
+
+describe("Releases.publish, of the same parts by two processes", () => {
+  it("the parts stay named until both are done, whatever is collected meanwhile", async () => {
+    const { store, releases } = await scene();
+    const clock = simulatedClock();
+    const faults = switchedFaults();
+    const slow = await openReleases(failingStore(store, faults, clock), SCOPE);
+    faults.now = failTimes(1, { operation: "create" }, { kind: "slow", delayMs: 1_000 });
+    const late = slow.publish([part(1)]);
+    for (let turn = 0; turn < 100; turn += 1) await Promise.resolve();
+    await releases.publish([part(1)]);
+    await releases.publish([part(2)]);
+    await releases.retain({ kept: 1 });
+    await applyArtifactCollection(store, await planArtifactCollection(store, 0));
+    await clock.advance(1_000);
+    const { release } = await late;
+    expect(await releases.load(await releases.get(release), 0)).toEqual(part(1));
+  });
+});
+
+describe("Releases.remove", () => {
+  it("deletes releases and the parts that no other names; a pinned one and an absent one are left", async () => {
+    const { store, releases } = await scene();
+    for (const value of [1, 2, 1, 4]) await releases.publish([part(value)]);
+    await releases.setPinned(4, true);
+    await releases.remove([1, 2, 4, 9]);
+    expect((await releases.list()).map(({ release }) => release)).toEqual([4, 3]);
+    expect(await (await store.blobs(ARTIFACT_BLOBS)).list()).toHaveLength(2);
+    expect(await releases.load(await releases.get(3), 0)).toEqual(part(1));
+  });
+
+  it("deletes no parts while a record does not parse: it may name them", async () => {
+    const { store, releases } = await scene();
+    for (const value of [1, 2]) await releases.publish([part(value)]);
+    const records = await store.kv(ARTIFACT_RECORDS);
+    await records.put(`${SCOPE}.release.7`, new TextEncoder().encode('{"format":3}'));
+    await releases.remove([1]);
+    expect(await (await store.blobs(ARTIFACT_BLOBS)).list()).toHaveLength(2);
+    expect((await planArtifactCollection(store, Infinity)).blobs).toEqual([]);
+    expect((await releases.list()).map(({ release }) => release)).toEqual([2]);
+    await expect(releases.find(7)).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
+    expect((await releases.publish([part(3)])).release).toBe(8);
   });
 });
 
