@@ -6,7 +6,7 @@ import type { InferenceHandle, InferenceUnitOptions } from "../../compute/index.
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { failureOf } from "../../messages/index.ts";
 import type { LiveRecord, Model } from "../../models/index.ts";
-import type { Clock } from "../../runtime/clock/index.ts";
+import { type Clock, settlesWithin } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { HeldReleases } from "./held-releases.ts";
 import { sliceOfNetwork } from "./slice-of-network.ts";
@@ -24,28 +24,32 @@ export interface ReleaseLoaderDeps {
   readonly openUnit: (options: InferenceUnitOptions) => Promise<InferenceHandle>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The compute worker is gone. */
+  readonly onFailed: (error: Error) => void;
   readonly onPhase: (phase: "LoadBegun" | "WarmBegun" | "LoadEnded") => void;
   /** A release became ready or refused, is wanted, or left. */
   readonly onChange: () => void;
 }
 
 export interface ReleaseLoader {
-  /** Follows the live record until the signal aborts; done when nothing is being loaded. Never rejects. */
+  /** Follows the live record until the signal aborts; done when nothing is being loaded, or in `LEAVE_MS`. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
-  /** A batch has been computed: a release may be unused now. */
+  /** A batch has been computed, or time has passed: a release may be of no use now. */
   sweep(): void;
   /** @returns undefined when the release is not ready */
   unitOf(release: number): InferenceHandle | undefined;
-  /** Closes the networks, once nothing is being loaded. */
+  /** Closes the networks, once nothing is being loaded, or in `LEAVE_MS`. */
   close(): Promise<void>;
 }
 
 /** Pause before the next attempt to read a release while the store is away, ms. */
 const RETRY_MS = 500;
+/** A store or a worker that does not answer keeps the replica from its end for so long at most, ms. */
+const LEAVE_MS = 2_000;
 
 export function createReleaseLoader(
   { slice: index, slices, warmBatches }: ReleaseLoaderOptions,
-  { model, held, openUnit, clock, log, onPhase, onChange }: ReleaseLoaderDeps,
+  { model, held, openUnit, clock, log, onFailed, onPhase, onChange }: ReleaseLoaderDeps,
 ): ReleaseLoader {
   /** By topology: releases of one network share its unit. */
   const units = new Map<string, InferenceHandle>();
@@ -53,21 +57,41 @@ export function createReleaseLoader(
   let working: Promise<void> = Promise.resolve();
   let signal = AbortSignal.abort();
 
+  /** Unlike a store, a worker that is gone does not come back. */
+  const inWorker = async <T>(call: Promise<T>): Promise<T> => {
+    try {
+      return await call;
+    } catch (error) {
+      if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) onFailed(error);
+      throw error;
+    }
+  };
+
+  const unitFor = async (options: InferenceUnitOptions): Promise<readonly [string, InferenceHandle]> => {
+    const topology = JSON.stringify([options.inputShape, options.layers]);
+    const unit = units.get(topology) ?? (await inWorker(openUnit(options)));
+    units.set(topology, unit);
+    return [topology, unit];
+  };
+
   const load = async (release: number): Promise<string> => {
     const published = await model.release(release);
-    const slice = sliceOfNetwork(published.manifest.network, index, slices);
-    const { inputShape, layers, blocks } = slice;
-    const topology = JSON.stringify([inputShape, layers]);
-    const unit = units.get(topology) ?? (await openUnit({ inputShape, layers }));
-    units.set(topology, unit);
+    const { inputShape, layers, blocks } = sliceOfNetwork(published.manifest.network, index, slices);
+    const [topology, unit] = await unitFor({ inputShape, layers });
     try {
       for (const block of blocks) {
         const tensors = Object.entries(await model.loadPart(published, block));
-        for (const [name, tensor] of tensors) await unit.load(release, { [name]: tensor });
+        for (const [name, tensor] of tensors) {
+          signal.throwIfAborted();
+          await inWorker(unit.load(release, { [name]: tensor }));
+        }
       }
-      await unit.complete(release);
+      await inWorker(unit.complete(release));
       onPhase("WarmBegun");
-      for (const rows of warmBatches) await warm(unit, release, [rows, ...inputShape]);
+      for (const rows of warmBatches) {
+        signal.throwIfAborted();
+        await inWorker(warm(unit, release, [rows, ...inputShape]));
+      }
     } catch (error) {
       await unit.drop(release).catch(() => undefined); // the worker may be what failed
       throw error;
@@ -79,9 +103,10 @@ export function createReleaseLoader(
     onPhase("LoadBegun");
     try {
       topologies.set(release, await load(release));
-      held.loaded(release);
+      held.loaded(release, clock.now());
       log.info({ release }, "release ready");
     } catch (error) {
+      if (signal.aborted) return;
       if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) {
         log.warn({ release, err: error }, "release not loaded; trying again");
         await clock.sleep(RETRY_MS, signal).catch(() => undefined);
@@ -96,7 +121,7 @@ export function createReleaseLoader(
   };
 
   const dropUnwanted = async (): Promise<void> => {
-    for (const release of held.takeUnwanted()) {
+    for (const release of held.takeUnwanted(clock.now())) {
       await units.get(topologies.get(release) ?? "")?.drop(release);
       topologies.delete(release);
     }
@@ -126,18 +151,21 @@ export function createReleaseLoader(
     async run(following) {
       signal = following;
       for await (const record of model.changes(following)) {
-        held.want(byUrgency(record));
+        held.want(byUrgency(record), clock.now());
         onChange();
         kick();
       }
-      await working;
+      await settlesWithin(LEAVE_MS, working, clock);
     },
-    sweep: kick,
+    sweep() {
+      if (held.hasUnwanted(clock.now())) kick();
+    },
     unitOf: (release) => (held.isReady(release) ? units.get(topologies.get(release) ?? "") : undefined),
     async close() {
-      await working;
-      for (const unit of units.values()) await unit.close();
+      await settlesWithin(LEAVE_MS, working, clock);
+      const closing = Promise.allSettled([...units.values()].map((unit) => unit.close()));
       units.clear();
+      await settlesWithin(LEAVE_MS, closing, clock);
     },
   };
 }

@@ -16,6 +16,7 @@ import {
   type StageResult,
 } from "../../messages/index.ts";
 import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
+import { settlesWithin } from "../../runtime/clock/index.ts";
 import { createHeldReleases } from "./held-releases.ts";
 import { createReleaseLoader } from "./release-loader.ts";
 import { createReplicaBatches } from "./replica-batches.ts";
@@ -28,6 +29,8 @@ export const ANNOUNCE_EVERY_MS = 1_000;
 /** A replica that leaves waits until no batch came for so long, and at most for so long, ms. */
 const QUIET_MS = 200;
 const MAX_QUIET_WAIT_MS = 3_000;
+/** And for the batches that it has until their deadlines, for so long at most, ms. */
+const MAX_DRAIN_MS = 20_000;
 
 export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaActorDeps): Actor {
   const { run, id, fence, slice, slices, instance, maxBatch, maxWaiting, maxFrameBytes } = options;
@@ -48,6 +51,7 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
   };
   const announceRegularly = async (): Promise<void> => {
     while (!ending.signal.aborted) {
+      loader.sweep();
       announce();
       await clock.sleep(ANNOUNCE_EVERY_MS, ending.signal).catch(() => undefined);
     }
@@ -61,11 +65,14 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
       openUnit,
       clock,
       log,
+      onFailed: (error) => {
+        actor.host.send({ type: "Failed", error });
+      },
       onPhase: (type) => {
         actor.host.send({ type });
       },
       onChange: () => {
-        if (held.list.some(({ state }) => state === "ready")) actor.host.send({ type: "ReleaseReady" });
+        if (held.isAnyReady) actor.host.send({ type: "ReleaseReady" });
         announce();
       },
     },
@@ -107,7 +114,7 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
         actor.host.send({ type: "BatchesDone" });
       },
       onSettled: () => {
-        if (held.hasUnwanted) loader.sweep();
+        loader.sweep();
       },
       onFailed: (error) => {
         actor.host.send({ type: "Failed", error });
@@ -132,7 +139,8 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
     do await clock.sleep(QUIET_MS);
     while (clock.now() - takenMs < QUIET_MS && clock.now() < endMs);
     await actor.detach();
-    await batches.whenIdle();
+    const leftMs = Math.min(MAX_DRAIN_MS, Math.max(0, batches.lastDeadlineMs - clock.now()));
+    await settlesWithin(leftMs, batches.whenIdle(), clock);
     await bus.flush().catch(() => undefined); // a lost connection: the gateway sends the batches again
   };
 

@@ -29,6 +29,8 @@ export interface ReplicaBatchesDeps {
 export interface ReplicaBatches {
   readonly counts: Readonly<Record<"batches" | "samples" | "refused", number>>;
   readonly inFlight: number;
+  /** Latest deadline of a batch so far: what is not computed by then nobody waits for. */
+  readonly lastDeadlineMs: number;
   /** Computes it in its turn. The batch owns its tensor. */
   take(batch: StageBatch): void;
   /** Resolves when every batch is answered. */
@@ -37,6 +39,8 @@ export interface ReplicaBatches {
 
 /** Batches given to the worker at a time: one computes while the next one is copied. */
 const IN_WORKER = 2;
+/** A worker that has not answered for so long hangs, ms: far above any batch, and the gateway has sent it again long ago. */
+const HUNG_MS = 30_000;
 
 export function createReplicaBatches(
   { id, maxWaiting }: ReplicaBatchesOptions,
@@ -47,22 +51,28 @@ export function createReplicaBatches(
   const counts = { batches: 0, samples: 0, refused: 0 };
   const watchers = new Set<() => void>();
   let computing = 0;
+  let lastDeadlineMs = 0;
 
   const refuse = (batch: StageBatch, error: unknown): void => {
     counts.refused += 1;
     onRefused(batch, error);
   };
-  const refusal = (code: "KN_STALE" | "KN_OVERLOADED", { batch }: StageBatch, rule: string, value: string) =>
-    new KnowledgeNetError(code, { attempt: `compute batch ${batch} at ${id}`, rule, value });
+  const refusal = (
+    code: "KN_STALE" | "KN_OVERLOADED" | "KN_UNAVAILABLE",
+    { batch }: StageBatch,
+    rule: string,
+    value: string,
+  ) => new KnowledgeNetError(code, { attempt: `compute batch ${batch} at ${id}`, rule, value });
 
   const compute = async (batch: StageBatch, deadlineMs: number): Promise<void> => {
     const { release, tensor } = batch;
-    if (clock.now() > deadlineMs) throw refusal("KN_STALE", batch, "its time must not be over", "over");
+    // Not KN_STALE: that says of a release that it is not here.
+    if (clock.now() > deadlineMs) throw refusal("KN_OVERLOADED", batch, "its turn must come in its time", "it is over");
     const unit = unitOf(release);
     if (unit === undefined)
       throw refusal("KN_STALE", batch, "its release must be loaded here", `release ${release} is not`);
     const samples = tensor.shape[0] ?? 0; // the tensor moves to the worker
-    const { result, computeMs } = await unit.infer(release, tensor);
+    const { result, computeMs } = await answerOf(batch, unit.infer(release, tensor));
     counts.batches += 1;
     counts.samples += samples;
     onComputed({
@@ -73,6 +83,17 @@ export function createReplicaBatches(
       nonFinite: [...new Set([...batch.nonFinite, ...result.nonFiniteRows])].sort((a, b) => a - b),
     });
   };
+
+  /** Of the worker. Rejects with KN_UNAVAILABLE when it hangs. */
+  const answerOf = <T>(batch: StageBatch, call: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const timer = clock.setTimeout(() => {
+        reject(refusal("KN_UNAVAILABLE", batch, `the worker must answer within ${HUNG_MS} ms`, "it hangs"));
+      }, HUNG_MS);
+      call.then(resolve, reject).finally(() => {
+        clock.clearTimeout(timer);
+      });
+    });
 
   const settle = (release: number): void => {
     computing -= 1;
@@ -108,13 +129,18 @@ export function createReplicaBatches(
     get inFlight() {
       return waiting.length + computing;
     },
+    get lastDeadlineMs() {
+      return lastDeadlineMs;
+    },
     take(batch) {
       if (waiting.length >= maxWaiting) {
         const rule = `at most ${maxWaiting} batches may wait there`;
         refuse(batch, refusal("KN_OVERLOADED", batch, rule, `${waiting.length} wait`));
         return;
       }
-      waiting.push({ batch, deadlineMs: clock.now() + batch.remainingMs });
+      const deadlineMs = clock.now() + batch.remainingMs;
+      lastDeadlineMs = Math.max(lastDeadlineMs, deadlineMs);
+      waiting.push({ batch, deadlineMs });
       pump();
     },
     whenIdle() {
