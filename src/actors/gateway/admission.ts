@@ -14,11 +14,12 @@ export interface AdmissionFacts {
   readonly limitMs: number;
   readonly isClosed: boolean;
   readonly releases: Pick<GatewayReleases, "live" | "served" | "resolve">;
-  readonly table: Pick<ReplicaTable, "replicas">;
+  readonly table: Pick<ReplicaTable, "lanes">;
   readonly times: BatchTimes;
-  /** Samples that would be computed before it. */
+  /** Waiting samples that would be computed before it. */
   readonly samplesBefore: number;
-  readonly batchesUnderWay: number;
+  /** Batches that are being computed. */
+  readonly underWay: { readonly count: number; readonly samples: number };
 }
 
 export interface Refused {
@@ -48,7 +49,7 @@ export function admit(request: InferenceRequest, facts: AdmissionFacts): Refused
   }
   const invalid = inputError(request, served, facts);
   if (invalid !== undefined) return refuse("invalid", invalid);
-  const late = lateness(request, facts);
+  const late = lateness(request, served.release, facts);
   if (late === undefined) return undefined;
   return refuse(
     "overloaded",
@@ -74,22 +75,25 @@ function inputError(
   if (sample.join() !== expected.join()) return refuse(`the input must have the shape [n, ${expected.join(", ")}]`);
   if (samples < 1 || samples > maxBatch)
     return refuse(`a request must have 1 to ${maxBatch} samples`, "send it in several requests");
+  // Its neighbours in a batch would get its rows.
+  const size = expected.reduce((product, extent) => product * extent, samples);
+  if (input.values.length !== size)
+    return refuse(`an input of that shape must have ${size} values, not ${input.values.length}`);
   return undefined;
 }
 
 /** @returns undefined: it will be in time, as far as can be told */
 function lateness(
   { input, priority = "interactive" }: InferenceRequest,
-  { maxBatch, targetMs, limitMs, table, times, samplesBefore, batchesUnderWay }: AdmissionFacts,
+  release: number,
+  { maxBatch, targetMs, limitMs, table, times, samplesBefore, underWay }: AdmissionFacts,
 ): { readonly detail: string; readonly retryAfterMs: number } | undefined {
-  if (samplesBefore === 0 && batchesUnderWay === 0) return undefined; // it is computed at once
+  if (samplesBefore === 0 && underWay.count === 0) return undefined; // it is computed at once
   const samples = input.shape[0] ?? 1;
-  const slices = table.replicas.reduce((most, each) => Math.max(most, each.slices), 1);
-  const lanes = Math.max(1, Math.floor(table.replicas.length / slices));
-  const intervalMs = times.intervalMs(maxBatch) / lanes;
-  const waitMs =
-    (samplesBefore / maxBatch) * intervalMs + Math.ceil(batchesUnderWay / lanes) * times.intervalMs(samples);
-  const totalMs = waitMs + times.latencyMs(samples);
+  const lanes = Math.max(1, table.lanes(release));
+  const waitingMs = (samplesBefore / maxBatch) * times.intervalMs(maxBatch);
+  const computingMs = underWay.count === 0 ? 0 : underWay.count * times.intervalMs(underWay.samples / underWay.count);
+  const totalMs = (waitingMs + computingMs) / lanes + times.latencyMs(samples);
   // Bulk work has no latency to keep but that which it names.
   const allowedMs = priority === "bulk" ? limitMs : Math.min(limitMs, Math.max(targetMs, 2 * times.latencyMs(samples)));
   if (totalMs <= allowedMs) return undefined;

@@ -34,6 +34,7 @@ export function createBatchTimes(): BatchTimes {
   return {
     observe(samples, computeUs, totalMs, isAlone) {
       let computeMs = 0;
+      if (computeUs.length < slices.length) slices.length = computeUs.length; // served by another topology
       for (const [index, us] of computeUs.entries()) {
         slices[index] ??= createFit();
         slices[index].observe(samples, us / 1_000);
@@ -71,8 +72,9 @@ function createFit(): Fit {
       // Of one size alone nothing is known of the others: proportional above it, no faster below.
       if (variance < 1e-6 * Math.max(1, meanN * meanN)) return meanMs * Math.max(1, samples / meanN);
       const slope = Math.max(0, (sumNMs / weight - meanN * meanMs) / variance);
-      const constant = Math.max(0, meanMs - slope * meanN);
-      return constant + slope * samples;
+      const constant = meanMs - slope * meanN;
+      // Noise makes it negative: then the line through the origin and the mean, as n samples never take less than none.
+      return constant < 0 ? (meanMs * samples) / meanN : constant + slope * samples;
     },
   };
 }

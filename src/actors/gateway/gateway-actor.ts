@@ -3,8 +3,7 @@
  * `ServedModel`, clients of the bus on `kn.v1.infer.<model>`.
  */
 import { fromPromise } from "xstate";
-import { isKnowledgeNetError } from "../../errors/index.ts";
-import { createChunkAssembler, decodeFrame, type Event, NO_PROGRESS, runSubject } from "../../messages/index.ts";
+import { createChunkAssembler, decodeFrame, NO_PROGRESS, runSubject } from "../../messages/index.ts";
 import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
 import { createBatchTimes } from "./batch-times.ts";
 import { createGatewayBatches } from "./gateway-batches.ts";
@@ -15,6 +14,7 @@ import { type BatchContent, createGatewayWork } from "./gateway-work.ts";
 import type { Priority, ServedModel } from "./inference.ts";
 import { type InferEndpoint, openInferEndpoint } from "./infer-endpoint.ts";
 import { createReplicaTable } from "./replica-table.ts";
+import { watchReplicas } from "./watch-replicas.ts";
 
 export interface Gateway extends Actor {
   readonly model: ServedModel;
@@ -23,16 +23,6 @@ export interface Gateway extends Actor {
   /** Takes no request from the bus any more, and resolves when those that it took are answered. */
   leaveBus(): Promise<void>;
 }
-
-/** Time between two looks at the replicas of batches under way, ms. */
-const PROBE_EVERY_MS = 250;
-/** A batch is late after so many times its usual duration, and after so long at least, ms: then its replicas are probed. */
-const LATE_FACTOR = 3;
-const LATE_MS = 100;
-/** A replica that does not answer a probe for so long is lost, ms. */
-const PROBE_TIMEOUT_MS = 1_000;
-/** A replica without a state for so long is lost, ms: three announcements, and half of one for delays. */
-const MAX_SILENCE_MS = 3_500;
 
 const NO_OBSERVER: GatewayObserver = { onRequest: () => undefined, onBatch: () => undefined };
 
@@ -44,7 +34,6 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
   const table = createReplicaTable();
   const times = createBatchTimes();
   const ending = new AbortController();
-  const probing = new Set<string>();
   let undecodable = 0;
   let following: Promise<unknown> | undefined;
   let endpoint: InferEndpoint | undefined;
@@ -69,55 +58,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
     { clock, log, table, times, releases, batches, observer },
   );
 
-  const loseReplica = (replica: string, why: string): void => {
-    log.warn({ replica, why }, "replica lost");
-    table.lose(replica);
-    work.onLost(({ route }) => route.includes(replica), `${replica} ${why}`);
-    releases.reconcile();
-  };
-
-  const onReplica = ({ header: { sender }, fact }: Event): void => {
-    if (fact.kind === "StateEntered" && table.replicas.some((each) => each.id === sender)) {
-      if (fact.state === "draining") table.retire(sender);
-      if (fact.state === "left" || fact.state === "failed") loseReplica(sender, fact.state);
-      releases.reconcile();
-    }
-    if (fact.kind !== "ReplicaState") return;
-    if (!table.observe(sender, fact, clock.now()))
-      work.onLost(({ route }) => route.includes(sender), `${sender} is another process`);
-    releases.reconcile();
-  };
-
-  /** No answer: the process has ended, or hangs. */
-  const probe = async (replica: string): Promise<void> => {
-    if (probing.has(replica)) return;
-    probing.add(replica);
-    try {
-      await channel.order(replica, { kind: "ReportState" }, { timeoutMs: PROBE_TIMEOUT_MS });
-    } catch (error) {
-      if (isKnowledgeNetError(error, "KN_UNAVAILABLE") && !ending.signal.aborted)
-        loseReplica(replica, "does not answer");
-    } finally {
-      probing.delete(replica);
-    }
-  };
-
-  const look = (): void => {
-    const nowMs = clock.now();
-    for (const replica of table.silent(nowMs, MAX_SILENCE_MS)) loseReplica(replica, "is silent");
-    const isLate = (sentMs: number, samples: number): boolean =>
-      nowMs - sentMs > Math.max(LATE_MS, LATE_FACTOR * times.latencyMs(samples));
-    const late = batches.underWay.filter(({ sentMs, samples }) => isLate(sentMs, samples));
-    for (const replica of new Set(late.flatMap(({ route }) => route))) void probe(replica);
-    releases.reconcile();
-    releases.judgeAll();
-  };
-  const lookRegularly = async (): Promise<void> => {
-    while (!ending.signal.aborted) {
-      look();
-      await clock.sleep(PROBE_EVERY_MS, ending.signal).catch(() => undefined);
-    }
-  };
+  const replicas = watchReplicas({ channel, clock, log, table, times, batches, releases, onLost: work.onLost });
 
   const accept = (data: Uint8Array): void => {
     const frame = decodeFrame(data, { maxBytes: maxFrameBytes });
@@ -182,7 +123,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
           },
         },
       ],
-      watches: [{ actor: "*", listener: onReplica }],
+      watches: [{ actor: "*", listener: replicas.onEvent }],
       commands: (command) => Promise.reject(refuseCommand(id, command)),
       async open() {
         endpoint = await openInferEndpoint({ maxFrameBytes, softwareVersion }, { served, bus });
@@ -199,7 +140,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
         live: releases.live?.release ?? null,
         outcomes: work.outcomes,
         waiting: work.waiting,
-        batchesUnderWay: batches.underWay.length,
+        batchesUnderWay: batches.count,
         undecodable,
         replicas: table.replicas.map(({ id: replica, slice, ready }) => ({ replica, slice, releases: [...ready] })),
       }),
@@ -209,7 +150,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
       },
       onState(state) {
         // Not before: the chart takes no events of these while it opens.
-        if (state === "waiting") following ??= Promise.all([releases.run(ending.signal), lookRegularly()]);
+        if (state === "waiting") following ??= Promise.all([releases.run(ending.signal), replicas.run(ending.signal)]);
         return true;
       },
     },

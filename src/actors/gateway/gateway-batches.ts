@@ -31,10 +31,14 @@ export interface GatewayBatchesDeps {
 }
 
 export interface GatewayBatches<T> {
-  readonly underWay: readonly BatchUnderWay<T>[];
+  readonly count: number;
+  /** Samples of all of them. */
+  readonly samples: number;
+  filter(isMeant: (batch: BatchUnderWay<T>) => boolean): BatchUnderWay<T>[];
   /**
    * Sends [n, ...input] on its way.
-   * @throws KnowledgeNetError KN_UNAVAILABLE when the bus is closed, KN_CONFIG when its messages cannot hold it
+   * @throws KnowledgeNetError KN_UNAVAILABLE when the bus is closed, KN_CONFIG when its messages cannot hold it, KN_NUMERIC
+   * for a value that is not finite
    */
   send(
     content: T,
@@ -51,22 +55,32 @@ export interface GatewayBatches<T> {
   giveUp(isLost: (batch: BatchUnderWay<T>) => boolean): readonly BatchUnderWay<T>[];
 }
 
+/** Batches per ms of its process that a gateway's numbers have room for. */
+const NUMBERS_PER_MS = 1_024;
+
 export function createGatewayBatches<T>(
   { run, id }: GatewayBatchesOptions,
   { bus, clock, table, times }: GatewayBatchesDeps,
 ): GatewayBatches<T> {
   const underWay = new Map<number, BatchUnderWay<T>>();
-  let last = 0;
+  /** Results of the batches of an earlier process of this name must not end those of this one. */
+  let last = Math.floor(clock.wallTimeMs()) * NUMBERS_PER_MS;
+  let samplesUnderWay = 0;
 
   const take = (batch: BatchUnderWay<T>): void => {
     underWay.delete(batch.number);
+    samplesUnderWay -= batch.samples;
     table.end(batch.route);
   };
 
   return {
-    get underWay() {
-      return [...underWay.values()];
+    get count() {
+      return underWay.size;
     },
+    get samples() {
+      return samplesUnderWay;
+    },
+    filter: (isMeant) => [...underWay.values()].filter(isMeant),
     send(content, { release, route, tensor, remainingMs }) {
       const [first = "", ...rest] = route;
       const number = last + 1;
@@ -88,13 +102,16 @@ export function createGatewayBatches<T>(
       const samples = tensor.shape[0] ?? 0;
       const encodeMs = sentMs - startedMs;
       underWay.set(number, { number, release, route, samples, content, sentMs, encodeMs, isAlone });
+      samplesUnderWay += samples;
       table.begin(route);
     },
     end(result) {
+      const { outcome } = result;
       const batch = underWay.get(result.batch);
       if (batch === undefined || batch.release !== result.release) return undefined;
+      if (outcome.kind === "logits" && outcome.logits.shape[0] !== batch.samples) return undefined;
       take(batch);
-      if (result.outcome.kind === "logits")
+      if (outcome.kind === "logits")
         times.observe(batch.samples, result.computeUs, clock.now() - batch.sentMs, batch.isAlone);
       return batch;
     },

@@ -7,6 +7,7 @@ import { type ChangeNote, type LiveRecord, type Model, NOTHING_LIVE } from "../.
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { ServedRelease } from "./inference.ts";
+import { sampleShapeOf } from "./open-requests.ts";
 import { judge, noFigures, type ReleaseFigures } from "./release-guard.ts";
 import type { ReplicaTable } from "./replica-table.ts";
 
@@ -26,24 +27,36 @@ export interface GatewayReleasesDeps {
 /** Whether a request is answered by the live release or by the candidate; a number: by this one. */
 export type Assignment = "live" | "candidate" | number;
 
+/** A release whose manifest is known. */
+export interface KnownRelease extends ServedRelease {
+  /** Shape of one sample of its input, as text. */
+  readonly sampleShape: string;
+}
+
 export interface GatewayReleases {
   /** What requests get that name no release. */
-  readonly live: ServedRelease | undefined;
+  readonly live: KnownRelease | undefined;
   /** All that can be computed now, newest first. */
-  readonly served: readonly ServedRelease[];
+  readonly served: readonly KnownRelease[];
+  /** Those that requests may be computed with now, most wanted first. */
+  readonly usable: readonly KnownRelease[];
   /** Another release is live by the record than here. */
   readonly isSwapping: boolean;
   /** Decides by the candidate's share. */
   assign(): "live" | "candidate";
   /** @returns undefined when it cannot be computed now */
-  resolve(assignment: Assignment): ServedRelease | undefined;
+  resolve(assignment: Assignment): KnownRelease | undefined;
+  /** Replicas are to have it, by the record. */
+  isWanted(release: number): boolean;
+  /** It is on trial: the candidate, or one that has just become live. */
+  isJudged(release: number): boolean;
   /** The release that a copy of the next batch goes to, by its share. */
   nextShadow(): number | undefined;
   /** Figures by which a release is judged. */
   figures(release: number): ReleaseFigures;
   /** Judges after new figures. */
   judgeAll(): void;
-  /** To be called when a replica's state changed. */
+  /** To be called when a replica's state changed, and from time to time. */
   reconcile(): void;
   /** Follows the live record until the signal aborts. Never rejects. */
   run(signal: AbortSignal): Promise<void>;
@@ -52,60 +65,68 @@ export interface GatewayReleases {
 /** A release that became live is judged for so long, ms, and for so many answers. */
 const OBSERVED_MS = 60_000;
 const OBSERVED_ANSWERS = 1_000;
-/** A replica that loads a release for longer than this does not keep the others back, ms. */
+/** Replicas that load a release for longer than this do not keep the others back, ms. */
 const PATIENCE_MS = 10_000;
 /** Manifests and figures of so many releases are remembered. */
 const REMEMBERED = 16;
+/** Pause after a failure of the store, ms; twice as long after each further one. */
+const RETRY_MS = 500;
+const MAX_RETRY_MS = 16_000;
 
 export function createGatewayReleases(
   { id }: GatewayReleasesOptions,
   { model, table, clock, log, onChange }: GatewayReleasesDeps,
 ): GatewayReleases {
-  const manifests = new Map<number, ServedRelease>();
+  const manifests = new Map<number, KnownRelease>();
   const allFigures = new Map<number, ReleaseFigures>();
+  const reading = createPace(clock);
+  const writing = createPace(clock);
   let record: LiveRecord = NOTHING_LIVE;
   let current: number | undefined;
   /** What was answered with before `current`, and since when `current` is. */
   let observed: { readonly release: number; readonly before: number; readonly sinceMs: number } | undefined;
-  let wantedSinceMs = 0;
+  /** Since when another release is live by the record. */
+  let behindSinceMs: number | undefined;
+  /** The live release is so by a promotion: a rollback goes to one that is known to be good. */
+  let isPromoted = false;
   let canary = 0;
   let shadow = 0;
-  let isWriting = false;
+
+  const wanted = (): number[] =>
+    [record.live, record.candidate?.release, record.previous].filter((release) => release !== undefined);
 
   const figures = (release: number): ReleaseFigures => {
     const known = allFigures.get(release);
     if (known !== undefined) return known;
     const fresh = noFigures();
     allFigures.set(release, fresh);
-    forgetOldest(allFigures);
+    forgetOldest(allFigures, []);
     return fresh;
   };
-  const known = (release: number | undefined): ServedRelease | undefined =>
-    release === undefined || !table.isCovered(release) ? undefined : manifests.get(release);
+  const known = (release: number | undefined): KnownRelease | undefined => {
+    const found = release === undefined ? undefined : manifests.get(release);
+    return found !== undefined && table.isCovered(found.release) ? found : undefined;
+  };
 
-  /** Changes the record; a failure is tried again at the next judgement. */
+  /** Changes the record; a failure is tried again after a pause. */
   const write = (
     reason: string,
     change: (note: ChangeNote) => Promise<LiveRecord>,
     numbers: ChangeNote["numbers"] = {},
   ): void => {
-    if (isWriting) return;
-    isWriting = true;
-    log.warn({ reason, ...numbers }, "withdrawing a release");
-    change({ by: id, reason, numbers })
-      .catch((error: unknown) => {
-        log.error({ err: error }, "the live record was not changed; trying again");
-      })
-      .finally(() => {
-        isWriting = false;
-      });
+    writing.attempt(async () => {
+      log.warn({ reason, ...numbers }, "withdrawing a release");
+      take(await change({ by: id, reason, numbers }));
+    }, "the live record was not changed; trying again");
   };
 
   const withdrawRefused = (): void => {
     const { live, previous, candidate } = record;
-    const refused = live === undefined || live === current ? undefined : table.refusalOf(live);
-    const back = current ?? previous;
-    if (live !== undefined && refused !== undefined && back !== undefined && back !== live) {
+    // One that is answered with already is withdrawn when nobody can compute it any more.
+    const isHeld = live === undefined || (live === current && table.isCovered(live));
+    const refused = isHeld ? undefined : table.refusalOf(live);
+    const back = current === live ? previous : (current ?? previous);
+    if (live !== undefined && refused !== undefined && back !== undefined && table.refusalOf(back) === undefined) {
       const reason = `${refused.replica} refused release ${live}: ${refused.failure.message}`;
       write(reason, (note) => model.rollback(note, { to: back, from: live }));
     }
@@ -118,48 +139,57 @@ export function createGatewayReleases(
 
   const goOver = (release: number): void => {
     const before = current;
+    const afterMs = Math.round(clock.now() - (behindSinceMs ?? clock.now()));
     current = release;
-    log.info({ release, before, afterMs: Math.round(clock.now() - wantedSinceMs) }, "answering with another release");
+    log.info({ release, before, afterMs }, "answering with another release");
+    if (release === record.live) behindSinceMs = undefined;
     allFigures.delete(release);
-    // A rollback goes to a release that is known to be good.
-    const isNew = before !== undefined && record.last?.kind === "promoted";
-    observed = isNew ? { release, before, sinceMs: clock.now() } : undefined;
+    const isOnTrial = before !== undefined && isPromoted && release === record.live;
+    observed = isOnTrial ? { release, before, sinceMs: clock.now() } : undefined;
+  };
+
+  /** All replicas have it; or enough of them, when the others take too long or the release of now is lost. */
+  const isTurnOf = (live: number): boolean => {
+    if (table.isEverywhere(live)) return true;
+    const isPatient = clock.now() - (behindSinceMs ?? clock.now()) < PATIENCE_MS;
+    return table.isCovered(live) && (!isPatient || (current !== undefined && !table.isCovered(current)));
   };
 
   const reconcile = (): void => {
-    const { live } = record;
-    if (live !== undefined && live !== current && manifests.has(live)) {
-      const isPatient = clock.now() - wantedSinceMs < PATIENCE_MS;
-      const isLoaded = isPatient ? table.isEverywhere(live) : table.isCovered(live);
-      if (isLoaded) goOver(live);
-      // A gateway that starts while the live release is being loaded for the first time answers with the one before.
-      else if (current === undefined && known(record.previous) !== undefined) goOver(record.previous ?? live);
-    }
+    const { live, previous } = record;
+    if (live !== undefined && live !== current && manifests.has(live) && isTurnOf(live)) goOver(live);
+    // A gateway that starts while the live release is being loaded for the first time answers with the one before.
+    else if (live !== undefined && current === undefined && known(previous) !== undefined) goOver(previous ?? live);
     withdrawRefused();
+    learn();
     onChange();
   };
 
-  const learn = async (release: number): Promise<void> => {
-    if (manifests.has(release)) return;
-    const { manifest } = await model.release(release);
-    manifests.set(release, { release, manifest });
-    for (const old of manifests.keys()) {
-      if (manifests.size <= REMEMBERED) break;
-      if (old !== current) manifests.delete(old);
-    }
+  /** Reads the manifests that lack, beside everything else. */
+  const learn = (): void => {
+    const lacking = (): number | undefined => wanted().find((release) => !manifests.has(release));
+    if (lacking() === undefined) return;
+    reading.attempt(async () => {
+      for (let release = lacking(); release !== undefined; release = lacking()) {
+        const { manifest } = await model.release(release);
+        const { input } = manifest.network;
+        manifests.set(release, { release, manifest, sampleShape: sampleShapeOf({ shape: [1, ...input] }) });
+        forgetOldest(manifests, [...wanted(), current ?? release]);
+        reconcile();
+      }
+    }, "a manifest was not read; trying again");
   };
 
-  const take = async (next: LiveRecord): Promise<void> => {
-    if (next.live !== record.live) wantedSinceMs = clock.now();
+  const take = (next: LiveRecord): void => {
+    const isOlder = next.change < record.change && (next.last?.atMs ?? 0) <= (record.last?.atMs ?? 0);
+    if (isOlder) return; // it was read before a change of this gateway
+    if (next.live !== record.live) isPromoted = next.last?.kind === "promoted";
     if (next.candidate !== undefined && next.candidate.release !== record.candidate?.release)
       allFigures.delete(next.candidate.release);
     record = next;
-    for (const release of [next.live, next.candidate?.release, next.previous]) {
-      if (release === undefined) continue;
-      await learn(release).catch((error: unknown) => {
-        log.error({ release, err: error }, "manifest not read");
-      });
-    }
+    if (record.live === current) behindSinceMs = undefined;
+    else behindSinceMs ??= clock.now();
+    reading.reset();
     reconcile();
   };
 
@@ -168,12 +198,18 @@ export function createGatewayReleases(
       return known(current);
     },
     get served() {
-      const releases = [...manifests.keys()].filter((release) => table.isCovered(release)).sort((a, b) => b - a);
-      return releases.map((release) => manifests.get(release)).filter((found) => found !== undefined);
+      const releases = [...manifests.keys()].sort((a, b) => b - a);
+      return releases.map(known).filter((found) => found !== undefined);
+    },
+    get usable() {
+      const releases = [...new Set([current, ...wanted()])];
+      return releases.map(known).filter((found) => found !== undefined);
     },
     get isSwapping() {
       return record.live !== undefined && record.live !== current;
     },
+    isWanted: (release) => wanted().includes(release),
+    isJudged: (release) => release === record.candidate?.release || release === observed?.release,
     assign() {
       const { candidate } = record;
       if (candidate?.mode !== "canary") return "live";
@@ -215,15 +251,47 @@ export function createGatewayReleases(
     },
     reconcile,
     async run(signal) {
-      for await (const next of model.changes(signal)) await take(next);
+      for await (const next of model.changes(signal)) take(next);
     },
   };
+
+  /** One attempt at a time, and pauses that grow after failures. */
+  function createPace({ now }: Pick<Clock, "now">) {
+    let isBusy = false;
+    let failures = 0;
+    let notBeforeMs = 0;
+    return {
+      attempt(work: () => Promise<void>, onFailure: string): void {
+        if (isBusy || now() < notBeforeMs) return;
+        isBusy = true;
+        work()
+          .then(
+            () => {
+              failures = 0;
+            },
+            (error: unknown) => {
+              notBeforeMs = now() + Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures);
+              failures += 1;
+              log.error({ err: error }, onFailure);
+            },
+          )
+          .finally(() => {
+            isBusy = false;
+          });
+      },
+      /** Something else is to be done now. */
+      reset(): void {
+        failures = 0;
+        notBeforeMs = 0;
+      },
+    };
+  }
 }
 
-function forgetOldest(map: Map<number, unknown>): void {
+function forgetOldest(map: Map<number, unknown>, kept: readonly number[]): void {
   for (const key of map.keys()) {
     if (map.size <= REMEMBERED) return;
-    map.delete(key);
+    if (!kept.includes(key)) map.delete(key);
   }
 }
 

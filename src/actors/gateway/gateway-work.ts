@@ -3,21 +3,22 @@
  * what waited while the ones before were computed, and nothing waits while a replica has a credit.
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
-import { errorOf, type StageResult, type TensorView } from "../../messages/index.ts";
+import { errorOf, type Failure, type StageResult, type TensorView } from "../../messages/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { admit } from "./admission.ts";
-import type { BatchTimes } from "./batch-times.ts";
+import { type BatchTimes, createBatchTimes } from "./batch-times.ts";
 import { compareShadow } from "./compare-shadow.ts";
 import type { BatchUnderWay, GatewayBatches } from "./gateway-batches.ts";
 import type { GatewayActorOptions, GatewayObserver } from "./gateway-options.ts";
-import type { Assignment, GatewayReleases } from "./gateway-releases.ts";
-import type { InferenceOutcome, InferenceRequest, Priority, ServedRelease } from "./inference.ts";
-import { joinInputs, rowsOf } from "./join-inputs.ts";
+import type { GatewayReleases, KnownRelease } from "./gateway-releases.ts";
+import type { InferenceOutcome, InferenceRequest, Priority } from "./inference.ts";
+import { isAllFinite, joinInputs, rowsOf } from "./join-inputs.ts";
+import { createOpenRequests, type OpenRequest } from "./open-requests.ts";
 import { refusalOf, type RefusalCause } from "./refusals.ts";
 import { noteBatch } from "./release-guard.ts";
 import type { ReplicaTable } from "./replica-table.ts";
-import { createRequestQueue, type Waiting } from "./request-queue.ts";
+import { createRequestQueue } from "./request-queue.ts";
 
 export type GatewayWorkOptions = Pick<
   GatewayActorOptions,
@@ -34,23 +35,9 @@ export interface GatewayWorkDeps {
   readonly observer: GatewayObserver;
 }
 
-/** A request on its way to an outcome. */
-interface Pending extends Waiting {
-  readonly input: TensorView;
-  readonly assignment: Assignment;
-  readonly arrivedMs: number;
-  readonly deadlineMs: number;
-  readonly settle: (outcome: InferenceOutcome) => void;
-  /** When it was sent last; 0: not yet. */
-  sentMs: number;
-  /** How often it was sent. */
-  sends: number;
-  isSettled: boolean;
-}
-
 /** The requests of a batch, or a copy of their input whose result is compared. */
 export type BatchContent =
-  | { readonly kind: "requests"; readonly requests: readonly Pending[]; readonly shadow?: ShadowCopy | undefined }
+  | { readonly kind: "requests"; readonly requests: readonly OpenRequest[]; readonly shadow?: ShadowCopy | undefined }
   | { readonly kind: "shadow"; readonly expected: TensorView; readonly nonFinite: readonly number[] };
 
 interface ShadowCopy {
@@ -58,9 +45,9 @@ interface ShadowCopy {
   readonly input: TensorView;
 }
 
+type RequestBatch = BatchUnderWay<BatchContent> & { readonly content: BatchContent & { readonly kind: "requests" } };
+
 export interface GatewayWork {
-  /** Requests that have no outcome yet. */
-  readonly open: number;
   readonly waiting: Readonly<Record<Priority, number>>;
   /** Outcomes so far, by cause. */
   readonly outcomes: Readonly<Record<string, number>>;
@@ -70,164 +57,142 @@ export interface GatewayWork {
   onLost(isLost: (batch: BatchUnderWay<BatchContent>) => boolean, why: string): void;
   /** Something changed: a replica, a release. */
   pump(): void;
-  /** Refuses requests from now on. */
+  /** Refuses what it has, and requests from now on. */
   close(): void;
+  /** Resolves when every request has its outcome. */
   whenIdle(): Promise<void>;
 }
 
 /** A request is sent so often at most: once again after a loss, and once more to a replica that has its release. */
 const MAX_SENDS = 3;
+/** A replica that has no room for a batch gets none for so long, ms, where there are others. */
+const FULL_MS = 50;
 
 export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWorkDeps): GatewayWork {
   const { model, maxBatch, maxBulkBatch, timeoutMs, maxTimeoutMs, maxWaitingSamples } = options;
   const { clock, log, table, times, releases, batches, observer } = deps;
-  const queue = createRequestQueue<Pending>({ maxSamples: maxWaitingSamples });
-  const outcomes: Record<string, number> = {};
-  const idleWatchers = new Set<() => void>();
-  let open = 0;
+  const queue = createRequestQueue<OpenRequest>({ maxSamples: maxWaitingSamples });
+  const requests = createOpenRequests({ model, clock, observer, onLeft: (request) => queue.remove(request) });
+  /** Of the releases that are not judged: what one that is judged is compared with. */
+  const usual = createBatchTimes();
   let isClosed = false;
 
-  const report = (
-    { samples, priority, arrivedMs, sentMs }: Pick<Pending, "samples" | "priority" | "arrivedMs" | "sentMs">,
-    outcome: RefusalCause | "answer",
-    release: number | undefined,
-  ): void => {
-    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-    const nowMs = clock.now();
-    const queueMs = (sentMs === 0 ? nowMs : sentMs) - arrivedMs;
-    observer.onRequest({ release, priority, outcome, samples, queueMs, computeMs: sentMs === 0 ? 0 : nowMs - sentMs });
-  };
-
-  const refuse = (
-    pending: Pending,
-    cause: RefusalCause,
-    { error, release, retryAfterMs }: { error?: KnowledgeNetError; release?: number; retryAfterMs?: number } = {},
-  ): void => {
-    if (pending.isSettled) return;
-    report(pending, cause, release);
-    pending.settle({
-      kind: "refusal",
-      error: error ?? refusalOf(cause, { model, timeoutMs: pending.deadlineMs - pending.arrivedMs }),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    });
-  };
-
   const infer = (request: InferenceRequest): Promise<InferenceOutcome> => {
-    const { input, client = "", priority = "interactive", signal, release } = request;
-    const nowMs = clock.now();
+    const { client = "", priority = "interactive", signal, release } = request;
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     const limitMs = Math.min(request.timeoutMs ?? timeoutMs, maxTimeoutMs);
-    const samples = input.shape[0] ?? 0;
     const verdict = admit(request, {
-      ...options,
+      model,
+      maxBatch,
+      targetMs: options.targetMs,
       limitMs,
       isClosed,
       releases,
       table,
       times,
       samplesBefore: queue.samplesBefore(client, priority),
-      batchesUnderWay: batches.underWay.length,
+      underWay: batches,
     });
     if (verdict !== undefined) {
-      report({ samples, priority, arrivedMs: nowMs, sentMs: 0 }, verdict.cause, release);
+      requests.noteRefused(request, verdict.cause);
       return Promise.resolve({ kind: "refusal", ...verdict.refusal });
     }
-    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
-        pending.isSettled = true;
-        open -= 1;
-        clock.clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
-        if (open > 0) return;
-        for (const watcher of idleWatchers) watcher();
-        idleWatchers.clear();
-      };
-      const onAbort = (): void => {
-        queue.remove(pending);
-        report(pending, "cancelled", undefined);
-        end();
-        reject(signal?.reason as Error);
-      };
-      const pending: Pending = {
-        input,
-        samples,
-        client,
-        priority,
-        assignment: release ?? releases.assign(),
-        arrivedMs: nowMs,
-        deadlineMs: nowMs + limitMs,
-        sentMs: 0,
-        sends: 0,
-        isSettled: false,
-        settle(outcome) {
-          end();
-          resolve(outcome);
-        },
-      };
-      open += 1;
-      signal?.addEventListener("abort", onAbort, { once: true });
-      const timer = clock.setTimeout(() => {
-        queue.remove(pending);
-        refuse(pending, "expired");
-      }, limitMs);
-      const left = queue.push(pending);
-      for (const each of left) refuse(each, "overloaded", { retryAfterMs: Math.ceil(times.latencyMs(maxBatch)) });
+    return requests.open(request, { limitMs, assignment: release ?? releases.assign() }, (opened) => {
+      const retryAfterMs = Math.max(1, Math.ceil(times.latencyMs(maxBatch)));
+      for (const each of queue.push(opened)) requests.refuse(each, "overloaded", { retryAfterMs });
       pump();
     });
   };
 
   /** The most samples with which a batch still answers a request in time. */
-  const roomFor = ({ deadlineMs, priority, samples }: Pending): number => {
-    const most = priority === "bulk" ? Math.max(samples, maxBulkBatch) : maxBatch;
-    const remainingMs = deadlineMs - clock.now();
-    let room = most;
+  const roomFor = ({ deadlineMs, priority, samples }: OpenRequest, nowMs: number): number => {
+    let room = priority === "bulk" ? Math.max(samples, maxBulkBatch) : maxBatch;
+    const remainingMs = deadlineMs - nowMs;
     while (room > samples && times.latencyMs(room) > remainingMs) room = Math.max(samples, Math.floor(room / 2));
     return room;
   };
 
-  const fitsShape = ({ input }: Pending, { manifest }: ServedRelease): boolean =>
-    input.shape.slice(1).join() === manifest.network.input.join();
+  /** Sends a batch of `release` that begins with `head`. @returns false: it waits for a credit */
+  const begin = (head: OpenRequest, { release, sampleShape }: KnownRelease, nowMs: number): boolean => {
+    // An interactive request that comes now waits for one bulk batch at most.
+    if (head.priority === "bulk" && batches.filter(isBulk).length >= Math.max(1, table.lanes(release))) return false;
+    const route = table.route(release, nowMs);
+    if (route === undefined) return false;
+    const taken = queue.take(
+      roomFor(head, nowMs),
+      (each) =>
+        each.sampleShape === sampleShape &&
+        each.deadlineMs > nowMs &&
+        releases.resolve(each.assignment)?.release === release,
+    );
+    send(taken, release, route);
+    return true;
+  };
 
   /** @returns whether a batch was sent, or a request settled */
   const dispatch = (): boolean => {
     const head = queue.head();
     if (head === undefined) return false;
-    if (head.priority === "bulk" && batches.underWay.some(isBulk)) return false;
+    const nowMs = clock.now();
     const served = releases.resolve(head.assignment);
-    if (served === undefined || !fitsShape(head, served)) {
-      // Without any release it waits: a replica may be on its way back.
-      if (served === undefined && typeof head.assignment !== "number") return false;
-      queue.remove(head);
-      refuse(head, served === undefined ? "unavailable" : "invalid");
-      return true;
+    if (head.deadlineMs <= nowMs) return drop(head, "expired"); // its timer is about to say so
+    if (served !== undefined && head.sampleShape !== served.sampleShape) return drop(head, "invalid", served);
+    if (served !== undefined && begin(head, served, nowMs)) return true;
+    // One that is wanted waits: a replica may be on its way back.
+    if (served === undefined && typeof head.assignment === "number" && !releases.isWanted(head.assignment))
+      return drop(head, "unavailable");
+    return dispatchOther(served?.release, nowMs);
+  };
+
+  /** The head waits: requests of another release do not, where a replica has a credit for them. */
+  const dispatchOther = (release: number | undefined, nowMs: number): boolean => {
+    for (const other of releases.usable) {
+      if (other.release === release || table.route(other.release, nowMs) === undefined) continue;
+      const head = queue.head(
+        ({ assignment, sampleShape, deadlineMs }) =>
+          sampleShape === other.sampleShape &&
+          deadlineMs > nowMs &&
+          releases.resolve(assignment)?.release === other.release,
+      );
+      if (head !== undefined && begin(head, other, nowMs)) return true;
     }
-    const { release } = served;
-    const route = table.route(release);
-    if (route === undefined) return false;
-    const requests = queue.take(
-      roomFor(head),
-      (each) => releases.resolve(each.assignment)?.release === release && fitsShape(each, served),
-    );
-    send(requests, release, route);
+    return false;
+  };
+
+  const drop = (request: OpenRequest, cause: RefusalCause, served?: KnownRelease): true => {
+    queue.remove(request);
+    const expected = served === undefined ? undefined : wrongShape(model, request, served);
+    requests.refuse(request, cause, expected === undefined ? {} : { error: expected });
     return true;
   };
 
-  const send = (requests: readonly Pending[], release: number, route: readonly string[]): void => {
-    const tensor = joinInputs(requests.map(({ input }) => input));
+  const send = (taken: readonly OpenRequest[], release: number, route: readonly string[]): void => {
+    const tensor = joinInputs(taken.map(({ input }) => input));
     const nowMs = clock.now();
-    for (const each of requests) {
+    const shadowed = release === releases.live?.release ? releases.nextShadow() : undefined;
+    const shadow = shadowed === undefined ? undefined : { release: shadowed, input: tensor };
+    let deadlineMs = nowMs;
+    for (const each of taken) deadlineMs = Math.max(deadlineMs, each.deadlineMs);
+    try {
+      const content = { kind: "requests", requests: taken, shadow } as const;
+      batches.send(content, { release, route, tensor, remainingMs: deadlineMs - nowMs });
+    } catch (error) {
+      onUnsent(taken, release, error);
+      return;
+    }
+    for (const each of taken) {
       each.sentMs = nowMs;
       each.sends += 1;
     }
-    const shadowed = release === releases.live?.release ? releases.nextShadow() : undefined;
-    const shadow = shadowed === undefined ? undefined : { release: shadowed, input: tensor };
-    const remainingMs = Math.max(...requests.map(({ deadlineMs }) => deadlineMs)) - nowMs;
-    try {
-      batches.send({ kind: "requests", requests, shadow }, { release, route, tensor, remainingMs });
-    } catch (error) {
-      log.warn({ err: error, release }, "batch not sent");
-      for (const each of requests) refuse(each, "unavailable", isKnowledgeNetError(error) ? { error } : {});
-    }
+  };
+
+  const onUnsent = (taken: readonly OpenRequest[], release: number, error: unknown): void => {
+    log.warn({ err: error, release }, "batch not sent");
+    // The fault of one input is not its neighbours'.
+    const unsound = taken.filter(({ input }) => !isAllFinite(input));
+    for (const each of unsound) requests.refuse(each, "invalid", isKnowledgeNetError(error) ? { error } : {});
+    if (unsound.length > 0) queue.putBack(taken.filter((each) => !unsound.includes(each)));
+    else for (const each of taken) requests.refuse(each, "unavailable", isKnowledgeNetError(error) ? { error } : {});
   };
 
   let isPumping = false;
@@ -241,117 +206,141 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
     }
   };
 
-  const sendAgain = (requests: readonly Pending[], cause: RefusalCause, error: KnowledgeNetError): void => {
-    const open = requests.filter(({ isSettled }) => !isSettled);
-    for (const each of open) if (each.sends >= MAX_SENDS) refuse(each, cause, { error });
-    queue.putBack(open.filter(({ isSettled }) => !isSettled));
+  const sendAgain = (again: readonly OpenRequest[], error: KnowledgeNetError): void => {
+    const cause = error.code === "KN_OVERLOADED" ? "overloaded" : "unavailable";
+    for (const each of again)
+      if (each.sends >= MAX_SENDS) requests.refuse(each, cause, { error, retryAfterMs: FULL_MS });
+    queue.putBack(again.filter(({ isSettled }) => !isSettled));
+  };
+
+  const onLost: GatewayWork["onLost"] = (isLost, why) => {
+    for (const { content, release } of batches.giveUp(isLost)) {
+      if (content.kind === "shadow") continue;
+      sendAgain(
+        content.requests,
+        refusalOf("unavailable", { model, timeoutMs, detail: `${why}, with release ${release}` }),
+      );
+    }
+    pump();
   };
 
   const answer = (
-    { requests, shadow }: BatchContent & { kind: "requests" },
-    batch: BatchUnderWay<BatchContent>,
+    { content, release, samples }: RequestBatch,
     logits: TensorView,
-    result: StageResult,
+    nonFinite: readonly number[],
   ): void => {
-    const { release, samples } = batch;
     const figures = releases.figures(release);
     let from = 0;
-    for (const each of requests) {
-      const range: readonly [number, number] = [from, from + each.samples];
-      from += each.samples;
-      if (each.isSettled) continue;
-      if (result.nonFinite.some((row) => row >= range[0] && row < range[1])) {
+    for (const each of content.requests) {
+      const to = from + each.samples;
+      if (each.isSettled) {
+        // Nobody waits for it.
+      } else if (nonFinite.some((row) => row >= from && row < to)) {
         figures.nonFinite += 1;
-        refuse(each, "non-finite", { release });
-        continue;
+        requests.refuse(each, "non-finite", { release });
+      } else {
+        figures.answers += 1;
+        requests.answer(each, rowsOf(logits, from, to), { release, samples });
       }
-      figures.answers += 1;
-      report(each, "answer", release);
-      each.settle({
-        kind: "answer",
-        release,
-        logits: rowsOf(logits, ...range),
-        batch: samples,
-        queueMs: each.sentMs - each.arrivedMs,
-        computeMs: clock.now() - each.sentMs,
-      });
+      from = to;
     }
-    // A copy takes no credit from a request.
-    if (shadow === undefined || queue.length > 0) return;
-    const route = table.route(shadow.release);
+    if (content.shadow !== undefined) sendShadow(content.shadow, logits, nonFinite);
+  };
+
+  /** A copy is sent when no request waits, and one at a time: it delays a request by itself at most. */
+  const sendShadow = ({ release, input }: ShadowCopy, logits: TensorView, nonFinite: readonly number[]): void => {
+    if (isClosed || queue.length > 0 || batches.filter(isShadow).length > 0) return;
+    const route = table.route(release, clock.now());
     if (route === undefined) return;
-    const content = { kind: "shadow", expected: logits, nonFinite: result.nonFinite } as const;
-    batches.send(content, { release: shadow.release, route, tensor: shadow.input, remainingMs: timeoutMs });
+    // The result is lent for the length of the handler only.
+    const expected = rowsOf(logits, 0, logits.shape[0] ?? 0);
+    try {
+      batches.send({ kind: "shadow", expected, nonFinite }, { release, route, tensor: input, remainingMs: timeoutMs });
+    } catch (error) {
+      log.warn({ err: error, release }, "copy not sent");
+    }
+  };
+
+  const onRefused = (
+    { content, release, route }: BatchUnderWay<BatchContent>,
+    sender: string,
+    failure: Failure,
+  ): void => {
+    const error = errorOf(failure);
+    log.debug({ err: error, release, sender }, "batch refused by a replica");
+    const isReplicas = error.code === "KN_STALE" || error.code === "KN_OVERLOADED" || error.code === "KN_UNAVAILABLE";
+    if (error.code === "KN_STALE") table.lacks(sender, release);
+    if (error.code === "KN_OVERLOADED") for (const each of route) table.avoid(each, clock.now() + FULL_MS);
+    if (error.code === "KN_UNAVAILABLE") {
+      table.lose(sender);
+      onLost((batch) => batch.route.includes(sender), `${sender} has failed`);
+    }
+    if (content.kind === "requests" && isReplicas) sendAgain(content.requests, error);
+    if (isReplicas) return;
+    releases.figures(release).failures += content.kind === "shadow" ? 1 : content.requests.length;
+    if (content.kind === "shadow") return;
+    for (const each of content.requests) requests.refuse(each, "failed", { error, release });
   };
 
   const onResult = (result: StageResult): void => {
-    const usualMs = times.computeMs(samplesOf(result));
     const batch = batches.end(result);
     if (batch === undefined) return;
+    const { outcome, nonFinite } = result;
     const { content, release, samples, sentMs, encodeMs } = batch;
-    const totalMs = clock.now() - sentMs;
-    const { outcome } = result;
     if (outcome.kind === "logits") {
       const computeMs = result.computeUs.map((us) => us / 1_000);
-      observer.onBatch({ release, samples, totalMs, computeMs, encodeMs });
+      observer.onBatch({ release, samples, totalMs: clock.now() - sentMs, computeMs, encodeMs });
+      const usualMs = usual.computeMs(samples);
       const ownMs = computeMs.reduce((sum, each) => sum + each, 0);
       if (usualMs > 0) noteBatch(releases.figures(release), ownMs / usualMs);
-      if (content.kind === "requests") answer(content, batch, outcome.logits, result);
-      else compareShadow(releases.figures(release), content, outcome.logits, result.nonFinite);
-    } else {
-      const error = errorOf(outcome);
-      log.debug({ err: error, release, sender: result.sender }, "batch refused by a replica");
-      if (content.kind === "shadow") releases.figures(release).failures += 1;
-      else if (outcome.code === "KN_STALE" || outcome.code === "KN_OVERLOADED") {
-        if (outcome.code === "KN_STALE") table.lacks(result.sender, release);
-        sendAgain(content.requests, "unavailable", error);
-      } else if (outcome.code === "KN_UNAVAILABLE") {
-        table.lose(result.sender);
-        sendAgain(content.requests, "unavailable", error);
-      } else {
-        releases.figures(release).failures += content.requests.length;
-        for (const each of content.requests) refuse(each, "failed", { error, release });
+      if (!releases.isJudged(release)) usual.observe(samples, result.computeUs, ownMs, false);
+      if (isOfRequests(batch)) answer(batch, outcome.logits, nonFinite);
+      else if (content.kind === "shadow") {
+        releases.figures(release).answers += 1;
+        compareShadow(releases.figures(release), content, outcome.logits, nonFinite);
       }
-    }
+    } else onRefused(batch, result.sender, outcome);
     releases.judgeAll();
     pump();
   };
 
   return {
-    get open() {
-      return open;
-    },
     get waiting() {
       return queue.samples;
     },
-    outcomes,
+    outcomes: requests.outcomes,
     infer,
     onResult,
-    onLost(isLost, why) {
-      for (const { content, release } of batches.giveUp(isLost)) {
-        if (content.kind === "shadow") continue;
-        const error = refusalOf("unavailable", { model, timeoutMs, detail: `${why}, with release ${release}` });
-        sendAgain(content.requests, "unavailable", error);
-      }
-      pump();
-    },
+    onLost,
     pump,
     close() {
       isClosed = true;
+      queue.clear();
+      batches.giveUp(() => true);
+      requests.refuseAll("unavailable", "the gateway leaves");
     },
-    whenIdle() {
-      if (open === 0) return Promise.resolve();
-      return new Promise((resolve) => {
-        idleWatchers.add(resolve);
-      });
-    },
+    whenIdle: () => requests.whenIdle(),
   };
-}
-
-function samplesOf({ outcome }: StageResult): number {
-  return outcome.kind === "logits" ? (outcome.logits.shape[0] ?? 1) : 1;
 }
 
 function isBulk({ content }: BatchUnderWay<BatchContent>): boolean {
   return content.kind === "requests" && content.requests[0]?.priority === "bulk";
+}
+
+function isShadow({ content }: BatchUnderWay<BatchContent>): boolean {
+  return content.kind === "shadow";
+}
+
+function isOfRequests(batch: BatchUnderWay<BatchContent>): batch is RequestBatch {
+  return batch.content.kind === "requests";
+}
+
+/** Of a request that was admitted before a release of another network became the live one. */
+function wrongShape(model: string, { input }: OpenRequest, { release, manifest }: KnownRelease): KnowledgeNetError {
+  return new KnowledgeNetError("KN_SHAPE", {
+    attempt: `infer with ${model}`,
+    rule: `the input of release ${release}, which became live, has the shape [n, ${manifest.network.input.join(", ")}]`,
+    value: `[${input.shape.join(", ")}]`,
+    remedy: "name the release that it is for",
+  });
 }

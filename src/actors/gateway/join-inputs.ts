@@ -29,3 +29,7 @@ export function rowsOf({ shape, values }: TensorView, from: number, to: number):
     values: Float32Array.from(values.subarray(from * size, to * size)),
   };
 }
+
+export function isAllFinite({ dtype, values }: TensorView): boolean {
+  return dtype !== "f32" || values.every(Number.isFinite);
+}

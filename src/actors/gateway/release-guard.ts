@@ -4,7 +4,7 @@
  */
 
 export interface ReleaseFigures {
-  /** Answered requests, and those that failed in it: an error of a replica, or no answer from it in time. */
+  /** Answered requests, and those that failed in it with an error of a replica; of a shadow, copies of batches. */
   answers: number;
   failures: number;
   /** Answers that would not have been finite. */
@@ -67,33 +67,41 @@ export function judge(
   other: ReleaseFigures,
   { leastAnswers, maxFailureShare, maxSlowness }: GuardRules = GUARD_RULES,
 ): Withdrawal | undefined {
-  const share = (count: number, { answers, failures, nonFinite }: ReleaseFigures): number =>
-    count / Math.max(1, answers + failures + nonFinite);
-  const numbers = {
-    answers: figures.answers,
-    failures: figures.failures,
-    nonFinite: figures.nonFinite + figures.nonFiniteAlone,
-    batches: figures.batches,
-    slowness: round(figures.slowness),
-    compared: figures.compared,
-    differing: figures.differing,
-    failureShareBefore: round(share(other.failures, other)),
-  };
   const requests = figures.answers + figures.failures + figures.nonFinite;
-  const percent = (value: number): string => `${round(100 * value)} %`;
+  const withdrawal = (reason: string): Withdrawal => ({
+    reason,
+    numbers: {
+      answers: figures.answers,
+      failures: figures.failures,
+      nonFinite: figures.nonFinite + figures.nonFiniteAlone,
+      batches: figures.batches,
+      slowness: round(figures.slowness),
+      compared: figures.compared,
+      differing: figures.differing,
+      failureShareBefore: round(shareOf(other.failures, other)),
+    },
+  });
   if (requests >= leastAnswers) {
-    const failed = share(figures.failures, figures);
-    if (failed > maxFailureShare + share(other.failures, other))
-      return { reason: `${percent(failed)} of its requests failed`, numbers };
-    const nonFinite = share(figures.nonFinite, figures);
-    if (nonFinite > maxFailureShare + share(other.nonFinite, other))
-      return { reason: `${percent(nonFinite)} of its answers are not finite`, numbers };
+    const failed = shareOf(figures.failures, figures);
+    if (failed > maxFailureShare + shareOf(other.failures, other))
+      return withdrawal(`${percent(failed)} of its requests failed`);
+    const nonFinite = shareOf(figures.nonFinite, figures);
+    if (nonFinite > maxFailureShare + shareOf(other.nonFinite, other))
+      return withdrawal(`${percent(nonFinite)} of its answers are not finite`);
   }
   if (figures.nonFiniteAlone >= NON_FINITE_ALONE)
-    return { reason: `${figures.nonFiniteAlone} answers are not finite where the live release's are`, numbers };
+    return withdrawal(`${figures.nonFiniteAlone} answers are not finite where the live release's are`);
   if (figures.batches >= leastAnswers && figures.slowness > maxSlowness)
-    return { reason: `its batches take ${round(figures.slowness)} times as long`, numbers };
+    return withdrawal(`its batches take ${round(figures.slowness)} times as long`);
   return undefined;
+}
+
+function shareOf(count: number, { answers, failures, nonFinite }: ReleaseFigures): number {
+  return count / Math.max(1, answers + failures + nonFinite);
+}
+
+function percent(share: number): string {
+  return `${round(100 * share)} %`;
 }
 
 /** One such answer shows the fault; three exclude a damaged message. */

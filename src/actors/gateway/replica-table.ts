@@ -17,8 +17,6 @@ export interface KnownReplica {
 
 export interface ReplicaTable {
   readonly replicas: readonly KnownReplica[];
-  /** Slices of the network; 0: no replica is known. */
-  readonly slices: number;
   /** @returns false when it replaces another process of that name: batches of that one are lost */
   observe(id: string, state: ReplicaState, nowMs: number): boolean;
   /** It computes what it has, and takes nothing more. */
@@ -27,16 +25,23 @@ export interface ReplicaTable {
   lose(id: string): void;
   /** It does not compute this release, whatever it announced. */
   lacks(id: string, release: number): void;
+  /** Until then its slice is computed by others, where there are any. */
+  avoid(id: string, untilMs: number): void;
+  has(id: string): boolean;
+  /** Whether it has said, some time after `sinceMs`, that it had no batch. */
+  isIdleSince(id: string, sinceMs: number): boolean;
   /** Replicas without a state for `maxSilenceMs`. */
   silent(nowMs: number, maxSilenceMs: number): readonly string[];
   /** Whether every slice has a replica that computes `release`. */
   isCovered(release: number): boolean;
-  /** Whether every replica that computes anything computes `release`, and all slices are covered. */
+  /** Whether all slices are covered, and every replica of this topology that computes anything computes `release`. */
   isEverywhere(release: number): boolean;
+  /** Batches of `release` that can be computed beside one another; 0: it is not covered. */
+  lanes(release: number): number;
   /** Why a replica refused `release`. */
   refusalOf(release: number): { readonly replica: string; readonly failure: Failure } | undefined;
   /** The least busy replica of each slice that computes `release`; undefined: one of the slices has none with a credit. */
-  route(release: number): readonly string[] | undefined;
+  route(release: number, nowMs: number): readonly string[] | undefined;
   begin(route: readonly string[]): void;
   end(route: readonly string[]): void;
 }
@@ -50,41 +55,70 @@ interface Entry {
   refused: Map<number, Failure>;
   inFlight: number;
   heardMs: number;
+  avoidedUntilMs: number;
+  /** When it last said that it had no batch. */
+  idleMs: number;
 }
+
+/** A batch that was sent is at its replica, or in its announcements, after so long at the latest, ms. */
+const ARRIVAL_MS = 500;
+
+/** Replicas that compute a release, by slice. */
+type Cover = readonly (readonly Entry[])[];
+const NOBODY: Cover = [];
 
 export function createReplicaTable(): ReplicaTable {
   const entries = new Map<string, Entry>();
+  /** By release, until a replica changes: asked for each request. */
+  const covers = new Map<number, Cover>();
 
-  /** Of the newest topology: replicas of another one are on their way out. */
-  const slices = (): number => [...entries.values()].reduce((most, each) => Math.max(most, each.slices), 0);
-  const current = (): Entry[] => {
-    const number = slices();
-    return [...entries.values()].filter((each) => each.slices === number);
+  const changed = (): void => {
+    covers.clear();
   };
+
+  /** Of the topologies that cover it the finest: while a model goes over from one to another both are there. */
+  const find = (release: number): Cover => {
+    const computing = [...entries.values()].filter(({ ready }) => ready.has(release));
+    const topologies = [...new Set(computing.map(({ slices }) => slices))].sort((a, b) => b - a);
+    for (const slices of topologies) {
+      const bySlice = Array.from({ length: slices }, (_, slice) =>
+        computing.filter((each) => each.slices === slices && each.slice === slice),
+      );
+      if (bySlice.every((each) => each.length > 0)) return bySlice;
+    }
+    return NOBODY;
+  };
+  const coverOf = (release: number): Cover => {
+    const known = covers.get(release);
+    if (known !== undefined) return known;
+    const found = find(release);
+    covers.set(release, found);
+    return found;
+  };
+
   /** One batch in each other slice, one here, and one that waits. */
-  const hasCredit = ({ inFlight }: Entry, number: number): boolean => inFlight < number + 1;
+  const hasCredit = ({ inFlight, slices }: Entry): boolean => inFlight < slices + 1;
 
-  const computing = (release: number): Entry[][] => {
-    const number = slices();
-    const bySlice: Entry[][] = Array.from({ length: number }, () => []);
-    for (const entry of current()) if (entry.ready.has(release)) bySlice[entry.slice]?.push(entry);
-    return bySlice;
-  };
-  const isCovered = (release: number): boolean => {
-    const bySlice = computing(release);
-    return bySlice.length > 0 && bySlice.every((each) => each.length > 0);
+  const leastBusy = (computing: readonly Entry[], nowMs: number): Entry | undefined => {
+    let least: Entry | undefined;
+    for (const each of computing) {
+      if (!hasCredit(each)) continue;
+      const isBetter =
+        least === undefined ||
+        (isAvoided(each, nowMs) === isAvoided(least, nowMs) ? each.inFlight < least.inFlight : isAvoided(least, nowMs));
+      if (isBetter) least = each;
+    }
+    return least;
   };
 
   return {
     get replicas() {
       return [...entries.values()];
     },
-    get slices() {
-      return slices();
-    },
-    observe(id, { instance, slice, slices: number, held }, nowMs) {
+    observe(id, { instance, slice, slices, held, inFlight }, nowMs) {
       const before = entries.get(id);
       const isSame = before === undefined || before.instance === instance;
+      const kept = isSame ? before : undefined;
       const ready = held.filter(({ state }) => state === "ready").map(({ release }) => release);
       const refused = held.flatMap((each): [number, Failure][] =>
         each.state === "refused" ? [[each.release, each.failure]] : [],
@@ -93,42 +127,63 @@ export function createReplicaTable(): ReplicaTable {
         id,
         instance,
         slice,
-        slices: number,
+        slices,
         ready: new Set(ready),
         refused: new Map(refused),
-        inFlight: isSame ? (before?.inFlight ?? 0) : 0,
+        inFlight: kept?.inFlight ?? 0,
         heardMs: nowMs,
+        avoidedUntilMs: kept?.avoidedUntilMs ?? 0,
+        idleMs: inFlight === 0 ? nowMs : (kept?.idleMs ?? 0),
       });
+      changed();
       return isSame;
     },
     retire(id) {
       entries.get(id)?.ready.clear();
+      changed();
     },
     lose(id) {
       entries.delete(id);
+      changed();
     },
     lacks(id, release) {
       entries.get(id)?.ready.delete(release);
+      changed();
     },
+    avoid(id, untilMs) {
+      const entry = entries.get(id);
+      if (entry !== undefined) entry.avoidedUntilMs = untilMs;
+    },
+    has: (id) => entries.has(id),
+    isIdleSince: (id, sinceMs) => (entries.get(id)?.idleMs ?? Infinity) > sinceMs + ARRIVAL_MS,
     silent: (nowMs, maxSilenceMs) =>
       [...entries.values()].filter(({ heardMs }) => nowMs - heardMs > maxSilenceMs).map(({ id }) => id),
-    isCovered,
-    isEverywhere: (release) =>
-      isCovered(release) && current().every(({ ready }) => ready.size === 0 || ready.has(release)),
+    isCovered: (release) => coverOf(release).length > 0,
+    isEverywhere(release) {
+      const slices = coverOf(release).length;
+      if (slices === 0) return false;
+      for (const each of entries.values())
+        if (each.slices === slices && each.ready.size > 0 && !each.ready.has(release)) return false;
+      return true;
+    },
+    lanes(release) {
+      const cover = coverOf(release);
+      return cover.length === 0 ? 0 : cover.reduce((least, each) => Math.min(least, each.length), Infinity);
+    },
     refusalOf(release) {
-      for (const { id, refused } of current()) {
+      for (const { id, refused } of entries.values()) {
         const failure = refused.get(release);
         if (failure !== undefined) return { replica: id, failure };
       }
       return undefined;
     },
-    route(release) {
-      const bySlice = computing(release);
+    route(release, nowMs) {
+      const cover = coverOf(release);
       const route: string[] = [];
-      for (const candidates of bySlice) {
-        const free = candidates.filter((each) => hasCredit(each, bySlice.length));
-        if (free.length === 0) return undefined;
-        route.push(free.reduce((a, b) => (b.inFlight < a.inFlight ? b : a)).id);
+      for (const computing of cover) {
+        const found = leastBusy(computing, nowMs);
+        if (found === undefined) return undefined;
+        route.push(found.id);
       }
       return route.length === 0 ? undefined : route;
     },
@@ -145,4 +200,8 @@ export function createReplicaTable(): ReplicaTable {
       }
     },
   };
+}
+
+function isAvoided({ avoidedUntilMs }: Entry, nowMs: number): boolean {
+  return nowMs < avoidedUntilMs;
 }

@@ -20,17 +20,19 @@ export interface RequestQueue<R extends Waiting> {
   /** Requests, and samples, that wait. */
   readonly length: number;
   readonly samples: Readonly<Record<Priority, number>>;
+  /** Clients that it remembers. */
+  readonly clients: number;
   /** @returns the requests that have to leave for it; the request itself when its own client has the most. */
   push(request: R): readonly R[];
-  /** Puts requests that were taken back to where they were, in their order. */
+  /** Puts requests that were taken back to where they were, in their order; above the bound where it must be. */
   putBack(requests: readonly R[]): void;
   /** @returns whether it was there */
   remove(request: R): boolean;
-  /** The next one; it stays. */
-  head(): R | undefined;
+  /** The next one of the priority that is due; of those that `fits` accepts, where it is given. It stays. */
+  head(fits?: (request: R) => boolean): R | undefined;
   /**
-   * Takes the head and those after it of its priority that `fits` accepts, up to `maxSamples`. A client whose next request
-   * does not fit is passed over.
+   * Takes the head and those after it of its priority that `fits` accepts, up to `maxSamples`. What does not fit stays where
+   * it is, and keeps nothing behind it from its batch.
    */
   take(maxSamples: number, fits: (request: R) => boolean): R[];
   /** Samples that would be computed before a new request of `client`. */
@@ -39,6 +41,7 @@ export interface RequestQueue<R extends Waiting> {
 }
 
 interface Client<R> {
+  readonly name: string;
   readonly requests: R[];
   samples: number;
   /** Virtual time at which its next request starts. */
@@ -46,29 +49,52 @@ interface Client<R> {
 }
 
 interface Lane<R> {
+  /** Clients with requests, and those without whose debt is remembered. */
   readonly clients: Map<string, Client<R>>;
+  /** Clients with requests, in the order in which they began to wait. */
+  readonly active: Set<Client<R>>;
   samples: number;
   /** Virtual time: the tag of the request that was taken last. */
   now: number;
 }
 
+/** Clients without requests that are remembered in a lane. */
+const MAX_IDLE_CLIENTS = 1_000;
+/** A new request waits for about one sample of each other client at least. */
+const FAIR_LEAD = 1;
+
 export function createRequestQueue<R extends Waiting>({ maxSamples }: RequestQueueOptions): RequestQueue<R> {
-  const newLane = (): Lane<R> => ({ clients: new Map(), samples: 0, now: 0 });
+  const newLane = (): Lane<R> => ({ clients: new Map(), active: new Set(), samples: 0, now: 0 });
   const lanes: Record<Priority, Lane<R>> = { interactive: newLane(), bulk: newLane() };
   let length = 0;
 
   const clientOf = (lane: Lane<R>, name: string): Client<R> => {
     const known = lane.clients.get(name);
     if (known !== undefined) return known;
-    const fresh: Client<R> = { requests: [], samples: 0, tag: lane.now };
+    if (lane.clients.size - lane.active.size >= MAX_IDLE_CLIENTS) forgetIdle(lane);
+    const fresh: Client<R> = { name, requests: [], samples: 0, tag: lane.now };
     lane.clients.set(name, fresh);
     return fresh;
   };
 
-  const count = (lane: Lane<R>, client: Client<R>, samples: number): void => {
+  const enter = (lane: Lane<R>, client: Client<R>, { samples }: R): void => {
+    length += 1;
     lane.samples += samples;
     client.samples += samples;
-    length += Math.sign(samples);
+    lane.active.add(client);
+  };
+
+  /** Takes the request at `index` out. */
+  const leave = (lane: Lane<R>, client: Client<R>, index: number): R | undefined => {
+    const [request] = client.requests.splice(index, 1);
+    if (request === undefined) return undefined;
+    length -= 1;
+    lane.samples -= request.samples;
+    client.samples -= request.samples;
+    if (client.requests.length === 0) lane.active.delete(client);
+    // With nobody left the busy period ends, and with it every debt.
+    if (lane.active.size === 0) lane.clients.clear();
+    return request;
   };
 
   const remove = (request: R): boolean => {
@@ -76,42 +102,20 @@ export function createRequestQueue<R extends Waiting>({ maxSamples }: RequestQue
     const client = lane.clients.get(request.client);
     const index = client?.requests.indexOf(request) ?? -1;
     if (client === undefined || index < 0) return false;
-    client.requests.splice(index, 1);
-    count(lane, client, -request.samples);
-    forgetIfIdle(lane, request.client, client);
+    leave(lane, client, index);
     return true;
   };
 
-  /** A client that has nothing waiting and no debt is like a new one. */
-  const forgetIfIdle = (lane: Lane<R>, name: string, client: Client<R>): void => {
-    if (client.requests.length === 0 && client.tag <= lane.now) lane.clients.delete(name);
+  /** The client that pays for what is too much: the one with the most samples; of equals, the one that came now. */
+  const heaviest = (lane: Lane<R>, newcomer: Client<R>): Client<R> => {
+    let most = newcomer;
+    for (const client of lane.active) if (client.samples > most.samples) most = client;
+    return most;
   };
 
-  const next = (lane: Lane<R>, passed: ReadonlySet<Client<R>>): [string, Client<R>] | undefined => {
-    let first: [string, Client<R>] | undefined;
-    for (const entry of lane.clients) {
-      const [, client] = entry;
-      if (client.requests.length === 0 || passed.has(client)) continue;
-      if (first === undefined || client.tag < first[1].tag) first = entry;
-    }
-    return first;
-  };
-
-  const busyLane = (): Lane<R> | undefined => PRIORITIES.map((each) => lanes[each]).find(({ samples }) => samples > 0);
-
-  const takeFirst = (lane: Lane<R>, name: string, client: Client<R>): R | undefined => {
-    const request = client.requests.shift();
-    if (request === undefined) return undefined;
-    count(lane, client, -request.samples);
-    lane.now = Math.max(lane.now, client.tag);
-    client.tag += request.samples;
-    forgetIfIdle(lane, name, client);
-    return request;
-  };
-
-  /** Forgets clients whose debt is paid by now; called rarely, since each is small. */
-  const sweep = (lane: Lane<R>): void => {
-    for (const [name, client] of lane.clients) forgetIfIdle(lane, name, client);
+  const busyLane = (): Lane<R> | undefined => {
+    for (const priority of PRIORITIES) if (lanes[priority].samples > 0) return lanes[priority];
+    return undefined;
   };
 
   return {
@@ -121,19 +125,20 @@ export function createRequestQueue<R extends Waiting>({ maxSamples }: RequestQue
     get samples() {
       return { interactive: lanes.interactive.samples, bulk: lanes.bulk.samples };
     },
+    get clients() {
+      return lanes.interactive.clients.size + lanes.bulk.clients.size;
+    },
     push(request) {
       const lane = lanes[request.priority];
-      if (lane.clients.size > MAX_IDLE_CLIENTS) sweep(lane);
       const client = clientOf(lane, request.client);
-      client.tag = Math.max(client.tag, lane.now);
+      if (client.requests.length === 0) client.tag = Math.max(client.tag, lane.now);
       client.requests.push(request);
-      count(lane, client, request.samples);
+      enter(lane, client, request);
       const left: R[] = [];
       while (lane.samples > maxSamples) {
-        const most = [...lane.clients.values()].reduce((a, b) => (b.samples > a.samples ? b : a));
-        const last = most.requests.at(-1);
+        const most = heaviest(lane, client);
+        const last = leave(lane, most, most.requests.length - 1);
         if (last === undefined) break;
-        remove(last);
         left.push(last);
         if (last === request) break;
       }
@@ -144,31 +149,48 @@ export function createRequestQueue<R extends Waiting>({ maxSamples }: RequestQue
         const lane = lanes[request.priority];
         const client = clientOf(lane, request.client);
         client.requests.unshift(request);
-        client.tag = Math.max(0, client.tag - request.samples);
-        count(lane, client, request.samples);
+        client.tag -= request.samples;
+        enter(lane, client, request);
       }
     },
     remove,
-    head() {
-      const lane = busyLane();
-      return lane === undefined ? undefined : next(lane, NOBODY)?.[1].requests[0];
+    head(fits) {
+      let least: Client<R> | undefined;
+      let head: R | undefined;
+      for (const client of busyLane()?.active ?? []) {
+        if (least !== undefined && client.tag >= least.tag) continue;
+        const found = fits === undefined ? client.requests[0] : client.requests.find(fits);
+        if (found === undefined) continue;
+        least = client;
+        head = found;
+      }
+      return head;
     },
     take(limit, fits) {
       const lane = busyLane();
       const taken: R[] = [];
       if (lane === undefined) return taken;
-      const passed = new Set<Client<R>>();
+      const turns = createTurns(lane.active);
       let room = limit;
-      for (let entry = next(lane, passed); entry !== undefined && room > 0; entry = next(lane, passed)) {
-        const [name, client] = entry;
-        const [first] = client.requests;
-        if (first === undefined || first.samples > room || !fits(first)) {
-          passed.add(client);
+      for (let turn = turns.first(); turn !== undefined && room > 0; turn = turns.first()) {
+        const { client } = turn;
+        let at = turn.from;
+        for (; at < client.requests.length; at += 1) {
+          const each = client.requests[at];
+          if (each !== undefined && each.samples <= room && fits(each)) break;
+        }
+        const request = leave(lane, client, at);
+        if (request === undefined) {
+          turns.end();
           continue;
         }
-        taken.push(first);
-        room -= first.samples;
-        takeFirst(lane, name, client);
+        taken.push(request);
+        room -= request.samples;
+        lane.now = Math.max(lane.now, client.tag);
+        client.tag += request.samples;
+        // Those before it did not fit, and do not fit now.
+        if (client.requests.length > at) turns.again(at);
+        else turns.end();
       }
       return taken;
     },
@@ -178,12 +200,11 @@ export function createRequestQueue<R extends Waiting>({ maxSamples }: RequestQue
       const ownSamples = own?.samples ?? 0;
       // In fair order another client has as many samples computed before it as this one has waiting.
       let before = ownSamples;
-      for (const client of lane.clients.values())
-        if (client !== own) before += Math.min(client.samples, ownSamples + FAIR_LEAD);
+      for (const client of lane.active) if (client !== own) before += Math.min(client.samples, ownSamples + FAIR_LEAD);
       return priority === "bulk" ? before + lanes.interactive.samples : before;
     },
     clear() {
-      const all = PRIORITIES.flatMap((each) => [...lanes[each].clients.values()].flatMap(({ requests }) => requests));
+      const all = PRIORITIES.flatMap((each) => [...lanes[each].active].flatMap(({ requests }) => requests));
       for (const each of PRIORITIES) Object.assign(lanes[each], newLane());
       length = 0;
       return all;
@@ -191,8 +212,60 @@ export function createRequestQueue<R extends Waiting>({ maxSamples }: RequestQue
   };
 }
 
-const NOBODY: ReadonlySet<never> = new Set<never>();
-/** Clients remembered in a lane before those without requests are forgotten. */
-const MAX_IDLE_CLIENTS = 1_000;
-/** A new request waits for about one sample of each other client at least. */
-const FAIR_LEAD = 1;
+/** Those without debt first; all, where so many have one: their names may be made up. */
+function forgetIdle<R>({ clients, active, now }: Lane<R>): void {
+  for (const isAll of [false, true]) {
+    for (const client of clients.values())
+      if (client.requests.length === 0 && (isAll || client.tag <= now)) clients.delete(client.name);
+    if (clients.size - active.size < MAX_IDLE_CLIENTS / 2) return;
+  }
+}
+
+interface Turn<R> {
+  readonly client: Client<R>;
+  /** Place in the order of equals. */
+  readonly order: number;
+  /** Its requests before this one are passed over. */
+  from: number;
+}
+
+/** Clients by their tags: a binary heap, so that a batch costs little with many of them. */
+function createTurns<R>(clients: ReadonlySet<Client<R>>) {
+  const heap: Turn<R>[] = [];
+  for (const client of clients) heap.push({ client, order: heap.length, from: 0 });
+
+  const isBefore = (a: Turn<R>, b: Turn<R>): boolean =>
+    a.client.tag < b.client.tag || (a.client.tag === b.client.tag && a.order < b.order);
+  const sink = (from: number): void => {
+    for (let at = from; ; ) {
+      let least = at;
+      for (const child of [2 * at + 1, 2 * at + 2]) {
+        const [a, b] = [heap[child], heap[least]];
+        if (a !== undefined && b !== undefined && isBefore(a, b)) least = child;
+      }
+      const [a, b] = [heap[at], heap[least]];
+      if (least === at || a === undefined || b === undefined) return;
+      heap[at] = b;
+      heap[least] = a;
+      at = least;
+    }
+  };
+  for (let at = Math.floor(heap.length / 2) - 1; at >= 0; at -= 1) sink(at);
+
+  return {
+    first: (): Turn<R> | undefined => heap[0],
+    /** The first one has another tag now. */
+    again(from: number): void {
+      const [turn] = heap;
+      if (turn !== undefined) turn.from = from;
+      sink(0);
+    },
+    /** The first one has no more turns. */
+    end(): void {
+      const last = heap.pop();
+      if (last === undefined || heap.length === 0) return;
+      heap[0] = last;
+      sink(0);
+    },
+  };
+}
