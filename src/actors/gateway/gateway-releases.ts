@@ -7,7 +7,7 @@ import { type ChangeNote, type LiveRecord, type Model, NOTHING_LIVE } from "../.
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { ServedRelease } from "./inference.ts";
-import { sampleShapeOf } from "./open-requests.ts";
+import { sampleShapeOf } from "./join-inputs.ts";
 import { judge, noFigures, type ReleaseFigures } from "./release-guard.ts";
 import type { ReplicaTable } from "./replica-table.ts";
 

@@ -33,3 +33,8 @@ export function rowsOf({ shape, values }: TensorView, from: number, to: number):
 export function isAllFinite({ dtype, values }: TensorView): boolean {
   return dtype !== "f32" || values.every(Number.isFinite);
 }
+
+/** Of [n, ...sample]. */
+export function sampleShapeOf({ shape }: Pick<TensorView, "shape">): string {
+  return shape.slice(1).join();
+}

@@ -8,6 +8,7 @@ import type { Clock } from "../../runtime/clock/index.ts";
 import type { GatewayObserver } from "./gateway-options.ts";
 import type { Assignment } from "./gateway-releases.ts";
 import type { InferenceOutcome, InferenceRequest } from "./inference.ts";
+import { sampleShapeOf } from "./join-inputs.ts";
 import { refusalOf, type RefusalCause } from "./refusals.ts";
 import type { Waiting } from "./request-queue.ts";
 
@@ -169,9 +170,4 @@ export function createOpenRequests({ model, clock, observer, onLeft }: OpenReque
       });
     },
   };
-}
-
-/** Of [n, ...sample]. */
-export function sampleShapeOf({ shape }: Pick<TensorView, "shape">): string {
-  return shape.slice(1).join();
 }
