@@ -7,6 +7,15 @@
  * const outcome = await gateway.model.infer({ input: { dtype: "f32", shape: [1, 28, 28, 1], values } });
  * if (outcome.kind === "answer") console.log(outcome.release, outcome.logits.values);
  */
+export {
+  answerInference,
+  type AnswerInferenceOptions,
+  DEFAULT_IMAGE_PIXELS,
+  DEFAULT_JSON_BYTES,
+  findRelease,
+  type InferenceBody,
+  refusalBody,
+} from "./answer-inference.ts";
 export { createGatewayActor, type Gateway } from "./gateway-actor.ts";
 export { gatewayLifecycle } from "./gateway-lifecycle.ts";
 export type {

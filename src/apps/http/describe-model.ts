@@ -1,6 +1,5 @@
 /** A served model, or one release of it, for the protocol's descriptions. */
-import { findRelease } from "../../actors/gateway/answer-inference.ts";
-import type { ServedModel } from "../../actors/gateway/inference.ts";
+import { findRelease, type ServedModel } from "../../actors/gateway/index.ts";
 import type { DescribedModel } from "../../messages/open-inference/index.ts";
 
 /** @throws KnowledgeNetError KN_CONFIG for a version that is not served; KN_UNAVAILABLE where no release is live */

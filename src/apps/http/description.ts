@@ -1,6 +1,6 @@
 /** Answers from what is known: health, metadata, configuration, statistics, the repository's index. */
 import type { ServerResponse } from "node:http";
-import type { ServedModel } from "../../actors/gateway/inference.ts";
+import type { ServedModel } from "../../actors/gateway/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import {
   modelConfiguration,

@@ -1,6 +1,5 @@
 /** Counts and times of each release since the start, for Triton's statistics. */
-import type { ServedModel } from "../../actors/gateway/inference.ts";
-import type { InferenceBody } from "../../actors/gateway/answer-inference.ts";
+import type { InferenceBody, ServedModel } from "../../actors/gateway/index.ts";
 import type { ModelStatistics } from "../../messages/open-inference/index.ts";
 
 export interface InferenceStatistics {

@@ -20,8 +20,8 @@ import {
   DEFAULT_JSON_BYTES,
   type InferenceBody,
   refusalBody,
-} from "../../actors/gateway/answer-inference.ts";
-import type { ServedModel } from "../../actors/gateway/inference.ts";
+  type ServedModel,
+} from "../../actors/gateway/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { encodeOpenInferenceError } from "../../messages/open-inference/index.ts";
