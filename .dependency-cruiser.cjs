@@ -36,9 +36,9 @@ module.exports = {
     only("jobs-know-actors", "jobs", BELOW_JOBS),
     only("fleet-knows-jobs", "fleet", [...BELOW_JOBS, "jobs"]),
     {
-      name: "nobody-knows-the-client",
+      name: "the-client-is-entered-from-apps",
       severity: "error",
-      from: { path: "^(src|setup)/", pathNot: "^src/client/" },
+      from: { path: "^(src|setup)/", pathNot: "^src/(client|apps)/" },
       to: { path: "^src/client/" },
     },
     {

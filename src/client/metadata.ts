@@ -15,6 +15,8 @@ export interface ModelMetadata {
   readonly platform: string;
   readonly inputs: readonly TensorDescription[];
   readonly outputs: readonly TensorDescription[];
+  /** Names of the classes, in the order of the logits; absent: the server does not list them. */
+  readonly classNames?: readonly string[];
 }
 
 /** @throws KN_DECODE */
@@ -24,7 +26,16 @@ export function decodeMetadata(body: Buffer): ModelMetadata {
   if (typeof name !== "string" || !areTensors(inputs) || !areTensors(outputs) || !Array.isArray(versions)) {
     throw refusal("it must have name, inputs and outputs", body);
   }
-  return { name, versions: versions.map(String), platform, inputs, outputs };
+  const classNames = classNamesOf((value as { properties?: unknown }).properties);
+  const listed = { name, versions: versions.map(String), platform, inputs, outputs };
+  return classNames === undefined ? listed : { ...listed, classNames };
+}
+
+/** `properties.classes` holds them as JSON: names may have commas. */
+function classNamesOf(properties: unknown): readonly string[] | undefined {
+  const { classes } = (properties ?? {}) as { readonly classes?: unknown };
+  const names = typeof classes === "string" ? parseJson(Buffer.from(classes)) : undefined;
+  return Array.isArray(names) && names.every((name) => typeof name === "string") ? names : undefined;
 }
 
 /** Names of the models of a server, from its index. @throws KN_DECODE */

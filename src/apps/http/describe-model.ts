@@ -18,6 +18,7 @@ export function describeModel(model: ServedModel, version?: string): DescribedMo
       live: String(model.live?.release ?? ""),
       run: origin.run,
       generation: String(origin.generation),
+      classes: JSON.stringify(classNames),
       ...(evaluation === undefined ? {} : { accuracy: String(evaluation.accuracy) }),
       ...(image === undefined ? {} : { image: `${image.height} x ${image.width} x ${image.channels}` }),
     },
