@@ -186,7 +186,15 @@ describeWithNatsCli("kn serve on a bus", { timeout: 240_000 }, () => {
       const { stdout } = await promisify(execFile)("sh", ["-c", shell, natsCliPath ?? ""], { cwd: folder.path });
       return stdout;
     };
-    const reply = await command("request", "kn.v1.infer.digits", "--raw", "--force-stdin", "--no-templates", "<", "digit.png");
+    const reply = await command(
+      "request",
+      "kn.v1.infer.digits",
+      "--raw",
+      "--force-stdin",
+      "--no-templates",
+      "<",
+      "digit.png",
+    );
     expect(read(JSON.parse(reply) as Answer)).toEqual(overHttp);
     const listed = await command("service", "list", "--json");
     for (const name of ["kn-infer", "kn-gateway", "kn-replica"]) expect(listed).toContain(name);
