@@ -64,6 +64,7 @@ async function scene() {
     clock,
     faults,
     fleet,
+    store,
     term,
     coordinator,
     reconciler,
@@ -118,15 +119,46 @@ describe("createReconciler", () => {
   });
 
   it("moves the actors of a node that is absent for 15 s, and not before", async () => {
-    const { actorsOn, leave, reconciler, tickFor, told } = await scene();
+    const { actorsOn, fleet, follow, leave, reconciler, tickFor, told } = await scene();
     const before = await actorsOn("b");
     expect(before.length).toBeGreaterThan(0);
     await leave("b");
     await tickFor(MOVE_AFTER_MS);
     expect(await actorsOn("b")).toEqual(before);
     expect(told.every((event) => event === "ActorsLost")).toBe(true);
+    const { value: record, revision } = (await fleet.runs.get(RUN)) ?? {};
     await reconciler.tick();
-    expect(await actorsOn("b")).toEqual([]);
+    const moved = Object.fromEntries(before.map(([actor]) => [actor, "a"]));
+    expect(await fleet.runs.get(RUN)).toEqual({
+      value: { ...record, actors: { ...record?.actors, ...moved } },
+      revision: (revision ?? 0) + 1,
+    });
+    // Nothing is left to move: the record is not written again.
+    follow({ actors: { ...record?.actors, ...moved } });
+    await reconciler.tick();
+    expect((await fleet.runs.get(RUN))?.revision).toBe((revision ?? 0) + 1);
+  });
+
+  it("without a coordinator yet writes the status alone, and rejects nothing", async () => {
+    const { asked, follow, reconciler, status, term, told } = await scene();
+    Object.assign(term, { coordinator: undefined });
+    for (const changes of [{ desired: "stopping" }, { attempt: 2 }] as const) {
+      follow(changes);
+      await reconciler.tick();
+    }
+    expect([asked, told]).toEqual([[], ["ActorsPlaced", "ActorsPlaced"]]);
+    expect(await status()).toMatchObject({ published: 0, state: "coordinating.running" });
+  });
+
+  it("appends what is new in the coordinator's record to the history", async () => {
+    const { coordinator, reconciler, store } = await scene();
+    const switches = [{ actor: "block-0", step: 1, from: "auxiliary", to: "synthetic", reason: "" }];
+    coordinator.record = { ...coordinator.record, switches };
+    for (let ticks = 0; ticks < 2; ticks += 1) await reconciler.tick();
+    const entries: string[] = [];
+    for await (const { data } of (await store.log(`history-${RUN}`)).read())
+      entries.push(new TextDecoder().decode(data));
+    expect(entries.map((entry) => JSON.parse(entry) as unknown)).toMatchObject([{ kind: "switch", ...switches[0] }]);
   });
 
   it("counts the absence anew when a node was back in between", async () => {
