@@ -13,19 +13,18 @@ export function reassignLostActors(
   nodes: readonly NodeRecord[],
 ): Record<string, string> {
   const { spec, actors } = record;
-  const present = new Set(nodes.map(({ name }) => name));
   const placeable = (actor: string): boolean => {
     const selector = spec.placement[actor];
     return mayMove(spec, actor) && (selector === undefined || selectNodes(selector, nodes).length > 0);
   };
   const moving = Object.keys(actors).filter((actor) => lost.has(actors[actor] ?? "") && placeable(actor));
   if (moving.length === 0 || selectNodes(undefined, nodes).length === 0) return {};
-  // Actors on present nodes stay; those that wait for their node get no assignment.
+  // Actors on present nodes stay, and count as load; those that wait for their node get no assignment.
   const placement = Object.fromEntries(
     Object.entries(actors).flatMap(([actor, node]): [string, string][] => {
       const selector = spec.placement[actor];
       if (moving.includes(actor)) return selector === undefined ? [] : [[actor, selector]];
-      return present.has(node) && selectNodes(node, nodes).length > 0 ? [[actor, node]] : [];
+      return selectNodes(node, nodes).length > 0 ? [[actor, node]] : [];
     }),
   );
   const placed = placeActors({ ...record, spec: { ...spec, placement }, nodes });

@@ -10,7 +10,7 @@ const [a, b, c] = ["a", "b", "c"].map((name) => nodeRecord(name)) as [NodeRecord
 function reassign(lost: readonly string[], nodes: readonly NodeRecord[], ...set: string[]) {
   const spec = smallSpec(...set);
   const parts = { spec, phase: "training" as const, slices: SLICES, teacherSlices: [] };
-  const actors = placeActors({ ...parts, nodes: [a, b, c, ...nodes] });
+  const actors = placeActors({ ...parts, nodes: [a, b, c] });
   const moves = reassignLostActors({ ...parts, actors }, new Set(lost), nodes);
   return { actors, moves };
 }
@@ -28,7 +28,7 @@ describe("reassignLostActors", () => {
 
   it("moves nothing while no node is lost, or an absent node is not given up yet", () => {
     expect(reassign([], [a, b, c]).moves).toEqual({});
-    expect(reassign([], [a]).moves).toEqual({});
+    for (const nodes of [[a], []]) expect(reassign([], nodes).moves).toEqual({});
     const { actors, moves } = reassign(["b"], [a]); // c is absent as well
     expect(Object.keys(moves).sort()).toEqual(on(actors, "b").sort());
     expect(new Set(Object.values(moves))).toEqual(new Set(["a"]));
@@ -36,7 +36,7 @@ describe("reassignLostActors", () => {
 
   it("moves an actor with a label to another node of that label, and leaves it where there is none", () => {
     const [fast, faster, slow] = [
-      nodeRecord("f", { labels: { kind: "gpu" } }),
+      nodeRecord("z", { labels: { kind: "gpu" }, gflops: 1 }),
       nodeRecord("g", { labels: { kind: "gpu" }, gflops: 500 }),
       nodeRecord("s"),
     ];
@@ -45,7 +45,7 @@ describe("reassignLostActors", () => {
     const actors = placeActors({ ...parts, nodes: [faster, slow] });
     expect(actors["block-1"]).toBe("g");
     const move = (nodes: readonly NodeRecord[]) => reassignLostActors({ ...parts, actors }, new Set(["g"]), nodes);
-    expect(move([fast, slow])["block-1"]).toBe("f");
+    expect(move([fast, slow])["block-1"]).toBe("z");
     expect(move([slow])).not.toHaveProperty("block-1");
     // It holds up no other actor of the lost node.
     expect(Object.keys(move([slow])).sort()).toEqual(
@@ -53,6 +53,19 @@ describe("reassignLostActors", () => {
         .filter((actor) => actor !== "block-1")
         .sort(),
     );
+  });
+
+  it("gives an actor to the node with the fewest, those that stay counted", () => {
+    const parts = { spec: smallSpec(), phase: "training" as const, slices: SLICES, teacherSlices: [] };
+    const actors = { "block-0": "a", "block-1": "a", "block-2": "b", feeder: "a", coordinator: "a" };
+    expect(reassignLostActors({ ...parts, actors }, new Set(["b"]), [a, c])).toEqual({ "block-2": "c" });
+  });
+
+  it("leaves actors alone that are on a present node which has changed its version of the messages", () => {
+    const { actors, moves } = reassign(["b"], [a, { ...c, wireVersion: WIRE_VERSION + 1 }]);
+    expect(on(actors, "c").length).toBeGreaterThan(0);
+    expect(Object.keys(moves).sort()).toEqual(on(actors, "b").sort());
+    expect(new Set(Object.values(moves))).toEqual(new Set(["a"]));
   });
 
   it("leaves an actor that the spec names by node", () => {
