@@ -20,6 +20,9 @@ import { measureCacheTimes } from "./cache-times.ts";
 import { measureCodecAccuracy } from "./codec-accuracy.ts";
 import { measureCodecs } from "./codec-times.ts";
 import { measureFleetRates } from "./fleet-rates.ts";
+import { measureAllBits } from "./inference-bits.ts";
+import { INFERENCE_NETS } from "./inference-nets.ts";
+import { type InferenceTimes, measureInferenceTimes } from "./inference-times.ts";
 import { measureRecovery } from "./recovery.ts";
 import { measureSectionRates } from "./section-rates.ts";
 import { openKnServe } from "./serving/kn-serve-scene.ts";
@@ -34,7 +37,19 @@ const MEASURED_STEPS = { native: 40, wasm: 15 } as const;
 const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 /** Sections of the benchmark, in the order of cost. */
-const SECTIONS = ["steps", "codecs", "bus", "recovery", "cache", "sections", "fleet", "accuracy", "soak"] as const;
+const SECTIONS = [
+  "steps",
+  "codecs",
+  "infer",
+  "bits",
+  "bus",
+  "recovery",
+  "cache",
+  "sections",
+  "fleet",
+  "accuracy",
+  "soak",
+] as const;
 type Section = (typeof SECTIONS)[number];
 const SCENARIO_NAMES = Object.keys(SCENARIOS) as ScenarioName[];
 
@@ -46,6 +61,8 @@ export async function bench(folder: string, only: readonly Section[], write: (li
   const measure: Record<Section, () => Promise<unknown>> = {
     steps: () => measureSteps(text, write),
     codecs: () => measureCodecTimes(text, write),
+    infer: () => inferenceTimes(write),
+    bits: () => measureAllBits(write),
     bus: () => busRates(write),
     recovery: () => measureRecovery({ spec: text, set: ["training.epochs=3"], kills: 10, write }),
     cache: () => measureCacheTimes({ teacher: example("mnist-teacher"), spec: example("mnist-sections"), write }),
@@ -106,6 +123,33 @@ async function measureCodecTimes(text: string, write: (line: string) => void): P
     .reduce((sum, { encodeMs, decodeMs, codec }) => sum + encodeMs + (codec === "bf16" ? 2 : 1) * decodeMs, 0);
   write(`encoding and decoding of a step: ${perStepMs.toFixed(1)} ms`);
   return { codecs, perStepMs };
+}
+
+async function inferenceTimes(write: (line: string) => void): Promise<InferenceTimes[]> {
+  const times: InferenceTimes[] = [];
+  for (const backend of ["native", "wasm"] as const) {
+    for (const net of INFERENCE_NETS) {
+      try {
+        times.push(await measureInferenceTimes(net, backend, now));
+      } catch (error) {
+        if (!isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
+        write(`${backend} left out: ${error.message}`);
+      }
+    }
+  }
+  const sizes = times[0]?.sizes.map(({ rows }) => `n = ${rows}`) ?? [];
+  const table = plainTable(["ms, least (median)", ...sizes, "a + b n", "switch", "load: longest, all, end, first"]);
+  for (const { net, backend, threads, sizes: measured, fit, switchMs, load } of times) {
+    table.push([
+      `${net} ${backend} ${threads}`,
+      ...measured.map(({ ms, leastMs }) => `${leastMs.toFixed(2)} (${ms.toFixed(2)})`),
+      `${fit.aMs.toFixed(2)} + ${fit.bMs.toFixed(2)} n`,
+      switchMs.toFixed(2),
+      [load.longestMs, load.allMs, load.completeMs, load.firstMs].map((ms) => ms.toFixed(1)).join(", "),
+    ]);
+  }
+  write(table.toString());
+  return times;
 }
 
 async function busRates(write: (line: string) => void): Promise<BusRate[]> {

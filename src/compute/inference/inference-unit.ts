@@ -1,13 +1,18 @@
 /**
  * The mathematics of one slice of a served network: inference alone, with the moving statistics of batch norm. The
  * network is built once; a release is a set of weights for it, and several are held at a time.
+ *
+ * Bits of a row's result: functions of the release, the row, the number of rows, the backend and its threads, and of
+ * nothing else (`batch-rows.ts`).
  */
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { createBlockModel, toTensor } from "../nn/index.ts";
 import type { LayerSpec } from "../../run-spec/index.ts";
 import type { NamedTensorData, TensorData } from "../tensor-data.ts";
-import { zeroNonFiniteRows } from "./non-finite-rows.ts";
+import { rowsToCompute, withRows } from "./batch-rows.ts";
+import { forwardSteps } from "./forward-steps.ts";
+import { firstNonFinite, zeroNonFiniteRows } from "./non-finite.ts";
 
 /** One slice: consecutive layers of the network. */
 export interface InferenceUnitOptions {
@@ -51,20 +56,28 @@ export interface InferenceUnit {
   dispose(): void;
 }
 
+/** A release that is being loaded. */
+interface Loading {
+  readonly tensors: Map<string, tf.Tensor>;
+  /** The first value of a tensor that is not finite. */
+  readonly faults: Map<string, number>;
+}
+
 /** @throws KnowledgeNetError KN_SHAPE when a layer does not fit the one before. */
 export function createInferenceUnit({ inputShape, layers }: InferenceUnitOptions): InferenceUnit {
   const model = createBlockModel({ inputShape, layers, seed: 0 });
+  const steps = forwardSteps(model);
   const names = model.weights.map(({ originalName }) => `weights/${originalName}`);
   const shapes = new Map(
     model.weights.map(({ originalName, shape }) => [`weights/${originalName}`, shape as number[]]),
   );
-  const loading = new Map<number, Map<string, tf.Tensor>>();
+  const loading = new Map<number, Loading>();
   const complete = new Map<number, readonly tf.Tensor[]>();
   /** The release whose weights are the model's. */
   let chosen: number | undefined;
 
   const drop = (release: number): void => {
-    tf.dispose([...(loading.get(release)?.values() ?? []), ...(complete.get(release) ?? [])]);
+    tf.dispose([...(loading.get(release)?.tensors.values() ?? []), ...(complete.get(release) ?? [])]);
     loading.delete(release);
     complete.delete(release);
     if (chosen === release) chosen = undefined; // the model holds its weights until another one is chosen
@@ -91,19 +104,26 @@ export function createInferenceUnit({ inputShape, layers }: InferenceUnitOptions
           remedy: "drop it first",
         });
       }
-      const loaded = loading.get(release) ?? new Map<string, tf.Tensor>();
+      const loaded = loading.get(release) ?? {
+        tensors: new Map<string, tf.Tensor>(),
+        faults: new Map<string, number>(),
+      };
       loading.set(release, loaded);
       for (const [name, data] of Object.entries(tensors)) {
         if (!shapes.has(name)) continue;
-        loaded.get(name)?.dispose();
-        loaded.set(name, toTensor(data));
+        loaded.tensors.get(name)?.dispose();
+        loaded.tensors.set(name, toTensor(data));
+        // Here, not at the end: each piece pays for its own values.
+        const fault = firstNonFinite(data.values);
+        if (fault === undefined) loaded.faults.delete(name);
+        else loaded.faults.set(name, fault);
       }
     },
     complete(release) {
       if (complete.has(release)) return;
       const loaded = loading.get(release);
       try {
-        const weights = names.map((name) => checked(release, name, loaded?.get(name), shapes.get(name) ?? []));
+        const weights = names.map((name) => checked(release, name, loaded, shapes.get(name) ?? []));
         loading.delete(release);
         complete.set(release, weights);
       } catch (error) {
@@ -114,13 +134,15 @@ export function createInferenceUnit({ inputShape, layers }: InferenceUnitOptions
     infer(release, input) {
       choose(release);
       assertFits(input, inputShape);
-      const samples = toTensor(input);
-      const result = tf.tidy(() => model.apply(samples, { training: false }) as tf.Tensor);
+      const rows = input.shape[0] ?? 0;
+      const samples = toTensor(withRows(input, rowsToCompute(rows)));
+      const result = tf.tidy(() => steps.reduce((x, step) => step(x), samples));
       try {
+        const shape = [rows, ...result.shape.slice(1)];
         // A copy: a backend may return memory of its own, and the output moves to another thread.
-        const values = result.dataSync<"float32">().slice();
-        const nonFiniteRows = zeroNonFiniteRows(values, result.shape[0] ?? 0);
-        return { output: { dtype: "f32", shape: result.shape, values }, nonFiniteRows };
+        const values = result.dataSync<"float32">().slice(0, tf.util.sizeFromShape(shape));
+        const nonFiniteRows = zeroNonFiniteRows(values, rows);
+        return { output: { dtype: "f32", shape, values }, nonFiniteRows };
       } finally {
         tf.dispose([samples, result]);
       }
@@ -134,9 +156,9 @@ export function createInferenceUnit({ inputShape, layers }: InferenceUnitOptions
   };
 }
 
-function checked(release: number, name: string, tensor: tf.Tensor | undefined, shape: readonly number[]): tf.Tensor {
-  const isFit = tensor?.dtype === "float32" && tf.util.arraysEqual(tensor.shape, [...shape]);
-  if (!isFit) {
+function checked(release: number, name: string, loaded: Loading | undefined, shape: readonly number[]): tf.Tensor {
+  const tensor = loaded?.tensors.get(name);
+  if (tensor?.dtype !== "float32" || !tf.util.arraysEqual(tensor.shape, [...shape])) {
     throw new KnowledgeNetError("KN_CHECKPOINT", {
       attempt: `complete release ${release}`,
       rule: `it must hold ${name} as f32 [${shape.join(", ")}]`,
@@ -144,8 +166,7 @@ function checked(release: number, name: string, tensor: tf.Tensor | undefined, s
       remedy: "publish it again from a run of this network",
     });
   }
-  const values = tensor.dataSync();
-  const fault = values.find((value) => !Number.isFinite(value));
+  const fault = loaded?.faults.get(name);
   if (fault === undefined) return tensor;
   throw new KnowledgeNetError("KN_NUMERIC", {
     attempt: `complete release ${release}`,
