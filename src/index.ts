@@ -26,6 +26,7 @@ export * from "./data/index.ts";
 export * from "./errors/index.ts";
 export * from "./jobs/index.ts";
 export * from "./messages/index.ts";
+export * from "./models/index.ts";
 export * from "./runtime/actor/index.ts";
 export * from "./runtime/artifacts/index.ts";
 export * from "./runtime/bus/index.ts";

@@ -21,7 +21,7 @@ export {
   NOTHING_LIVE,
   type RollbackOptions,
 } from "./live-record.ts";
-export { type Model, type ModelDeps, openModel, type PublishOptions } from "./model.ts";
+export { type Model, type ModelDeps, openModel, type ReleaseOptions } from "./model.ts";
 export { liveKey, type ModelStore, modelsInStore } from "./model-store.ts";
 export type { ModelRelease, NamedTensors, SignatureState } from "./release.ts";
 export { newKeyPair, readSigner, readTrustedKey, type Signer, type TrustedKey } from "./signature.ts";

@@ -39,9 +39,9 @@ import type { Signer, TrustedKey } from "./signature.ts";
 /** Wait before an absent store is asked again, ms: within the quarter of a second in which changes are seen. */
 const RETRY_MS = 200;
 /** A watch is begun anew so often, ms: one of JetStream may fall silent when the server comes back without its consumer. */
-const REWATCH_MS = 5_000;
+const REWATCH_MS = 2_000;
 
-export interface PublishOptions {
+export interface ReleaseOptions {
   /** @default false */
   readonly isPinned?: boolean;
 }
@@ -74,7 +74,7 @@ export interface Model {
   publish(
     manifest: Omit<ModelManifest, "format" | "model">,
     parts: readonly NamedTensors[],
-    options?: PublishOptions,
+    options?: ReleaseOptions,
   ): Promise<ModelRelease>;
   /** Makes it live, once all of it is verified; it stays so when it is already. Ends a candidate. Rejects as `release`. */
   promote(release: number, note: ChangeNote): Promise<LiveRecord>;
