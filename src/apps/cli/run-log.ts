@@ -36,3 +36,13 @@ export function openRunLog(path: string | undefined, run: string, onLost: (error
     },
   };
 }
+
+/** The same lines for a terminal, which has its own rules for what cannot be written. */
+export function jsonLog(run: string, writeLine: (line: string) => void): Logger {
+  const stream = {
+    write(text: string) {
+      writeLine(text.trimEnd());
+    },
+  };
+  return pino({ level: "info", base: { run } }, stream);
+}

@@ -25,6 +25,8 @@ const FIXED: Readonly<Record<string, Route>> = {
   "/v2/models/stats": { kind: "statistics" },
   "/metrics": { kind: "metrics" },
   "/healthz": { kind: "healthz" },
+  // Nothing of it starts before it listens: alive is started.
+  "/startupz": { kind: "healthz" },
   "/readyz": { kind: "readyz" },
 };
 

@@ -4,11 +4,11 @@
  */
 import { join } from "node:path";
 import type { BackendPreference } from "../../compute/index.ts";
-import { isKnowledgeNetError } from "../../errors/index.ts";
 import { type Clock, settlesWithin } from "../../runtime/clock/index.ts";
 import { fileStore, mirroredStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { connectFleet, type ConnectedFleet } from "../connect/connect-fleet.ts";
+import { reachFleet } from "../connect/reach-fleet.ts";
 import { describeNode } from "../../fleet/describe-node.ts";
 import { createNodeAgent } from "../../fleet/node-agent.ts";
 import type { BusAccess } from "../connect/bus-address.ts";
@@ -46,8 +46,6 @@ export interface RunNodeDeps {
 
 /** Time limit of a probe for answers of bus and store, ms. */
 const PROBE_TIMEOUT_MS = 2_000;
-/** Pause before the next attempt on an unusable server, ms. */
-const RETRY_MS = 1_000;
 
 /** Resolves when the node has left after `signal`. Rejects with the error that prevented or ended its membership. */
 export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal: AbortSignal): Promise<void> {
@@ -81,10 +79,14 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   await using opened = deps.openLog(name);
   const { log } = opened;
   await using local = await fileStore({ directory: join(settings.state, name, "store"), clock });
-  const found = await reachFleet(settings, name, { log, clock }, signal, (reason) => {
-    if (reason !== stage.unreadyReason) say(`waiting: ${reason}`);
+  const onObstacle = (reason: string): void => {
+    say(`waiting: ${reason}`);
     stage.unreadyReason = reason;
-  });
+  };
+  const found = await reachFleet(
+    { address: settings.bus, name: `kn node ${name}`, signal, isPatient: settings.http !== undefined },
+    { clock, log, connect: connectFleet, onObstacle },
+  );
   if (found === undefined) return;
   await using connected = found;
   if (signal.aborted) return;
@@ -156,28 +158,6 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   } finally {
     signal.removeEventListener("abort", leave);
   }
-}
-
-/** @returns undefined when `signal` came first */
-async function reachFleet(
-  { bus: address, http }: NodeSettings,
-  name: string,
-  { log, clock }: { readonly log: Logger; readonly clock: Clock },
-  signal: AbortSignal,
-  onObstacle: (reason: string) => void,
-): Promise<ConnectedFleet | undefined> {
-  while (!signal.aborted) {
-    try {
-      return await connectFleet({ address, name: `kn node ${name}`, signal }, { log });
-    } catch (error) {
-      if (signal.aborted) return undefined;
-      // Wrong credentials stay wrong; an unreachable server may return.
-      if (http === undefined || !isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
-      onObstacle(error.message);
-      await clock.sleep(RETRY_MS, signal).catch(() => undefined);
-    }
-  }
-  return undefined;
 }
 
 /** Reasons why the node is not ready. */

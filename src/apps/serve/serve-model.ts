@@ -1,8 +1,9 @@
 /**
  * Serves one model until it is told to leave: a gateway with its front ends, and the replicas that belong to it.
  *
- * Leaving in this order loses no request: `ready` fails and balancers turn away; the endpoint on the bus is taken away and
- * what came is answered; HTTP closes its connections one by one; the gateway answers what it has; the replicas leave.
+ * Leaving in this order loses no request: `ready` fails, balancers turn away, and answers end their connections; the
+ * endpoint on the bus is taken away and what came is answered; HTTP closes the connections that are left; the gateway answers
+ * what it has; the replicas leave.
  */
 import { hostname } from "node:os";
 import process from "node:process";
@@ -16,16 +17,14 @@ import type { Bus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { layersOfBlocks, type ServingSpec } from "../../run-spec/index.ts";
-import { serveInference } from "../http/index.ts";
 import { ownIndex, startReplica } from "./run-replica.ts";
-import { createServingMetrics } from "./serving-metrics.ts";
+import type { ServingFront } from "./serving-front.ts";
+import type { ServingMetrics } from "./serving-metrics.ts";
 import { keepReplicaProcess, type ReplicaProcessOptions } from "./replica-process.ts";
 
 export interface ServeModelOptions {
   readonly run: string;
   readonly spec: ServingSpec;
-  /** host:port of HTTP. */
-  readonly http: string;
   readonly backend: BackendPreference;
   readonly softwareVersion: string;
   /** Replicas in this process, in processes that it starts (their options), on the nodes of the fleet, or none. */
@@ -45,16 +44,17 @@ export interface ServeModelDeps {
   readonly model: Model;
   /** For replicas on the nodes. */
   readonly fleet?: Fleet | undefined;
+  /** HTTP, which listens already; it is closed with the rest. */
+  readonly front: ServingFront;
+  readonly metrics: ServingMetrics;
   /** Receives lines for the operator. */
   readonly say: (line: string) => void;
 }
 
 /** Resolves when it has left after `signal`. Rejects with what ended it otherwise. */
 export async function serveModel(options: ServeModelOptions, deps: ServeModelDeps, signal: AbortSignal): Promise<void> {
-  const { spec, http: address, softwareVersion, isShared, noticeMs, graceMs } = options;
-  const { clock, log, model, say } = deps;
-  const metrics = createServingMetrics(model.name);
-  let isLeaving = false;
+  const { spec, isShared, noticeMs, graceMs } = options;
+  const { clock, model, front, metrics, say } = deps;
   const own: Part[] = [];
   await using _replicas = finallyDo(() => Promise.all(own.map((each) => each[Symbol.asyncDispose]())));
   const gateway = createServingGateway(
@@ -68,25 +68,16 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
     () => [gateway.model],
     () => gateway.waiting,
   );
-  const http = await serveInference(
-    { address },
-    {
-      models: () => [gateway.model],
-      unready: () => (isLeaving ? ["the server leaves"] : []),
-      metrics,
-      clock,
-      log,
-      version: softwareVersion,
-    },
-  );
-  await using _http = finallyDo(() => http.close({ graceMs }));
+  await using _http = finallyDo(() => front.close({ noticeMs, graceMs }));
   await using _bus = finallyDo(() => gateway.leaveBus());
   await using _notice = finallyDo(() => {
-    isLeaving = true;
+    // Connections end with their next answers meanwhile: few are left to be closed while a request is on its way.
+    void front.close({ noticeMs, graceMs });
     return clock.sleep(noticeMs);
   });
+  front.serve(gateway.model);
   say(
-    `${model.name} at http://${http.address}/v2/models/${model.name}${isShared ? ` and kn.v1.infer.${model.name}` : ""}`,
+    `${model.name} at http://${front.address}/v2/models/${model.name}${isShared ? ` and kn.v1.infer.${model.name}` : ""}`,
   );
 
   const failed: Promise<void | Error>[] = [gateway.ended];

@@ -2,10 +2,8 @@
 import type { ModelStore } from "../../models/index.ts";
 import { modelsInStore } from "../../models/index.ts";
 import { type Bus, memoryBus } from "../../runtime/bus/index.ts";
-import type { Clock } from "../../runtime/clock/index.ts";
-import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
-import type { connectFleet } from "../connect/connect-fleet.ts";
+import { reachFleet, type ReachFleetDeps } from "../connect/reach-fleet.ts";
 import { folderModels } from "../models/index.ts";
 
 export interface ServingPlaceOptions {
@@ -15,7 +13,8 @@ export interface ServingPlaceOptions {
   readonly models: string | undefined;
   /** Name of the connection. */
   readonly name: string;
-  readonly signal?: AbortSignal;
+  /** Ends the wait for the fleet's server. */
+  readonly signal: AbortSignal;
 }
 
 export interface ServingPlace extends AsyncDisposable {
@@ -27,11 +26,12 @@ export interface ServingPlace extends AsyncDisposable {
   readonly isShared: boolean;
 }
 
-/** Rejects as `connectFleet`. */
+/** Waits for the fleet's server. Resolves with undefined when `signal` comes first; rejects as `connectFleet` otherwise. */
 export async function openServingPlace(
   { bus: address, models: folder, name, signal }: ServingPlaceOptions,
-  { clock, log, connect }: { readonly clock: Clock; readonly log: Logger; readonly connect: typeof connectFleet },
-): Promise<ServingPlace> {
+  deps: ReachFleetDeps,
+): Promise<ServingPlace | undefined> {
+  const { clock, log } = deps;
   const inFolder = folder === undefined ? undefined : folderModels({ directory: folder }, { clock });
   if (address === undefined) {
     if (inFolder === undefined) throw new RangeError("a place without a fleet needs a folder of models");
@@ -50,7 +50,11 @@ export async function openServingPlace(
       },
     };
   }
-  const connected = await connect({ address, name, ...(signal === undefined ? {} : { signal }) }, { log });
+  const connected = await reachFleet({ address, name, signal, isPatient: true }, deps);
+  if (connected === undefined) {
+    await inFolder?.[Symbol.asyncDispose]();
+    return undefined;
+  }
   const models = inFolder ?? modelsInStore(connected.fleet.store);
   return {
     bus: connected.bus,

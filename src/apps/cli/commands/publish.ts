@@ -17,6 +17,7 @@ import { optionalFleetAddress } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
 import {
+  authorOf,
   type ModelPlaceOptions,
   modelToPublish,
   parseCount,
@@ -30,6 +31,7 @@ interface PublishCommandOptions extends ModelPlaceOptions {
   readonly model?: string;
   readonly generation?: number;
   readonly pin: boolean;
+  readonly promote: boolean;
   readonly keep: number;
   readonly key?: string;
   readonly runs?: string;
@@ -51,6 +53,7 @@ export function registerPublish(program: Command, deps: ExecuteDeps, exit: (code
       new Option("--generation <step>", "training step of the checkpoint (default: the newest)").argParser(parseCount),
     )
     .option("--pin", "never delete this release", false)
+    .option("--promote", "make it live at once, once all of it is verified", false)
     .addOption(
       new Option("--keep <count>", "delete releases beyond the newest ones that nothing needs")
         .argParser(parseCount)
@@ -67,6 +70,7 @@ export function registerPublish(program: Command, deps: ExecuteDeps, exit: (code
       await withModels(options, "kn publish", deps, async (models) => {
         const model = modelToPublish(models, name, signer, deps);
         const release = await model.publish(facts, parts, { isPinned: options.pin });
+        if (options.promote) await model.promote(release.release, { by: authorOf("kn publish", deps), reason: "" });
         await report(release, parts, models.description, model, options, deps);
         // The release is there, whatever becomes of the old ones.
         await model.retain(options.keep);
@@ -105,6 +109,10 @@ async function report(
     ].join("; "),
   );
   const isLive = live === undefined ? "nothing is live yet" : `release ${live} is live`;
+  if (live === release) {
+    terminal.write(isLive);
+    return;
+  }
   terminal.write(`${isLive}; make this one live: kn promote ${model.name} ${release}${placeWords(options)}`);
 }
 

@@ -7,13 +7,13 @@ import { servingSpecSchema } from "../../../run-spec/index.ts";
 import { trustedKeys } from "../../models/index.ts";
 import { serveNodeHttp } from "../../node/node-http.ts";
 import { createServingMetrics } from "../../serve/serving-metrics.ts";
-import { lineLogger } from "../../serve/line-logger.ts";
 import { runOfModel } from "../../serve/replica-process.ts";
 import { ownIndex, startReplica } from "../../serve/run-replica.ts";
 import { openServingPlace } from "../../serve/serving-place.ts";
 import { fleetAddress, withFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
+import { type LogForm, logFormOption, openServiceLog } from "../service-log.ts";
 import { parseCount } from "./serve.ts";
 
 interface ReplicaOptions {
@@ -25,6 +25,7 @@ interface ReplicaOptions {
   readonly maxBatch: number;
   readonly trust: readonly string[];
   readonly http?: string;
+  readonly log: LogForm;
   readonly exitWithStdin: boolean;
 }
 
@@ -47,6 +48,7 @@ export function registerReplica(program: Command, deps: ExecuteDeps, exit: (code
     .option("--max-batch <samples>", "largest batch of the gateways", parseCount, 32)
     .option("--trust <file...>", "public keys of which a release must be signed by one (default: KN_TRUSTED_KEYS)", [])
     .option("--http <host:port>", "serve /healthz, /readyz, /startupz and /metrics there")
+    .addOption(logFormOption())
     .addOption(
       new Option("--exit-with-stdin", "leave when stdin ends: when the parent is gone").default(false).hideHelp(),
     )
@@ -62,7 +64,7 @@ async function runReplica(name: string, options: ReplicaOptions, deps: ExecuteDe
   const [slice, slices] = place;
   const run = runOfModel(name);
   const spec = servingSpecSchema.parse({ kind: "serving", name, model: name, batch: { maxSamples: maxBatch } });
-  const log = lineLogger({ write: terminal.write, wallTimeMs: () => clock.wallTimeMs() });
+  const { log, say } = openServiceLog(options.log, run, deps);
   const leaving = new AbortController();
   const { signal } = leaving;
   const leave = (): void => {
@@ -70,7 +72,8 @@ async function runReplica(name: string, options: ReplicaOptions, deps: ExecuteDe
   };
   const forget = terminal.onSignal(leave);
   if (options.exitWithStdin) process.stdin.once("end", leave).once("error", leave).resume();
-  let unready: () => readonly string[] = () => ["the fleet is not joined yet"];
+  let obstacle = "the fleet is not joined yet";
+  let unready: () => readonly string[] = () => [obstacle];
   try {
     await using _http =
       address === undefined
@@ -85,14 +88,23 @@ async function runReplica(name: string, options: ReplicaOptions, deps: ExecuteDe
           );
     await using at = await openServingPlace(
       { bus: options.bus ?? fleetAddress(deps), models: options.models, name: `kn replica ${name}`, signal },
-      { clock, log, connect: connectFleet },
+      {
+        clock,
+        log,
+        connect: connectFleet,
+        onObstacle(reason) {
+          say(`waiting: ${reason}`);
+          obstacle = reason;
+        },
+      },
     );
+    if (at === undefined) return;
     const model = openModel(at.models, name, { clock, trusted: await trustedKeys(options.trust, env) });
     await using replica = await startReplica(
       { run, spec, softwareVersion, metadata: {}, slice, slices, copy, backend },
       { bus: at.bus, clock, log, model },
     );
-    terminal.write(`${replica.id} of ${name} at ${at.bus.description}`);
+    say(`${replica.id} of ${name} at ${at.bus.description}`);
     unready = () => (replica.state.startsWith("ready") ? [] : [`the replica is ${replica.state}`]);
     const outcome = await Promise.race([replica.ended, aborted(signal)]);
     if (outcome instanceof Error) throw outcome;

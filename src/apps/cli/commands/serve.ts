@@ -9,13 +9,15 @@ import { type ServingSpec, servingSpecSchema } from "../../../run-spec/index.ts"
 import { startLocalNatsServer } from "../../../runtime/nats/local-nats-server.ts";
 import { locateTool, setupCommand } from "../../../../setup/index.ts";
 import { DEFAULT_MODELS_FOLDER, trustedKeys } from "../../models/index.ts";
-import { lineLogger } from "../../serve/line-logger.ts";
 import { type ReplicaProcessOptions, runOfModel } from "../../serve/replica-process.ts";
 import { serveModel, type ServeModelOptions } from "../../serve/serve-model.ts";
+import { openServingFront } from "../../serve/serving-front.ts";
+import { createServingMetrics } from "../../serve/serving-metrics.ts";
 import { openServingPlace } from "../../serve/serving-place.ts";
 import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
+import { type LogForm, logFormOption, openServiceLog } from "../service-log.ts";
 
 interface ServeOptions {
   readonly bus?: string | true;
@@ -31,6 +33,7 @@ interface ServeOptions {
   readonly timeoutMs: number;
   readonly trust: readonly string[];
   readonly noticeMs: number;
+  readonly log: LogForm;
   readonly output: string;
 }
 
@@ -65,6 +68,7 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
     .option("--timeout-ms <ms>", "time limit of a request that names none", parseCount, 2_000)
     .option("--trust <file...>", "public keys of which a release must be signed by one (default: KN_TRUSTED_KEYS)", [])
     .option("--notice-ms <ms>", "on SIGTERM: how long `ready` fails before connections close", parseCount, 0)
+    .addOption(logFormOption())
     .option("--output <folder>", "with --nodes spawn: output of the replica processes", "serve")
     .action(async (model: string, options: ServeOptions) => {
       await serve(model, options, deps);
@@ -75,7 +79,8 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
 async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Promise<void> {
   const { terminal, clock, env, softwareVersion, connectFleet } = deps;
   const spec = specOf(name, options);
-  const log = lineLogger({ write: terminal.write, wallTimeMs: () => clock.wallTimeMs() });
+  const run = runOfModel(name);
+  const { log, say } = openServiceLog(options.log, run, deps);
   const leaving = new AbortController();
   const forget = terminal.onSignal(() => {
     if (leaving.signal.aborted) terminal.exit(1); // a second signal ends at once
@@ -88,17 +93,26 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
     await using server = isSpawning && given === undefined ? await privateServer(options.output, env) : undefined;
     const bus = given ?? server?.url;
     const models = options.models ?? (given === undefined ? DEFAULT_MODELS_FOLDER : undefined);
+    const metrics = createServingMetrics(name);
+    await using front = await openServingFront(
+      { address: options.http, model: name, maxBatch: options.maxBatch },
+      { metrics, clock, log, version: softwareVersion },
+    );
+    const onObstacle = (reason: string): void => {
+      say(`waiting: ${reason}`);
+      front.wait(reason);
+    };
     await using place = await openServingPlace(
       { bus, models, name: `kn serve ${name}`, signal: leaving.signal },
-      { clock, log, connect: connectFleet },
+      { clock, log, connect: connectFleet, onObstacle },
     );
+    if (place === undefined) return;
     const trusted = await trustedKeys(options.trust, env);
     const model = openModel(place.models, name, { clock, trusted });
     await serveModel(
       {
-        run: runOfModel(name),
+        run,
         spec,
-        http: options.http,
         backend: options.backend,
         softwareVersion,
         replicas: replicasOf(options, { address: bus ?? "", models, env }),
@@ -106,7 +120,7 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
         noticeMs: options.noticeMs,
         graceMs: GRACE_MS,
       },
-      { bus: place.bus, fleet: place.fleet, clock, log, model, say: terminal.write },
+      { bus: place.bus, fleet: place.fleet, clock, log, model, front, metrics, say },
       leaving.signal,
     );
   } finally {

@@ -1,0 +1,61 @@
+/** `kn serve` and `kn replica` before their fleet is there; `kn publish --promote`. */
+import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { KnowledgeNetError } from "../../../../src/errors/index.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+import { waitFor } from "../../../support/wait-for.ts";
+import { type CliOptions, kn, startKn, TINY } from "./cli-scene.ts";
+
+const away: CliOptions = {
+  connectFleet: () =>
+    Promise.reject(
+      new KnowledgeNetError("KN_UNAVAILABLE", { attempt: "connect to nats://away:4222", rule: "it must answer" }),
+    ),
+};
+
+describe.each([
+  ["serve", "--nodes", "none"],
+  ["replica", "--copy", "0"],
+])("kn %s", (command, ...more) => {
+  const args = [command, "digits", ...more, "--bus", "nats://away:4222", "--http", "127.0.0.1:0"];
+
+  it("waits for its fleet's server, tells so, and ends well at a signal", async () => {
+    const running = startKn(args, away);
+    await waitFor(() => running.stdout().includes("waiting: KN_UNAVAILABLE: Cannot connect to nats://away:4222"), "it");
+    running.signal("SIGTERM");
+    expect(await running.ended).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it("writes one JSON document in each line with --log json", async () => {
+    const running = startKn([...args, "--log", "json"], away);
+    await waitFor(() => running.stdout().includes("waiting"), "its log");
+    running.signal("SIGTERM");
+    const { stdout } = await running.ended;
+    const lines = stdout.trim().split("\n");
+    const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(entries[0]).toMatchObject({
+      level: 30,
+      run: "serve-digits",
+      msg: expect.stringContaining("waiting") as string,
+    });
+  });
+});
+
+it("kn publish --promote makes the release live", async () => {
+  await using folder = await temporaryFolder();
+  const spec = join(folder.path, "tiny.yaml");
+  const models = join(folder.path, "models");
+  const runs = join(folder.path, "runs");
+  await writeFile(spec, TINY);
+  expect(
+    await kn(["run", spec, "--name", "tiny", "--runs", runs, "--backend", "cpu", "--set", "evaluation.samples=100"]),
+  ).toMatchObject({ code: 0, stderr: "" });
+  const place = ["--runs", runs, "--models", models];
+  const first = await kn(["publish", "tiny", "--model", "digits", ...place]);
+  expect(first.stdout).toContain("nothing is live yet; make this one live: kn promote digits 1");
+  const second = await kn(["publish", "tiny", "--model", "digits", "--promote", ...place]);
+  expect(second.stdout).toMatch(/release 2 is live$/m);
+  const live = await kn(["live", "digits", "--models", models, "--json"]);
+  expect(JSON.parse(live.stdout)).toMatchObject({ live: 2 });
+});
