@@ -7,9 +7,11 @@ import { REQUEST } from "../http/http-scene.ts";
 
 it("openServingFront answers probes and refuses requests with the reason until there is a model, and serves it then", async () => {
   const model = fakeServedModel();
+  let endNotice = (): void => undefined;
+  const notice = new Promise<void>((resolve) => (endNotice = resolve));
   await using front = await openServingFront(
     { address: "127.0.0.1:0", model: model.name, maxBatch: 8 },
-    { clock: systemClock(), log: silentLogger, version: "0.1.0" },
+    { clock: { ...systemClock(), sleep: () => notice }, log: silentLogger, version: "0.1.0" },
   );
   const at = `http://${front.address}`;
   const status = async (path: string): Promise<number> => (await fetch(at + path)).status;
@@ -33,11 +35,12 @@ it("openServingFront answers probes and refuses requests with the reason until t
   expect((await infer()).status).toBe(200);
 
   const kept = await infer();
-  const closing = front.close({ noticeMs: 100, graceMs: 1_000 });
+  const closing = front.close({ noticeMs: 1, graceMs: 10_000 });
   expect(kept.headers.get("connection")).not.toBe("close");
   expect(await status("/readyz")).toBe(503);
   const late = await infer();
   expect([late.status, late.headers.get("connection")]).toEqual([200, "close"]);
+  endNotice();
   await closing;
   await expect(infer()).rejects.toThrow();
 });
