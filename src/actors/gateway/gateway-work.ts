@@ -65,7 +65,7 @@ export interface GatewayWork {
 
 /** A request is sent so often at most: once again after a loss, and once more to a replica that has its release. */
 const MAX_SENDS = 3;
-/** A replica that has no room for a batch gets none for so long, ms, where there are others. */
+/** A replica that has no room for a batch gets none for so long, ms. */
 const FULL_MS = 50;
 
 export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWorkDeps): GatewayWork {
@@ -207,9 +207,7 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
   };
 
   const sendAgain = (again: readonly OpenRequest[], error: KnowledgeNetError): void => {
-    const cause = error.code === "KN_OVERLOADED" ? "overloaded" : "unavailable";
-    for (const each of again)
-      if (each.sends >= MAX_SENDS) requests.refuse(each, cause, { error, retryAfterMs: FULL_MS });
+    for (const each of again) if (each.sends >= MAX_SENDS) requests.refuse(each, "unavailable", { error });
     queue.putBack(again.filter(({ isSettled }) => !isSettled));
   };
 
@@ -261,16 +259,16 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
     }
   };
 
-  const onRefused = (
-    { content, release, route }: BatchUnderWay<BatchContent>,
-    sender: string,
-    failure: Failure,
-  ): void => {
+  const onRefused = ({ content, release }: BatchUnderWay<BatchContent>, sender: string, failure: Failure): void => {
     const error = errorOf(failure);
     log.debug({ err: error, release, sender }, "batch refused by a replica");
     const isReplicas = error.code === "KN_STALE" || error.code === "KN_OVERLOADED" || error.code === "KN_UNAVAILABLE";
     if (error.code === "KN_STALE") table.lacks(sender, release);
-    if (error.code === "KN_OVERLOADED") for (const each of route) table.avoid(each, clock.now() + FULL_MS);
+    if (error.code === "KN_OVERLOADED") {
+      table.fill(sender, clock.now() + FULL_MS);
+      // It was not computed: that does not count.
+      if (content.kind === "requests") for (const each of content.requests) each.sends -= 1;
+    }
     if (error.code === "KN_UNAVAILABLE") {
       table.lose(sender);
       onLost((batch) => batch.route.includes(sender), `${sender} has failed`);

@@ -27,6 +27,8 @@ export interface ReplicaTable {
   lacks(id: string, release: number): void;
   /** Until then its slice is computed by others, where there are any. */
   avoid(id: string, untilMs: number): void;
+  /** It has no room for a batch until then, whatever its credits are: other gateways use it too. */
+  fill(id: string, untilMs: number): void;
   has(id: string): boolean;
   /** Whether it has said, some time after `sinceMs`, that it had no batch. */
   isIdleSince(id: string, sinceMs: number): boolean;
@@ -56,6 +58,7 @@ interface Entry {
   inFlight: number;
   heardMs: number;
   avoidedUntilMs: number;
+  fullUntilMs: number;
   /** When it last said that it had no batch. */
   idleMs: number;
 }
@@ -99,14 +102,13 @@ export function createReplicaTable(): ReplicaTable {
   /** One batch in each other slice, one here, and one that waits. */
   const hasCredit = ({ inFlight, slices }: Entry): boolean => inFlight < slices + 1;
 
+  /** One that is avoided only where all are: the others' next credit is worth the wait. */
   const leastBusy = (computing: readonly Entry[], nowMs: number): Entry | undefined => {
+    const areAvoided = computing.every((each) => nowMs < each.avoidedUntilMs);
     let least: Entry | undefined;
     for (const each of computing) {
-      if (!hasCredit(each)) continue;
-      const isBetter =
-        least === undefined ||
-        (isAvoided(each, nowMs) === isAvoided(least, nowMs) ? each.inFlight < least.inFlight : isAvoided(least, nowMs));
-      if (isBetter) least = each;
+      if (!hasCredit(each) || nowMs < each.fullUntilMs || (nowMs < each.avoidedUntilMs && !areAvoided)) continue;
+      if (least === undefined || each.inFlight < least.inFlight) least = each;
     }
     return least;
   };
@@ -133,6 +135,7 @@ export function createReplicaTable(): ReplicaTable {
         inFlight: kept?.inFlight ?? 0,
         heardMs: nowMs,
         avoidedUntilMs: kept?.avoidedUntilMs ?? 0,
+        fullUntilMs: kept?.fullUntilMs ?? 0,
         idleMs: inFlight === 0 ? nowMs : (kept?.idleMs ?? 0),
       });
       changed();
@@ -152,7 +155,11 @@ export function createReplicaTable(): ReplicaTable {
     },
     avoid(id, untilMs) {
       const entry = entries.get(id);
-      if (entry !== undefined) entry.avoidedUntilMs = untilMs;
+      if (entry !== undefined) entry.avoidedUntilMs = Math.max(entry.avoidedUntilMs, untilMs);
+    },
+    fill(id, untilMs) {
+      const entry = entries.get(id);
+      if (entry !== undefined) entry.fullUntilMs = untilMs;
     },
     has: (id) => entries.has(id),
     isIdleSince: (id, sinceMs) => (entries.get(id)?.idleMs ?? Infinity) > sinceMs + ARRIVAL_MS,
@@ -200,8 +207,4 @@ export function createReplicaTable(): ReplicaTable {
       }
     },
   };
-}
-
-function isAvoided({ avoidedUntilMs }: Entry, nowMs: number): boolean {
-  return nowMs < avoidedUntilMs;
 }
