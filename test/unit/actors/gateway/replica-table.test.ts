@@ -203,19 +203,28 @@ describe("credits", () => {
   });
 });
 
-describe("avoid", () => {
-  it("prefers other replicas until its time is over, and takes one that is avoided rather than none", () => {
+describe("avoid and fill", () => {
+  it("a replica that is avoided gets nothing for its time, however busy the others are, unless all are avoided", () => {
     const table = tableOf({ a: {}, b: {} });
     table.avoid("a", 100);
     table.begin(["b"]);
     expect(table.route(1, 99)).toEqual(["b"]);
-    expect(table.route(1, 100)).toEqual(["a"]);
-    table.avoid("b", 200);
-    table.avoid("a", 200);
-    expect(table.route(1, 150)).toEqual(["a"]);
     table.begin(["b"]);
-    table.lose("a");
-    expect(table.route(1, 150)).toBeUndefined(); // no credit left
+    expect(table.route(1, 99)).toBeUndefined();
+    expect(table.route(1, 100)).toEqual(["a"]);
+    table.avoid("a", 300);
+    table.avoid("a", 200); // does not shorten it
+    table.avoid("b", 300);
+    expect(table.route(1, 250)).toEqual(["a"]);
+  });
+
+  it("a replica that is full gets nothing for its time", () => {
+    const table = tableOf({ a: {} });
+    table.fill("a", 50);
+    expect(table.route(1, 49)).toBeUndefined();
+    table.observe("a", stateOf({}), 49);
+    expect(table.route(1, 49)).toBeUndefined();
+    expect(table.route(1, 50)).toEqual(["a"]);
   });
 });
 
