@@ -73,10 +73,10 @@ class Server:
         import numpy as np
         import requests
 
-        self.url, self.model, self.session = url.rstrip("/"), model, requests.Session()
+        self.url, self.model = url.rstrip("/"), model
         parts = urllib.parse.urlsplit(self.url)
         self.host, self.port = parts.hostname, parts.port or 80
-        answer = self.session.get(f"{self.url}/v2/models/{model}", timeout=PATIENCE_S)
+        answer = requests.get(f"{self.url}/v2/models/{model}", timeout=PATIENCE_S)
         if answer.status_code != 200:
             raise SystemExit(f"no metadata of model {model} at {url}: {answer.status_code} {answer.text[:200]}")
         self.metadata = answer.json()
@@ -263,6 +263,8 @@ def png_request(server, form):
 
 def ask(server, request):
     """One request by `requests`, as the case says."""
+    import requests
+
     if "png" in request:
         request = png_request(server, request["png"])
     path = request.get("path", f"/v2/models/{server.model}/infer")
@@ -299,7 +301,8 @@ def ask(server, request):
         body = compress(body, request["encoding"])
         headers["content-encoding"] = request["encoding"]
     # Bytes without a media type are sent without one.
-    answer = server.session.request(method, server.url + path, data=body, headers=headers, timeout=PATIENCE_S)
+    # A connection for each: what one case does to it is not the next one's fault.
+    answer = requests.request(method, server.url + path, data=body, headers=headers, timeout=PATIENCE_S)
     return Answer(answer.status_code, answer.headers, answer.content)
 
 
@@ -496,7 +499,8 @@ def run_case(server, case, reference):
 def run(arguments):
     import yaml
 
-    cases = yaml.safe_load((HERE / "cases.yaml").read_text())
+    groups = yaml.safe_load((HERE / "cases.yaml").read_text())
+    cases = [{**case, "group": group} for group, members in groups.items() for case in members]
     if arguments.only:
         cases = [case for case in cases if case["id"] in arguments.only.split(",")]
     server = Server(arguments.url, arguments.model)
@@ -519,9 +523,13 @@ def run(arguments):
             except Exception as error:  # a reset, a time-out, or a client that cannot read an answer
                 verdict, found = "FAILED", f"{type(error).__name__}: {error}"
         milliseconds = round((time.monotonic() - started) * 1000)
-        results.append({"id": case["id"], "source": case["source"], "verdict": verdict, "found": found, "ms": milliseconds})
+        about = {name: case[name] for name in ("id", "group", "source")}
+        results.append({**about, "verdict": verdict, "found": found, "ms": milliseconds})
         print(f"{verdict:<8} {case['id']:<26} {milliseconds:>5} ms  {found or case['source']}"[:200], flush=True)
     counts = {verdict: sum(each["verdict"] == verdict for each in results) for verdict in ("ok", "FAILED", "left out")}
+    for group in groups:
+        members = [each["verdict"] for each in results if each["group"] == group]
+        print(f"{members.count('ok'):>3} of {len(members) - members.count('left out'):>3} {group}")
     print(f"{counts['ok']} passed, {counts['FAILED']} failed, {counts['left out']} left out")
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(results, indent=2) + "\n")
