@@ -1,6 +1,6 @@
 /**
- * The layers of a model as functions, for inference. A call of `LayersModel.predict` spends up to a third of a
- * millisecond in tfjs itself; these call the layers directly, and for batch norm and dense layers the kernel. Same
+ * The layers of a model as functions, for inference. A call of `LayersModel.predict` spends about a third of its
+ * time for one row in tfjs itself; these call the layers directly, and for batch norm and dense layers the kernel. Same
  * kernels, same arguments, same bits. Measured: docs/results/serving.md.
  */
 import * as tf from "@tensorflow/tfjs";
