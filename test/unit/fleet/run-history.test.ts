@@ -1,8 +1,9 @@
 /** The history of a run: what is appended, how often, and what of it is read again. */
 import { describe, expect, it } from "vitest";
 import type { RunRecord } from "../../../src/actors/coordinator/index.ts";
-import { createHistoryWriter, readHistory } from "../../../src/fleet/run-history.ts";
-import { EMPTY_SUMMARY, type RunSummary } from "../../../src/fleet/run-status.ts";
+import { createHistoryWriter, readHistory, withHistory } from "../../../src/fleet/run-history.ts";
+import { EMPTY_SUMMARY, type RunStatus, type RunSummary } from "../../../src/fleet/run-status.ts";
+import { NO_PROGRESS } from "../../../src/messages/index.ts";
 import { simulatedClock } from "../../../src/runtime/clock/index.ts";
 import { memoryStore } from "../../../src/runtime/store/index.ts";
 import { failingStore, failTimes, switchedFaults } from "../../support/failing-store.ts";
@@ -35,6 +36,7 @@ const evaluationOf = (evaluation: number, samples: number, step = evaluation) =>
 });
 const switchAt = (step: number) => ({ actor: "block-0", step, from: "auxiliary", to: "synthetic", reason: "better" });
 const changeAt = (step: number) => ({ actor: "student-0", step, from: step, to: step + 1 });
+const progressAt = (step: number): RunSummary["progress"][string] => ({ ...NO_PROGRESS, step });
 const recordOf = (changes: Partial<RunRecord>): RunRecord => {
   const { counts: _counts, ...listed } = EMPTY_SUMMARY;
   return { ...listed, ...changes };
@@ -115,6 +117,15 @@ describe("readHistory", () => {
     });
   });
 
+  it("has what an actor did beyond the newest summary, up to the step that any of them has reported", async () => {
+    const { store } = await scene();
+    const writer = createHistoryWriter(OF, EMPTY_SUMMARY, store);
+    await writer.append(recordOf({ switches: [switchAt(9), switchAt(10), switchAt(11)] }));
+    const progress = { "block-0": progressAt(10), "block-1": progressAt(4) };
+    const read = await readHistory(OF.run, "training", summaryOf({ step: 6, progress }), store);
+    expect(read.switches).toEqual([switchAt(9), switchAt(10)]);
+  });
+
   it("leaves out what an attempt did beyond the step that the run went back to, and has the summary's own entries", async () => {
     const { store } = await scene();
     const writer = createHistoryWriter(OF, EMPTY_SUMMARY, store);
@@ -128,5 +139,39 @@ describe("readHistory", () => {
       evaluations: [evaluationOf(1, 96, 6)],
       switches: [switchAt(2)],
     });
+  });
+});
+
+it("withHistory: the present phase and each finished one have their whole history, and the rest of the status is as it was", async () => {
+  const { store } = await scene();
+  const whole = (phase: "baseline" | "sections") => createHistoryWriter({ ...OF, phase }, EMPTY_SUMMARY, store);
+  await whole("baseline").append(recordOf({ evaluations: [evaluationOf(1, 80), evaluationOf(2, 80)] }), true);
+  await whole("sections").append(recordOf({ switches: [switchAt(3)], teachers: [changeAt(4)] }), true);
+  const status: RunStatus = {
+    format: 2,
+    run: OF.run,
+    attempt: 1,
+    fence: 1,
+    phase: "sections",
+    done: [{ phase: "baseline", seconds: 5, record: summaryOf({ step: 9, evaluations: [evaluationOf(2, 80)] }) }],
+    state: "feeding",
+    control: "coordinating.running",
+    coordinator: "a",
+    published: 9,
+    record: summaryOf({ step: 9, counts: { evaluations: 0, switches: 1, teachers: 1 } }),
+    seconds: 6,
+    startedAt: "",
+    updatedAt: "",
+  };
+  expect(await withHistory(status, store)).toEqual({
+    ...status,
+    done: [
+      {
+        phase: "baseline",
+        seconds: 5,
+        record: summaryOf({ step: 9, evaluations: [evaluationOf(1, 80), evaluationOf(2, 80)] }),
+      },
+    ],
+    record: { ...status.record, switches: [switchAt(3)], teachers: [changeAt(4)] },
   });
 });
