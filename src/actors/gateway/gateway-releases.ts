@@ -83,6 +83,8 @@ export function createGatewayReleases(
   const writing = createPace(clock);
   let record: LiveRecord = NOTHING_LIVE;
   let current: number | undefined;
+  /** The one before `current`. */
+  let former: number | undefined;
   /** What was answered with before `current`, and since when `current` is. */
   let observed: { readonly release: number; readonly before: number; readonly sinceMs: number } | undefined;
   /** Since when another release is live by the record. */
@@ -107,6 +109,12 @@ export function createGatewayReleases(
     const found = release === undefined ? undefined : manifests.get(release);
     return found !== undefined && table.isCovered(found.release) ? found : undefined;
   };
+
+  /**
+   * A replica may drop a release, as no longer wanted, at the moment at which a promotion of it arrives here: then its last
+   * announcement was wrong. The one before answers until `current` is loaded again.
+   */
+  const answering = (): KnownRelease | undefined => known(current) ?? known(former) ?? known(record.previous);
 
   /** Changes the record; a failure is tried again after a pause. */
   const write = (
@@ -140,6 +148,7 @@ export function createGatewayReleases(
   const goOver = (release: number): void => {
     const before = current;
     const afterMs = Math.round(clock.now() - (behindSinceMs ?? clock.now()));
+    former = before;
     current = release;
     log.info({ release, before, afterMs }, "answering with another release");
     if (release === record.live) behindSinceMs = undefined;
@@ -195,7 +204,7 @@ export function createGatewayReleases(
 
   return {
     get live() {
-      return known(current);
+      return answering();
     },
     get served() {
       const releases = [...manifests.keys()].sort((a, b) => b - a);
@@ -220,7 +229,7 @@ export function createGatewayReleases(
     },
     resolve(assignment) {
       if (typeof assignment === "number") return known(assignment);
-      return (assignment === "candidate" ? known(record.candidate?.release) : undefined) ?? known(current);
+      return (assignment === "candidate" ? known(record.candidate?.release) : undefined) ?? answering();
     },
     nextShadow() {
       const { candidate } = record;

@@ -85,6 +85,8 @@ export function createHeldReleases(): HeldReleases {
       if (sinceMs !== undefined) {
         leaving.delete(release);
         leaving.set(release, sinceMs);
+        // A gateway that is not there yet; or one that knows of a promotion of it before this replica does.
+        isLiveUsed = false;
       }
       uses.set(release, (uses.get(release) ?? 0) + 1);
     },

@@ -121,7 +121,9 @@ export function createReleaseLoader(
   };
 
   const dropUnwanted = async (): Promise<void> => {
-    for (const release of held.takeUnwanted(clock.now())) {
+    const unwanted = held.takeUnwanted(clock.now());
+    if (unwanted.length > 0) onChange(); // before: gateways compute with what was announced
+    for (const release of unwanted) {
       await units.get(topologies.get(release) ?? "")?.drop(release);
       topologies.delete(release);
     }

@@ -95,6 +95,18 @@ describe("createHeldReleases", () => {
     expect(held.takeUnwanted(0)).toEqual([2]);
   });
 
+  it("keeps an unwanted release that a gateway uses after the live one: it may know of its promotion already", () => {
+    const held = createHeldReleases();
+    hold(held, [1]);
+    hold(held, [3, 2]);
+    use(held, 3);
+    use(held, 1);
+    expect(held.takeUnwanted(0)).toEqual([]);
+    hold(held, [1, 3]);
+    use(held, 1);
+    expect(held.takeUnwanted(0)).toEqual([2]);
+  });
+
   it("counts uses: two batches of one release", () => {
     const held = createHeldReleases();
     hold(held, [1]);
