@@ -37,7 +37,7 @@ export const FULL_SIZES: ServingSizes = {
   durationMs: 10_000,
   swaps: 1_000,
   pipelineSwaps: 1_000,
-  intervalMs: 600,
+  intervalMs: 450,
   publications: 40,
 };
 export const QUICK_SIZES: ServingSizes = {
@@ -46,7 +46,7 @@ export const QUICK_SIZES: ServingSizes = {
   durationMs: 2_000,
   swaps: 20,
   pipelineSwaps: 20,
-  intervalMs: 600,
+  intervalMs: 450,
   publications: 4,
 };
 
@@ -65,15 +65,23 @@ export const SCENARIOS = {
   ceiling: (_, { durationMs }) => measureGeneratorCeiling([1_000, 3_000, 6_000, 10_000], durationMs / 2),
   overhead: (open, sizes) => measureOverhead(open, sizes),
   saturation: (open, { rounds, durationMs }) => measureSaturation(open, { rounds, durationMs }),
-  swaps: (open, { swaps, intervalMs }, write) =>
-    measureSwaps(open, { shape: "whole", swaps, intervalMs, loadShare: SWAP_LOAD, releases: 8, seed: SEED, write }),
-  pipeline: (open, { pipelineSwaps: swaps, intervalMs }, write) =>
+  swaps: (open, { swaps, intervalMs, durationMs: capacityMs }, write) =>
+    measureSwaps(open, {
+      shape: "whole",
+      swaps,
+      intervalMs,
+      load: { share: SWAP_LOAD, capacityMs },
+      releases: 8,
+      seed: SEED,
+      write,
+    }),
+  pipeline: (open, { pipelineSwaps: swaps, intervalMs, durationMs: capacityMs }, write) =>
     measureSwaps(open, {
       shape: "blocks",
       replicas: 2, // of each block: one answers while the other comes back
       swaps,
       intervalMs,
-      loadShare: SWAP_LOAD,
+      load: { share: SWAP_LOAD, capacityMs },
       releases: 8,
       killEvery: Math.min(KILL_EVERY_SWAPS, Math.ceil(swaps / 2)),
       seed: SEED,

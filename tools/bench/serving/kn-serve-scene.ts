@@ -36,7 +36,7 @@ const NOTE = { by: "kn bench" };
 
 /** Rejects with KN_UNAVAILABLE without nats-server, where it needs one, or when `kn serve` does not come up. */
 export async function openKnServe(options: ServingSceneOptions): Promise<ServingScene> {
-  const { shape, maxBatch, replicas = 1 } = options;
+  const { shape, maxBatch, targetMs, replicas = 1, onOutput = () => undefined } = options;
   const clock = systemClock();
   /** Opened resources, last first (Node 20 has no AsyncDisposableStack). */
   const opened: AsyncDisposable[] = [];
@@ -83,7 +83,8 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
     else args.push("--models", join(folder, "models"));
     if (shape === "blocks") args.push("--blocks", "--nodes", "spawn", "--replicas", String(replicas));
     if (maxBatch !== undefined) args.push("--max-batch", String(maxBatch));
-    let server = await startServer(args);
+    if (targetMs !== undefined) args.push("--target-ms", String(targetMs));
+    let server = await startServer(args, onOutput);
     use({ [Symbol.asyncDispose]: () => server.stop() });
 
     const scene: ServingScene = {
@@ -126,7 +127,7 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
       async restartMs() {
         await server.stop();
         const startedMs = monotonicMs();
-        server = await startServer(args);
+        server = await startServer(args, onOutput);
         await firstAnswer(scene);
         return monotonicMs() - startedMs;
       },
@@ -223,7 +224,7 @@ interface Server {
 }
 
 /** Resolves when it has said where it listens. */
-async function startServer(args: readonly string[]): Promise<Server> {
+async function startServer(args: readonly string[], onOutput: (text: string) => void): Promise<Server> {
   const child = spawn(process.execPath, [join(PACKAGE_ROOT, "bin", "kn.js"), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -233,6 +234,7 @@ async function startServer(args: readonly string[]): Promise<Server> {
       reject(unavailable(`it must listen within ${START_TIMEOUT_MS} ms`, log));
     }, START_TIMEOUT_MS);
     const onText = (text: Buffer): void => {
+      onOutput(text.toString("utf8"));
       log = (log + text.toString("utf8")).slice(-10_000);
       const found = /(http:\/\/[^/\s]+)\/v2\/models\//.exec(log)?.[1];
       if (found === undefined) return;

@@ -32,10 +32,13 @@ export function randomBlock(network: ModelSpec, block: number, seed: number): Na
   );
 }
 
-/** Facts of a release of it; no image files. */
+/** Facts of a release of it; where samples are images it takes image files. */
 export function manifestOf(network: ModelSpec, createdAt: string): Omit<ModelManifest, "format" | "model"> {
+  const [height = 0, width = 0, channels] = network.input;
+  const isImage = channels === 1 || channels === 3;
   return {
     network,
+    ...(isImage ? { image: { height, width, channels, resize: "bilinear" } } : {}),
     ...signatureOf(network),
     classNames: Array.from({ length: network.classes }, (_, index) => String(index)),
     origin: {

@@ -11,6 +11,10 @@ export interface ServingSceneOptions {
   readonly replicas?: number;
   /** Largest batch; 1: requests are not batched. @default the server's own */
   readonly maxBatch?: number;
+  /** Longest wait that admission allows, ms. @default the server's own */
+  readonly targetMs?: number;
+  /** Gets the output of its processes. @default nobody */
+  readonly onOutput?: (text: string) => void;
   /** Also on NATS, where "blocks" always is: then batches go over NATS, not over a bus in memory. @default false */
   readonly nats?: boolean;
 }

@@ -14,25 +14,27 @@ import {
   percentilesOf,
   reportOf,
 } from "../../serving/load/index.ts";
-import { capacityOf, pause, startSceneLoad } from "./scene-load.ts";
-import type { OpenServingScene } from "./serving-scene.ts";
+import { capacityOf, liveAt, pause, sequentialClient, startSceneLoad } from "./scene-load.ts";
+import type { OpenServingScene, ServingScene } from "./serving-scene.ts";
 
 export interface SwapsOptions {
   readonly shape: "whole" | "blocks";
   /** Of each block. @default 1 */
   readonly replicas?: number;
   readonly swaps: number;
-  /** Between two promotions, ms: longer than twice the 100 ms around each. */
+  /** From one release's being live to the next promotion, ms: longer than twice the 100 ms around each. */
   readonly intervalMs: number;
-  /** Share of the capacity that is measured before. */
-  readonly loadShare: number;
+  /** A share of the capacity, which is measured before for so long; or a rate. */
+  readonly load: { readonly share: number; readonly capacityMs: number } | { readonly ratePerSecond: number };
+  /** Longest wait that admission allows, ms. @default the server's own */
+  readonly targetMs?: number;
   /** Releases with weights of their own, promoted in turns. */
   readonly releases: number;
+  /** Does not wait until a release is live before it promotes the next one: some are overtaken. @default false */
+  readonly isHasty?: boolean;
   /** Kills a replica after each so many swaps. */
   readonly killEvery?: number;
   readonly seed: number;
-  /** How long the capacity is measured, ms. @default 5000 */
-  readonly capacityMs?: number;
   readonly write: (line: string) => void;
 }
 
@@ -55,8 +57,11 @@ export interface SwapsResult {
   readonly swapMs: Percentiles;
   /** Swaps after whose order no answer by the release was seen before the next. */
   readonly unseen: number;
-  /** Answers by a release that was not live at any time between sending and answer, but for a swap under way. */
-  readonly outdated: number;
+  /**
+   * Answers by a release that was not live at any time between sending and answer, but for a swap under way. Undefined in
+   * haste: a release that was overtaken looks like its next promotion.
+   */
+  readonly outdated: number | undefined;
   /** The first and the last tenth. */
   readonly first: SwapPart;
   readonly last: SwapPart;
@@ -73,11 +78,8 @@ export interface SwapPart {
 interface Swap {
   readonly release: number;
   readonly orderedMs: number;
-  /** When `promote` had returned. */
-  readonly writtenMs: number;
 }
 
-const CAPACITY_MS = 5_000;
 const WARM_UP_MS = 2_000;
 const NEAR_KILL_MS = 2_000;
 /** Shorter than twice the 100 ms around a mark. */
@@ -85,26 +87,15 @@ const MARK_EVERY_MS = 100;
 const MIB = 2 ** 20;
 
 export async function measureSwaps(open: OpenServingScene, options: SwapsOptions): Promise<SwapsResult> {
-  const {
-    shape,
-    swaps: wanted,
-    intervalMs,
-    loadShare,
-    killEvery,
-    seed,
-    capacityMs = CAPACITY_MS,
-    replicas = 1,
-    write,
-  } = options;
-  await using scene = await open({ shape, replicas });
+  const { shape, swaps: wanted, intervalMs, killEvery, seed, replicas = 1, targetMs, write, isHasty = false } = options;
+  await using scene = await open({ shape, replicas, ...(targetMs === undefined ? {} : { targetMs }) });
   const releases: number[] = [];
   for (let index = 0; index < options.releases; index += 1) {
     releases.push(await scene.publish(seed + index, shape === "blocks" ? index % scene.slices : undefined));
   }
-  const capacity = await capacityOf(scene, { durationMs: capacityMs });
-  const ratePerSecond = capacity.perSecond * loadShare;
-  const durationMs = WARM_UP_MS + (wanted + 2) * intervalMs + 60_000; // stopped when the swaps are over
-  write(`capacity ${capacity.perSecond.toFixed(0)}/s; ${wanted} swaps at ${ratePerSecond.toFixed(0)} requests/s`);
+  const ratePerSecond = await rateOf(scene, options.load);
+  const durationMs = WARM_UP_MS + 10 * wanted * intervalMs + 60_000; // stopped when the swaps are over
+  write(`${wanted} swaps at ${ratePerSecond.toFixed(0)} requests/s`);
 
   await using load = startSceneLoad(scene, {
     streams: [{ name: "interactive", ratePerSecond, timeoutMs: 5_000 }],
@@ -113,18 +104,19 @@ export async function measureSwaps(open: OpenServingScene, options: SwapsOptions
     warmUpMs: WARM_UP_MS,
   });
   await pause(WARM_UP_MS);
+  await using probe = await sequentialClient(scene);
   const swaps: Swap[] = [];
   const kills: number[] = [];
   const residentMiB = [(await scene.residentBytes()) / MIB];
   const tensors = [await scene.tensors()];
-  const startedMs = monotonicMs();
   for (let index = 0; index < wanted; index += 1) {
-    await pause(Math.max(0, startedMs + index * intervalMs - monotonicMs()));
+    await pause(intervalMs);
     const release = releases[index % releases.length] ?? 1;
     const orderedMs = monotonicMs();
     load.mark("swap", orderedMs);
     await scene.promote(release);
-    swaps.push({ release, orderedMs, writtenMs: monotonicMs() });
+    swaps.push({ release, orderedMs });
+    if (!isHasty) await liveAt(probe, release);
     if (killEvery !== undefined && (index + 1) % killEvery === 0 && index + 1 < wanted) {
       kills.push(monotonicMs());
       await scene.killReplica(kills.length % scene.replicas);
@@ -140,7 +132,12 @@ export async function measureSwaps(open: OpenServingScene, options: SwapsOptions
   const result = await load.ended;
   const marks = [...result.marks, ...swapsUnderWay(swaps, result)];
   const report = await reportOf({ ...result, marks }, { expected: scene.expected });
-  return describe({ result, report, swaps, kills, residentMiB, tensors, ratePerSecond });
+  return describe({ result, report, swaps, kills, isHasty, residentMiB, tensors, ratePerSecond });
+}
+
+async function rateOf(scene: ServingScene, load: SwapsOptions["load"]): Promise<number> {
+  if ("ratePerSecond" in load) return load.ratePerSecond;
+  return load.share * (await capacityOf(scene, { durationMs: load.capacityMs })).perSecond;
 }
 
 function describe(
@@ -149,9 +146,10 @@ function describe(
     readonly report: LoadReport;
     readonly swaps: readonly Swap[];
     readonly kills: readonly number[];
+    readonly isHasty: boolean;
   },
 ): SwapsResult {
-  const { result, report, swaps, kills, residentMiB, tensors, ratePerSecond } = measured;
+  const { result, report, swaps, kills, isHasty, residentMiB, tensors, ratePerSecond } = measured;
   const { records } = result;
   const outcomeAt = (index: number): Outcome => OUTCOMES[report.outcome[index] ?? 0] ?? "malformed";
   const answered: number[] = [];
@@ -189,11 +187,13 @@ function describe(
     p99Ratio: report.nearMarks.p99 / report.awayFromMarks.p99,
     swapMs: percentilesOf(seen),
     unseen: times.length - seen.length,
-    outdated: outdatedAnswers(swaps, times, answered, {
-      sentAt,
-      endAt,
-      releaseAt: (index) => records.release[index] ?? 0,
-    }),
+    outdated: isHasty
+      ? undefined
+      : outdatedAnswers(swaps, times, answered, {
+          sentAt,
+          endAt,
+          releaseAt: (index) => records.release[index] ?? 0,
+        }),
     first: part(0, tenth),
     last: part(swaps.length - tenth, swaps.length),
     residentMiB,
