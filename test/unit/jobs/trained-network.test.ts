@@ -111,6 +111,34 @@ describe("trainedNetwork", () => {
   });
 });
 
+describe("trainedNetwork, of a distillation run", () => {
+  /** A checkpoint of the whole student, whose evaluation uses the average of its weights. */
+  const student = (generation: number, phase: string, actor = "student"): SavedGeneration => ({
+    generation,
+    phase,
+    states: { [actor]: { "weights/d1/bias": filled([2], 1), "average/d1/bias": filled([2], generation) } },
+    metadata: { [actor]: { version: String(generation), skipped: "{}" } },
+  });
+
+  it("takes the finetuned student with its averages, not the baseline unless it is named", async () => {
+    const { take } = await scene([student(3, "baseline", "student-alone"), student(9, "finetune")]);
+    const found = await take();
+    expect(found.tensors).toEqual({ "weights/d1/bias": filled([2], 9) });
+    expect(found.learners).toEqual([{ actor: "student", applied: 9, skipped: 0 }]);
+    expect(found.evaluation).toBeUndefined();
+    expect((await take({ generation: 3 })).learners).toMatchObject([{ actor: "student-alone", applied: 3 }]);
+    expect((await take({ phase: "baseline" })).step).toBe(3);
+  });
+
+  it("refuses the sections, which are not one network, with KN_CHECKPOINT, by step too", async () => {
+    const { take } = await scene([student(3, "baseline", "student-alone"), student(5, "sections", "student-0")]);
+    await expect(take()).rejects.toThrow(/KN_CHECKPOINT.*the newest is of the phase sections.*kn resume r/);
+    await expect(take({ generation: 5 })).rejects.toThrow(/KN_CHECKPOINT.*at that step is of the phase sections/);
+    const baseline = await scene([student(3, "baseline", "student-alone")]);
+    await expect(baseline.take()).rejects.toThrow(/KN_CHECKPOINT.*of the phase baseline/);
+  });
+});
+
 describe("releaseOfRun", () => {
   it("gives a part for each block, with its weights and nothing else, and a manifest that is valid", async () => {
     const { take } = await scene([trained(10)]);

@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { liveAt, listModels, newKeyPair, NOTHING_LIVE, readSigner, readTrustedKey } from "../../../src/models/index.ts";
+import {
+  liveAt,
+  listModels,
+  type Model,
+  modelsInStore,
+  newKeyPair,
+  NOTHING_LIVE,
+  openModel,
+  readSigner,
+  readTrustedKey,
+} from "../../../src/models/index.ts";
 import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, openReleases, scopeOfModel } from "../../../src/runtime/artifacts/index.ts";
-import { failTimes } from "../../support/failing-store.ts";
+import { failAlways, failTimes } from "../../support/failing-store.ts";
 import { BY, FACTS, loadAll, modelScene, NETWORK, weights } from "./model-scene.ts";
 
 const SCOPE = scopeOfModel("digits");
@@ -344,7 +354,6 @@ describe("Model.history, liveAt", () => {
 
   it("times never go back, whatever clock wrote them; text and numbers of a change are bounded", async () => {
     const { model, clock, publish, models } = await modelScene();
-    const { openModel } = await import("../../../src/models/index.ts");
     for (const value of [1, 2]) await publish(value);
     await model.promote(1, BY);
     const slow = openModel(models, "digits", {
@@ -378,23 +387,71 @@ describe("Model.changes", () => {
   });
 
   it("waits while the store is away, and goes on where it was", async () => {
-    const { model, open, faults, clock, publish } = await modelScene();
+    const { model, plain, faults, clock, publish } = await modelScene();
     await publish(1);
     const stop = new AbortController();
     const changes = model.changes(stop.signal)[Symbol.asyncIterator]();
     expect((await changes.next()).value).toMatchObject({ change: 0 });
     const next = changes.next();
-    faults.now = (call) => (call.operation === "watch" || call.operation === "get" ? { kind: "refused" } : undefined);
+    faults.now = failAlways();
+    await openModel(modelsInStore(plain), "digits", { clock }).promote(1, BY);
+    let isSeen = false;
+    void next.then(() => (isSeen = true));
+    await clock.advance(30_000);
+    expect(isSeen).toBe(false);
     faults.now = undefined;
-    await open().promote(1, BY);
-    await clock.advance(1_000);
+    await clock.advance(250);
     expect((await next).value).toMatchObject({ live: 1 });
-    faults.now = () => ({ kind: "refused" });
+    faults.now = failAlways();
     const ended = changes.next();
+    await clock.advance(10_000);
     stop.abort();
     await clock.advance(1_000);
     expect((await ended).done).toBe(true);
   });
+
+  it("ends when the store of the models is disposed, also while it is away", async () => {
+    const { model, models, faults, clock } = await modelScene();
+    const changes = model.changes()[Symbol.asyncIterator]();
+    await changes.next();
+    const ended = changes.next();
+    faults.now = failAlways();
+    await clock.advance(10_000);
+    await models[Symbol.asyncDispose]();
+    await clock.advance(10_000);
+    expect((await ended).done).toBe(true);
+  });
+});
+
+describe("Model.promote, Model.rollback, Model.retain, of a store that fails", () => {
+  it.each(["refused", "unanswered"] as const)(
+    "one call that is %s leaves what is live loadable, and the same again succeeds",
+    async (fault) => {
+      const works = {
+        promote: { run: (model: Model) => model.promote(1, BY), live: 1 },
+        rollback: { run: (model: Model) => model.rollback(BY, { to: 2 }), live: 2 },
+        retain: { run: (model: Model) => model.retain(1), live: 3 },
+      };
+      for (const { run, live } of Object.values(works)) {
+        for (let call = 0; call < 20; call += 1) {
+          const { model, open, faults, publish } = await modelScene();
+          for (const value of [1, 2, 3]) await publish(value);
+          for (const release of [2, 3]) await model.promote(release, BY);
+          let calls = 0;
+          faults.now = () => (calls++ === call ? { kind: fault } : undefined);
+          const first = await run(open()).catch((error: unknown) => error);
+          if (first instanceof Error) expect(first).toMatchObject({ code: "KN_UNAVAILABLE" });
+          faults.now = undefined;
+          await loadAll(model, (await model.live()).live ?? 0);
+          await run(open());
+          expect((await model.live()).live).toBe(live);
+          await loadAll(model, live);
+          const history = await model.history();
+          expect(history.map(({ change }) => change)).toEqual(history.map((_, index) => index + 1));
+        }
+      }
+    },
+  );
 });
 
 describe("Model.retain", () => {
