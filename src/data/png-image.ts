@@ -36,16 +36,13 @@ const MAX_PIXELS = 64 * 1024 * 1024;
 
 export const BLACK: Colour = [0, 0, 0];
 
-/** Red, green, blue and alpha of pixel `index`, 0 to 255. */
-type PixelAt = (index: number) => readonly [red: number, green: number, blue: number, alpha: number];
-
 /** @throws KnowledgeNetError KN_CONFIG for bytes that are not a whole PNG file, or one of too many pixels. */
 export function decodePng(
   bytes: Uint8Array,
   { file, channels, background = BLACK, maxPixels = MAX_PIXELS }: DecodePngOptions,
 ): PngImage {
   let png: DecodedPng;
-  let at: PixelAt;
+  let colours: Uint8Array;
   try {
     const header = openPngFile(bytes, maxPixels);
     // fast-png 8.0.0 reads each sample of an interlaced image as a whole byte.
@@ -57,7 +54,7 @@ export function decodePng(
       const { height, width } = png;
       return { height, width, values: new Uint8Array(png.data), isTransparent: false };
     }
-    at = header.isIndexed ? paletteReader(png) : sampleReader(png);
+    colours = header.isIndexed ? coloursOfPalette(png) : coloursOfSamples(png);
   } catch (error) {
     if (error instanceof KnowledgeNetError) throw error;
     throw refusal(
@@ -67,19 +64,37 @@ export function decodePng(
       error,
     );
   }
-  const { height, width } = png;
-  const values = new Uint8Array(height * width * channels);
+  return { height: png.height, width: png.width, ...layOn(background, colours, channels) };
+}
+
+/** Red, green, blue and alpha to `channels`. Plain loops: an image of a million pixels holds the thread. */
+function layOn(
+  [red, green, blue]: Colour,
+  colours: Uint8Array,
+  channels: 1 | 3,
+): Pick<PngImage, "values" | "isTransparent"> {
+  const pixels = colours.length / 4;
+  const values = new Uint8Array(pixels * channels);
   let isTransparent = false;
-  for (let index = 0; index < height * width; index += 1) {
-    const [red, green, blue, alpha] = at(index);
-    isTransparent ||= alpha < 255;
-    const [r, g, b] = [red, green, blue].map((sample, channel) =>
-      Math.round((sample * alpha + (background[channel] ?? 0) * (255 - alpha)) / 255),
-    ) as [number, number, number];
+  for (let index = 0; index < pixels; index += 1) {
+    let r = colours[index * 4] ?? 0;
+    let g = colours[index * 4 + 1] ?? 0;
+    let b = colours[index * 4 + 2] ?? 0;
+    const alpha = colours[index * 4 + 3] ?? 255;
+    if (alpha < 255) {
+      isTransparent = true;
+      r = Math.round((r * alpha + red * (255 - alpha)) / 255);
+      g = Math.round((g * alpha + green * (255 - alpha)) / 255);
+      b = Math.round((b * alpha + blue * (255 - alpha)) / 255);
+    }
     if (channels === 1) values[index] = Math.round(0.299 * r + 0.587 * g + 0.114 * b);
-    else values.set([r, g, b], index * 3);
+    else {
+      values[index * 3] = r;
+      values[index * 3 + 1] = g;
+      values[index * 3 + 2] = b;
+    }
   }
-  return { height, width, values, isTransparent };
+  return { values, isTransparent };
 }
 
 /**
@@ -90,29 +105,48 @@ function isPlain(png: DecodedPng, { isIndexed }: PngFile, channels: number): boo
   return png.depth === 8 && !isIndexed && png.transparency === undefined && png.channels === channels;
 }
 
-function paletteReader(png: DecodedPng): PixelAt {
-  const colours = convertIndexedToRgb(png);
+/** [pixels, 4] */
+function coloursOfPalette(png: DecodedPng): Uint8Array {
+  const found = convertIndexedToRgb(png);
   const size = png.palette?.[0]?.length ?? 3;
-  return (index) => {
-    const [red = 0, green = 0, blue = 0, alpha = 255] = colours.subarray(index * size, (index + 1) * size);
-    return [red, green, blue, alpha];
-  };
+  if (size === 4) return new Uint8Array(found);
+  const colours = new Uint8Array((found.length / 3) * 4).fill(255);
+  for (let index = 0; index * 3 < found.length; index += 1) {
+    colours[index * 4] = found[index * 3] ?? 0;
+    colours[index * 4 + 1] = found[index * 3 + 1] ?? 0;
+    colours[index * 4 + 2] = found[index * 3 + 2] ?? 0;
+  }
+  return colours;
 }
 
-/** Grey or true colour. Alpha is a channel, or 0 where a sample has exactly the value that the tRNS chunk names. */
-function sampleReader({ data, width, height, depth, channels, transparency }: DecodedPng): PixelAt {
+/**
+ * Grey or true colour to [pixels, 4]. Alpha is a channel, or 0 where a sample has exactly the value that the tRNS chunk
+ * names.
+ */
+function coloursOfSamples({ data, width, height, depth, channels, transparency }: DecodedPng): Uint8Array {
   const samples = depth < 8 ? unpack(data, { width, height, depth }) : data;
   const largest = 2 ** depth - 1;
+  const scaled = (at: number): number => Math.round(((samples[at] ?? 0) * 255) / largest);
+  const isGrey = channels < 3;
   const hasAlpha = channels === 2 || channels === 4;
-  return (index) => {
-    const raw = samples.subarray(index * channels, (index + 1) * channels);
-    const [first = 0, second = 0, third = 0, fourth = largest] = Array.from(raw, (sample) =>
-      Math.round((sample * 255) / largest),
-    );
-    const isKey = transparency !== undefined && transparency.every((sample, channel) => raw[channel] === sample);
-    if (channels < 3) return [first, first, first, hasAlpha ? second : isKey ? 0 : 255];
-    return [first, second, third, hasAlpha ? fourth : isKey ? 0 : 255];
-  };
+  const colours = new Uint8Array(width * height * 4).fill(255);
+  for (let index = 0; index < width * height; index += 1) {
+    const at = index * channels;
+    const first = scaled(at);
+    colours[index * 4] = first;
+    colours[index * 4 + 1] = isGrey ? first : scaled(at + 1);
+    colours[index * 4 + 2] = isGrey ? first : scaled(at + 2);
+    if (hasAlpha) colours[index * 4 + 3] = scaled(at + channels - 1);
+    else if (transparency !== undefined && isKey(samples, at, transparency)) colours[index * 4 + 3] = 0;
+  }
+  return colours;
+}
+
+function isKey(samples: ArrayLike<number>, at: number, key: ArrayLike<number>): boolean {
+  for (let channel = 0; channel < key.length; channel += 1) {
+    if (samples[at + channel] !== key[channel]) return false;
+  }
+  return true;
 }
 
 /** Grey samples of 1, 2 or 4 bits, the leftmost in the high bits; each row begins with a new byte. */

@@ -29,7 +29,7 @@ export interface AnswerInferenceOptions {
   readonly signal?: AbortSignal;
   /** Most bytes of JSON: 25 ms of the thread for these. Binary tensors have no such bound. @default 2,097,152 */
   readonly jsonBytes?: number;
-  /** Most pixels of all images together, 70 ms of the thread. @default 4,194,304 */
+  /** Most pixels of all images together: up to 100 ms of the thread. @default 1,048,576 */
   readonly imagePixels?: number;
 }
 
@@ -51,7 +51,7 @@ export interface InferenceBody {
 }
 
 export const DEFAULT_JSON_BYTES = 2 * 1024 * 1024;
-export const DEFAULT_IMAGE_PIXELS = 4 * 1024 * 1024;
+export const DEFAULT_IMAGE_PIXELS = 1024 * 1024;
 
 const STATUS = {
   KN_CONFIG: 404, // no such release

@@ -1,7 +1,6 @@
 /** Models over HTTP. */
 export {
   type CloseOptions,
-  DEFAULT_HTTP_LIMITS,
   type HttpLimits,
   type InferenceHttp,
   serveInference,

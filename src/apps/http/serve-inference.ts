@@ -40,7 +40,7 @@ export interface HttpLimits {
   readonly bufferedBytes: number;
   /** Of a body's JSON. @default 2 MiB: 25 ms of the thread */
   readonly jsonBytes: number;
-  /** Of the images of a request. @default 4,194,304: 70 ms of the thread */
+  /** Of the images of a request. @default 1,048,576: up to 100 ms of the thread */
   readonly imagePixels: number;
   /** Of request line and headers. @default 16 KiB, as node:http */
   readonly headerBytes: number;

@@ -6,7 +6,7 @@
  * const request = parseOpenInferenceRequest(body, { headerLength: headers["inference-header-content-length"] });
  * if (!("raw" in request)) infer(request.inputs[0].elements);
  */
-export { type InputDatatype, INPUT_DATATYPES } from "./datatypes.ts";
+export type { InputDatatype } from "./datatypes.ts";
 export {
   type DescribedModel,
   type DescribedTensor,
