@@ -20,7 +20,7 @@ export interface CompositionOptions {
   readonly softwareVersion: string;
 }
 
-export interface CompositionDeps extends Pick<ComposerDeps, "bus" | "clock" | "log"> {
+export interface CompositionDeps extends Pick<ComposerDeps, "bus" | "clock" | "log" | "startWorker"> {
   readonly store: Store;
   readonly openDataset: (spec: RunSpec) => Promise<Dataset>;
   readonly openCache: (spec: RunSpec) => RecordCache | undefined;
@@ -73,7 +73,10 @@ export function createComposition(
         metadata: { node: options.node },
         isElsewhere: (boundary) => isElsewhere(current().actors, boundary),
       },
-      { bus: deps.bus, clock: deps.clock, log: deps.log, checkpoints, teachers, cache, openDataset },
+      {
+        ...{ bus: deps.bus, clock: deps.clock, log: deps.log, startWorker: deps.startWorker },
+        ...{ checkpoints, teachers, cache, openDataset },
+      },
     );
   };
 

@@ -75,6 +75,7 @@ export {
   type InferReply,
   type InferRequest,
 } from "./serving/infer.ts";
+export { decodeServingPressure, encodeServingPressure, type ServingPressure } from "./serving/pressure.ts";
 export * from "./subjects/index.ts";
 export { type EncodedRows, encodedRowBytes, encodeRows, type RowCodec } from "./tensor/encoded-rows.ts";
 export { encodedTensorBytes, type TensorCodec } from "./tensor/tensor-codec.ts";

@@ -30,6 +30,10 @@ export const servingSpecSchema = z.strictObject({
     .strictObject({
       /** A request that would wait beyond this is refused at once, ms. 100: what a person takes for immediate. */
       targetMs: positive.default(100),
+      /**
+       * Time in the queue beyond which training on the same machines yields, ms. 10: a tenth of the target, some batches.
+       */
+      queueTargetMs: positive.default(10),
       /** Time limit of a request that names none, ms. */
       timeoutMs: positive.default(2_000),
       /** The longest that a request may name, ms. */

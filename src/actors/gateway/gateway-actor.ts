@@ -13,6 +13,7 @@ import { createGatewayReleases } from "./gateway-releases.ts";
 import { type BatchContent, createGatewayWork } from "./gateway-work.ts";
 import type { Priority, ServedModel } from "./inference.ts";
 import { type InferEndpoint, openInferEndpoint } from "./infer-endpoint.ts";
+import { createPressureNotices } from "./pressure-notices.ts";
 import { createReplicaTable } from "./replica-table.ts";
 import { watchReplicas } from "./watch-replicas.ts";
 
@@ -53,9 +54,13 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
     },
   );
   const batches = createGatewayBatches<BatchContent>({ run, id }, { bus, clock, table, times });
+  const onDispatched = createPressureNotices(
+    { model: model.name, targetMs: options.queueTargetMs, host: options.host },
+    { bus, clock, log, table },
+  );
   const work = createGatewayWork(
     { ...options, model: model.name },
-    { clock, log, table, times, releases, batches, observer },
+    { clock, log, table, times, releases, batches, observer, onDispatched },
   );
 
   const replicas = watchReplicas({ channel, clock, log, table, times, batches, releases, onLost: work.onLost });

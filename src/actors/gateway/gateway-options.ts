@@ -12,6 +12,10 @@ export interface GatewayActorOptions extends StreamActorOptions {
   readonly maxTimeoutMs: number;
   /** Samples of one priority that may wait. */
   readonly maxWaitingSamples: number;
+  /** Time in the queue beyond which training on the same machines is asked to yield, ms. */
+  readonly queueTargetMs: number;
+  /** Name of its machine. */
+  readonly host: string;
   /** Samples in one batch of bulk requests: an interactive one waits for at most one of them. */
   readonly maxBulkBatch: number;
 }

@@ -33,6 +33,8 @@ export interface GatewayWorkDeps {
   readonly releases: GatewayReleases;
   readonly batches: GatewayBatches<BatchContent>;
   readonly observer: GatewayObserver;
+  /** A batch was sent; its oldest request had waited so long, ms. */
+  readonly onDispatched: (queueMs: number) => void;
 }
 
 /** The requests of a batch, or a copy of their input whose result is compared. */
@@ -70,7 +72,7 @@ const FULL_MS = 50;
 
 export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWorkDeps): GatewayWork {
   const { model, maxBatch, maxBulkBatch, timeoutMs, maxTimeoutMs, maxWaitingSamples } = options;
-  const { clock, log, table, times, releases, batches, observer } = deps;
+  const { clock, log, table, times, releases, batches, observer, onDispatched } = deps;
   const queue = createRequestQueue<OpenRequest>({ maxSamples: maxWaitingSamples });
   const requests = createOpenRequests({ model, clock, observer, onLeft: (request) => queue.remove(request) });
   /** Of the releases that are not judged: what one that is judged is compared with. */
@@ -180,6 +182,7 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
       onUnsent(taken, release, error);
       return;
     }
+    onDispatched(Math.max(...taken.map(({ arrivedMs }) => nowMs - arrivedMs)));
     for (const each of taken) {
       each.sentMs = nowMs;
       each.sends += 1;

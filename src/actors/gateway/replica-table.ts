@@ -13,6 +13,8 @@ export interface KnownReplica {
   readonly inFlight: number;
   /** When its state came last. */
   readonly heardMs: number;
+  /** Name of its machine. */
+  readonly host: string;
 }
 
 export interface ReplicaTable {
@@ -61,6 +63,7 @@ interface Entry {
   fullUntilMs: number;
   /** When it last said that it had no batch. */
   idleMs: number;
+  host: string;
 }
 
 /** A batch that was sent is at its replica, or in its announcements, after so long at the latest, ms. */
@@ -117,7 +120,7 @@ export function createReplicaTable(): ReplicaTable {
     get replicas() {
       return [...entries.values()];
     },
-    observe(id, { instance, slice, slices, held, inFlight }, nowMs) {
+    observe(id, { instance, slice, slices, held, inFlight, host }, nowMs) {
       const before = entries.get(id);
       const isSame = before === undefined || before.instance === instance;
       const kept = isSame ? before : undefined;
@@ -134,6 +137,7 @@ export function createReplicaTable(): ReplicaTable {
         refused: new Map(refused),
         inFlight: kept?.inFlight ?? 0,
         heardMs: nowMs,
+        host,
         avoidedUntilMs: kept?.avoidedUntilMs ?? 0,
         fullUntilMs: kept?.fullUntilMs ?? 0,
         idleMs: inFlight === 0 ? nowMs : (kept?.idleMs ?? 0),

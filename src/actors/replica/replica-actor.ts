@@ -33,7 +33,7 @@ const MAX_QUIET_WAIT_MS = 3_000;
 const MAX_DRAIN_MS = 20_000;
 
 export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaActorDeps): Actor {
-  const { run, id, fence, slice, slices, instance, maxBatch, maxWaiting, maxFrameBytes } = options;
+  const { run, id, fence, slice, slices, instance, maxBatch, maxWaiting, maxFrameBytes, host } = options;
   const { bus, clock, log, model, openUnit } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
@@ -47,7 +47,17 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
   const announce = (): void => {
     const { state } = actor;
     if (!isTakingBatches(state)) return;
-    channel.emit({ kind: "ReplicaState", instance, slice, slices, state, held: held.list, inFlight: batches.inFlight });
+    const { list } = held;
+    channel.emit({
+      kind: "ReplicaState",
+      instance,
+      slice,
+      slices,
+      state,
+      held: list,
+      inFlight: batches.inFlight,
+      host,
+    });
   };
   const announceRegularly = async (): Promise<void> => {
     while (!ending.signal.aborted) {

@@ -11,6 +11,8 @@ export interface ReplicaActorOptions extends StreamActorOptions {
   readonly instance: string;
   /** Largest batch; a release computes one sample and one such batch before it is announced. */
   readonly maxBatch: number;
+  /** Name of its machine. */
+  readonly host: string;
   /** Batches that may wait here beside those in the worker; more are refused. */
   readonly maxWaiting: number;
 }

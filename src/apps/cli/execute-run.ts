@@ -1,6 +1,6 @@
 /** Executes a run in this process, from its folder to its results: shared by `kn run`, `kn demo` and `kn resume`. */
 import { randomBytes } from "node:crypto";
-import type { BackendPreference } from "../../compute/index.ts";
+import { type BackendPreference, createComputeWorker } from "../../compute/index.ts";
 import { createControlChannel } from "../../runtime/actor/index.ts";
 import { type Manifest, openCheckpoints, scopeOfRun } from "../../runtime/artifacts/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
@@ -8,8 +8,10 @@ import type { Clock } from "../../runtime/clock/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { RunSpec } from "../../run-spec/index.ts";
+import { createServingGovernor, governed } from "../../fleet/serving-governor.ts";
 import { checkBus } from "../../jobs/check-frames.ts";
 import type { connectFleet } from "../connect/connect-fleet.ts";
+import { machineName } from "../connect/machine-name.ts";
 import { openBus } from "../connect/open-bus.ts";
 import { claimRun } from "../connect/run-claim.ts";
 import type { PreparedRun } from "./prepare-run.ts";
@@ -77,6 +79,7 @@ export async function executeRun(
   await using opened = await openBus({ bus: options.bus, name: `kn ${name}`, env, log });
   await using cache = openKnowledgeCache(spec, { env, clock, log });
   const { bus } = opened;
+  using governor = createServingGovernor(machineName(env), { bus, clock, log });
   checkBus(spec, prepared, bus);
   await using claim = opened.isPrivate ? undefined : await claimRun(name, {}, { bus, clock });
   folder.keep();
@@ -126,7 +129,7 @@ export async function executeRun(
         backend: options.backend,
         softwareVersion: deps.softwareVersion,
       },
-      { bus, store, clock, log, dataset, cache },
+      { bus, store, clock, log, dataset, cache, startWorker: governed(createComputeWorker, governor) },
     );
     const { plan, lastLearner } = run;
     const learners = shownLearners(spec, phase);

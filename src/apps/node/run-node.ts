@@ -3,14 +3,16 @@
  * not ready.
  */
 import { join } from "node:path";
-import type { BackendPreference } from "../../compute/index.ts";
+import { type BackendPreference, createComputeWorker } from "../../compute/index.ts";
 import { type Clock, settlesWithin } from "../../runtime/clock/index.ts";
 import { fileStore, mirroredStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { connectFleet, type ConnectedFleet } from "../connect/connect-fleet.ts";
 import { reachFleet } from "../connect/reach-fleet.ts";
 import { describeNode } from "../../fleet/describe-node.ts";
+import { createServingGovernor, governed } from "../../fleet/serving-governor.ts";
 import { createNodeAgent } from "../../fleet/node-agent.ts";
+import { machineName } from "../connect/machine-name.ts";
 import type { BusAccess } from "../connect/bus-address.ts";
 import { jobKindOf } from "../../jobs/kinds/index.ts";
 import { cacheRoot } from "../../../setup/index.ts";
@@ -92,6 +94,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
   if (signal.aborted) return;
   const { bus, fleet } = connected;
   const roots = folderRoots([settings.state, settings.data, env["KN_DATA"], cacheRoot(env)], env);
+  using governor = createServingGovernor(machineName(env), { bus, clock, log });
   const node = createNodeAgent(
     { record, backend: settings.backend },
     {
@@ -99,6 +102,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
       bus,
       clock,
       log,
+      startWorker: governed(createComputeWorker, governor),
       store: mirroredStore({ local, shared: fleet.store, log }),
       openDataset: async (spec) => {
         assertWithinRoots("data.directory", spec.data.directory, roots);

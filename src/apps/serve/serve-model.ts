@@ -27,6 +27,8 @@ export interface ServeModelOptions {
   readonly spec: ServingSpec;
   readonly backend: BackendPreference;
   readonly softwareVersion: string;
+  /** Name of the machine. */
+  readonly host: string;
   /** Replicas in this process, in processes that it starts (their options), on the nodes of the fleet, or none. */
   readonly replicas: "here" | ReplicaProcessOptions | "fleet" | "none";
   /** Other processes reach the bus: names must differ from theirs. */
@@ -98,7 +100,7 @@ type Part = AsyncDisposable & { readonly ended: Promise<void | Error> };
 async function startReplicas(
   place: Exclude<ServeModelOptions["replicas"], "none">,
   slices: number,
-  { run, spec, backend, softwareVersion, isShared }: ServeModelOptions,
+  { run, spec, backend, softwareVersion, isShared, host }: ServeModelOptions,
   deps: ServeModelDeps,
 ): Promise<Part[]> {
   if (place === "fleet") {
@@ -114,7 +116,7 @@ async function startReplicas(
   }));
   if (place !== "here") return places.map((each) => keepReplicaProcess({ ...place, ...each, spec, run }, deps));
   return Promise.all(
-    places.map((each) => startReplica({ run, spec, backend, softwareVersion, metadata: {}, ...each }, deps)),
+    places.map((each) => startReplica({ run, spec, backend, softwareVersion, host, metadata: {}, ...each }, deps)),
   );
 }
 

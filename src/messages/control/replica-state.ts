@@ -1,6 +1,6 @@
 /** The releases of a replica, as it publishes them; every field as in events.proto. */
 import { type HeldReleaseFields, type ReplicaStateFields, wire } from "../generated/knowledgenet.ts";
-import { readCount, readToken, readWord } from "../wire/fields.ts";
+import { readCount, readText, readToken, readWord } from "../wire/fields.ts";
 import { writeCount } from "../wire/header.ts";
 import { refusal } from "../wire/refusal.ts";
 import { readStateName, writeStateName } from "./facts.ts";
@@ -20,7 +20,12 @@ export interface ReplicaState {
   readonly held: readonly HeldRelease[];
   /** Batches that it has and has not answered. */
   readonly inFlight: number;
+  /** Name of its machine. */
+  readonly host: string;
 }
+
+/** Longest name of a machine, characters: that of a DNS name. */
+export const MAX_HOST = 253;
 
 const STATES = {
   loading: wire.HeldRelease.State.STATE_LOADING,
@@ -39,6 +44,7 @@ export function writeReplicaState({
   state,
   held,
   inFlight,
+  host,
 }: ReplicaState): ReplicaStateFields {
   if (held.length > MAX_HELD) throw new RangeError(`Cannot send ${held.length} releases: at most ${MAX_HELD}`);
   return {
@@ -51,6 +57,7 @@ export function writeReplicaState({
       return { release: writeCount("release", each.release), state: STATES[each.state], ...failure };
     }),
     inFlight: writeCount("inFlight", inFlight),
+    host: host.slice(0, MAX_HOST),
   };
 }
 
@@ -69,6 +76,7 @@ export function readReplicaState(attempt: string, fields: ReplicaStateFields): R
     state: readStateName(attempt, fields.state),
     held: held.map((each) => readHeld(attempt, each)),
     inFlight: readCount(attempt, "in_flight", fields.inFlight),
+    host: readText(attempt, "host", fields.host, MAX_HOST),
   };
 }
 

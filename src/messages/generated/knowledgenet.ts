@@ -2418,6 +2418,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             ReplicaState.prototype.state = null;
             ReplicaState.prototype.held = $util.emptyArray;
             ReplicaState.prototype.inFlight = null;
+            ReplicaState.prototype.host = null;
 
             ReplicaState.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2439,6 +2440,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                         $root.knowledgenet.v1.HeldRelease.encode(message.held[i], writer.uint32(42).fork(), _depth + 1).ldelim();
                 if (message.inFlight != null && $Object.hasOwnProperty.call(message, "inFlight") && message.inFlight !== 0)
                     writer.uint32(48).uint32(message.inFlight);
+                if (message.host != null && $Object.hasOwnProperty.call(message, "host") && message.host !== "")
+                    writer.uint32(58).string(message.host);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2523,6 +2526,15 @@ const knowledgenet = $root.knowledgenet = (() => {
                                 message.inFlight = value;
                             else
                                 delete message.inFlight;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.host = value;
+                            else
+                                delete message.host;
                             continue;
                         }
                     }
@@ -4385,6 +4397,125 @@ const knowledgenet = $root.knowledgenet = (() => {
             return StageResult;
         })();
 
+        v1.ServingPressure = (function() {
+
+            const ServingPressure = function (properties) {
+                this.hosts = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            ServingPressure.prototype.model = null;
+            ServingPressure.prototype.queueMs = null;
+            ServingPressure.prototype.targetMs = null;
+            ServingPressure.prototype.hosts = $util.emptyArray;
+
+            ServingPressure.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.model != null && $Object.hasOwnProperty.call(message, "model") && message.model !== "")
+                    writer.uint32(10).string(message.model);
+                if (message.queueMs != null && $Object.hasOwnProperty.call(message, "queueMs") && !$Object.is(message.queueMs, 0))
+                    writer.uint32(17).double(message.queueMs);
+                if (message.targetMs != null && $Object.hasOwnProperty.call(message, "targetMs") && !$Object.is(message.targetMs, 0))
+                    writer.uint32(25).double(message.targetMs);
+                if (message.hosts != null && message.hosts.length)
+                    for (let i = 0; i < message.hosts.length; ++i)
+                        writer.uint32(34).string(message.hosts[i]);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            ServingPressure.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.ServingPressure();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.model = value;
+                            else
+                                delete message.model;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.queueMs = value;
+                            else
+                                delete message.queueMs;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.targetMs = value;
+                            else
+                                delete message.targetMs;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.hosts && message.hosts.length))
+                                message.hosts = [];
+                            message.hosts.push(reader.stringVerify());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return ServingPressure;
+        })();
+
         return v1;
     })();
 
@@ -4527,6 +4658,7 @@ export interface ReplicaStateFields {
   readonly state?: string | null;
   readonly held?: readonly HeldReleaseFields[] | null;
   readonly inFlight?: number | null;
+  readonly host?: string | null;
 }
 
 export interface EventFields {
@@ -4646,6 +4778,13 @@ export interface StageResultFields {
   readonly computeUs?: readonly number[] | null;
 }
 
+export interface ServingPressureFields {
+  readonly model?: string | null;
+  readonly queueMs?: number | null;
+  readonly targetMs?: number | null;
+  readonly hosts?: readonly string[] | null;
+}
+
 export const wire: {
   readonly StartFeeding: WireCodec<StartFeedingFields>;
   readonly PauseFeeding: WireCodec<PauseFeedingFields>;
@@ -4688,4 +4827,5 @@ export const wire: {
   readonly InferReply: WireCodec<InferReplyFields>;
   readonly StageBatch: WireCodec<StageBatchFields>;
   readonly StageResult: WireCodec<StageResultFields>;
+  readonly ServingPressure: WireCodec<ServingPressureFields>;
 } = knowledgenet.v1;

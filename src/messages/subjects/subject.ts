@@ -3,7 +3,7 @@
  *
  *     kn.v1.<run>.<plane>.<slice>     the messages of a run
  *     kn.v1.node.<node>.<what>        a process that hosts actors
- *     kn.v1.infer.<model>             requests for inference
+ *     kn.v1.infer.<model>[.pressure]  requests for inference; that they wait too long
  *
  * A run must not be named node, nor infer or observe: these are reserved for served models.
  */
@@ -36,6 +36,11 @@ export function runSubject(run: string, plane: Plane, slice: string | number): s
 /** Requests for inference. @throws KnowledgeNetError KN_CONFIG when `model` is no token. */
 export function inferSubject(model: string): string {
   return `kn.v1.infer.${token("model", model)}`;
+}
+
+/** Notices that requests for inference wait too long; `*`: of any model. @throws KnowledgeNetError KN_CONFIG */
+export function pressureSubject(model: string): string {
+  return `kn.v1.infer.${model === "*" ? model : token("model", model)}.pressure`;
 }
 
 /** @throws KnowledgeNetError KN_CONFIG when one of them is no token. */

@@ -113,6 +113,7 @@ export const facts: readonly Event["fact"][] = [
       },
     ],
     inFlight: 3,
+    host: "edge-1.local",
   },
   { kind: "TeacherChanged", from: 1, to: 2 },
   { kind: "SourceSwitched", from: "synthetic", to: "auxiliary", reason: "mean cosine 0.12 is below 0.15" },

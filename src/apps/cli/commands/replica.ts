@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BackendPreference } from "../../../compute/index.ts";
 import { openModel } from "../../../models/index.ts";
 import { servingSpecSchema } from "../../../run-spec/index.ts";
+import { machineName } from "../../connect/machine-name.ts";
 import { trustedKeys } from "../../models/index.ts";
 import { serveNodeHttp } from "../../node/node-http.ts";
 import { createServingMetrics } from "../../serve/serving-metrics.ts";
@@ -101,7 +102,7 @@ async function runReplica(name: string, options: ReplicaOptions, deps: ExecuteDe
     if (at === undefined) return;
     const model = openModel(at.models, name, { clock, trusted: await trustedKeys(options.trust, env) });
     await using replica = await startReplica(
-      { run, spec, softwareVersion, metadata: {}, slice, slices, copy, backend },
+      { run, spec, softwareVersion, host: machineName(env), metadata: {}, slice, slices, copy, backend },
       { bus: at.bus, clock, log, model },
     );
     say(`${replica.id} of ${name} at ${at.bus.description}`);

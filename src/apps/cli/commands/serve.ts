@@ -8,6 +8,7 @@ import { openModel } from "../../../models/index.ts";
 import { type ServingSpec, servingSpecSchema } from "../../../run-spec/index.ts";
 import { startLocalNatsServer } from "../../../runtime/nats/local-nats-server.ts";
 import { locateTool, setupCommand } from "../../../../setup/index.ts";
+import { machineName } from "../../connect/machine-name.ts";
 import { DEFAULT_MODELS_FOLDER, trustedKeys } from "../../models/index.ts";
 import { type ReplicaProcessOptions, runOfModel } from "../../serve/replica-process.ts";
 import { serveModel, type ServeModelOptions } from "../../serve/serve-model.ts";
@@ -115,6 +116,7 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
         spec,
         backend: options.backend,
         softwareVersion,
+        host: machineName(env),
         replicas: replicasOf(options, { address: bus ?? "", models, env }),
         isShared: place.isShared,
         noticeMs: options.noticeMs,

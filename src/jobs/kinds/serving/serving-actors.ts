@@ -15,6 +15,8 @@ export interface ServingActorOptions {
   readonly run: string;
   readonly spec: ServingSpec;
   readonly softwareVersion: string;
+  /** Name of the machine. */
+  readonly host: string;
   /** Facts shown by `nats service info`. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -47,7 +49,7 @@ const MAX_WAITING_BATCHES = 16;
 
 /** A replica and its compute worker, which a later incarnation uses again. */
 export function createReplicaSite(
-  { run, spec, softwareVersion, metadata }: ServingActorOptions,
+  { run, spec, softwareVersion, metadata, host }: ServingActorOptions,
   { slice, slices, copy, backend }: ReplicaPlace,
   { bus, clock, log, model }: ServingActorDeps,
   startWorker?: StartWorker,
@@ -70,6 +72,7 @@ export function createReplicaSite(
           slice,
           slices,
           instance,
+          host,
           maxBatch: spec.batch.maxSamples,
           maxWaiting: MAX_WAITING_BATCHES,
         },
@@ -91,7 +94,7 @@ export function createReplicaSite(
 }
 
 export function createServingGateway(
-  { run, spec, softwareVersion, metadata }: ServingActorOptions,
+  { run, spec, softwareVersion, metadata, host }: ServingActorOptions,
   { index, fence }: { readonly index: number; readonly fence: number },
   deps: ServingActorDeps & Pick<GatewayActorDeps, "observer">,
 ): Gateway {
@@ -108,6 +111,7 @@ export function createServingGateway(
       maxBatch: batch.maxSamples,
       maxBulkBatch: Math.min(batch.bulkSamples, batch.maxSamples),
       ...latency,
+      host,
       maxWaitingSamples,
     },
     { ...deps, log: deps.log.child({ actor: id }) },

@@ -41,6 +41,7 @@ const stateOf = ({
       ...refused.map((release): HeldRelease => ({ release, state: "refused", failure: FAILURE })),
     ],
     inFlight,
+    host: "machine",
   }) satisfies ReplicaState;
 
 const tableOf = (replicas: Readonly<Record<string, Facts>>): ReplicaTable => {

@@ -65,6 +65,8 @@ const GATEWAY: Omit<GatewayActorOptions, "id"> = {
   timeoutMs: 1_000,
   maxTimeoutMs: 60_000,
   maxWaitingSamples: 64,
+  queueTargetMs: 10,
+  host: "machine",
 };
 
 /** f32 [n, 2, 2, 1]; sample i is `from + i` everywhere. */
@@ -188,7 +190,8 @@ export async function servingScene(options: ServingSceneOptions = {}) {
         maxFrameBytes: DEFAULT_MAX_FRAME_BYTES,
         slice,
         slices,
-        instance,
+instance,
+        host: "machine",
         maxBatch: 8,
         maxWaiting: 8,
       },
