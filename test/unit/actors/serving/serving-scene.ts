@@ -190,7 +190,7 @@ export async function servingScene(options: ServingSceneOptions = {}) {
         maxFrameBytes: DEFAULT_MAX_FRAME_BYTES,
         slice,
         slices,
-instance,
+        instance,
         host: "machine",
         maxBatch: 8,
         maxWaiting: 8,
