@@ -15,7 +15,7 @@ import { fleetAddress, withFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
 import { type LogForm, logFormOption, openServiceLog } from "../service-log.ts";
-import { parseCount } from "./serve.ts";
+import { parseCount, threadsOption, useThreads } from "./serve.ts";
 
 interface ReplicaOptions {
   readonly bus?: string;
@@ -23,6 +23,7 @@ interface ReplicaOptions {
   readonly slice: readonly [slice: number, slices: number];
   readonly copy?: number;
   readonly backend: BackendPreference;
+  readonly threads: number;
   readonly maxBatch: number;
   readonly trust: readonly string[];
   readonly http?: string;
@@ -46,6 +47,7 @@ export function registerReplica(program: Command, deps: ExecuteDeps, exit: (code
         .choices(["auto", "native", "wasm", "cpu"])
         .default("auto"),
     )
+    .addOption(threadsOption())
     .option("--max-batch <samples>", "largest batch of the gateways", parseCount, 32)
     .option("--trust <file...>", "public keys of which a release must be signed by one (default: KN_TRUSTED_KEYS)", [])
     .option("--http <host:port>", "serve /healthz, /readyz, /startupz and /metrics there")
@@ -63,6 +65,7 @@ async function runReplica(name: string, options: ReplicaOptions, deps: ExecuteDe
   const { terminal, clock, env, softwareVersion, connectFleet } = deps;
   const { slice: place, copy = ownIndex(), backend, maxBatch, http: address } = options;
   const [slice, slices] = place;
+  useThreads(options.threads, env);
   const run = runOfModel(name);
   const spec = servingSpecSchema.parse({ kind: "serving", name, model: name, batch: { maxSamples: maxBatch } });
   const { log, say } = openServiceLog(options.log, run, deps);

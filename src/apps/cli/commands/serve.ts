@@ -29,6 +29,7 @@ interface ServeOptions {
   readonly nodes: string;
   readonly place?: string;
   readonly backend: BackendPreference;
+  readonly threads: number;
   readonly maxBatch: number;
   readonly targetMs: number;
   readonly timeoutMs: number;
@@ -64,6 +65,7 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
         .choices(["auto", "native", "wasm", "cpu"])
         .default("auto"),
     )
+    .addOption(threadsOption())
     .option("--max-batch <samples>", "samples in one batch and in one request, at most 256", parseCount, 32)
     .option("--target-ms <ms>", "refuse at once what would wait longer", parseCount, 100)
     .option("--timeout-ms <ms>", "time limit of a request that names none", parseCount, 2_000)
@@ -80,6 +82,7 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
 async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Promise<void> {
   const { terminal, clock, env, softwareVersion, connectFleet } = deps;
   const spec = specOf(name, options);
+  useThreads(options.threads, env);
   const run = runOfModel(name);
   const { log, say } = openServiceLog(options.log, run, deps);
   const leaving = new AbortController();
@@ -187,6 +190,19 @@ async function privateServer(folder: string, env: NodeJS.ProcessEnv) {
   await mkdir(folder, { recursive: true });
   const server = await startLocalNatsServer({ binary, jetstreamDir: join(folder, "jetstream") });
   return { url: server.url, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+/**
+ * `--threads` of a process that computes inference. One thread and a replica for each core serve more requests than one
+ * replica on all cores, and an answer's bits then do not depend on the number of cores (docs/results/serving.md).
+ */
+export function threadsOption(): Option {
+  return new Option("--threads <number>", "threads of one batch (native backend)").argParser(parseCount).default(1);
+}
+
+/** To be called before a compute worker starts: libtensorflow reads it when it is loaded. */
+export function useThreads(threads: number, env: NodeJS.ProcessEnv): void {
+  env["TF_NUM_INTRAOP_THREADS"] ??= String(threads);
 }
 
 /** @throws InvalidArgumentError, which commander shows with the option's name. */

@@ -18,6 +18,7 @@ describe("createGatewayReleases", () => {
         state: "serving",
         held,
         inFlight: 0,
+        host: "machine",
       };
       table.observe("replica-0", state, clock.now());
       releases.reconcile();
