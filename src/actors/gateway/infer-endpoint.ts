@@ -10,9 +10,10 @@ import {
   failureOf,
   inferSubject,
   type InferReply,
+  type InferRequest,
 } from "../../messages/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
-import { answerInference } from "./answer-inference.ts";
+import { answerInference, refusalBody } from "./answer-inference.ts";
 import type { InferenceOutcome, ServedModel } from "./inference.ts";
 
 export interface InferEndpointOptions {
@@ -41,9 +42,9 @@ export async function openInferEndpoint(
   const answering = new Set<Promise<unknown>>();
   const counts = { requests: 0, answers: 0, refusals: 0 };
 
-  const infer = async (data: Uint8Array): Promise<Uint8Array> => {
-    const { release, remainingMs, priority, client, input, id } = decodeInferRequest(data, { maxBytes: maxFrameBytes });
-    const outcome = await served.infer({
+  const infer = async (request: InferRequest): Promise<InferenceOutcome> => {
+    const { release, remainingMs, priority, client, input } = request;
+    return served.infer({
       // The message is lent for the length of the handler only.
       input: { ...input, values: input.values.slice() } as typeof input,
       client,
@@ -51,19 +52,33 @@ export async function openInferEndpoint(
       ...(release === 0 ? {} : { release }),
       ...(remainingMs === 0 ? {} : { timeoutMs: remainingMs }),
     });
-    counts[outcome.kind === "answer" ? "answers" : "refusals"] += 1;
-    return encodeInferReply(replyOf(id, outcome));
   };
 
-  const answer = async (data: Uint8Array): Promise<Uint8Array> => {
-    counts.requests += 1;
-    if (isText(data)) return (await answerInference(served, data.slice())).body;
+  const answerRequest = async (data: Uint8Array): Promise<Uint8Array> => {
+    let id = "";
+    const refuse = (error: unknown): Uint8Array =>
+      encodeInferReply({ id, outcome: { kind: "refused", failure: failureOf(error), retryAfterMs: 0 } });
     try {
-      return await infer(data);
+      const request = decodeInferRequest(data, { maxBytes: maxFrameBytes });
+      ({ id } = request);
+      const outcome = await infer(request);
+      counts[outcome.kind === "answer" ? "answers" : "refusals"] += 1;
+      return fitting(encodeInferReply(replyOf(id, outcome)), bus.maxPayloadBytes, refuse);
     } catch (error) {
       counts.refusals += 1;
-      return encodeInferReply({ id: "", outcome: { kind: "refused", failure: failureOf(error), retryAfterMs: 0 } });
+      return refuse(error);
     }
+  };
+
+  const answerText = async (data: Uint8Array): Promise<Uint8Array> => {
+    const { status, body } = await answerInference(served, data);
+    counts[status === 200 ? "answers" : "refusals"] += 1;
+    return fitting(body, bus.maxPayloadBytes, (error) => refusalBody(error).body);
+  };
+
+  const answer = (data: Uint8Array): Promise<Uint8Array> => {
+    counts.requests += 1;
+    return isText(data) ? answerText(data.slice()) : answerRequest(data);
   };
 
   const service = await bus.service({
@@ -80,7 +95,7 @@ export async function openInferEndpoint(
           const work = answer(message.data);
           answering.add(work);
           try {
-            message.respond(fitting(await work, bus.maxPayloadBytes));
+            message.respond(await work);
           } finally {
             answering.delete(work);
           }
@@ -100,15 +115,20 @@ export async function openInferEndpoint(
 }
 
 /** The answer, or the refusal of one that no message can hold: a time-out would not say so. */
-function fitting(reply: Uint8Array, maxPayloadBytes: number): Uint8Array {
+function fitting(
+  reply: Uint8Array,
+  maxPayloadBytes: number,
+  refuse: (error: KnowledgeNetError) => Uint8Array,
+): Uint8Array {
   if (reply.byteLength <= maxPayloadBytes) return reply;
-  const error = new KnowledgeNetError("KN_OVERLOADED", {
-    attempt: "answer a request for inference",
-    rule: `the server takes messages of at most ${maxPayloadBytes} bytes`,
-    value: `${reply.byteLength} bytes`,
-    remedy: "send fewer samples in one request",
-  });
-  return encodeInferReply({ id: "", outcome: { kind: "refused", failure: failureOf(error), retryAfterMs: 0 } });
+  return refuse(
+    new KnowledgeNetError("KN_OVERLOADED", {
+      attempt: "answer a request for inference",
+      rule: `the server takes messages of at most ${maxPayloadBytes} bytes`,
+      value: `${reply.byteLength} bytes`,
+      remedy: "send fewer samples in one request",
+    }),
+  );
 }
 
 function replyOf(id: string, outcome: InferenceOutcome): InferReply {
