@@ -7,7 +7,7 @@ import type { GatewayActorOptions, RequestSample } from "../../../../src/actors/
 import { createReplicaActor } from "../../../../src/actors/replica/index.ts";
 import type { InferenceHandle, InferenceUnitOptions } from "../../../../src/compute/index.ts";
 import { DEFAULT_MAX_FRAME_BYTES, type TensorView } from "../../../../src/messages/index.ts";
-import { type Bus, createMemoryBroker } from "../../../../src/runtime/bus/index.ts";
+import { type Bus, createMemoryBroker, type MemoryBroker } from "../../../../src/runtime/bus/index.ts";
 import type { Actor } from "../../../../src/runtime/actor/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 import { gatewayActor, measureLayers, replicaActor } from "../../../../src/run-spec/index.ts";
@@ -34,6 +34,8 @@ export interface ServingSceneOptions {
   readonly batchMs?: number;
   /** Before each call of a replica's unit. */
   readonly before?: (replica: string, call: FakeInferenceCall, release: number) => void | Promise<void>;
+  /** @default one of its own */
+  readonly broker?: MemoryBroker;
   /** Before a replica reads a part of a release. */
   readonly onRead?: (replica: string, release: number) => Promise<void>;
   /** Of gateways and replicas. */
@@ -90,7 +92,7 @@ export async function servingScene(options: ServingSceneOptions = {}) {
   const { clock, model, open, publish, plain } = models;
   /** The model without the faults of the store. */
   const truth = openModel(modelsInStore(plain), "digits", { clock });
-  const broker = createMemoryBroker();
+  const { broker = createMemoryBroker() } = options;
   const reports: RequestSample[] = [];
   const replicas = new Map<string, SceneReplica>();
   const started: Gateway[] = [];
@@ -268,6 +270,12 @@ export async function servingScene(options: ServingSceneOptions = {}) {
     /** Weights that are all `value`, as a new release. */
     async publishValue(value: number): Promise<number> {
       const { release } = await publish(value);
+      values.set(release, value);
+      return release;
+    },
+    /** The same, whatever faults the store has. */
+    async publishTrue(value: number): Promise<number> {
+      const { release } = await truth.publish(FACTS, weights(value));
       values.set(release, value);
       return release;
     },
