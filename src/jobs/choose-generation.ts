@@ -9,7 +9,7 @@ import type { Checkpoints, Manifest } from "../runtime/artifacts/index.ts";
  * with KN_UNAVAILABLE when the store cannot be read: an outage is not damage.
  */
 export async function chooseGeneration(
-  checkpoints: Checkpoints,
+  checkpoints: Pick<Checkpoints, "manifests" | "load">,
   onDamaged: (manifest: Manifest, error: unknown) => void,
   phase?: string,
 ): Promise<Manifest | undefined> {

@@ -25,6 +25,9 @@ export interface TrainedNetwork {
   readonly evaluation?: { readonly evaluation: number; readonly accuracy: number; readonly samples: number };
 }
 
+/** What is read of a run. */
+export type SavedRun = Pick<Checkpoints, "manifests" | "load">;
+
 export interface TrainedNetworkOptions {
   readonly run: string;
   readonly spec: RunSpec;
@@ -49,10 +52,7 @@ const tallySchema = z.object({ evaluation: z.int(), correct: z.number(), samples
  * Rejects with KN_CHECKPOINT when there is no such checkpoint of a whole network, or all are damaged; KN_CONFIG when
  * `generation` is not committed.
  */
-export async function trainedNetwork(
-  checkpoints: Checkpoints,
-  options: TrainedNetworkOptions,
-): Promise<TrainedNetwork> {
+export async function trainedNetwork(checkpoints: SavedRun, options: TrainedNetworkOptions): Promise<TrainedNetwork> {
   for (let attempt = 1; ; attempt += 1) {
     const before = await checkpoints.manifests();
     try {
@@ -65,7 +65,7 @@ export async function trainedNetwork(
   }
 }
 
-async function networkIn(checkpoints: Checkpoints, options: TrainedNetworkOptions): Promise<TrainedNetwork> {
+async function networkIn(checkpoints: SavedRun, options: TrainedNetworkOptions): Promise<TrainedNetwork> {
   const { run, spec, phase, generation, note } = options;
   const onDamage = (damaged: Manifest): void => {
     note(`checkpoint ${damaged.generation} of ${run} is damaged; trying the previous one`);
@@ -108,7 +108,7 @@ async function networkIn(checkpoints: Checkpoints, options: TrainedNetworkOption
 }
 
 /** Rejects with KN_CONFIG when no attempt of the run has committed it, or it is beyond retention. */
-async function committed(checkpoints: Checkpoints, run: string, generation: number): Promise<Manifest> {
+async function committed(checkpoints: SavedRun, run: string, generation: number): Promise<Manifest> {
   const manifests = await checkpoints.manifests();
   const found = manifests.find((each) => each.generation === generation);
   if (found !== undefined) return found;

@@ -8,7 +8,14 @@
  * const fence = await leases.create("block-0", new TextEncoder().encode("edge-1"));
  */
 export { changeKey } from "./change-key.ts";
-export { fileOfRecord, type FileSystem, fileStore, type FileStoreOptions, isFolderInUse } from "./file/index.ts";
+export {
+  fileOfRecord,
+  type FileSystem,
+  fileStore,
+  type FileStoreOptions,
+  isFolderInUse,
+  readFileStore,
+} from "./file/index.ts";
 export { connectJetStreamStore, type JetStreamStoreOptions } from "./jetstream/index.ts";
 export { MAX_VALUE_BYTES } from "./keys.ts";
 export { memoryStore, type MemoryStoreOptions } from "./memory/index.ts";

@@ -6,11 +6,12 @@ import { evaluationsOf } from "../../../fleet/run-status.ts";
 import { runRecordOf } from "../../../fleet/launch.ts";
 import { releaseOfRun, type ReleaseOfRunOptions } from "../../../jobs/release-of-run.ts";
 import { DEFAULT_RUNS_FOLDER, openRunFolder } from "../../../jobs/run-folder.ts";
+import { savedRun } from "../../../jobs/saved-run.ts";
 import { bytesText, percentText } from "../../../jobs/text.ts";
 import { trainedNetwork } from "../../../jobs/trained-network.ts";
 import type { Model, ModelRelease, NamedTensors } from "../../../models/index.ts";
 import { openCheckpoints, scopeOfRun } from "../../../runtime/artifacts/index.ts";
-import { fileStore, parseJson } from "../../../runtime/store/index.ts";
+import { parseJson } from "../../../runtime/store/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { signerIn } from "../../models/index.ts";
 import { optionalFleetAddress } from "../bus-options.ts";
@@ -45,7 +46,7 @@ export function registerPublish(program: Command, deps: ExecuteDeps, exit: (code
   withModelPlace(
     program
       .command("publish")
-      .argument("<run>", "name or path of a run; with --bus: of a run of the fleet, which may go on")
+      .argument("<run>", "name or path of a run, which may go on; with --bus: of a run of the fleet")
       .description("make a release of a model from a checkpoint of a run (of a distillation run: of the student)"),
   )
     .option("--model <name>", "name of the model (default: that of the spec)")
@@ -128,9 +129,7 @@ async function readRun(run: string, options: PublishCommandOptions, deps: Execut
   if (address === undefined) {
     const folder = await openRunFolder(options.runs ?? DEFAULT_RUNS_FOLDER, run);
     const { name, spec } = folder;
-    await using store = await fileStore({ directory: folder.storePath, clock });
-    const checkpoints = await openCheckpoints(store, scopeOfRun(name));
-    const network = await trainedNetwork(checkpoints, { run: name, spec, generation, note });
+    const network = await trainedNetwork(savedRun(folder, { clock }), { run: name, spec, generation, note });
     return { ...common, run: name, spec, network, evaluations: await evaluationsIn(folder.resultsPath) };
   }
   await using connected = await deps.connectFleet({ address, name: "kn publish" }, { log: silentLogger });

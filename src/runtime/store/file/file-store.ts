@@ -11,9 +11,10 @@
  */
 import * as promises from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { KnowledgeNetError } from "../../../errors/index.ts";
 import { type Clock, systemClock } from "../../clock/index.ts";
 import type { Store } from "../store.ts";
-import { createDurableFiles, type FileSystem } from "./durable-files.ts";
+import { createDurableFiles, type DurableFiles, type FileSystem } from "./durable-files.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { storeOverFiles } from "./store-over-files.ts";
 
@@ -34,6 +35,38 @@ export async function fileStore(options: FileStoreOptions): Promise<Store> {
   await files.makeFolder(directory);
   const unlock = await lockFolder(fileSystem, directory);
   return storeOverFiles({ directory, description: `file:${directory}` }, { files, clock, onClose: unlock });
+}
+
+/**
+ * What is on the disk now, for reading beside the process that has it open: files are replaced whole, so that each record
+ * and blob is as some change left it. Records are read when their bucket is opened, blobs when they are asked for: one that
+ * was deleted since is absent. Changes reject with KN_UNAVAILABLE, and nothing is made or tidied up.
+ */
+export async function readFileStore(options: FileStoreOptions): Promise<Store> {
+  const { clock = systemClock(), fileSystem = promises } = options;
+  const directory = resolve(options.directory);
+  const description = `file:${directory}`;
+  const refuse = (): Promise<never> =>
+    Promise.reject(
+      new KnowledgeNetError("KN_UNAVAILABLE", {
+        attempt: `change ${description}`,
+        rule: "it must be open for changes",
+        value: "open for reading",
+      }),
+    );
+  const files: DurableFiles = {
+    ...createDurableFiles(fileSystem),
+    makeFolder: () => Promise.resolve(),
+    write: refuse,
+    writeEnd: refuse,
+    remove: refuse,
+    removeFolder: refuse,
+    sweep: () => Promise.resolve([]),
+  };
+  return storeOverFiles(
+    { directory, description, isReadOnly: true },
+    { files, clock, onClose: () => Promise.resolve() },
+  );
 }
 
 /** The file that a record is in, written anew by each change: a process that has the store closed can watch it. */

@@ -15,6 +15,8 @@ import { type FileLog, openFileLog } from "./file-log.ts";
 export interface StoreOverFilesOptions {
   readonly directory: string;
   readonly description: string;
+  /** Opening a bucket makes nothing. @default false */
+  readonly isReadOnly?: boolean;
 }
 
 export interface StoreOverFilesDeps {
@@ -37,7 +39,7 @@ const LOGS = "logs";
 const bucketSchema = z.object({ format: z.literal(1), ttlMs: z.int().optional() });
 
 export async function storeOverFiles(options: StoreOverFilesOptions, deps: StoreOverFilesDeps): Promise<Store> {
-  const { directory, description } = options;
+  const { directory, description, isReadOnly = false } = options;
   const { files, clock, onClose } = deps;
   const logsFolder = join(directory, LOGS);
   for (const each of [...BUCKET_KINDS, LOGS]) await files.sweep(join(directory, each));
@@ -81,7 +83,7 @@ export async function storeOverFiles(options: StoreOverFilesOptions, deps: Store
   ): Promise<FileKeyValue & { readonly ttlMs: number | undefined }> => {
     const folder = await openFolder("kv", bucket);
     const known = await files.read(folder, BUCKET_FILE);
-    if (known === undefined) {
+    if (known === undefined && !isReadOnly) {
       await files.write(folder, BUCKET_FILE, [new TextEncoder().encode(JSON.stringify({ format: 1, ttlMs: wanted }))]);
     }
     const ttlMs = known === undefined ? wanted : parseBucket(join(folder, BUCKET_FILE), known);

@@ -1,5 +1,5 @@
 /** `kn publish`, `models`, `releases`, `promote`, `rollback`, `live`, `pin`, `keys` and `gc`, from a folder and a fleet. */
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folderModels } from "../../../../src/apps/models/index.ts";
@@ -92,6 +92,23 @@ describe("kn publish", () => {
     expect(await at.model("digits").loadPart(await at.model("digits").release(1), 0)).toEqual(
       saved(5).states["block-0"],
     );
+  });
+
+  it("publishes a run that goes on: its folder stays with the process that trains, which notices nothing", async () => {
+    await using at = await scene();
+    await using training = await fileStore({ directory: at.at("runs", "demo", "store") });
+    expect((await at.publish()).stdout).toContain("demo at step 10");
+    await saveGenerations(training, "demo", [saved(15)]);
+    expect((await at.publish()).stdout).toContain("release 2 of tiny: demo at step 15");
+  });
+
+  it("refuses a run without a checkpoint with exit code 4, and leaves its folder as it is", async () => {
+    await using at = await scene();
+    await writeRun(at.at("runs"), "fresh", SPEC, []);
+    await rm(at.at("runs", "fresh", "store"), { recursive: true });
+    const { code, stderr } = await at.kn("publish", "fresh", "--runs", at.at("runs"), "--models", at.at("models"));
+    expect([code, stderr]).toEqual([4, expect.stringMatching(/KN_CHECKPOINT.*whole network.*none.*kn resume fresh/)]);
+    await expect(stat(at.at("runs", "fresh", "store"))).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   it("--keep deletes what is beyond the newest and what nothing needs", async () => {
