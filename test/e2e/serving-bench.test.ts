@@ -58,7 +58,7 @@ describe("the scenarios of the serving bench", () => {
 
   it("measureSaturation compares at the batch size that the server made", async () => {
     const { rounds } = await measureSaturation(openFakeScene, { rounds: 1, durationMs: 400 });
-    expect(rounds[0]).toMatchObject({ notAnswered: 0, inFlight: 64 });
+    expect(rounds[0]).toMatchObject({ samplesPerRequest: 1, notAnswered: 0, inFlight: 64 });
     expect(rounds[0]?.meanBatch).toBeGreaterThan(1);
   });
 

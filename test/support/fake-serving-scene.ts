@@ -141,6 +141,7 @@ export async function openFakeScene(
       return monotonicMs() - startedMs;
     },
     residentBytes: async () => process.memoryUsage().rss,
+    cpuSeconds: async () => process.cpuUsage().user / 1e6,
     tensors: async () => 0,
     startTraining: async () => {
       let steps = 0;

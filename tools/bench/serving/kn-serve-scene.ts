@@ -21,7 +21,7 @@ import { type LocalNatsServer, startLocalNatsServer } from "../../../src/runtime
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
 import { locateTool, PACKAGE_ROOT } from "../../../setup/index.ts";
 import { monotonicMs } from "../../serving/load/index.ts";
-import { commandOf, descendants, residentBytesOf } from "./process-tree.ts";
+import { commandOf, cpuSecondsOf, descendants, residentBytesOf } from "./process-tree.ts";
 import { manifestOf, randomBlock, randomImages } from "./random-network.ts";
 import { pause, sequentialClient } from "./scene-load.ts";
 import type { ServingScene, ServingSceneOptions } from "./serving-scene.ts";
@@ -131,10 +131,8 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
         await firstAnswer(scene);
         return monotonicMs() - startedMs;
       },
-      async residentBytes() {
-        const pids = [server.pid, ...(await descendants(server.pid))];
-        return (await Promise.all(pids.map(residentBytesOf))).reduce((sum, bytes) => sum + bytes, 0);
-      },
+      residentBytes: () => sumOver(server.pid, residentBytesOf),
+      cpuSeconds: () => sumOver(server.pid, cpuSecondsOf),
       tensors: async () => undefined,
       async exportKeras(directory) {
         const tensors = Object.assign({}, ...(released.get(first) ?? [])) as NamedTensorData;
@@ -209,6 +207,12 @@ function allLogits(
     all.set(part, index * part.length);
   });
   return all.subarray(0, IMAGES * classes);
+}
+
+/** Over a process and all below it. */
+async function sumOver(pid: number, figure: (pid: number) => Promise<number>): Promise<number> {
+  const pids = [pid, ...(await descendants(pid))];
+  return (await Promise.all(pids.map(figure))).reduce((sum, each) => sum + each, 0);
 }
 
 async function replicasOf(pid: number): Promise<number[]> {

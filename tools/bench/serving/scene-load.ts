@@ -32,7 +32,7 @@ export function startSceneLoad(scene: LoadedServer, options: SceneLoad): Running
  * Requests in flight that keep a server busy: some batches at first, fewer where the server refuses so many. A client in a
  * closed loop that is refused asks again at once, and then refusals are all that a server does.
  */
-const IN_FLIGHT = [64, 32, 16, 8] as const;
+const IN_FLIGHT = [64, 32, 16, 8, 4] as const;
 const MAX_REFUSED_SHARE = 0.01;
 
 export interface Capacity {
@@ -42,6 +42,8 @@ export interface Capacity {
   /** Refused or failed. */
   readonly notAnswered: number;
   readonly inFlight: number;
+  /** Good answers of all that was tried, warm-up included. */
+  readonly requestsAnswered: number;
 }
 
 /** Good answers per second of a server that always has some more requests, over some seconds. */
@@ -50,16 +52,20 @@ export async function capacityOf(
   { durationMs, samples = 1 }: { readonly durationMs: number; readonly samples?: number },
 ): Promise<Capacity> {
   const stream = { name: "capacity", ratePerSecond: Number.POSITIVE_INFINITY, samples, timeoutMs: 10_000 };
-  let best: Capacity | undefined;
+  let best: Omit<Capacity, "requestsAnswered"> | undefined;
+  let requestsAnswered = 0;
   for (const inFlight of IN_FLIGHT) {
     const options = { streams: [stream], seed: 1, durationMs, warmUpMs: durationMs / 5, maxInFlight: inFlight };
     const { total } = await runLoad(loadOptionsOf(scene, options));
     const notAnswered = total.failed + total.refused;
+    requestsAnswered += total.ok;
     const { goodputPerSecond: perSecond, meanBatch } = total;
-    if (best === undefined || perSecond > best.perSecond) best = { perSecond, meanBatch, notAnswered, inFlight };
+    if (best === undefined || perSecond > best.perSecond) {
+      best = { perSecond, meanBatch, notAnswered, inFlight };
+    }
     if (notAnswered <= MAX_REFUSED_SHARE * total.requests) break;
   }
-  return best ?? { perSecond: 0, meanBatch: 0, notAnswered: 0, inFlight: 0 };
+  return { perSecond: 0, meanBatch: 0, notAnswered: 0, inFlight: 0, ...best, requestsAnswered };
 }
 
 /** A client that sends one request after another. */

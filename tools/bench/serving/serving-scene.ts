@@ -46,6 +46,8 @@ export interface ServingScene extends AsyncDisposable {
   restartMs(): Promise<number>;
   /** Of all its processes together, bytes. */
   residentBytes(): Promise<number>;
+  /** Processor time of all its processes so far, s. */
+  cpuSeconds(): Promise<number>;
   /** Tensors in all its compute threads; undefined: not known. */
   tensors(): Promise<number | undefined>;
   /** Writes the live network as `kn export --format keras-json` does. Undefined: it has none. */
