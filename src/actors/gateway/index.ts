@@ -17,7 +17,6 @@ export {
   refusalBody,
 } from "./answer-inference.ts";
 export { createGatewayActor, type Gateway } from "./gateway-actor.ts";
-export { gatewayLifecycle } from "./gateway-lifecycle.ts";
 export type {
   BatchSample,
   GatewayActorDeps,
@@ -30,7 +29,6 @@ export {
   type InferenceOutcome,
   type InferenceRefusal,
   type InferenceRequest,
-  PRIORITIES,
   type Priority,
   type ServedModel,
   type ServedRelease,

@@ -24,7 +24,7 @@ import { isTakingBatches, replicaLifecycle } from "./replica-lifecycle.ts";
 import type { ReplicaActorDeps, ReplicaActorOptions } from "./replica-options.ts";
 
 /** Time between two announcements of the releases, ms. */
-export const ANNOUNCE_EVERY_MS = 1_000;
+const ANNOUNCE_EVERY_MS = 1_000;
 
 /** A replica that leaves waits until no batch came for so long, and at most for so long, ms. */
 const QUIET_MS = 200;
