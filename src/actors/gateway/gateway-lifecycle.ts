@@ -9,49 +9,12 @@
  * closing  --> left | failed (with the error as output)
  * ```
  */
-import { assign, fromPromise, setup } from "xstate";
+import { serviceLifecycle } from "../link/index.ts";
 
-export type GatewayEvent =
-  | { readonly type: "Stop" }
-  | { readonly type: "Failed"; readonly error: Error }
-  | { readonly type: "Covered" }
-  | { readonly type: "Uncovered" }
-  | { readonly type: "SwapBegun" }
-  | { readonly type: "SwapEnded" };
-
-const unprovided = (): never => {
-  throw new TypeError("the effects of an actor's chart must be provided");
-};
-
-export const gatewayLifecycle = setup({
-  types: {
-    context: {} as { readonly error: Error | undefined },
-    events: {} as GatewayEvent,
-    output: {},
-  },
-  actors: {
-    open: fromPromise<void>(unprovided),
-    drain: fromPromise<void>(unprovided),
-    close: fromPromise<void>(unprovided),
-  },
-  guards: { hasFailed: ({ context }) => context.error !== undefined },
-}).createMachine({
+export const gatewayLifecycle = serviceLifecycle({
   id: "gateway",
-  context: { error: undefined },
-  initial: "opening",
-  output: ({ context }) => (context.error === undefined ? {} : { error: context.error }),
-  on: {
-    Failed: { target: ".closing", actions: assign({ error: ({ event }) => event.error }) },
-    Stop: ".closing",
-  },
-  states: {
-    opening: {
-      invoke: {
-        src: "open",
-        onDone: "waiting",
-        onError: { target: "closing", actions: assign({ error: ({ event }) => toError(event.error) }) },
-      },
-    },
+  first: "waiting",
+  open: {
     waiting: { on: { Covered: "ready", Stop: "draining" } },
     ready: {
       on: { Uncovered: "waiting", Stop: "draining" },
@@ -61,31 +24,10 @@ export const gatewayLifecycle = setup({
         swapping: { on: { SwapEnded: "steady" } },
       },
     },
-    draining: {
-      on: { Stop: {} },
-      invoke: { src: "drain", onDone: "closing", onError: "closing" },
-    },
-    closing: {
-      on: { Stop: {}, Failed: {} },
-      invoke: {
-        src: "close",
-        onDone: [{ guard: "hasFailed", target: "failed" }, { target: "left" }],
-        onError: {
-          target: "failed",
-          actions: assign({ error: ({ context, event }) => context.error ?? toError(event.error) }),
-        },
-      },
-    },
-    left: { type: "final" },
-    failed: { type: "final" },
   },
 });
 
 /** Whether it is open: it takes requests, and refuses them while no release can be computed. */
 export function isOpen(state: string): boolean {
   return state === "waiting" || state.startsWith("ready");
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -11,52 +11,12 @@
  * closing   --> left | failed (with the error as output)
  * ```
  */
-import { assign, fromPromise, setup } from "xstate";
+import { serviceLifecycle } from "../link/index.ts";
 
-export type ReplicaEvent =
-  | { readonly type: "Stop" }
-  | { readonly type: "Failed"; readonly error: Error }
-  | { readonly type: "ReleaseReady" }
-  | { readonly type: "BatchTaken" }
-  | { readonly type: "BatchesDone" }
-  | { readonly type: "LoadBegun" }
-  | { readonly type: "WarmBegun" }
-  | { readonly type: "LoadEnded" };
-
-const unprovided = (): never => {
-  throw new TypeError("the effects of an actor's chart must be provided");
-};
-
-export const replicaLifecycle = setup({
-  types: {
-    context: {} as { readonly error: Error | undefined },
-    events: {} as ReplicaEvent,
-    output: {},
-    tags: {} as "brief",
-  },
-  actors: {
-    open: fromPromise<void>(unprovided),
-    drain: fromPromise<void>(unprovided),
-    close: fromPromise<void>(unprovided),
-  },
-  guards: { hasFailed: ({ context }) => context.error !== undefined },
-}).createMachine({
+export const replicaLifecycle = serviceLifecycle({
   id: "replica",
-  context: { error: undefined },
-  initial: "opening",
-  output: ({ context }) => (context.error === undefined ? {} : { error: context.error }),
-  on: {
-    Failed: { target: ".closing", actions: assign({ error: ({ event }) => event.error }) },
-    Stop: ".closing",
-  },
-  states: {
-    opening: {
-      invoke: {
-        src: "open",
-        onDone: "loading",
-        onError: { target: "closing", actions: assign({ error: ({ event }) => toError(event.error) }) },
-      },
-    },
+  first: "loading",
+  open: {
     loading: { on: { ReleaseReady: "serving", Stop: "draining" } },
     serving: {
       type: "parallel",
@@ -84,31 +44,10 @@ export const replicaLifecycle = setup({
         },
       },
     },
-    draining: {
-      on: { Stop: {} },
-      invoke: { src: "drain", onDone: "closing", onError: "closing" },
-    },
-    closing: {
-      on: { Stop: {}, Failed: {} },
-      invoke: {
-        src: "close",
-        onDone: [{ guard: "hasFailed", target: "failed" }, { target: "left" }],
-        onError: {
-          target: "failed",
-          actions: assign({ error: ({ context, event }) => context.error ?? toError(event.error) }),
-        },
-      },
-    },
-    left: { type: "final" },
-    failed: { type: "final" },
   },
 });
 
 /** Whether it takes batches: also before a release is ready, which it then reports. */
 export function isTakingBatches(state: string): boolean {
   return state === "loading" || state.startsWith("ready");
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
