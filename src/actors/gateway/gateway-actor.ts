@@ -5,12 +5,13 @@
 import { fromPromise } from "xstate";
 import { createChunkAssembler, decodeFrame, NO_PROGRESS, runSubject } from "../../messages/index.ts";
 import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
+import type { BatchContent } from "./batch-content.ts";
 import { createBatchTimes } from "./batch-times.ts";
 import { createGatewayBatches } from "./gateway-batches.ts";
 import { gatewayLifecycle, isOpen } from "./gateway-lifecycle.ts";
 import type { GatewayActorDeps, GatewayActorOptions, GatewayObserver } from "./gateway-options.ts";
 import { createGatewayReleases } from "./gateway-releases.ts";
-import { type BatchContent, createGatewayWork } from "./gateway-work.ts";
+import { createGatewayWork } from "./gateway-work.ts";
 import type { Priority, ServedModel } from "./inference.ts";
 import { type InferEndpoint, openInferEndpoint } from "./infer-endpoint.ts";
 import { createPressureNotices } from "./pressure-notices.ts";

@@ -10,6 +10,7 @@ import type { ServedRelease } from "./inference.ts";
 import { sampleShapeOf } from "./join-inputs.ts";
 import { judge, noFigures, type ReleaseFigures } from "./release-guard.ts";
 import type { ReplicaTable } from "./replica-table.ts";
+import { createRetryPace } from "./retry-pace.ts";
 
 export interface GatewayReleasesOptions {
   readonly id: string;
@@ -69,18 +70,14 @@ const OBSERVED_ANSWERS = 1_000;
 const PATIENCE_MS = 10_000;
 /** Manifests and figures of so many releases are remembered. */
 const REMEMBERED = 16;
-/** Pause after a failure of the store, ms; twice as long after each further one. */
-const RETRY_MS = 500;
-const MAX_RETRY_MS = 16_000;
-
 export function createGatewayReleases(
   { id }: GatewayReleasesOptions,
   { model, table, clock, log, onChange }: GatewayReleasesDeps,
 ): GatewayReleases {
   const manifests = new Map<number, KnownRelease>();
   const allFigures = new Map<number, ReleaseFigures>();
-  const reading = createPace(clock);
-  const writing = createPace(clock);
+  const reading = createRetryPace({ clock, log });
+  const writing = createRetryPace({ clock, log });
   let record: LiveRecord = NOTHING_LIVE;
   let current: number | undefined;
   /** The one before `current`. */
@@ -263,38 +260,6 @@ export function createGatewayReleases(
       for await (const next of model.changes(signal)) take(next);
     },
   };
-
-  /** One attempt at a time, and pauses that grow after failures. */
-  function createPace({ now }: Pick<Clock, "now">) {
-    let isBusy = false;
-    let failures = 0;
-    let notBeforeMs = 0;
-    return {
-      attempt(work: () => Promise<void>, onFailure: string): void {
-        if (isBusy || now() < notBeforeMs) return;
-        isBusy = true;
-        work()
-          .then(
-            () => {
-              failures = 0;
-            },
-            (error: unknown) => {
-              notBeforeMs = now() + Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures);
-              failures += 1;
-              log.error({ err: error }, onFailure);
-            },
-          )
-          .finally(() => {
-            isBusy = false;
-          });
-      },
-      /** Something else is to be done now. */
-      reset(): void {
-        failures = 0;
-        notBeforeMs = 0;
-      },
-    };
-  }
 }
 
 function forgetOldest(map: Map<number, unknown>, kept: readonly number[]): void {

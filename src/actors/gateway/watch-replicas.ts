@@ -11,7 +11,8 @@ import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { BatchTimes } from "./batch-times.ts";
 import type { BatchUnderWay, GatewayBatches } from "./gateway-batches.ts";
 import type { GatewayReleases } from "./gateway-releases.ts";
-import type { BatchContent, GatewayWork } from "./gateway-work.ts";
+import type { BatchContent } from "./batch-content.ts";
+import type { BatchOutcomes } from "./batch-outcomes.ts";
 import type { ReplicaTable } from "./replica-table.ts";
 
 export interface WatchReplicasDeps {
@@ -22,7 +23,7 @@ export interface WatchReplicasDeps {
   readonly times: BatchTimes;
   readonly batches: GatewayBatches<BatchContent>;
   readonly releases: Pick<GatewayReleases, "reconcile" | "judgeAll">;
-  readonly onLost: GatewayWork["onLost"];
+  readonly onLost: BatchOutcomes["onLost"];
 }
 
 export interface ReplicaWatch {
