@@ -76,12 +76,14 @@ export function createFaultSchedule(draw: () => number) {
       case "full disk":
         store.now = failAlways({ kind: "blobs", operation: "put" }, { kind: "refused", code: "KN_CHECKPOINT" });
         break;
-      case "full server":
-        for (const each of world.nodes.values())
+      case "full server": {
+        const all = [...world.nodes.values()];
+        for (const each of all)
           each.faults.now = failAlways({ isChange: true }, { kind: "refused", code: "KN_CHECKPOINT" });
         await clock.sleep(forMs);
-        for (const each of world.nodes.values()) each.faults.now = undefined;
+        for (const each of all) each.faults.now = undefined; // also of one that was replaced meanwhile
         return;
+      }
       case "bus loss":
         link.disconnect();
         break;
@@ -98,7 +100,6 @@ export function createFaultSchedule(draw: () => number) {
         return;
     }
     await clock.sleep(forMs);
-    if (world.nodes.get(name) !== node) return; // it was restarted meanwhile: the process of before stays dead
     store.now = undefined;
     link.reconnect();
   };

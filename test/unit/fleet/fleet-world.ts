@@ -129,7 +129,7 @@ export interface World extends AsyncDisposable {
    * it is a member is started again. Resolves when one is, or was taken down, or the world ends.
    */
   restart(name: string, awayMs: number, takedown: Takedown): Promise<void>;
-  /** Processes that were replaced and reach the fleet: they are to end. */
+  /** Processes that were cut off and replaced: of those of one name, one stays a member. */
   readonly replaced: readonly WorldNode[];
   /** What is left after disposal: services, timers, open computations. */
   leftOvers(): Promise<string[]>;

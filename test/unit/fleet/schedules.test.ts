@@ -5,7 +5,7 @@
 import { expect, it } from "vitest";
 import { randomFrom } from "../../support/random.ts";
 import { createFaultSchedule } from "./fault-schedule.ts";
-import { createWorld } from "./fleet-world.ts";
+import { createWorld, type WorldNode } from "./fleet-world.ts";
 
 const SCHEDULES = Number(process.env["KN_SCHEDULES"] ?? 300);
 const FIRST_SEED = Number(process.env["KN_SEED"] ?? 1);
@@ -22,9 +22,15 @@ async function play(seed: number): Promise<string> {
     const faults = schedule.run(world);
     await world.until(() => faults.isOver, "the end of the faults", LIMIT_MS);
     const status = await world.end(LIMIT_MS);
+    const isMember = (name: string, { agent, record }: WorldNode): boolean =>
+      record.name === name && !["expelled", "gone"].includes(agent.state);
+    // The successor's, or that of the one before if the successor could not renew its name until that one came back.
     await world.until(
-      () => world.replaced.every(({ agent }) => ["expelled", "gone"].includes(agent.state)),
-      "the end of nodes that were replaced while they were cut off",
+      () =>
+        [...world.nodes.keys()].every(
+          (name) => [...world.nodes.values(), ...world.replaced].filter((node) => isMember(name, node)).length <= 1,
+        ),
+      "one process of each name",
       30_000,
     );
     outcome = status.outcome ?? "";
