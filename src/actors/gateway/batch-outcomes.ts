@@ -108,10 +108,12 @@ export function createBatchOutcomes(
     log.debug({ err: error, release, sender }, "batch refused by a replica");
     const isReplicas = error.code === "KN_STALE" || error.code === "KN_OVERLOADED" || error.code === "KN_UNAVAILABLE";
     if (error.code === "KN_STALE") table.lacks(sender, release);
-    if (error.code === "KN_OVERLOADED") {
+    const isWaitedFor = content.kind === "requests" && content.requests.some(({ isSettled }) => !isSettled);
+    // Else its time was over when its turn came.
+    if (error.code === "KN_OVERLOADED" && isWaitedFor) {
       table.fill(sender, clock.now() + FULL_MS);
       // It was not computed: that does not count.
-      if (content.kind === "requests") for (const each of content.requests) each.sends -= 1;
+      for (const each of content.requests) each.sends -= 1;
     }
     if (error.code === "KN_UNAVAILABLE") {
       table.lose(sender);
