@@ -70,7 +70,8 @@ describe("deadlines", () => {
   });
 
   it("keep a release in use that a replica has got no time for", async () => {
-    await using scene = await live();
+    // Two batches in the worker, and one that waits for its turn.
+    await using scene = await live({ slices: 2 });
     const thaw = scene.freeze("replica-0");
     for (let index = 0; index < 4; index += 1) {
       watch(scene, { timeoutMs: 20 });
