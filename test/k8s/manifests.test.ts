@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { METRIC_NAMES } from "../../src/apps/node/node-metrics.ts";
+import { createServingMetrics } from "../../src/apps/serve/serving-metrics.ts";
 import { readNodeConfig } from "../../src/apps/node/node-config.ts";
 import { locateTool } from "../../setup/index.ts";
 import { hasOwnCluster } from "../../scripts/setup-suites.js";
@@ -16,10 +17,12 @@ import {
   containersOf,
   type Manifest,
   type Overlay,
+  parse,
   podOf,
   render,
   renderFolder,
   renderText,
+  type Selector,
   workloadsOf,
 } from "../support/cluster/manifests.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -31,11 +34,19 @@ const BY_THE_USER: Readonly<Record<Overlay, Readonly<Record<string, readonly str
   cloud: { "knowledgenet-nats": ["password", "auth.conf"] },
   edge: { "knowledgenet-nats": ["password", "auth.conf"], "knowledgenet-hub": ["hub.conf"] },
 };
+/** How long `kn serve` waits for requests under way, and its replicas for batches, ms. */
+const SERVE_GRACE_MS = 3_000;
 /** What the schemas of Kubernetes itself do not know. */
 const CUSTOM = "PodMonitor,PrometheusRule";
 
 const matches = (labels: Readonly<Record<string, string>>, selector: Readonly<Record<string, string>>): boolean =>
   Object.entries(selector).every(([key, value]) => labels[key] === value);
+/** By `matchLabels` and `matchExpressions` of one kind. */
+const isSelected = (labels: Readonly<Record<string, string>>, selector: Selector = {}): boolean =>
+  matches(labels, selector.matchLabels ?? {}) &&
+  (selector.matchExpressions ?? []).every(
+    ({ key, operator, values }) => operator === "In" && values.includes(labels[key] ?? ""),
+  );
 const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`;
 
 describe.each(["dev", "cloud", "edge"] as const)("overlays/%s", (overlay) => {
@@ -104,7 +115,7 @@ describe.each(["dev", "cloud", "edge"] as const)("overlays/%s", (overlay) => {
           )
           .flatMap(({ spec }) => (spec?.ports ?? []).map(({ targetPort }) => targetPort)),
         ...manifests
-          .filter(({ kind, spec }) => kind === "PodMonitor" && matches(labels, spec?.selector?.matchLabels ?? {}))
+          .filter(({ kind, spec }) => kind === "PodMonitor" && isSelected(labels, spec?.selector))
           .flatMap(({ spec }) => (spec?.podMetricsEndpoints ?? []).map(({ port }) => port)),
       ];
       for (const port of wanted)
@@ -235,20 +246,128 @@ it("moves whole into another namespace, where it is a second fleet", async () =>
   expect(new Set(namespaces)).toEqual(new Set(["second"]));
 });
 
-it("draws and alarms on metrics that nodes export", async () => {
+it("draws and alarms on metrics that nodes and gateways export", async () => {
+  const exported = await exportedMetrics();
   const manifests = await render("cloud");
   const dashboard = JSON.parse(
     manifests.find(({ metadata }) => metadata.name === "knowledgenet-dashboard")?.data?.["dashboard.json"] ?? "",
-  ) as { panels: { title: string; targets: { expr: string }[] }[] };
+  ) as { panels: { title: string; targets?: { expr: string }[] }[] };
   const rules = manifests.flatMap(({ spec }) => spec?.groups ?? []).flatMap((group) => group.rules);
-  const expressions = [...dashboard.panels.flatMap(({ targets }) => targets), ...rules].map(({ expr }) => expr);
+  const expressions = [...dashboard.panels.flatMap(({ targets = [] }) => targets), ...rules].map(({ expr }) => expr);
   expect(dashboard.panels.length).toBeGreaterThan(10);
   expect(rules.length).toBeGreaterThan(3);
   for (const expression of expressions) {
-    const [name] = /\b(kn|nodejs|process)_[a-z_]+/.exec(expression) ?? [];
-    if (name?.startsWith("kn_")) expect(METRIC_NAMES).toContain(name);
-    else expect(["nodejs_heap_size_used_bytes", "process_resident_memory_bytes"]).toContain(name);
+    const names = expression.match(/\b(kn|nodejs|process)_[a-z_]+/g) ?? [];
+    expect([expression, names.length > 0]).toEqual([expression, true]);
+    for (const name of names) {
+      if (name.startsWith("kn_")) expect(exported).toContain(name);
+      else expect(["nodejs_heap_size_used_bytes", "process_resident_memory_bytes"]).toContain(name);
+    }
   }
   const operations = await readFile(new URL("../../docs/operations.md", import.meta.url), "utf8");
   for (const { alert } of rules) expect(operations).toContain(`### ${alert}`);
 });
+
+describe("serving", () => {
+  const named = (manifests: readonly Manifest[], kind: string, name: string): Manifest => {
+    const found = manifests.find((each) => each.kind === kind && each.metadata.name === name);
+    if (found === undefined) throw new Error(`there is no ${kind}/${name}`);
+    return found;
+  };
+  /** `--name=value` of a container's arguments. */
+  const optionOf = (workload: Manifest, name: string): string | undefined =>
+    containersOf(workload)
+      .flatMap(({ args = [] }) => args)
+      .find((word) => word.startsWith(`--${name}=`))
+      ?.split("=")[1];
+
+  it("leaves no request without an address: a new pod is ready first, an old one has notice and time", async () => {
+    const manifests = await render("dev");
+    const gateway = named(manifests, "Deployment", "gateway");
+    const replica = named(manifests, "Deployment", "replica");
+    for (const each of [gateway, replica]) {
+      expect(each.spec?.strategy).toEqual({ rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
+      expect(each.spec?.replicas).toBeGreaterThanOrEqual(2);
+    }
+    const { terminationGracePeriodSeconds = 0, containers } = podOf(gateway);
+    const beforeMs = (containers[0]?.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1_000;
+    const noticeMs = Number(optionOf(gateway, "notice-ms"));
+    expect(noticeMs).toBeGreaterThanOrEqual(2_000);
+    expect(beforeMs + noticeMs + 2 * SERVE_GRACE_MS).toBeLessThan(terminationGracePeriodSeconds * 1_000);
+    expect(named(manifests, "Service", "serving").spec?.ports).toMatchObject([{ port: 80, targetPort: "http" }]);
+  });
+
+  it("publishes under the name that is served", async () => {
+    const manifests = await render("dev");
+    const [publish] = podOf(named(manifests, "Job", "mnist")).containers;
+    const model = named(manifests, "Deployment", "gateway").spec?.template?.metadata.labels["knowledgenet/model"];
+    expect(publish?.args).toEqual(expect.arrayContaining([`--model=${model}`, "--promote"]));
+  });
+
+  it("is scaled without a number that an apply would set back", async () => {
+    const manifests = await render("cloud");
+    for (const { spec } of manifests.filter(({ kind }) => kind === "HorizontalPodAutoscaler")) {
+      expect(
+        named(manifests, spec?.scaleTargetRef?.kind ?? "", spec?.scaleTargetRef?.name ?? "").spec,
+      ).not.toHaveProperty("replicas");
+    }
+  });
+
+  it("takes a second model, blocks, and scaling by the queue, as docs/operations.md says", async () => {
+    await using folder = await temporaryFolder();
+    const at = (path: string): string =>
+      relative(folder.path, fileURLToPath(new URL(`../../deploy/k8s/${path}`, import.meta.url)));
+    await mkdir(join(folder.path, "letters"));
+    const letters = `resources: ["../${at("base/serving")}"]\nnamePrefix: letters-\nlabels:\n  - pairs: { knowledgenet/model: letters }\n    includeSelectors: true\n`;
+    await writeFile(join(folder.path, "letters", "kustomization.yaml"), letters);
+    const text = `resources: ["${at("base/serving-by-blocks")}", letters]\n`;
+    await writeFile(join(folder.path, "kustomization.yaml"), text);
+    const manifests = parse(await renderFolder(folder.path));
+    const workloads = workloadsOf(manifests);
+    expect(workloads.map(({ metadata }) => metadata.name).sort()).toEqual([
+      "gateway",
+      "letters-gateway",
+      "letters-replica",
+      "replica-0",
+      "replica-1",
+      "replica-2",
+      "replica-3",
+    ]);
+    expect(workloads.map((each) => optionOf(each, "slice")).filter((slice) => slice !== undefined)).toEqual([
+      "0/4",
+      "1/4",
+      "2/4",
+      "3/4",
+    ]);
+    // No selector reaches into the pods of another workload.
+    for (const { kind, metadata, spec } of manifests) {
+      const selector = kind === "Service" ? { matchLabels: spec?.selector } : (spec?.selector ?? spec?.podSelector);
+      const selected = workloads.filter((each) =>
+        isSelected(each.spec?.template?.metadata.labels ?? {}, selector as Selector),
+      );
+      expect([kind, metadata.name, selected.length]).toEqual([kind, metadata.name, 1]);
+    }
+
+    const queue = `resources: ["${at("base/serving")}"]\ncomponents: ["${at("components/autoscaling")}", "${at("components/autoscaling-by-queue")}"]\n`;
+    await writeFile(join(folder.path, "kustomization.yaml"), queue);
+    const operations = await readFile(new URL("../../docs/operations.md", import.meta.url), "utf8");
+    const [, metric = "none"] = /name: (kn_\w+)/.exec(await renderFolder(folder.path)) ?? [];
+    expect(operations).toContain(metric);
+    expect(await exportedMetrics()).toContain(metric.replace(/_p90$/, ""));
+  });
+});
+
+/** Of nodes, and of gateways. */
+async function exportedMetrics(): Promise<string[]> {
+  const serving = createServingMetrics("digits");
+  serving.show(
+    () => [],
+    () => ({}),
+  );
+  const text = await serving.text();
+  const types = [...text.matchAll(/^# TYPE (kn_\S+) (\S+)$/gm)];
+  const ofServing = types.flatMap(([, name = "", type]) =>
+    type === "histogram" ? ["", "_bucket", "_sum", "_count"].map((suffix) => name + suffix) : [name],
+  );
+  return [...METRIC_NAMES, ...ofServing];
+}

@@ -25,7 +25,7 @@ export interface Container {
   readonly startupProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly readinessProbe?: Probe;
-  readonly lifecycle?: { readonly preStop?: object };
+  readonly lifecycle?: { readonly preStop?: { readonly sleep?: { readonly seconds: number } } };
   readonly terminationMessagePolicy?: string;
 }
 interface Probe {
@@ -49,14 +49,26 @@ export interface PodSpec {
 
 type Labels = Readonly<Record<string, string>>;
 
+export interface Selector {
+  readonly matchLabels?: Labels;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values: readonly string[];
+  }[];
+}
+
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Labels };
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
+    readonly replicas?: number;
+    readonly strategy?: object;
+    readonly scaleTargetRef?: { readonly kind: string; readonly name: string };
     readonly serviceName?: string;
-    readonly selector?: Labels & { readonly matchLabels?: Labels };
+    readonly selector?: Labels & Selector;
     readonly podSelector?: { readonly matchLabels?: Labels };
     readonly policyTypes?: readonly string[];
     readonly ports?: readonly { readonly name: string; readonly port: number; readonly targetPort: string | number }[];
@@ -82,7 +94,12 @@ export async function renderFolder(folder: string): Promise<string> {
 }
 
 export async function render(overlay: Overlay): Promise<Manifest[]> {
-  return parseAllDocuments(await renderText(overlay)).map((document) => document.toJS() as Manifest);
+  return parse(await renderText(overlay));
+}
+
+/** Objects out of YAML. */
+export function parse(text: string): Manifest[] {
+  return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
 }
 
 /** What runs pods. */
