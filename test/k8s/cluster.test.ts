@@ -25,6 +25,7 @@ import {
 import { apply, forward, tryKubectl } from "../support/cluster/kubectl.ts";
 import { render, workloadsOf } from "../support/cluster/manifests.ts";
 import { tellResults } from "../support/cluster/results.ts";
+import { curlDigits, testDigits } from "../support/cluster/serving.ts";
 import { memoryLimitMiB, type Use, watchUse } from "../support/cluster/use.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -91,6 +92,16 @@ it("`kubectl apply -k overlays/dev` brings up NATS, native and wasm nodes, and t
   const nodes = JSON.parse(await inPod("node-0", "nodes", "--json")) as { name: string; backend: string }[];
   const backends = nodes.map(({ name, backend }) => `${name.replace(/^worker-.*/, "worker")} ${backend}`).sort();
   expect(backends).toEqual(["node-0 native", "node-1 native", "node-2 native", "node-3 native", "worker wasm"]);
+});
+
+it("what the Job has trained is live, and `curl --data-binary @digit.png` answers the class", async () => {
+  await kn("rollout", "status", "deployment/gateway", "--timeout=120s");
+  seconds["`kubectl apply -k` until the gateways answer"] = sinceMs(appliedMs);
+  const digits = await testDigits();
+  const answers = await curlDigits(digits, 3);
+  for (const [index, answer] of answers.entries()) {
+    expect(answer).toContain(`"name":"class","datatype":"BYTES","shape":[1],"data":["${digits.labels[index]}"]`);
+  }
 });
 
 it("a second apply changes nothing", async () => {

@@ -19,7 +19,7 @@ import {
   removeFleet,
 } from "../support/cluster/dev-fleet.ts";
 import { forward } from "../support/cluster/kubectl.ts";
-import { type PodSpec, render } from "../support/cluster/manifests.ts";
+import { type Manifest, type PodSpec, render } from "../support/cluster/manifests.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 type Volume = NonNullable<PodSpec["volumes"]>[number];
@@ -125,7 +125,8 @@ async function lastWords(name: string): Promise<string> {
 beforeAll(async () => {
   await apiServer();
   await removeFleet();
-  const fleet = (await render("dev")).filter(({ kind }) => kind !== "Job");
+  const isOfServing = ({ metadata: { labels = {} } }: Manifest): boolean => "knowledgenet/model" in labels;
+  const fleet = (await render("dev")).filter((each) => each.kind !== "Job" && !isOfServing(each));
   const [namespace, ...others] = [
     ...fleet.filter(({ kind }) => kind === "Namespace"),
     ...fleet.filter(({ kind }) => kind !== "Namespace"),

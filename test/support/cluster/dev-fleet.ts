@@ -5,7 +5,7 @@ import type { StatusSummary } from "../../../src/apps/cli/commands/status.ts";
 import { waitFor } from "../wait-for.ts";
 import { locateTool } from "../../../setup/index.ts";
 import { apply, besideCluster, type Forward, kubectl, tryKubectl } from "./kubectl.ts";
-import { type Manifest, render } from "./manifests.ts";
+import { render } from "./manifests.ts";
 
 /** Folder of the overlay. */
 export const DEV = fileURLToPath(new URL("../../../deploy/k8s/overlays/dev", import.meta.url));
@@ -119,17 +119,16 @@ export async function rolledOut(): Promise<void> {
   }
 }
 
-/** A Job like the overlay's own, with another name and more arguments. */
+/** A Job like the overlay's own, with another name and more arguments, that publishes nothing. */
 export async function beginRun(name: string, ...args: readonly string[]): Promise<void> {
-  const job = (await render("dev")).find(({ kind }) => kind === "Job") as Manifest & {
-    metadata: { name: string };
-    spec: { template: { spec: { containers: { args: string[] }[] } } };
-  };
-  job.metadata.name = name;
-  for (const container of job.spec.template.spec.containers) {
-    container.args = [...container.args.filter((word) => !word.startsWith("--name")), `--name=${name}`, ...args];
-  }
-  await mustApply(JSON.stringify(job));
+  const job = (await render("dev")).find(({ kind }) => kind === "Job");
+  if (job?.spec?.template === undefined) throw new Error("overlays/dev has no Job");
+  const { template } = job.spec;
+  const { initContainers: [run] = [], ...pod } = template.spec;
+  const kept = (run?.args ?? []).filter((word) => !word.startsWith("--name"));
+  const containers = [{ ...run, args: [...kept, `--name=${name}`, ...args] }];
+  const spec = { ...job.spec, template: { ...template, spec: { ...pod, containers } } };
+  await mustApply(JSON.stringify({ ...job, metadata: { ...job.metadata, name }, spec }));
 }
 
 /** Ends a run that would go on, and its Job. */

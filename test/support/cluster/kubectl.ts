@@ -74,7 +74,8 @@ export async function forward(namespace: string, target: string, port: number): 
   };
 }
 
-function enter(): string[] {
+/** Program and arguments before those of one that is to run where the cluster's addresses are reached; none: here. */
+export function enter(): string[] {
   const pid = inject("machinePid");
   return pid === undefined ? [] : ["nsenter", "-t", String(pid), "-n"];
 }

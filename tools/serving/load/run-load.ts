@@ -1,6 +1,7 @@
 /** Starts the generator in a process of its own. It is compiled: `scripts/ensure-built.js` before. */
 import { fork } from "node:child_process";
 import { join } from "node:path";
+import process from "node:process";
 import { PACKAGE_ROOT } from "../../../setup/index.ts";
 import type { LoadOptions, ToGenerator } from "./load-options.ts";
 import type { LoadResult, Mark } from "./load-records.ts";
@@ -20,8 +21,17 @@ export interface RunningLoad extends AsyncDisposable {
   readonly ended: Promise<LoadResult>;
 }
 
-export function startLoad(options: LoadOptions): RunningLoad {
-  const child = fork(ENTRY, [], { serialization: "advanced", stdio: ["ignore", "inherit", "pipe", "ipc"] });
+export interface StartOptions {
+  /** Program and arguments that start another program somewhere else, as `nsenter -t 1 -n` does. @default here */
+  readonly enter?: readonly string[];
+}
+
+export function startLoad(options: LoadOptions, { enter: [program, ...words] = [] }: StartOptions = {}): RunningLoad {
+  const child = fork(ENTRY, [], {
+    serialization: "advanced",
+    stdio: ["ignore", "inherit", "pipe", "ipc"],
+    ...(program === undefined ? {} : { execPath: program, execArgv: [...words, process.execPath] }),
+  });
   const marks: Mark[] = [];
   const errors: Buffer[] = [];
   child.stderr?.on("data", (part: Buffer) => errors.push(part));
