@@ -35,6 +35,8 @@ const LIMITED = { timeout: LIMIT_MS };
 const NEEDS =
   "the load generator runs beside the suite's own cluster; the addresses of another may be out of its reach";
 
+const TRAINERS = "app.kubernetes.io/name=node";
+
 const rows: string[][] = [];
 let digits: Digits;
 
@@ -99,7 +101,7 @@ beforeAll(async () => {
   // What has trained leaves its processors to what serves; one node stays to give commands in.
   await kn("scale", "statefulset/node", "--replicas=1");
   await kn("scale", "deployment/worker", "--replicas=0");
-  await kn("wait", "--for=delete", "pod/node-3", "pod/node-2", "pod/node-1", "--timeout=120s");
+  await waitFor(async () => (await pods(TRAINERS)).length === 1, "one node is left", LONG_MS, LOOK_MS);
 }, LIMIT_MS);
 
 afterEach(async ({ task }) => {
@@ -148,17 +150,17 @@ describe("under load", () => {
 
   it.for(["replica", "gateway"])("a rolling restart of every %s fails no request", LIMITED, async (name, { skip }) => {
     skip(!isReachable(), NEEDS);
-    const before = await pods(`app.kubernetes.io/name=${name}`);
+    const selector = `app.kubernetes.io/name=${name}`;
+    const before = await pods(selector);
+    const stillThere = async (): Promise<unknown[]> =>
+      (await pods(selector)).filter(({ metadata }) => before.some((old) => old.metadata.uid === metadata.uid));
     const report = await underLoad(`a rolling restart of deployment/${name}`, async () => {
       await kn("rollout", "restart", `deployment/${name}`);
       await rolledOut(name);
       // The last old one has left, too.
-      const old = before.map(({ metadata }) => `pod/${metadata.name}`);
-      await kn("wait", "--for=delete", ...old, "--timeout=120s");
+      await waitFor(async () => (await stillThere()).length === 0, "the old ones have left", LONG_MS, LOOK_MS);
     });
     expectAllAnswered(report);
-    const after = await pods(`app.kubernetes.io/name=${name}`);
-    expect(after.filter(({ metadata }) => before.some((old) => old.metadata.uid === metadata.uid))).toEqual([]);
   });
 
   it(
