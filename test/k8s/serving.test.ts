@@ -26,7 +26,7 @@ const SHORTER = ["data.limit=12800", "checkpoint.everySteps=20"].map((setting) =
 /** What is published is measured on more. */
 const IS_PUBLISHED = process.env["KN_RESULTS"] !== undefined;
 const LEAST_REQUESTS = IS_PUBLISHED ? 10_000 : 1_000;
-const RATE_PER_SECOND = IS_PUBLISHED ? 120 : 40;
+const RATE_PER_SECOND = IS_PUBLISHED ? 100 : 40;
 /** Load before and after what happens, ms. */
 const CALM_MS = 5_000;
 const ENDLESS_MS = 1_800_000;
