@@ -1,5 +1,6 @@
 /** The served model of overlays/dev under load, which never retries: a swap, rolling restarts, a NATS server that goes. */
 import { mkdir, writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { StatusSummary } from "../../src/apps/cli/commands/status.ts";
@@ -113,7 +114,7 @@ afterAll(async () => {
   const head = ["while", "s", "requests", "answered", "refused", "failed", "p50 ms", "p99 ms"];
   const text = `# A served model on a one-node Kubernetes
 
-\`KN_RESULTS=docs/results/kubernetes npm run test:k8s\` measured it: two gateways and two replicas of overlays/dev, with the cluster, its control plane and the load on the same two cores. Open loop, ${RATE_PER_SECOND} requests per second through the Service, one digit each, no retries; latency counts from the intended time of sending.
+\`KN_RESULTS=docs/results/kubernetes npm run test:k8s\` measured it: two gateways and two replicas of overlays/dev, with the cluster, its control plane and the load on the same two cores, whose load average was ${(loadavg()[1] ?? 0).toFixed(0)} at the end. Open loop, ${RATE_PER_SECOND} requests per second through the Service, one digit each, no retries; latency counts from the intended time of sending.
 
 ${table(head, rows)}
 `;
