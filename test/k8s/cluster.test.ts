@@ -172,6 +172,7 @@ describe("while a run goes on", () => {
         const words =
           command
             .replaceAll("RUN", RUN)
+            .replaceAll("MODEL", "digits")
             .replaceAll("BACKUP", join(folder, "backup"))
             .match(/'[^']*'|\S+/g) ?? [];
         const args = words.slice(1).map((word) => word.replace(/^'|'$/g, ""));
