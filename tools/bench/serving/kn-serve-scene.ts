@@ -57,6 +57,8 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
     const network: ModelSpec = parseTrainingSpec(await readFile(NETWORK, "utf8"), { file: NETWORK }).model;
     const blocks = layersOfBlocks(network).length;
 
+    // As the replicas of `kn serve`: the last bits depend on the number of threads. Read when the library is loaded.
+    process.env["TF_NUM_INTRAOP_THREADS"] ??= "1";
     await selectBackend("native");
     const unit = createInferenceUnit({ inputShape: network.input, layers: network.layers });
     use({
