@@ -34,6 +34,8 @@ export interface ReplicaTable {
   has(id: string): boolean;
   /** Whether it has said, some time after `sinceMs`, that it had no batch. */
   isIdleSince(id: string, sinceMs: number): boolean;
+  /** Whether no state of it has come after `sinceMs`; true of one that is not known. */
+  isSilentSince(id: string, sinceMs: number): boolean;
   /** Replicas without a state for `maxSilenceMs`. */
   silent(nowMs: number, maxSilenceMs: number): readonly string[];
   /** Whether every slice has a replica that computes `release`. */
@@ -167,6 +169,7 @@ export function createReplicaTable(): ReplicaTable {
     },
     has: (id) => entries.has(id),
     isIdleSince: (id, sinceMs) => (entries.get(id)?.idleMs ?? Infinity) > sinceMs + ARRIVAL_MS,
+    isSilentSince: (id, sinceMs) => (entries.get(id)?.heardMs ?? -Infinity) <= sinceMs,
     silent: (nowMs, maxSilenceMs) =>
       [...entries.values()].filter(({ heardMs }) => nowMs - heardMs > maxSilenceMs).map(({ id }) => id),
     isCovered: (release) => coverOf(release).length > 0,

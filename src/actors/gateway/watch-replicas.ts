@@ -64,11 +64,15 @@ export function watchReplicas(deps: WatchReplicasDeps): ReplicaWatch {
   const probe = async (replica: string): Promise<void> => {
     if (probing.has(replica)) return;
     probing.add(replica);
+    const startedMs = clock.now();
     const signal = ending === undefined ? {} : { signal: ending };
     try {
       await channel.order(replica, { kind: "ReportState" }, { timeoutMs: PROBE_TIMEOUT_MS, ...signal });
     } catch (error) {
-      if (isKnowledgeNetError(error, "KN_UNAVAILABLE") && ending?.aborted !== true) lose(replica, "does not answer");
+      // One that was lost with the connection ends after the replica has been heard again.
+      const isSilent = table.isSilentSince(replica, startedMs);
+      if (isKnowledgeNetError(error, "KN_UNAVAILABLE") && isSilent && ending?.aborted !== true)
+        lose(replica, "does not answer");
     } finally {
       probing.delete(replica);
     }

@@ -107,6 +107,23 @@ describe.each([1, 2] as const)("a model in %i slices", (slices) => {
     await scene.stopAll();
   });
 
+  it("keeps a replica that was heard again after a probe was lost with the server", async () => {
+    const { scene, load, release } = await loaded({ slices });
+    const thaw = scene.freeze(scene.replica(0).id);
+    load.send(scene.gateway);
+    await scene.clock.advance(90);
+    scene.broker.interrupt();
+    await scene.clock.advance(500); // a probe of the late batch is sent meanwhile, and times out after a second
+    scene.broker.restore();
+    thaw();
+    for (let passed = 0; passed < 1_500; passed += 1) {
+      await scene.clock.advance(1);
+      expect(scene.gateway.model.live?.release, `after ${passed} ms`).toBe(release);
+    }
+    await load.finish();
+    await scene.stopAll();
+  });
+
   it("answers again after the server was away for long, and refuses with a code meanwhile", async () => {
     const { scene, load } = await loaded({ slices });
     scene.broker.interrupt();
