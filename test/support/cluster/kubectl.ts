@@ -40,8 +40,13 @@ export async function apply(text: string): Promise<Said> {
 /** Runs a program where the cluster's addresses are reached. */
 export async function besideCluster(program: string, args: readonly string[], timeoutMs: number): Promise<string> {
   const [entered, ...parameters] = [...enter(), program, ...args];
-  const { stdout, stderr } = await run(entered ?? "", parameters, { maxBuffer: 1e8, timeout: timeoutMs });
-  return stdout + stderr;
+  try {
+    const { stdout, stderr } = await run(entered ?? "", parameters, { maxBuffer: 1e8, timeout: timeoutMs });
+    return stdout + stderr;
+  } catch (error) {
+    const { message, stdout, stderr } = error as Error & { readonly stdout?: string; readonly stderr?: string };
+    throw new Error([message, stdout ?? "", stderr ?? ""].join("\n"), { cause: error });
+  }
 }
 
 export interface Forward extends AsyncDisposable {
