@@ -128,7 +128,7 @@ describe("kn run of a distillation", { timeout: 180_000 }, () => {
   it("teach gives a run in a folder another version of its teacher", async () => {
     const again = JSON.parse(await done(...TEACHER, "--set", "seed=2", "--json")) as { run: string };
     expect(await done("teach", run, "--here", "--teacher", again.run)).toContain("uses version 2 of its teacher");
-    expect(await refused("teach", run, "--here", "--teacher", run)).toMatch(/KN_CONFIG.*layers of the one before/);
+    expect(await refused("teach", run, "--here", "--teacher", run)).toMatch(/KN_CONFIG.*layers of the previous one/);
     expect(await refused("teach", teacher, "--here", "--teacher", run)).toMatch(/KN_CONFIG.*distillation run/);
   });
 });
