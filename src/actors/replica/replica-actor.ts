@@ -22,6 +22,7 @@ import { createReleaseLoader } from "./release-loader.ts";
 import { createReplicaBatches } from "./replica-batches.ts";
 import { isTakingBatches, replicaLifecycle } from "./replica-lifecycle.ts";
 import type { ReplicaActorDeps, ReplicaActorOptions } from "./replica-options.ts";
+import { ownTensor } from "../../runtime/stream/index.ts";
 
 /** Time between two announcements of the releases, ms. */
 const ANNOUNCE_EVERY_MS = 1_000;
@@ -139,7 +140,7 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
       if (whole !== undefined) accept(whole);
     } else if (frame.kind === "stageBatch") {
       takenMs = clock.now();
-      batches.take({ ...frame.batch, tensor: own(frame.batch.tensor, data) });
+      batches.take({ ...frame.batch, tensor: ownTensor(frame.batch.tensor, data) });
     } else undecodable += 1;
   };
 
@@ -197,11 +198,4 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
     },
   );
   return actor;
-}
-
-/** A decoded view may lie on the message, which is only lent for the length of the handler. */
-function own(tensor: StageBatch["tensor"], message: Uint8Array): StageBatch["tensor"] {
-  return tensor.values.buffer === message.buffer
-    ? ({ ...tensor, values: tensor.values.slice() } as StageBatch["tensor"])
-    : tensor;
 }

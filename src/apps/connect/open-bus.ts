@@ -6,8 +6,8 @@ import { KnowledgeNetError } from "../../errors/index.ts";
 import { type Bus, connectNatsBus, type HandlerErrorListener, memoryBus } from "../../runtime/bus/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { type LocalNatsServer, startLocalNatsServer } from "../../runtime/nats/local-nats-server.ts";
-import { locateTool, setupCommand } from "../../../setup/index.ts";
 import { describeAddress, isServerAddress, readBusAddress } from "./bus-address.ts";
+import { natsServerBinary } from "./nats-server-binary.ts";
 
 export interface OpenBusOptions {
   /** "memory", "nats:" for a private server, a server's URL, or a file that names one. */
@@ -36,15 +36,7 @@ export async function openBus({ bus: address, name, env, log }: OpenBusOptions):
     return { bus, isPrivate: true, [Symbol.asyncDispose]: () => bus.close() };
   }
   if (address === "nats:") {
-    const binary = locateTool("nats-server", env);
-    if (binary === undefined) {
-      throw new KnowledgeNetError("KN_UNAVAILABLE", {
-        attempt: "start a nats-server for this run",
-        rule: "nats-server 2.12 or later must be installed",
-        value: "none found",
-        remedy: `run \`${setupCommand()}\`, or use a running server: --bus nats://host:4222`,
-      });
-    }
+    const binary = natsServerBinary("for this run", env);
     return openPrivateServer(binary, { name, onHandlerError });
   }
   if (isServerAddress(address)) {

@@ -5,11 +5,11 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { BackendPreference } from "../../compute/index.ts";
-import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { startLocalNatsServer } from "../../runtime/nats/local-nats-server.ts";
 import { keepProcess } from "./kept-process.ts";
-import { locateTool, PACKAGE_ROOT, setupCommand } from "../../../setup/index.ts";
+import { PACKAGE_ROOT } from "../../../setup/index.ts";
+import { natsServerBinary } from "./nats-server-binary.ts";
 
 export interface SpawnedFleetOptions {
   readonly nodes: number;
@@ -71,15 +71,7 @@ export async function spawnFleet(
 }
 
 async function startServer(jetstreamDir: string, env: NodeJS.ProcessEnv) {
-  const binary = locateTool("nats-server", env);
-  if (binary === undefined) {
-    throw new KnowledgeNetError("KN_UNAVAILABLE", {
-      attempt: "start a nats-server for the nodes",
-      rule: "nats-server 2.12 or later must be installed",
-      value: "none found",
-      remedy: `run \`${setupCommand()}\`, or use a running server: --bus nats://host:4222`,
-    });
-  }
+  const binary = natsServerBinary("for the nodes", env);
   return startLocalNatsServer({ binary, jetstreamDir });
 }
 

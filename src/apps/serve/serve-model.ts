@@ -10,6 +10,7 @@ import process from "node:process";
 import type { BackendPreference } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { createServingGateway } from "../../jobs/kinds/serving/serving-actors.ts";
+import { abortOf } from "../../fleet/abort.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import { openServingOffice } from "../../fleet/serving-office.ts";
 import type { Model } from "../../models/index.ts";
@@ -89,7 +90,7 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
     own.push(...(await startReplicas(options.replicas, slices, options, deps)));
     failed.push(...own.map(({ ended }) => ended));
   }
-  const outcome = await Promise.race([whenAborted(signal), ...failed.map(unlessWell)]);
+  const outcome = await Promise.race([abortOf(signal), ...failed.map(unlessWell)]);
   if (outcome instanceof Error) throw outcome;
   say(`${model.name}: leaving`);
 }
@@ -146,19 +147,6 @@ function finallyDo(work: () => Promise<unknown>): AsyncDisposable {
       await work();
     },
   };
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener(
-      "abort",
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }
 
 /** The end of a part that ought to run: an error in any case. */

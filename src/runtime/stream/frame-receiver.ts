@@ -7,7 +7,6 @@ import {
   type Frame,
   type Gap,
   type Gradient,
-  type TensorView,
 } from "../../messages/index.ts";
 import type { BusHandler } from "../bus/index.ts";
 import type { Clock } from "../clock/index.ts";
@@ -15,6 +14,7 @@ import type { Logger } from "../telemetry/index.ts";
 import type { DropCounters } from "./drop-counters.ts";
 import { createFenceGuard } from "./fence-guard.ts";
 import { createRefusals, MAX_REFUSALS } from "./refusals.ts";
+import { ownTensor } from "./own-tensor.ts";
 
 export interface FrameReceiverOptions {
   /** Messages of another run are refused. */
@@ -71,13 +71,13 @@ export function createFrameReceiver(options: FrameReceiverOptions, deps: FrameRe
     if (frame.kind === "activation" && onActivation !== undefined) {
       const { activation } = frame;
       return onActivation(
-        { ...activation, tensor: own(activation.tensor, data), labels: own(activation.labels, data) },
+        { ...activation, tensor: ownTensor(activation.tensor, data), labels: ownTensor(activation.labels, data) },
         data.byteLength,
       );
     }
     if (frame.kind === "gradient" && onGradient !== undefined) {
       const { gradient } = frame;
-      return onGradient({ ...gradient, tensor: own(gradient.tensor, data) }, data.byteLength);
+      return onGradient({ ...gradient, tensor: ownTensor(gradient.tensor, data) }, data.byteLength);
     }
     if (frame.kind === "gap" && onGap !== undefined) return onGap(frame.gap);
     drops.count("unexpected");
@@ -114,11 +114,4 @@ function contentOf(
 ): Activation | Gradient | Gap {
   if (frame.kind === "activation") return frame.activation;
   return frame.kind === "gradient" ? frame.gradient : frame.gap;
-}
-
-/** A decoded view may lie on the message, which is only lent for the length of the handler. */
-function own(tensor: TensorView, message: Uint8Array): TensorView {
-  return tensor.values.buffer === message.buffer
-    ? ({ ...tensor, values: tensor.values.slice() } as TensorView)
-    : tensor;
 }

@@ -14,3 +14,4 @@ export { MAX_REFUSALS } from "./refusals.ts";
 export { createOutbox, type Outbox, type StreamPosition } from "./outbox.ts";
 export { createSequenceGate, type GapCause, type SequenceGate } from "./sequence-gate.ts";
 export { createStepAccount, parseCounts, type SkipCause, type StepAccount } from "./step-account.ts";
+export { ownTensor } from "./own-tensor.ts";

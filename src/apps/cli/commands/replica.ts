@@ -3,6 +3,7 @@ import process from "node:process";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BackendPreference } from "../../../compute/index.ts";
 import { openModel } from "../../../models/index.ts";
+import { abortOf } from "../../../fleet/abort.ts";
 import { servingSpecSchema } from "../../../run-spec/index.ts";
 import { machineName } from "../../connect/machine-name.ts";
 import { trustedKeys } from "../../models/index.ts";
@@ -15,7 +16,7 @@ import { fleetAddress, withFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
 import { type LogForm, logFormOption, openServiceLog } from "../service-log.ts";
-import { parseCount, threadsOption, useThreads } from "./serve.ts";
+import { parseWholeNumber, threadsOption, useThreads } from "./serve.ts";
 
 interface ReplicaOptions {
   readonly bus?: string;
@@ -41,14 +42,16 @@ export function registerReplica(program: Command, deps: ExecuteDeps, exit: (code
   )
     .option("--models <folder>", "folder of the models (default: the store of --bus)")
     .option("--slice <index/number>", "which of the network's blocks: 0/4 to 3/4; 0/1: the whole", parseSlice, [0, 1])
-    .addOption(new Option("--copy <number>", "number among the replicas of its slice").argParser(parseCount).hideHelp())
+    .addOption(
+      new Option("--copy <number>", "number among the replicas of its slice").argParser(parseWholeNumber).hideHelp(),
+    )
     .addOption(
       new Option("--backend <name>", "where the mathematics runs")
         .choices(["auto", "native", "wasm", "cpu"])
         .default("auto"),
     )
     .addOption(threadsOption())
-    .option("--max-batch <samples>", "largest batch of the gateways", parseCount, 32)
+    .option("--max-batch <samples>", "largest batch of the gateways", parseWholeNumber, 32)
     .option("--trust <file...>", "public keys of which a release must be signed by one (default: KN_TRUSTED_KEYS)", [])
     .option("--http <host:port>", "serve /healthz, /readyz, /startupz and /metrics there")
     .addOption(logFormOption())
@@ -110,26 +113,13 @@ async function runReplica(name: string, options: ReplicaOptions, deps: ExecuteDe
     );
     say(`${replica.id} of ${name} at ${at.bus.description}`);
     unready = () => (replica.state.startsWith("ready") ? [] : [`the replica is ${replica.state}`]);
-    const outcome = await Promise.race([replica.ended, aborted(signal)]);
+    const outcome = await Promise.race([replica.ended, abortOf(signal)]);
     if (outcome instanceof Error) throw outcome;
   } finally {
     forget();
     // An open pipe keeps the process alive, and the parent waits for its end.
     if (options.exitWithStdin) process.stdin.destroy();
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener(
-      "abort",
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }
 
 /** @throws InvalidArgumentError */

@@ -7,7 +7,6 @@ import { KnowledgeNetError } from "../../../errors/index.ts";
 import { openModel } from "../../../models/index.ts";
 import { type ServingSpec, servingSpecSchema } from "../../../run-spec/index.ts";
 import { startLocalNatsServer } from "../../../runtime/nats/local-nats-server.ts";
-import { locateTool, setupCommand } from "../../../../setup/index.ts";
 import { machineName } from "../../connect/machine-name.ts";
 import { DEFAULT_MODELS_FOLDER, trustedKeys } from "../../models/index.ts";
 import { type ReplicaProcessOptions, runOfModel } from "../../serve/replica-process.ts";
@@ -19,6 +18,7 @@ import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
 import { type LogForm, logFormOption, openServiceLog } from "../service-log.ts";
+import { natsServerBinary } from "../../connect/nats-server-binary.ts";
 
 interface ServeOptions {
   readonly bus?: string | true;
@@ -53,7 +53,7 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
     .option("--models <folder>", `folder of the models (default: ${DEFAULT_MODELS_FOLDER}, or the store of --bus)`)
     .option("--http <host:port>", "where HTTP listens; port 0 takes a free one", "127.0.0.1:8080")
     .option("--blocks", "a pipeline of the network's blocks instead of the whole network in each replica", false)
-    .option("--replicas <number>", "replicas of the network, or of each block", parseCount, 1)
+    .option("--replicas <number>", "replicas of the network, or of each block", parseWholeNumber, 1)
     .option(
       "--nodes <where>",
       "replicas `here` in this process, `spawn`ed as processes, on the `fleet`'s nodes, or `none`: run `kn replica`",
@@ -66,11 +66,11 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
         .default("auto"),
     )
     .addOption(threadsOption())
-    .option("--max-batch <samples>", "samples in one batch and in one request, at most 256", parseCount, 32)
-    .option("--target-ms <ms>", "refuse at once what would wait longer", parseCount, 100)
-    .option("--timeout-ms <ms>", "time limit of a request that names none", parseCount, 2_000)
+    .option("--max-batch <samples>", "samples in one batch and in one request, at most 256", parseWholeNumber, 32)
+    .option("--target-ms <ms>", "refuse at once what would wait longer", parseWholeNumber, 100)
+    .option("--timeout-ms <ms>", "time limit of a request that names none", parseWholeNumber, 2_000)
     .option("--trust <file...>", "public keys of which a release must be signed by one (default: KN_TRUSTED_KEYS)", [])
-    .option("--notice-ms <ms>", "on SIGTERM: how long `ready` fails before connections close", parseCount, 0)
+    .option("--notice-ms <ms>", "on SIGTERM: how long `ready` fails before connections close", parseWholeNumber, 0)
     .addOption(logFormOption())
     .option("--output <folder>", "with --nodes spawn: output of the replica processes", "serve")
     .action(async (model: string, options: ServeOptions) => {
@@ -178,26 +178,20 @@ function specOf(model: string, { blocks, replicas, maxBatch, targetMs, timeoutMs
 }
 
 async function privateServer(folder: string, env: NodeJS.ProcessEnv) {
-  const binary = locateTool("nats-server", env);
-  if (binary === undefined) {
-    throw new KnowledgeNetError("KN_UNAVAILABLE", {
-      attempt: "start a nats-server for the replicas",
-      rule: "nats-server 2.12 or later must be installed",
-      value: "none found",
-      remedy: `run \`${setupCommand()}\`, or use a running server: --bus nats://host:4222`,
-    });
-  }
+  const binary = natsServerBinary("for the replicas", env);
   await mkdir(folder, { recursive: true });
   const server = await startLocalNatsServer({ binary, jetstreamDir: join(folder, "jetstream") });
   return { url: server.url, [Symbol.asyncDispose]: () => server.stop() };
 }
 
 /**
- * `--threads` of a process that computes inference. One thread and a replica for each core serve more requests than one
- * replica on all cores, and an answer's bits then do not depend on the number of cores (docs/results/serving.md).
+ * `--threads` of a process that computes inference. With one thread for a replica, and a replica for each
+ * core, an answer's bits do not depend on the number of cores (docs/results/serving.md).
  */
 export function threadsOption(): Option {
-  return new Option("--threads <number>", "threads of one batch (native backend)").argParser(parseCount).default(1);
+  return new Option("--threads <number>", "threads of one batch (native backend)")
+    .argParser(parseWholeNumber)
+    .default(1);
 }
 
 /** To be called before a compute worker starts: libtensorflow reads it when it is loaded. */
@@ -206,7 +200,7 @@ export function useThreads(threads: number, env: NodeJS.ProcessEnv): void {
 }
 
 /** @throws InvalidArgumentError, which commander shows with the option's name. */
-export function parseCount(text: string): number {
+export function parseWholeNumber(text: string): number {
   const count = Number(text);
   if (text.trim() !== "" && Number.isSafeInteger(count) && count >= 0) return count;
   throw new InvalidArgumentError("it must be a whole number, 0 or more");
