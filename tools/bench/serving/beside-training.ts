@@ -32,6 +32,8 @@ export interface BesideTrainingOptions {
   readonly seed: number;
 }
 
+/** Both on one bus, over which a gateway tells training to yield. */
+const SCENE = { shape: "whole", nats: true } as const;
 /** From a training's first step until it is at its rate, ms. */
 const TRAINING_STARTS_MS = 1_000;
 
@@ -40,7 +42,7 @@ export async function measureBesideTraining(
   open: OpenServingScene,
   { rounds, durationMs, loadShare, seed }: BesideTrainingOptions,
 ): Promise<BesideTraining | undefined> {
-  await using scene = await open({ shape: "whole" });
+  await using scene = await open(SCENE);
   if (scene.startTraining === undefined) return undefined;
   const { startTraining } = scene;
   const ratePerSecond = loadShare * (await capacityOf(scene, { durationMs })).perSecond;

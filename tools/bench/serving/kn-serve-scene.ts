@@ -2,7 +2,6 @@
  * The product behind the scenarios: `kn serve` as a process with releases of random weights. Whole: all in one process, the
  * models in a folder. Blocks: a process for each block, the models in the store of a fleet.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,18 +20,20 @@ import { type LocalNatsServer, startLocalNatsServer } from "../../../src/runtime
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
 import { locateTool, PACKAGE_ROOT } from "../../../setup/index.ts";
 import { monotonicMs } from "../../serving/load/index.ts";
+import { type KnProcessOptions, START_TIMEOUT_MS, startKn } from "./kn-process.ts";
 import { commandOf, cpuSecondsOf, descendants, residentBytesOf } from "./process-tree.ts";
 import { manifestOf, randomBlock, randomImages } from "./random-network.ts";
 import { pause, sequentialClient } from "./scene-load.ts";
-import type { ServingScene, ServingSceneOptions } from "./serving-scene.ts";
+import { startSceneTraining } from "./scene-training.ts";
+import type { SceneTraining, ServingScene, ServingSceneOptions } from "./serving-scene.ts";
 
 const MODEL = "digits";
 const NETWORK = join(PACKAGE_ROOT, "examples", "mnist-synthetic.yaml");
 /** Samples of the pool: enough that requests differ, few enough to compute for each release and batch size. */
 const IMAGES = 16;
-const START_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 15_000;
 const NOTE = { by: "kn bench" };
+/** Of this process as it was started: what it sets for its own computation is not the training's. */
+const THREADS_AT_START = process.env["TF_NUM_INTRAOP_THREADS"];
 
 /** Rejects with KN_UNAVAILABLE without nats-server, where it needs one, or when `kn serve` does not come up. */
 export async function openKnServe(options: ServingSceneOptions): Promise<ServingScene> {
@@ -54,7 +55,8 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
     const nats = isShared ? use(await startNats(join(folder, "jetstream"))) : undefined;
     const models = await openModels(nats?.url, join(folder, "models"), use);
     const model = openModel(models, MODEL, { clock });
-    const network: ModelSpec = parseTrainingSpec(await readFile(NETWORK, "utf8"), { file: NETWORK }).model;
+    const spec = parseTrainingSpec(await readFile(NETWORK, "utf8"), { file: NETWORK });
+    const network: ModelSpec = spec.model;
     const blocks = layersOfBlocks(network).length;
 
     // As the replicas of `kn serve`: the last bits depend on the number of threads. Read when the library is loaded.
@@ -86,13 +88,23 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
     if (shape === "blocks") args.push("--blocks", "--nodes", "spawn", "--replicas", String(replicas));
     if (maxBatch !== undefined) args.push("--max-batch", String(maxBatch));
     if (targetMs !== undefined) args.push("--target-ms", String(targetMs));
-    let server = await startServer(args, onOutput);
+    const ready = /(http:\/\/[^/\s]+)\/v2\/models\//; // where it listens
+    const serving: KnProcessOptions = { args, env: process.env, ready, onOutput };
+    let server = await startKn(serving);
     use({ [Symbol.asyncDispose]: () => server.stop() });
+
+    let trainings = 0;
+    const startTraining = async (natsUrl: string, governor: boolean): Promise<SceneTraining> => {
+      trainings += 1;
+      const name = `beside-${trainings}`;
+      const env = { ...process.env, TF_NUM_INTRAOP_THREADS: THREADS_AT_START };
+      return startSceneTraining({ name, file: NETWORK, spec, natsUrl, folder, env, governor, onOutput });
+    };
 
     const scene: ServingScene = {
       model: MODEL,
       get httpUrl() {
-        return server.url;
+        return server.said;
       },
       natsUrl: nats?.url,
       images,
@@ -129,7 +141,7 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
       async restartMs() {
         await server.stop();
         const startedMs = monotonicMs();
-        server = await startServer(args, onOutput);
+        server = await startKn(serving);
         await firstAnswer(scene);
         return monotonicMs() - startedMs;
       },
@@ -143,6 +155,7 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
           { name: MODEL, format: "keras-json", directory, classNames: [] },
         );
       },
+      ...(nats === undefined ? {} : { startTraining: ({ governor }) => startTraining(nats.url, governor) }),
       [Symbol.asyncDispose]: close,
     };
     await firstAnswer(scene);
@@ -221,53 +234,6 @@ async function replicasOf(pid: number): Promise<number[]> {
   const pids = await descendants(pid);
   const commands = await Promise.all(pids.map(commandOf));
   return pids.filter((_, index) => commands[index]?.includes("replica"));
-}
-
-interface Server {
-  readonly url: string;
-  readonly pid: number;
-  stop(): Promise<void>;
-}
-
-/** Resolves when it has said where it listens. */
-async function startServer(args: readonly string[], onOutput: (text: string) => void): Promise<Server> {
-  const child = spawn(process.execPath, [join(PACKAGE_ROOT, "bin", "kn.js"), ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let log = "";
-  const url = await new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(unavailable(`it must listen within ${START_TIMEOUT_MS} ms`, log));
-    }, START_TIMEOUT_MS);
-    const onText = (text: Buffer): void => {
-      onOutput(text.toString("utf8"));
-      log = (log + text.toString("utf8")).slice(-10_000);
-      const found = /(http:\/\/[^/\s]+)\/v2\/models\//.exec(log)?.[1];
-      if (found === undefined) return;
-      clearTimeout(timer);
-      resolve(found);
-    };
-    child.stdout.on("data", onText);
-    child.stderr.on("data", onText);
-    child.on("error", reject);
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      reject(unavailable("it must run", `it ended with ${code}: ${log}`));
-    });
-  }).catch((error: unknown) => {
-    child.kill("SIGKILL");
-    throw error;
-  });
-  return { url, pid: child.pid ?? 0, stop: () => stopped(child) };
-}
-
-async function stopped(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const closed = new Promise((resolve) => child.once("close", resolve));
-  child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-  await closed;
-  clearTimeout(timer);
 }
 
 async function firstAnswer(scene: ServingScene): Promise<void> {

@@ -52,7 +52,7 @@ export interface ServingScene extends AsyncDisposable {
   tensors(): Promise<number | undefined>;
   /** Writes the live network as `kn export --format keras-json` does. Undefined: it has none. */
   readonly exportKeras?: (folder: string) => Promise<void>;
-  /** Training on the same cores. Undefined: this scene has none. */
+  /** Training on the same cores and the same bus. Undefined: this scene has none. */
   readonly startTraining?: (options: { readonly governor: boolean }) => Promise<SceneTraining>;
 }
 

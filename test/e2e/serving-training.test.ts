@@ -1,0 +1,18 @@
+/** Training beside serving on one bus, for a moment: both go on, with and without the governor. How fast is the bench's. */
+import { expect, it } from "vitest";
+import { measureBesideTraining } from "../../tools/bench/serving/beside-training.ts";
+import { openKnServe } from "../../tools/bench/serving/kn-serve-scene.ts";
+import { describeWithNats } from "../support/nats-server.ts";
+
+describeWithNats("measureBesideTraining", () => {
+  it("measures kn serve and kn run, each alone and together", async () => {
+    const options = { rounds: 1, durationMs: 1_000, loadShare: 0.1, seed: 1 };
+    const result = await measureBesideTraining(openKnServe, options);
+    expect(result?.rounds).toHaveLength(1);
+    const [round] = result?.rounds ?? [];
+    expect(round?.trainingAlonePerSecond).toBeGreaterThan(0);
+    expect(round?.governed.trainingPerSecond).toBeGreaterThan(0);
+    expect(round?.ungoverned.trainingPerSecond).toBeGreaterThan(0);
+    expect(round?.ungoverned.servingP99Ms).toBeGreaterThan(0);
+  });
+});
