@@ -77,6 +77,7 @@ export {
 } from "./serving/infer.ts";
 export { decodeServingPressure, encodeServingPressure, type ServingPressure } from "./serving/pressure.ts";
 export * from "./subjects/index.ts";
+export { isAllFinite } from "./codecs/finite.ts";
 export { type EncodedRows, encodedRowBytes, encodeRows, type RowCodec } from "./tensor/encoded-rows.ts";
 export { encodedTensorBytes, type TensorCodec } from "./tensor/tensor-codec.ts";
 export type { DType, TensorView } from "./tensor/tensor-view.ts";

@@ -1,5 +1,6 @@
 /** Whether weights are those of a block of a network: names, types and shapes, every value finite. Pure. */
 import { KnowledgeNetError } from "../errors/index.ts";
+import { isAllFinite } from "../messages/index.ts";
 import { layersOfBlocks, measureLayers, type ModelSpec } from "../run-spec/index.ts";
 import type { NamedTensors } from "./release.ts";
 
@@ -48,18 +49,13 @@ export function assertWeights(attempt: string, shapes: WeightShapes[number], ten
     const expected = describe("f32", shape);
     if (tensor === undefined || found !== expected)
       throw refuse(`the network's weight ${name} must be ${expected}`, found, publish);
-    const bad = firstNotFinite(tensor.values);
-    if (bad >= 0) {
+    const { values } = tensor;
+    if (values instanceof Float32Array && !isAllFinite(values)) {
+      const bad = values.findIndex((value) => !Number.isFinite(value));
       const value = `${name}[${bad}] is ${tensor.values[bad]}`;
       throw refuse("every weight must be finite", value, "the run has diverged: publish an earlier generation");
     }
   }
   const unknown = Object.keys(tensors).find((name) => !(name in shapes));
   if (unknown !== undefined) throw refuse("it must hold the weights of its layers and no others", unknown, publish);
-}
-
-/** Index of the first value that is NaN or infinite; -1: none. */
-function firstNotFinite(values: ArrayLike<number>): number {
-  for (let index = 0; index < values.length; index += 1) if (!Number.isFinite(values[index])) return index;
-  return -1;
 }

@@ -17,6 +17,11 @@ export interface ModelStore extends AsyncDisposable {
    */
   use<T>(work: (store: Store) => Promise<T>): Promise<T>;
   /**
+   * The same for reading alone, beside processes that change it: each record and blob is as some change left it. A change
+   * rejects with KN_UNAVAILABLE, where the store is not open anyway.
+   */
+  read<T>(work: (store: Store) => Promise<T>): Promise<T>;
+  /**
    * An item at once, and one after each change of the model's live record, by whatever process, within a quarter of a
    * second; several changes may give one item. Done after an abort and after the store is disposed. Rejects with
    * KN_UNAVAILABLE when the store is away.
@@ -32,20 +37,22 @@ export function liveKey(model: string): string {
 /** Models in a store that is open: of a fleet; in a test, in memory. Disposal leaves the store open. */
 export function modelsInStore(store: Store): ModelStore {
   const closing = new AbortController();
+  const lend = <T>(work: (store: Store) => Promise<T>): Promise<T> => {
+    if (!closing.signal.aborted) return work(store);
+    return Promise.reject(
+      new KnowledgeNetError("KN_UNAVAILABLE", {
+        attempt: `use the models in ${store.description}`,
+        rule: "they must not be closed",
+      }),
+    );
+  };
   return {
     description: store.description,
     get isClosed() {
       return closing.signal.aborted;
     },
-    use(work) {
-      if (!closing.signal.aborted) return work(store);
-      return Promise.reject(
-        new KnowledgeNetError("KN_UNAVAILABLE", {
-          attempt: `use the models in ${store.description}`,
-          rule: "they must not be closed",
-        }),
-      );
-    },
+    use: lend,
+    read: lend,
     async *changes(model, signal) {
       const ended = AbortSignal.any([closing.signal, ...(signal === undefined ? [] : [signal])]);
       yield;

@@ -8,6 +8,7 @@
 import { isKnowledgeNetError, KnowledgeNetError } from "../errors/index.ts";
 import {
   ARTIFACT_RECORDS,
+  type ArtifactScope,
   openReleases,
   type Release,
   type Releases,
@@ -110,24 +111,19 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
   /** Newest change that this process has appended to the history. */
   let appended = 0;
 
-  const using = <T>(work: (opened: Opened) => Promise<T>): Promise<T> =>
-    models.use(async (store) => {
-      if (opened?.store !== store) {
-        const opening = async (): Promise<Opened> => ({
-          store,
-          releases: await openReleases(store, scope),
-          records: await store.kv(ARTIFACT_RECORDS),
-        });
-        opened = { store, parts: opening() };
-      }
-      try {
-        return await work(await opened.parts);
-      } catch (error) {
-        // A store that was away when it was opened is opened again.
-        if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) opened = undefined;
-        throw error;
-      }
-    });
+  const withParts = async <T>(store: Store, work: (opened: Opened) => Promise<T>): Promise<T> => {
+    if (opened?.store !== store) opened = { store, parts: openParts(store, scope) };
+    try {
+      return await work(await opened.parts);
+    } catch (error) {
+      // A store that was away when it was opened is opened again.
+      if (isKnowledgeNetError(error, "KN_UNAVAILABLE")) opened = undefined;
+      throw error;
+    }
+  };
+  const using = <T>(work: (opened: Opened) => Promise<T>): Promise<T> => models.use((store) => withParts(store, work));
+  const reading = <T>(work: (opened: Opened) => Promise<T>): Promise<T> =>
+    models.read((store) => withParts(store, work));
 
   const parseLive = (value: Uint8Array): LiveRecord => {
     const parsed = liveRecordSchema.safeParse(parseJson(value));
@@ -252,10 +248,10 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
 
   return {
     name,
-    releases: () => using(async ({ releases }) => (await releases.list()).flatMap((record) => parse(record) ?? [])),
-    release: (release) => using((at) => find(at, release)),
-    loadPart: (release, block) => using((at) => load(at, release, block)),
-    live: () => using(readLive),
+    releases: () => reading(async ({ releases }) => (await releases.list()).flatMap((record) => parse(record) ?? [])),
+    release: (release) => reading((at) => find(at, release)),
+    loadPart: (release, block) => reading((at) => load(at, release, block)),
+    live: () => reading(readLive),
     async *changes(signal) {
       let seen: number | undefined;
       while (signal?.aborted !== true && !models.isClosed) {
@@ -269,7 +265,7 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
         );
         try {
           for await (const _tick of models.changes(name, ended)) {
-            const record = await using(readLive);
+            const record = await reading(readLive);
             if (record.change === seen) continue;
             seen = record.change;
             yield record;
@@ -284,7 +280,7 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
         if (!models.isClosed) await clock.sleep(RETRY_MS, signal).catch(() => undefined);
       }
     },
-    history: () => using(async (at) => readChanges(at.store, name, await readLive(at))),
+    history: () => reading(async (at) => readChanges(at.store, name, await readLive(at))),
     async publish(facts, parts, { isPinned = false } = {}) {
       const attempt = `publish ${name}`;
       const manifest = parseManifest(attempt, { ...facts, format: 1, model: name });
@@ -366,6 +362,10 @@ interface Opened {
   readonly store: Store;
   readonly releases: Releases;
   readonly records: KeyValue;
+}
+
+async function openParts(store: Store, scope: ArtifactScope): Promise<Opened> {
+  return { store, releases: await openReleases(store, scope), records: await store.kv(ARTIFACT_RECORDS) };
 }
 
 const MODEL_NAME = /^[A-Za-z0-9_-]{1,64}$/;

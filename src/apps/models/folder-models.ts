@@ -1,7 +1,7 @@
 /**
- * Models in a folder of this machine. A store on a disk is for one process at a time, so each use opens it, works and
- * closes it; one that finds it open in another process waits. Changes of other processes are seen in the file of the live
- * record, which each change replaces: that needs no lock, and works on every file system.
+ * Models in a folder of this machine. A store on a disk is changed by one process at a time, so each use opens it, works
+ * and closes it; one that finds it open in another process waits. Readers wait for nobody. Changes of other processes are
+ * seen in the file of the live record, which each change replaces: that needs no lock, and works on every file system.
  */
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -9,7 +9,7 @@ import { KnowledgeNetError } from "../../errors/index.ts";
 import { liveKey, type ModelStore } from "../../models/index.ts";
 import { ARTIFACT_RECORDS } from "../../runtime/artifacts/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
-import { fileOfRecord, fileStore, isFolderInUse, type Store } from "../../runtime/store/index.ts";
+import { fileOfRecord, fileStore, isFolderInUse, readFileStore, type Store } from "../../runtime/store/index.ts";
 
 /** Folder of the models unless `--models` names another one. */
 export const DEFAULT_MODELS_FOLDER = "models";
@@ -32,6 +32,13 @@ export function folderModels(options: FolderModelsOptions, { clock }: { readonly
   const closing = new AbortController();
   /** Uses of this process, one after another. */
   let tail: Promise<unknown> = Promise.resolve();
+  const reading = new Set<Promise<unknown>>();
+
+  const lendForReading = async <T>(work: (store: Store) => Promise<T>): Promise<T> => {
+    if (closing.signal.aborted) throw closed(description);
+    await using store = await readFileStore({ directory, clock });
+    return await work(store);
+  };
 
   const open = async (): Promise<Store> => {
     const deadlineMs = clock.now() + OPEN_MS;
@@ -59,6 +66,11 @@ export function folderModels(options: FolderModelsOptions, { clock }: { readonly
       tail = done.catch(() => undefined);
       return done;
     },
+    read(work) {
+      const done = lendForReading(work);
+      reading.add(done);
+      return done.finally(() => reading.delete(done));
+    },
     async *changes(model, signal) {
       const ended = AbortSignal.any([closing.signal, ...(signal === undefined ? [] : [signal])]);
       const path = fileOfRecord(directory, ARTIFACT_RECORDS, liveKey(model));
@@ -74,7 +86,7 @@ export function folderModels(options: FolderModelsOptions, { clock }: { readonly
     },
     async [Symbol.asyncDispose]() {
       closing.abort();
-      await tail;
+      await Promise.allSettled([tail, ...reading]);
     },
   };
 }

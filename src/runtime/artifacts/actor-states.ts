@@ -5,11 +5,11 @@
  */
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
+import { sha256 } from "../sha256.ts";
 import { changeKey } from "../store/change-key.ts";
 import type { BlobInfo, Blobs, KeyValue, KvEntry } from "../store/store.ts";
 import {
   type ArtifactScope,
-  digestOf,
   newestFirst,
   parseStateName,
   type SavedAt,
@@ -119,7 +119,7 @@ export function openActorStates(options: ActorStatesOptions, deps: ActorStatesDe
       // The fencing token is part of the content, hence of the digest: no two holders ever write the same blob.
       const metadata = { ...content.metadata, fence: String(holder.fence) };
       const bytes = encodeSafetensors({ metadata, tensors: content.tensors });
-      const digest = digestOf(bytes);
+      const digest = sha256(bytes);
       const name = stateName(scope, actor, at, digest);
       const info = await blobs.put(name, bytes);
       const { attempt, generation } = at;

@@ -11,8 +11,6 @@
  *
  * A name ends in the SHA-256 of its content: a blob is never overwritten by other content, and a reader can verify it.
  */
-import { createHash } from "node:crypto";
-import { KnowledgeNetError } from "../../errors/index.ts";
 
 export const ARTIFACT_BLOBS = "kn-artifacts";
 export const ARTIFACT_RECORDS = "kn-manifests";
@@ -57,22 +55,6 @@ export function scopeOf(name: string): ArtifactScope | undefined {
   const [kind, owner] = name.split(".");
   if (owner === undefined || (kind !== "run" && kind !== "model")) return undefined;
   return `${kind}.${owner}`;
-}
-
-export function digestOf(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-/** @throws KnowledgeNetError KN_CHECKPOINT when `bytes` is not the content that `digest` names. */
-export function verifyDigest(name: string, bytes: Uint8Array, digest: string): void {
-  const actual = digestOf(bytes);
-  if (actual === digest) return;
-  throw new KnowledgeNetError("KN_CHECKPOINT", {
-    attempt: `read ${name}`,
-    rule: `its content must have the digest ${digest}`,
-    value: actual,
-    remedy: "use an older generation",
-  });
 }
 
 /** Newest first. */

@@ -5,8 +5,9 @@
 import { z } from "zod";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
+import { sha256 } from "../sha256.ts";
 import type { KeyValue, Store } from "../store/store.ts";
-import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, type ArtifactScope, digestOf, partName } from "./artifact-names.ts";
+import { ARTIFACT_BLOBS, ARTIFACT_RECORDS, type ArtifactScope, partName } from "./artifact-names.ts";
 import { changeKey } from "../store/change-key.ts";
 import { parseJson } from "../store/parse-json.ts";
 import { readArtifact } from "./read-artifact.ts";
@@ -149,7 +150,7 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
    * since the release may have been made: until these parts are published again from here, or it is collected.
    */
   const whileNamed = async <T>(digests: readonly string[], work: () => Promise<T>): Promise<T> => {
-    const key = `${scope}.publishing.${digestOf(new TextEncoder().encode([own, ...digests].join(" ")))}`;
+    const key = `${scope}.publishing.${sha256(new TextEncoder().encode([own, ...digests].join(" ")))}`;
     underWay.set(key, (underWay.get(key) ?? 0) + 1);
     let isDone = false;
     try {
@@ -196,7 +197,7 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
   return {
     async publish(parts, options = {}) {
       const encoded = parts.map((tensors) => encodeSafetensors({ metadata: {}, tensors }));
-      const digests = encoded.map(digestOf);
+      const digests = encoded.map(sha256);
       return whileNamed(digests, async () => {
         for (const [part, bytes] of encoded.entries()) await blobs.put(partName(scope, digests[part] ?? ""), bytes);
         return create(digests, options);

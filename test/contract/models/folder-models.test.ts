@@ -2,9 +2,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folderModels } from "../../../src/apps/models/index.ts";
+import { openModel } from "../../../src/models/index.ts";
 import { simulatedClock, systemClock } from "../../../src/runtime/clock/index.ts";
 import { fileStore } from "../../../src/runtime/store/index.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { BY, FACTS, loadAll, weights } from "../../unit/models/model-scene.ts";
 import { describeModelStoreContract } from "./model-store-contract.ts";
 
 describeModelStoreContract("folderModels", async () => {
@@ -47,6 +49,19 @@ describe("folderModels", () => {
     await holder.close();
     await passTime(inTime);
     expect(await inTime).toBe("opened");
+  });
+
+  it("reads while another process has it open", async () => {
+    await using folder = await temporaryFolder();
+    const directory = join(folder.path, "models");
+    await using models = folderModels({ directory }, { clock: systemClock() });
+    const model = openModel(models, "digits", { clock: systemClock() });
+    const { release } = await model.publish(FACTS, weights(1));
+    await model.promote(release, BY);
+    await using _holder = await fileStore({ directory });
+    expect((await model.live()).live).toBe(release);
+    expect(await loadAll(model, release)).toEqual(weights(1));
+    expect(await model.history()).toHaveLength(1);
   });
 
   it("rejects at once where no store can be", async () => {

@@ -1,6 +1,7 @@
 /** What every `ModelStore` does: the same tests in memory, in a folder of several processes, and on JetStream. */
 import { describe, expect, it } from "vitest";
-import { type ModelStore, openModel } from "../../../src/models/index.ts";
+import { liveKey, type ModelStore, openModel } from "../../../src/models/index.ts";
+import { ARTIFACT_RECORDS } from "../../../src/runtime/artifacts/index.ts";
 import { systemClock } from "../../../src/runtime/clock/index.ts";
 import { BY, FACTS, loadAll, weights } from "../../unit/models/model-scene.ts";
 
@@ -31,6 +32,18 @@ export function describeModelStoreContract(
       expect(await loadAll(digits(there), release)).toEqual(weights(1));
       await expect(here.use(() => Promise.reject(new RangeError("own")))).rejects.toThrow(RangeError);
       expect(await here.use((store) => Promise.resolve(store.description))).toBe(here.description);
+    });
+
+    it("read lends it for reading: what was changed before is there", async () => {
+      await using harness = await factory();
+      await using here = await harness.open();
+      const { release } = await digits(here).publish(FACTS, weights(1));
+      await digits(here).promote(release, BY);
+      const live = await here.read(async (store) => (await store.kv(ARTIFACT_RECORDS)).get(liveKey("digits")));
+      expect(new TextDecoder().decode(live?.value)).toContain(`"live":${release}`);
+      await expect(here.read(() => Promise.reject(new RangeError("own")))).rejects.toThrow(RangeError);
+      await here[Symbol.asyncDispose]();
+      await expect(here.read(() => Promise.resolve())).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
     });
 
     it("many processes publish and promote at once: every release loads, every change is in the history", async () => {

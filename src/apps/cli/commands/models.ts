@@ -27,7 +27,7 @@ export function registerModels(program: Command, deps: ExecuteDeps, exit: (code:
       const rows = !(await hasModels(options))
         ? []
         : await withModels(options, "kn models", deps, async (models) => {
-            const listed = await models.use(listModels);
+            const listed = await models.read(listModels);
             const lives: LiveRecord[] = [];
             for (const { model } of listed) lives.push(await openModel(models, model, { clock }).live());
             return listed.map((each, index) => ({ ...each, live: lives[index] }));

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { isKnowledgeNetError } from "../../../errors/index.ts";
 import type { Clock } from "../../clock/index.ts";
+import { sha256Beside } from "../../sha256.ts";
 import { createKeyedQueue } from "../keyed-queue.ts";
 import { assertName, assertPrefix, damaged } from "../keys.ts";
 import type { BlobInfo, Blobs } from "../store.ts";
@@ -67,7 +68,7 @@ export function fileBlobs(folder: string, bucket: string, { files, clock, assert
       if (bytes.byteLength < HEAD_BYTES) throw cutShort(bucket, name, bytes.byteLength);
       const content = new Uint8Array(bytes.buffer, bytes.byteOffset + HEAD_BYTES, bytes.byteLength - HEAD_BYTES);
       const { digest } = parseHead(bytes);
-      const actual = createHash("sha256").update(content).digest("hex");
+      const actual = await sha256Beside(content);
       if (actual !== digest) throw damaged(bucket, name, `its content must have the digest ${digest}`, actual);
       return content;
     },

@@ -9,9 +9,9 @@
  * read, or when the connection ends), its `putBlob` sends all chunks at once against one time-out, and its digest, in
  * JavaScript, blocks the main loop.
  */
-import { createHash } from "node:crypto";
 import type { Clock } from "../../clock/index.ts";
 import { headers, type JetStreamClient, type JetStreamManager, type NatsConnection } from "../../nats/index.ts";
+import { sha256Beside } from "../../sha256.ts";
 import { uniqueId } from "../../unique-id.ts";
 import { assertName, assertPrefix, damaged } from "../keys.ts";
 import type { BlobInfo, Blobs } from "../store.ts";
@@ -147,7 +147,7 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
       const meta = await lastMeta(name);
       if (meta === undefined) return undefined;
       const content = await readChunks(meta);
-      const actual = createHash("sha256").update(content).digest("hex");
+      const actual = await sha256Beside(content);
       if (actual === meta.digest) return content;
       const isReplaced = (await lastMeta(name))?.nuid !== meta.nuid;
       if (!isReplaced || attempt === READ_ATTEMPTS) {
@@ -189,7 +189,7 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
     put: (name, content) =>
       checked("save", name, async () => {
         const nuid = uniqueId();
-        const digest = createHash("sha256").update(content).digest("hex");
+        const digest = await sha256Beside(content);
         const size = content.byteLength;
         let chunks: number;
         try {
