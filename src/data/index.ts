@@ -14,4 +14,5 @@ export {
 } from "./image-file.ts";
 export { loadMnist } from "./mnist.ts";
 export { BLACK, type Colour, decodePng, type DecodePngOptions, type PngImage } from "./png-image.ts";
+export { type RandomDraws, randomDraws } from "./random-draws.ts";
 export { splitmix32 } from "./splitmix.ts";
