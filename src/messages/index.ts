@@ -60,6 +60,7 @@ export {
   type FrameShape,
   gradientFrameBytes,
 } from "./frame/frame-size.ts";
+export * from "./model-update/index.ts";
 export {
   encodeStageBatch,
   encodeStageResult,

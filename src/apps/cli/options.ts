@@ -56,7 +56,7 @@ export function parseRunName(name: string): string {
   if (isRunName(name)) return name;
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: "name a run",
-    rule: "--name must be 1 to 64 characters of [A-Za-z0-9_-] and not node, infer or observe",
+    rule: "--name must be 1 to 64 characters of [A-Za-z0-9_-] and not node, infer, observe or update",
     value: name,
     remedy: "choose another",
   });

@@ -4516,6 +4516,616 @@ const knowledgenet = $root.knowledgenet = (() => {
             return ServingPressure;
         })();
 
+        v1.UpdateKind = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "UPDATE_KIND_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "UPDATE_KIND_MASKED"] = 1;
+            values[valuesById[2] = "UPDATE_KIND_CHANNELS"] = 2;
+            values[valuesById[3] = "UPDATE_KIND_BATCH_NORM"] = 3;
+            values[valuesById[4] = "UPDATE_KIND_FULL"] = 4;
+            values[valuesById[5] = "UPDATE_KIND_RESTORE"] = 5;
+            return values;
+        })();
+
+        v1.ValueCodec = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "VALUE_CODEC_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "VALUE_CODEC_F32"] = 1;
+            values[valuesById[2] = "VALUE_CODEC_INT8"] = 2;
+            values[valuesById[3] = "VALUE_CODEC_INT4"] = 3;
+            return values;
+        })();
+
+        v1.Selection = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "SELECTION_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "SELECTION_WHOLE"] = 1;
+            values[valuesById[2] = "SELECTION_CHANNELS"] = 2;
+            values[valuesById[3] = "SELECTION_INDICES"] = 3;
+            return values;
+        })();
+
+        v1.TensorUpdate = (function() {
+
+            const TensorUpdate = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            TensorUpdate.prototype.tensor = null;
+            TensorUpdate.prototype.elements = null;
+            TensorUpdate.prototype.channels = null;
+            TensorUpdate.prototype.selection = null;
+            TensorUpdate.prototype.selected = null;
+            TensorUpdate.prototype.riceBits = null;
+            TensorUpdate.prototype.gaps = null;
+            TensorUpdate.prototype.codec = null;
+            TensorUpdate.prototype.scales = null;
+            TensorUpdate.prototype.data = null;
+
+            TensorUpdate.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.tensor != null && $Object.hasOwnProperty.call(message, "tensor") && message.tensor !== 0)
+                    writer.uint32(8).uint32(message.tensor);
+                if (message.elements != null && $Object.hasOwnProperty.call(message, "elements") && message.elements !== 0)
+                    writer.uint32(16).uint32(message.elements);
+                if (message.channels != null && $Object.hasOwnProperty.call(message, "channels") && message.channels !== 0)
+                    writer.uint32(24).uint32(message.channels);
+                if (message.selection != null && $Object.hasOwnProperty.call(message, "selection") && message.selection !== 0)
+                    writer.uint32(32).int32(message.selection);
+                if (message.selected != null && $Object.hasOwnProperty.call(message, "selected") && message.selected !== 0)
+                    writer.uint32(40).uint32(message.selected);
+                if (message.riceBits != null && $Object.hasOwnProperty.call(message, "riceBits") && message.riceBits !== 0)
+                    writer.uint32(48).uint32(message.riceBits);
+                if (message.gaps != null && $Object.hasOwnProperty.call(message, "gaps") && message.gaps.length)
+                    writer.uint32(58).bytes(message.gaps);
+                if (message.codec != null && $Object.hasOwnProperty.call(message, "codec") && message.codec !== 0)
+                    writer.uint32(64).int32(message.codec);
+                if (message.scales != null && $Object.hasOwnProperty.call(message, "scales") && message.scales.length)
+                    writer.uint32(74).bytes(message.scales);
+                if (message.data != null && $Object.hasOwnProperty.call(message, "data") && message.data.length)
+                    writer.uint32(82).bytes(message.data);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            TensorUpdate.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.TensorUpdate();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.tensor = value;
+                            else
+                                delete message.tensor;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.elements = value;
+                            else
+                                delete message.elements;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.channels = value;
+                            else
+                                delete message.channels;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.selection = value;
+                            else
+                                delete message.selection;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.selected = value;
+                            else
+                                delete message.selected;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.riceBits = value;
+                            else
+                                delete message.riceBits;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.gaps = value;
+                            else
+                                delete message.gaps;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.codec = value;
+                            else
+                                delete message.codec;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.scales = value;
+                            else
+                                delete message.scales;
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.data = value;
+                            else
+                                delete message.data;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return TensorUpdate;
+        })();
+
+        v1.ModelUpdate = (function() {
+
+            const ModelUpdate = function (properties) {
+                this.tensors = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            ModelUpdate.prototype.model = null;
+            ModelUpdate.prototype.number = null;
+            ModelUpdate.prototype.kind = null;
+            ModelUpdate.prototype.baseNumber = null;
+            ModelUpdate.prototype.baseDigest = null;
+            ModelUpdate.prototype.resultDigest = null;
+            ModelUpdate.prototype.tensors = $util.emptyArray;
+
+            ModelUpdate.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.model != null && $Object.hasOwnProperty.call(message, "model") && message.model !== "")
+                    writer.uint32(10).string(message.model);
+                if (message.number != null && $Object.hasOwnProperty.call(message, "number") && (typeof message.number === "object" ? message.number.low || message.number.high : message.number !== 0))
+                    writer.uint32(16).uint64(message.number);
+                if (message.kind != null && $Object.hasOwnProperty.call(message, "kind") && message.kind !== 0)
+                    writer.uint32(24).int32(message.kind);
+                if (message.baseNumber != null && $Object.hasOwnProperty.call(message, "baseNumber") && (typeof message.baseNumber === "object" ? message.baseNumber.low || message.baseNumber.high : message.baseNumber !== 0))
+                    writer.uint32(32).uint64(message.baseNumber);
+                if (message.baseDigest != null && $Object.hasOwnProperty.call(message, "baseDigest") && message.baseDigest.length)
+                    writer.uint32(42).bytes(message.baseDigest);
+                if (message.resultDigest != null && $Object.hasOwnProperty.call(message, "resultDigest") && message.resultDigest.length)
+                    writer.uint32(50).bytes(message.resultDigest);
+                if (message.tensors != null && message.tensors.length)
+                    for (let i = 0; i < message.tensors.length; ++i)
+                        $root.knowledgenet.v1.TensorUpdate.encode(message.tensors[i], writer.uint32(58).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            ModelUpdate.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.ModelUpdate();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.model = value;
+                            else
+                                delete message.model;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.number = value;
+                            else
+                                delete message.number;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.kind = value;
+                            else
+                                delete message.kind;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.baseNumber = value;
+                            else
+                                delete message.baseNumber;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.baseDigest = value;
+                            else
+                                delete message.baseDigest;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.resultDigest = value;
+                            else
+                                delete message.resultDigest;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.tensors && message.tensors.length))
+                                message.tensors = [];
+                            message.tensors.push($root.knowledgenet.v1.TensorUpdate.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return ModelUpdate;
+        })();
+
+        v1.SignedUpdate = (function() {
+
+            const SignedUpdate = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            SignedUpdate.prototype.update = null;
+            SignedUpdate.prototype.digest = null;
+            SignedUpdate.prototype.key = null;
+            SignedUpdate.prototype.signature = null;
+
+            SignedUpdate.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.update != null && $Object.hasOwnProperty.call(message, "update") && message.update.length)
+                    writer.uint32(10).bytes(message.update);
+                if (message.digest != null && $Object.hasOwnProperty.call(message, "digest") && message.digest.length)
+                    writer.uint32(18).bytes(message.digest);
+                if (message.key != null && $Object.hasOwnProperty.call(message, "key") && message.key.length)
+                    writer.uint32(26).bytes(message.key);
+                if (message.signature != null && $Object.hasOwnProperty.call(message, "signature") && message.signature.length)
+                    writer.uint32(34).bytes(message.signature);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            SignedUpdate.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.SignedUpdate();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.update = value;
+                            else
+                                delete message.update;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.digest = value;
+                            else
+                                delete message.digest;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.key = value;
+                            else
+                                delete message.key;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.signature = value;
+                            else
+                                delete message.signature;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return SignedUpdate;
+        })();
+
+        v1.FullUpdateRequest = (function() {
+
+            const FullUpdateRequest = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            FullUpdateRequest.prototype.model = null;
+            FullUpdateRequest.prototype.number = null;
+            FullUpdateRequest.prototype.newest = null;
+            FullUpdateRequest.prototype.digest = null;
+
+            FullUpdateRequest.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.model != null && $Object.hasOwnProperty.call(message, "model") && message.model !== "")
+                    writer.uint32(10).string(message.model);
+                if (message.number != null && $Object.hasOwnProperty.call(message, "number") && (typeof message.number === "object" ? message.number.low || message.number.high : message.number !== 0))
+                    writer.uint32(16).uint64(message.number);
+                if (message.newest != null && $Object.hasOwnProperty.call(message, "newest") && (typeof message.newest === "object" ? message.newest.low || message.newest.high : message.newest !== 0))
+                    writer.uint32(24).uint64(message.newest);
+                if (message.digest != null && $Object.hasOwnProperty.call(message, "digest") && message.digest.length)
+                    writer.uint32(34).bytes(message.digest);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            FullUpdateRequest.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.FullUpdateRequest();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.model = value;
+                            else
+                                delete message.model;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.number = value;
+                            else
+                                delete message.number;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.newest = value;
+                            else
+                                delete message.newest;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.digest = value;
+                            else
+                                delete message.digest;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return FullUpdateRequest;
+        })();
+
         return v1;
     })();
 
@@ -4785,6 +5395,43 @@ export interface ServingPressureFields {
   readonly hosts?: readonly string[] | null;
 }
 
+export interface TensorUpdateFields {
+  readonly tensor?: number | null;
+  readonly elements?: number | null;
+  readonly channels?: number | null;
+  readonly selection?: number | null;
+  readonly selected?: number | null;
+  readonly riceBits?: number | null;
+  readonly gaps?: Uint8Array | null;
+  readonly codec?: number | null;
+  readonly scales?: Uint8Array | null;
+  readonly data?: Uint8Array | null;
+}
+
+export interface ModelUpdateFields {
+  readonly model?: string | null;
+  readonly number?: number | null;
+  readonly kind?: number | null;
+  readonly baseNumber?: number | null;
+  readonly baseDigest?: Uint8Array | null;
+  readonly resultDigest?: Uint8Array | null;
+  readonly tensors?: readonly TensorUpdateFields[] | null;
+}
+
+export interface SignedUpdateFields {
+  readonly update?: Uint8Array | null;
+  readonly digest?: Uint8Array | null;
+  readonly key?: Uint8Array | null;
+  readonly signature?: Uint8Array | null;
+}
+
+export interface FullUpdateRequestFields {
+  readonly model?: string | null;
+  readonly number?: number | null;
+  readonly newest?: number | null;
+  readonly digest?: Uint8Array | null;
+}
+
 export const wire: {
   readonly StartFeeding: WireCodec<StartFeedingFields>;
   readonly PauseFeeding: WireCodec<PauseFeedingFields>;
@@ -4828,4 +5475,11 @@ export const wire: {
   readonly StageBatch: WireCodec<StageBatchFields>;
   readonly StageResult: WireCodec<StageResultFields>;
   readonly ServingPressure: WireCodec<ServingPressureFields>;
+  readonly UpdateKind: { readonly UPDATE_KIND_UNSPECIFIED: 0; readonly UPDATE_KIND_MASKED: 1; readonly UPDATE_KIND_CHANNELS: 2; readonly UPDATE_KIND_BATCH_NORM: 3; readonly UPDATE_KIND_FULL: 4; readonly UPDATE_KIND_RESTORE: 5 };
+  readonly ValueCodec: { readonly VALUE_CODEC_UNSPECIFIED: 0; readonly VALUE_CODEC_F32: 1; readonly VALUE_CODEC_INT8: 2; readonly VALUE_CODEC_INT4: 3 };
+  readonly Selection: { readonly SELECTION_UNSPECIFIED: 0; readonly SELECTION_WHOLE: 1; readonly SELECTION_CHANNELS: 2; readonly SELECTION_INDICES: 3 };
+  readonly TensorUpdate: WireCodec<TensorUpdateFields>;
+  readonly ModelUpdate: WireCodec<ModelUpdateFields>;
+  readonly SignedUpdate: WireCodec<SignedUpdateFields>;
+  readonly FullUpdateRequest: WireCodec<FullUpdateRequestFields>;
 } = knowledgenet.v1;

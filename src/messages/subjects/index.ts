@@ -1,3 +1,12 @@
 /** The subjects of the bus. */
-export { inferSubject, nodeSubject, PLANES, type Plane, pressureSubject, runSubject } from "./subject.ts";
+export {
+  fullUpdateSubject,
+  inferSubject,
+  nodeSubject,
+  PLANES,
+  type Plane,
+  pressureSubject,
+  runSubject,
+  updateSubject,
+} from "./subject.ts";
 export { isRunName, isSubjectToken } from "./token.ts";

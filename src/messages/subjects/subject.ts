@@ -4,8 +4,9 @@
  *     kn.v1.<run>.<plane>.<slice>     the messages of a run
  *     kn.v1.node.<node>.<what>        a process that hosts actors
  *     kn.v1.infer.<model>[.pressure]  requests for inference; that they wait too long
+ *     kn.v1.update.<model>[.full]     updates of what devices serve; requests for a full one
  *
- * A run must not be named node, nor infer or observe: these are reserved for served models.
+ * A run must not be named node, nor infer, observe or update: these are reserved for served models.
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { isRunName, isSubjectToken } from "./token.ts";
@@ -25,7 +26,7 @@ export function runSubject(run: string, plane: Plane, slice: string | number): s
   if (!isRunName(run)) {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: "name a subject",
-      rule: "a run must be 1 to 64 characters of [A-Za-z0-9_-] and not node, infer or observe",
+      rule: "a run must be 1 to 64 characters of [A-Za-z0-9_-] and not node, infer, observe or update",
       value: JSON.stringify(run),
       remedy: "rename the run",
     });
@@ -41,6 +42,16 @@ export function inferSubject(model: string): string {
 /** Notices that requests for inference wait too long; `*`: of any model. @throws KnowledgeNetError KN_CONFIG */
 export function pressureSubject(model: string): string {
   return `kn.v1.infer.${model === "*" ? model : token("model", model)}.pressure`;
+}
+
+/** Updates of what devices serve. @throws KnowledgeNetError KN_CONFIG when `model` is no token. */
+export function updateSubject(model: string): string {
+  return `kn.v1.update.${token("model", model)}`;
+}
+
+/** Devices' requests for a full update. @throws KnowledgeNetError KN_CONFIG when `model` is no token. */
+export function fullUpdateSubject(model: string): string {
+  return `${updateSubject(model)}.full`;
 }
 
 /** @throws KnowledgeNetError KN_CONFIG when one of them is no token. */

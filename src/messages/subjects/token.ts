@@ -2,7 +2,7 @@
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** The runs' names that would read as another branch of the tree. */
-const RESERVED = new Set(["node", "infer", "observe"]);
+const RESERVED = new Set(["node", "infer", "observe", "update"]);
 
 export function isSubjectToken(text: string): boolean {
   return TOKEN.test(text);

@@ -21,11 +21,18 @@ const MAX_FIELDS = 512;
 const MAX_TEXT_BYTES = 8192;
 
 class BoundedReader extends protobuf.Reader {
-  #budget = MAX_FIELDS;
+  readonly #maxFields: number;
+  #budget: number;
+
+  constructor(data: Uint8Array, maxFields: number) {
+    super(data);
+    this.#maxFields = maxFields;
+    this.#budget = maxFields;
+  }
 
   #spend(): void {
     this.#budget -= 1;
-    if (this.#budget < 0) throw new RangeError(`more than ${MAX_FIELDS} fields`);
+    if (this.#budget < 0) throw new RangeError(`more than ${this.#maxFields} fields`);
   }
 
   override tag(): number {
@@ -72,15 +79,22 @@ class BoundedReader extends protobuf.Reader {
   }
 }
 
+interface DecodeBounds {
+  /** The action named in an error: "decode a frame". */
+  readonly attempt: string;
+  readonly maxBytes: number;
+  /** @default 512 */
+  readonly maxFields?: number;
+}
+
 /**
  * Decodes `data` and passes the fields to `read`, which returns the domain value.
- * @param attempt the action named in an error: "decode a frame".
  * @throws KnowledgeNetError KN_DECODE on malformed input or more than `maxBytes`; any KnowledgeNetError of `read`.
  */
 export function decodeWire<Fields, Value>(
   codec: WireCodec<Fields>,
   data: Uint8Array,
-  { attempt, maxBytes }: { readonly attempt: string; readonly maxBytes: number },
+  { attempt, maxBytes, maxFields = MAX_FIELDS }: DecodeBounds,
   read: (fields: Fields) => Value,
 ): Value {
   if (data.byteLength > maxBytes) throw refusal(attempt, `it must have at most ${maxBytes} bytes`, data.byteLength);
@@ -88,7 +102,7 @@ export function decodeWire<Fields, Value>(
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   let fields: Fields;
   try {
-    fields = codec.decode(new BoundedReader(bytes));
+    fields = codec.decode(new BoundedReader(bytes, maxFields));
   } catch (error) {
     throw refusal(attempt, "it must be well-formed protobuf", error instanceof Error ? error.message : "", error);
   }

@@ -145,7 +145,7 @@ export const anyCount = fc.oneof(
 
 export const anyToken = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 
-export const anyRun = anyToken.filter((token) => !["node", "infer", "observe"].includes(token));
+export const anyRun = anyToken.filter((token) => !["node", "infer", "observe", "update"].includes(token));
 
 export const anyHeader: fc.Arbitrary<Header> = fc.record(
   { run: anyRun, sender: anyToken, sequence: anyCount, step: anyCount, version: anyCount, fence: anyCount },

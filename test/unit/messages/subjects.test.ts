@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nodeSubject, PLANES, type Plane, runSubject } from "../../../src/messages/index.ts";
+import {
+  fullUpdateSubject,
+  nodeSubject,
+  PLANES,
+  type Plane,
+  runSubject,
+  updateSubject,
+} from "../../../src/messages/index.ts";
 import { anyRun, anyToken } from "./samples.ts";
 
 describe("runSubject", () => {
@@ -8,7 +15,7 @@ describe("runSubject", () => {
     expect(runSubject("demo", "act", 0)).toBe("kn.v1.demo.act.0");
   });
 
-  it.each(["", "a.b", "*", ">", "a b", "ä", "x".repeat(65), "node", "infer", "observe"])(
+  it.each(["", "a.b", "*", ">", "a b", "ä", "x".repeat(65), "node", "infer", "observe", "update"])(
     "refuses the run %j",
     (run) => {
       expect(() => runSubject(run, "act", "0")).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
@@ -43,5 +50,15 @@ describe("nodeSubject", () => {
     ["edge-1", "*"],
   ])("refuses %j, %j", (node, what) => {
     expect(() => nodeSubject(node, what)).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
+  });
+});
+
+describe("updateSubject", () => {
+  it("names the updates of a model, and fullUpdateSubject the requests for a full one", () => {
+    expect([updateSubject("digits"), fullUpdateSubject("digits")]).toEqual([
+      "kn.v1.update.digits",
+      "kn.v1.update.digits.full",
+    ]);
+    expect(() => fullUpdateSubject("a.b")).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
   });
 });
