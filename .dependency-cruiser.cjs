@@ -1,7 +1,7 @@
 /**
  * The layers' arrows, and one door per vendor:
  *
- *   errors <- messages <- runtime <- actors <- jobs <- fleet <- apps      run-spec, data, compute, models, client beside
+ *   errors <- messages <- runtime <- actors <- jobs <- fleet <- apps      run-spec, data, compute, models, continuous, client beside
  *
  * setup/ (provisioning) knows src/errors only; tools/ (bench, reproduce, faults) knows everything and nobody knows it.
  */
@@ -17,7 +17,7 @@ const door = (vendor, folders) => ({
   from: { path: "^src/", pathNot: `^src/(${folders.join("|")})/` },
   to: { path: `^node_modules/${vendor}/` },
 });
-const BELOW_ACTORS = ["errors", "run-spec", "messages", "runtime", "compute", "data", "models"];
+const BELOW_ACTORS = ["errors", "run-spec", "messages", "runtime", "compute", "data", "models", "continuous"];
 const BELOW_JOBS = [...BELOW_ACTORS, "actors"];
 
 module.exports = {
@@ -32,6 +32,7 @@ module.exports = {
     only("compute-knows-run-spec", "compute", ["errors", "run-spec"]),
     only("data-knows-messages", "data", ["errors", "messages"]),
     only("models-know-runtime-and-run-spec", "models", ["errors", "run-spec", "messages", "runtime"]),
+    only("continuous-knows-run-spec-and-data", "continuous", ["errors", "run-spec", "data"]),
     only("actors-know-what-is-below", "actors", BELOW_ACTORS),
     only("jobs-know-actors", "jobs", BELOW_JOBS),
     only("fleet-knows-jobs", "fleet", [...BELOW_JOBS, "jobs"]),
@@ -74,7 +75,7 @@ module.exports = {
     {
       name: "pure-layers-do-no-io",
       severity: "error",
-      from: { path: "^src/(run-spec|actors|messages|data|models)/" },
+      from: { path: "^src/(run-spec|actors|messages|data|models|continuous)/" },
       to: { dependencyTypes: ["core"], pathNot: "^(node:)?crypto$" },
     },
     {
