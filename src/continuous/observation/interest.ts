@@ -34,7 +34,7 @@ export function createInterestMeter(classes: number): InterestMeter {
   const noveltyOf = (logits: ArrayLike<number>, label: number): number => {
     const isFirst = seen[label] === 0;
     seen[label] = Math.min(MEMORY, (seen[label] as number) + 1);
-    const rate = 1 / (seen[label]);
+    const rate = 1 / seen[label];
     let distance = 0;
     for (let index = 0; index < classes; index += 1) {
       const at = label * classes + index;
