@@ -5,6 +5,8 @@
  *
  * so that weights, manifest, number and model stand and fall together: a release cannot be renamed, renumbered or given
  * other facts. The public key is beside the signature; which keys are trusted is for each reader to say.
+ *
+ * The same keys sign the updates of devices: "knowledgenet.update.1\n" and the bytes of the update as they are sent.
  */
 import {
   createHash,
@@ -34,10 +36,19 @@ export interface ReleaseSignature {
   readonly signature: string;
 }
 
-/** Signs releases. */
+/** Beside an update. */
+export interface UpdateSignature {
+  /** Public key, SPKI in DER. */
+  readonly key: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Signs releases and updates. */
 export interface Signer {
   readonly keyId: string;
   sign(facts: SignedFacts): ReleaseSignature;
+  /** @param update the bytes that are sent */
+  signUpdate(update: Uint8Array): UpdateSignature;
 }
 
 /** A public key that releases are accepted from. */
@@ -49,9 +60,17 @@ export interface TrustedKey {
 }
 
 const FORMAT = "knowledgenet.release.1";
+const UPDATE_PREFIX = new TextEncoder().encode("knowledgenet.update.1\n");
 
 function signedBytes({ model, release, digests, manifest }: SignedFacts): Uint8Array {
   return new TextEncoder().encode(JSON.stringify([FORMAT, model, release, digests, manifest]));
+}
+
+function signedUpdateBytes(update: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(UPDATE_PREFIX.length + update.length);
+  bytes.set(UPDATE_PREFIX);
+  bytes.set(update, UPDATE_PREFIX.length);
+  return bytes;
 }
 
 const fingerprintOf = (spki: Uint8Array): string => createHash("sha256").update(spki).digest("hex");
@@ -81,6 +100,7 @@ export function readSigner(pem: string, file: string): Signer {
       key: Buffer.from(spki).toString("base64"),
       signature: sign(null, signedBytes(facts), key).toString("base64"),
     }),
+    signUpdate: (update) => ({ key: spki, signature: sign(null, signedUpdateBytes(update), key) }),
   };
 }
 
@@ -104,29 +124,49 @@ export function judgeSignature(
   signature: ReleaseSignature | undefined,
   trusted: readonly TrustedKey[],
 ): SignatureState {
+  const given = signature && {
+    key: Buffer.from(signature.key, "base64"),
+    signature: Buffer.from(signature.signature, "base64"),
+  };
+  return judge(() => signedBytes(facts), given, trusted, "its number, weights and manifest");
+}
+
+/** @param trusted empty: any update is accepted that is intact */
+export function judgeUpdateSignature(
+  update: Uint8Array,
+  signature: UpdateSignature | undefined,
+  trusted: readonly TrustedKey[],
+): SignatureState {
+  return judge(() => signedUpdateBytes(update), signature, trusted, "its bytes");
+}
+
+/** @param what is signed, for a reader */
+function judge(
+  signed: () => Uint8Array,
+  given: UpdateSignature | undefined,
+  trusted: readonly TrustedKey[],
+  what: string,
+): SignatureState {
   const names = trusted.map(({ keyId }) => keyId).join(", ");
-  if (signature === undefined) {
+  if (given === undefined) {
     if (trusted.length === 0) return { kind: "unsigned" };
     return { kind: "refused", rule: `it must be signed by a key that is trusted here (${names})`, value: "unsigned" };
   }
-  const spki = Buffer.from(signature.key, "base64");
-  const keyId = keyIdOf(spki);
-  if (!isIntact(facts, spki, signature.signature)) {
-    const rule = "its signature must be that of its number, weights and manifest";
+  const keyId = keyIdOf(given.key);
+  if (!isIntact(signed(), given)) {
+    const rule = `its signature must be that of ${what}`;
     return { kind: "refused", rule, value: `another one, by key ${keyId}`, keyId };
   }
   if (trusted.length === 0) return { kind: "signed", keyId };
-  const fingerprint = fingerprintOf(spki);
+  const fingerprint = fingerprintOf(given.key);
   if (trusted.some((each) => each.fingerprint === fingerprint)) return { kind: "trusted", keyId };
   return { kind: "refused", rule: `it must be signed by a key that is trusted here (${names})`, value: keyId, keyId };
 }
 
-function isIntact(facts: SignedFacts, spki: Buffer, signature: string): boolean {
+function isIntact(signed: Uint8Array, { key, signature }: UpdateSignature): boolean {
   try {
-    const key = createPublicKey({ key: spki, type: "spki", format: "der" });
-    return (
-      key.asymmetricKeyType === "ed25519" && verify(null, signedBytes(facts), key, Buffer.from(signature, "base64"))
-    );
+    const spki = createPublicKey({ key: Buffer.from(key), type: "spki", format: "der" });
+    return spki.asymmetricKeyType === "ed25519" && verify(null, signed, spki, signature);
   } catch {
     return false; // not a key
   }

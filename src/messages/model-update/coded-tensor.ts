@@ -62,6 +62,10 @@ export function codeTensor(change: TensorChange, { codec, scalePer = "tensor" }:
     throw new RangeError(`Cannot encode ${values.length} values for ${count} of ${elements} in ${channels} channels`);
   }
   const isWhole = selection.kind === "whole";
+  const limit = selection.kind === "channels" ? channels : elements;
+  if (!isWhole && (selection.at.at(-1) ?? 0) >= limit) {
+    throw new RangeError(`Cannot encode the place ${selection.at.at(-1)} of ${limit}`);
+  }
   const { riceBits, bytes: gaps } = isWhole ? { riceBits: 0, bytes: NO_BYTES } : encodeGaps(selection.at);
   const coded = {
     ...{ tensor, elements, channels, selection: selection.kind, selected: isWhole ? 0 : selection.at.length },
@@ -97,11 +101,6 @@ export function decodeTensor(attempt: string, coded: CodedTensor): TensorChange 
       ? readFloats(attempt, coded)
       : readQuantised(attempt, coded, codec, count, (scalePer) => groupsOf(selection, channels, scalePer));
   return { tensor, elements, channels, selection, values };
-}
-
-/** Bytes of a tensor in an update, without a few of field tags. */
-export function codedBytes({ gaps, scales, data }: CodedTensor): number {
-  return gaps.length + scales.length + data.length;
 }
 
 function selectedValues(selection: TensorSelection, elements: number, channels: number): number {

@@ -1,6 +1,5 @@
 /** Updates of a served model on the wire (docs/adr/0021-model-updates.md). Pure. */
 export {
-  codedBytes,
   type CodedTensor,
   codeTensor,
   type TensorChange,

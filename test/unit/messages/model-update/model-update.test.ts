@@ -129,7 +129,7 @@ describe("decodeSignedUpdate", () => {
     const message = encodeSignedUpdate(signed[0] as SignedUpdate);
     fc.assert(
       fc.property(fc.nat((signed[0] as SignedUpdate).update.length - 1), fc.nat(7), (at, bit) => {
-        const damaged = message.slice();
+        const damaged = new Uint8Array(message);
         damaged[3 + at] = (damaged[3 + at] as number) ^ (1 << bit);
         expect(() => decodeSignedUpdate(damaged, LIMITS)).toThrow(expect.objectContaining({ code: "KN_DECODE" }));
       }),
