@@ -1,0 +1,2 @@
+/** Detectors of a moved distribution: they ask for labels and training, never for a swap. */
+export { type Adwin, type AdwinOptions, type AdwinState, openAdwin } from "./adwin.ts";
