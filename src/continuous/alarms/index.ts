@@ -1,0 +1,3 @@
+/** Figures that raise an alarm and decide nothing: they ask for a look, never for a swap. */
+export { type AccuracyEstimator, accuracyEstimator, type ConfidenceReference } from "./estimate-accuracy.ts";
+export { type AgreementEstimate, type AgreementObservation, teacherAgreement } from "./teacher-agreement.ts";

@@ -1,0 +1,10 @@
+/**
+ * Continuous training: the statistics that decide. Pure: no clock, no randomness, no tensors.
+ *
+ * `gate` promotes, refuses and rolls back; `drift` asks for labels and training; `alarms` asks for a look; `statistics`
+ * is what they compute with.
+ */
+export * from "./alarms/index.ts";
+export * from "./drift/index.ts";
+export * from "./gate/index.ts";
+export { type KolmogorovSmirnovTest, kolmogorovSmirnovTest } from "./statistics/index.ts";
