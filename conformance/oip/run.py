@@ -19,44 +19,22 @@ Words with $ are filled in from the metadata.
 """
 import argparse
 import base64
-import fcntl
 import gzip
-import hashlib
 import json
 import os
 import pathlib
 import socket
 import struct
-import subprocess
 import sys
 import time
 import urllib.parse
 import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from environment import environment  # noqa: E402
+
 PATIENCE_S = 20
-
-
-# ---------------------------------------------------------------- setup
-def environment():
-    """Python of the virtual environment with the packages; made where it is missing."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    cache = pathlib.Path(os.environ.get("KN_CACHE") or os.path.join(home, "knowledgenet")) / "suites"
-    requirements = HERE / "requirements.txt"
-    key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:8]
-    folder = cache / f"oip-{key}"
-    python = folder / "bin" / "python"
-    cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / "oip.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
-            started = time.monotonic()
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-            install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)]
-            subprocess.run(install, check=True)
-            (folder / "complete").touch()
-            print(f"packages installed in {time.monotonic() - started:.0f} s: {folder}", file=sys.stderr)
-    return python
 
 
 # ---------------------------------------------------------------- the model, and the words of the cases
@@ -545,7 +523,7 @@ def main():
     parser.add_argument("--setup", action="store_true", help="install the packages and end")
     arguments = parser.parse_args()
     if os.environ.get("KN_OIP_PYTHON") != "1":
-        python = environment()
+        python = environment("oip", HERE / "requirements.txt")
         if arguments.setup:
             return 0
         os.execve(str(python), [str(python), *sys.argv], {**os.environ, "KN_OIP_PYTHON": "1"})

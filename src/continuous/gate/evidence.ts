@@ -74,7 +74,10 @@ export function checkEvidence({ windows, maxWeight = 1, sets, latencyMs }: Evide
     const isPart = isCount(inputs) && isCount(disagreements) && disagreements <= inputs;
     demand(isPart, where, "0 <= disagreements <= inputs", [disagreements, inputs]);
     const common = agreed?.reduce((sum, each) => sum + each, 0) ?? inputs - disagreements;
-    demand(common === inputs - disagreements, where, "agreed = inputs - disagreements", [common, inputs - disagreements]);
+    demand(common === inputs - disagreements, where, "agreed = inputs - disagreements", [
+      common,
+      inputs - disagreements,
+    ]);
     const differing = labels.filter(({ live, candidate }) => live !== candidate).length;
     demand(differing <= disagreements, where, "labels of disagreements <= disagreements", [differing, disagreements]);
     demand(labels.length <= inputs, where, "labels <= inputs", [labels.length, inputs]);

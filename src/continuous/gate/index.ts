@@ -20,7 +20,6 @@ export {
   type Agreements,
   type LiveFigures,
   type Watch,
-  WATCH_RULES,
   watchRollback,
   type WatchedWindow,
   type WatchRules,

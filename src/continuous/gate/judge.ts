@@ -76,10 +76,7 @@ export function judge(evidence: Evidence, rules: GateRules = GATE_RULES): Judgem
   const gains = differences.filter((each) => each > 0).length;
   const losses = differences.filter((each) => each < 0).length;
   const effect = pairedEffect(windows);
-  const lostClasses = [
-    ...evidence.sets.flatMap((set) => lostInSet(set, rules)),
-    ...lostOnStream(windows, rules),
-  ];
+  const lostClasses = [...evidence.sets.flatMap((set) => lostInSet(set, rules)), ...lostOnStream(windows, rules)];
   const maxWeight = evidence.maxWeight ?? 1;
   const payoffs = pairs.map((pair) => (difference(pair) * (pair.weight ?? 1)) / maxWeight);
 
@@ -159,7 +156,9 @@ function forgetting({ sets }: Evidence, { forgetting: limit }: GateRules): Findi
 function recall({ sets, windows }: Evidence, lost: readonly LostClass[], rules: GateRules): Finding {
   const common = { rule: "recall", limit: 0, found: lost.length } as const;
   if (lost.length > 0) {
-    const each = lost.map(({ where, class: index, rule, found }) => `class ${index} (${where}): ${rule} ${percent(found)}`);
+    const each = lost.map(
+      ({ where, class: index, rule, found }) => `class ${index} (${where}): ${rule} ${percent(found)}`,
+    );
     return { ...common, state: "broken", text: each.join("; ") };
   }
   const isSeen = sets.length > 0 || windows.some(({ agreed }) => agreed !== undefined);
@@ -204,12 +203,7 @@ function atLeast({ effect, low, high }: PairedEffect, { minimumEffect }: GateRul
 }
 
 /** Spent, or too little left to reach the target even if every label spoke for the candidate. */
-function labelBudget(
-  payoffs: readonly number[],
-  labels: number,
-  gain: readonly Finding[],
-  rules: GateRules,
-): Finding {
+function labelBudget(payoffs: readonly number[], labels: number, gain: readonly Finding[], rules: GateRules): Finding {
   const left = rules.labelBudget - labels;
   const common = { rule: "label budget", found: labels, limit: rules.labelBudget } as const;
   if (gain.every(({ state }) => state === "fulfilled")) {

@@ -35,11 +35,11 @@ export interface LiveFigures {
 }
 
 export interface WatchRules {
-  /** Chance of a rollback without reason, for as long as the release is live. @default 0.005 */
+  /** Chance of a rollback without reason, for as long as the release is live. @default 0.01 */
   readonly alpha: number;
 }
 
-export const WATCH_RULES: WatchRules = { alpha: 0.005 };
+export const WATCH_RULES: WatchRules = { alpha: 0.01 };
 
 export interface Watch {
   readonly verdict: "keep" | "rollback";

@@ -71,7 +71,7 @@ export function betByDeadline(payoffs: Iterable<number>, { alpha, deadline }: De
 }
 
 /** Stakes of the mixture: equal parts of the wealth are bet with each. */
-const STAKES = [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8];
+const STAKES = [0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.95];
 
 /** Payoffs that came together. */
 export interface PayoffCount {

@@ -18,10 +18,7 @@ export interface KolmogorovSmirnovTest {
 }
 
 /** @throws KnowledgeNetError KN_CONFIG when a sample is empty, has more than 10,000 values or one that is not finite */
-export function kolmogorovSmirnovTest(
-  first: ArrayLike<number>,
-  second: ArrayLike<number>,
-): KolmogorovSmirnovTest {
+export function kolmogorovSmirnovTest(first: ArrayLike<number>, second: ArrayLike<number>): KolmogorovSmirnovTest {
   const a = sorted(first);
   const b = sorted(second);
   const distance = largestDistance(a, b); // in units of 1 / (m n), exact
