@@ -102,7 +102,9 @@ function runChain(seed: number): void {
       case 8: {
         const bytes = sent.at(-1);
         if (bytes === undefined) break;
-        assert(device.receive(damaged(bytes, below)).kind === "ignore", "it ignores damaged bytes");
+        const copy = damaged(bytes, below);
+        if (Buffer.compare(copy, bytes) === 0) break; // one bit, twice
+        assert(device.receive(copy).kind === "ignore", "it ignores damaged bytes");
         counts.damaged += 1;
         break;
       }
