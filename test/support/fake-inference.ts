@@ -13,7 +13,7 @@ export interface FakeInferenceOptions {
   /** Name -> shape of the weights that a release must have. @default the two of `fakeRelease` */
   readonly weights?: Readonly<Record<string, readonly number[]>>;
   /** Runs before each call, in order; a promise delays this call and those behind it, an error is the call's. */
-  readonly before?: (call: FakeInferenceCall, release: number) => void | Promise<void>;
+  readonly before?: (call: FakeInferenceCall, release: number, rows: number) => void | Promise<void>;
 }
 
 export type FakeInferenceCall = "load" | "complete" | "infer" | "drop";
@@ -63,9 +63,9 @@ export function fakeInference({
   let last: Promise<unknown> = Promise.resolve();
 
   /** One after another, as in a worker. */
-  const call = <T>(name: FakeInferenceCall, release: number, work: () => T): Promise<T> => {
+  const call = <T>(name: FakeInferenceCall, release: number, work: () => T, rows = 0): Promise<T> => {
     const result = last.then(async () => {
-      await before(name, release);
+      await before(name, release, rows);
       if (isClosed) throw failure("KN_INVARIANT", name, "the unit must be open", "closed");
       return work();
     });
@@ -78,7 +78,7 @@ export function fakeInference({
   };
   const infer: InferenceHandle["infer"] = (release, given) => {
     const input = moved(given);
-    return call("infer", release, () => {
+    const compute = () => {
       const found = complete.get(release);
       if (found === undefined) throw failure("KN_STALE", "infer", "the release must be complete", String(release));
       const [rows = 0, ...sample] = input.shape;
@@ -101,7 +101,8 @@ export function fakeInference({
       }
       const output = { dtype: "f32", shape: [rows, ...outputShape], values } as const;
       return { result: { output, nonFiniteRows }, computeMs: FAKE_MS.a + FAKE_MS.b * rows };
-    });
+    };
+    return call("infer", release, compute, input.shape[0]);
   };
 
   return {

@@ -8,6 +8,7 @@ import type {
   ServedModel,
   ServedRelease,
 } from "../../src/actors/gateway/inference.ts";
+import { KnowledgeNetError } from "../../src/errors/index.ts";
 import { type ModelManifest, signatureOf } from "../../src/run-spec/index.ts";
 
 export interface FakeServedModelOptions {
@@ -32,6 +33,8 @@ export interface FakeServedModelOptions {
 export interface FakeServedModel extends ServedModel {
   /** What was asked for, in order. */
   readonly requests: readonly InferenceRequest[];
+  /** Requests that the front end refused unread. */
+  readonly unread: number;
   /** Why it is not ready; may be changed. */
   unready: string[];
   live: ServedRelease | undefined;
@@ -72,6 +75,7 @@ export function fakeServedModel({
   const size = input.reduce((product, extent) => product * extent, 1);
   const requests: InferenceRequest[] = [];
   let gate: Promise<void> | undefined;
+  let unread = 0;
   const compute = (request: InferenceRequest): InferenceOutcome => {
     const release = request.release ?? model.live?.release ?? 0;
     const samples = request.input.shape[0] ?? 0;
@@ -96,6 +100,17 @@ export function fakeServedModel({
     releases,
     unready: [],
     requests,
+    get unread() {
+      return unread;
+    },
+    refuseUnread() {
+      unread += 1;
+      const error = new KnowledgeNetError("KN_OVERLOADED", {
+        attempt: `infer with ${name}`,
+        rule: "there must be time",
+      });
+      return { kind: "refusal", error, retryAfterMs: 1_500 };
+    },
     hold() {
       let open = (): void => undefined;
       gate = new Promise((resolve) => {

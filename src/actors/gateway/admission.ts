@@ -30,6 +30,9 @@ export interface Refused {
 /** A client that is told to come back while nothing can be computed waits for so long, ms. */
 const RETRY_MS = 1_000;
 
+/** Of its time limit: predictions err, and what would be just in time is late half of the time, and computed in vain. */
+const CERTAINTY = 0.8;
+
 /** @returns undefined: it is taken in */
 export function admit(request: InferenceRequest, facts: AdmissionFacts): Refused | undefined {
   const { model, isClosed, releases, limitMs } = facts;
@@ -95,7 +98,8 @@ function lateness(
   const computingMs = underWay.count === 0 ? 0 : underWay.count * times.intervalMs(underWay.samples / underWay.count);
   const totalMs = (waitingMs + computingMs) / lanes + times.latencyMs(samples);
   // Bulk work has no latency to keep but that which it names.
-  const allowedMs = priority === "bulk" ? limitMs : Math.min(limitMs, Math.max(targetMs, 2 * times.latencyMs(samples)));
+  const inTimeMs = CERTAINTY * limitMs;
+  const allowedMs = priority === "bulk" ? inTimeMs : Math.min(inTimeMs, Math.max(targetMs, 2 * times.latencyMs(samples)));
   if (totalMs <= allowedMs) return undefined;
   return {
     detail: `the answer would take ${Math.round(totalMs)} ms, allowed are ${Math.round(allowedMs)} ms`,

@@ -137,7 +137,7 @@ export function createBatchOutcomes(
       const usualMs = usual.computeMs(samples);
       const ownMs = computeMs.reduce((sum, each) => sum + each, 0);
       if (usualMs > 0) noteBatch(releases.figures(release), ownMs / usualMs);
-      if (!releases.isJudged(release)) usual.observe(samples, result.computeUs, ownMs, false);
+      if (!releases.isJudged(release)) usual.observe(samples, result.computeUs, ownMs, 0);
       if (isOfRequests(batch)) answer(batch, outcome.logits, nonFinite);
       else if (content.kind === "shadow") {
         releases.figures(release).answers += 1;

@@ -7,19 +7,22 @@ export interface BatchTimes {
   /**
    * @param computeUs of each slice, microseconds
    * @param totalMs from dispatch to result
-   * @param isAlone no other batch was under way: what the slices do not explain is the cost of the hops
+   * @param aheadMs of that, for batches that were under way before it; what neither explains is the cost of the hops, and
+   * of threads that are late
    */
-  observe(samples: number, computeUs: readonly number[], totalMs: number, isAlone: boolean): void;
+  observe(samples: number, computeUs: readonly number[], totalMs: number, aheadMs: number): void;
   /** Time between two batches of n samples when every slice is kept busy, ms: that of the slowest slice; 0: not known. */
   intervalMs(samples: number): number;
   /** In all slices, ms; 0: not known. */
   computeMs(samples: number): number;
-  /** From dispatch to result of a batch of n samples, when nothing else is under way, ms; 0: not known. */
+  /** From dispatch to result of a batch of n samples, when nothing is under way before it, ms; 0: not known. */
   latencyMs(samples: number): number;
 }
 
 /** Weight of the past at each observation: the last 50 decide. */
 const DECAY = 0.98;
+/** Batches whose hops are remembered. Their median decides: one that was held up says nothing of the next. */
+const HOPS = 15;
 
 interface Fit {
   observe(samples: number, ms: number): void;
@@ -28,11 +31,11 @@ interface Fit {
 
 export function createBatchTimes(): BatchTimes {
   const slices: Fit[] = [];
+  const hops: number[] = [];
   let hopsMs = 0;
-  let isHopsKnown = false;
 
   return {
-    observe(samples, computeUs, totalMs, isAlone) {
+    observe(samples, computeUs, totalMs, aheadMs) {
       let computeMs = 0;
       if (computeUs.length < slices.length) slices.length = computeUs.length; // served by another topology
       for (const [index, us] of computeUs.entries()) {
@@ -40,10 +43,9 @@ export function createBatchTimes(): BatchTimes {
         slices[index].observe(samples, us / 1_000);
         computeMs += us / 1_000;
       }
-      if (!isAlone) return;
-      const hops = Math.max(0, totalMs - computeMs);
-      hopsMs = isHopsKnown ? DECAY * hopsMs + (1 - DECAY) * hops : hops;
-      isHopsKnown = true;
+      hops.push(Math.max(0, totalMs - computeMs - aheadMs));
+      if (hops.length > HOPS) hops.shift();
+      hopsMs = [...hops].sort((a, b) => a - b)[Math.floor((hops.length - 1) / 2)] ?? 0;
     },
     intervalMs: (samples) => Math.max(0, ...slices.map((fit) => fit.at(samples))),
     computeMs: (samples) => slices.reduce((sum, fit) => sum + fit.at(samples), 0),

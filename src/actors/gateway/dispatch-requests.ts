@@ -38,6 +38,8 @@ export function createDispatch({ model, maxBatch, maxBulkBatch }: DispatchOption
   /** The most samples with which a batch still answers a request in time. */
   const roomFor = ({ deadlineMs, priority, samples }: OpenRequest, nowMs: number): number => {
     let room = priority === "bulk" ? Math.max(samples, maxBulkBatch) : maxBatch;
+    // Smaller batches take longer for each sample: for a queue that is too long already they are no remedy.
+    if (queue.samples[priority] > room) return room;
     const remainingMs = deadlineMs - nowMs;
     while (room > samples && times.latencyMs(room) > remainingMs) room = Math.max(samples, Math.floor(room / 2));
     return room;

@@ -89,6 +89,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
       return releases.live === undefined ? [`no release of ${model.name} is loaded by a replica of each slice`] : [];
     },
     infer: (request) => work.infer(request),
+    refuseUnread: () => work.refuseUnread(),
   };
   const leaveBus = async (): Promise<void> => {
     await endpoint?.leave();

@@ -14,8 +14,8 @@ export interface BatchUnderWay<T> {
   readonly content: T;
   readonly sentMs: number;
   readonly encodeMs: number;
-  /** No other batch was under way when it was sent. */
-  readonly isAlone: boolean;
+  /** For the batches that were under way to the same replica when it was sent, ms. */
+  readonly aheadMs: number;
 }
 
 export interface GatewayBatchesOptions {
@@ -98,10 +98,11 @@ export function createGatewayBatches<T>(
       for (const part of splitFrame(frame, bus.maxPayloadBytes)) bus.publish(runSubject(run, "infer", first), part);
       last = number;
       const sentMs = clock.now();
-      const isAlone = underWay.size === 0;
+      let aheadMs = 0;
+      for (const each of underWay.values()) if (each.route[0] === first) aheadMs += times.intervalMs(each.samples);
       const samples = tensor.shape[0] ?? 0;
       const encodeMs = sentMs - startedMs;
-      underWay.set(number, { number, release, route, samples, content, sentMs, encodeMs, isAlone });
+      underWay.set(number, { number, release, route, samples, content, sentMs, encodeMs, aheadMs });
       samplesUnderWay += samples;
       table.begin(route);
     },
@@ -112,7 +113,7 @@ export function createGatewayBatches<T>(
       if (outcome.kind === "logits" && outcome.logits.shape[0] !== batch.samples) return undefined;
       take(batch);
       if (outcome.kind === "logits")
-        times.observe(batch.samples, result.computeUs, clock.now() - batch.sentMs, batch.isAlone);
+        times.observe(batch.samples, result.computeUs, clock.now() - batch.sentMs, batch.aheadMs);
       return batch;
     },
     giveUp(isLost) {

@@ -10,8 +10,9 @@ import { createDispatch } from "./dispatch-requests.ts";
 import type { GatewayBatches } from "./gateway-batches.ts";
 import type { GatewayActorOptions, GatewayObserver } from "./gateway-options.ts";
 import type { GatewayReleases } from "./gateway-releases.ts";
-import type { InferenceOutcome, InferenceRequest, Priority } from "./inference.ts";
+import type { InferenceOutcome, InferenceRefusal, InferenceRequest, Priority } from "./inference.ts";
 import { createOpenRequests, type OpenRequest } from "./open-requests.ts";
+import { refusalOf } from "./refusals.ts";
 import type { ReplicaTable } from "./replica-table.ts";
 import { createRequestQueue } from "./request-queue.ts";
 
@@ -37,6 +38,7 @@ export interface GatewayWork {
   /** Outcomes so far, by cause. */
   readonly outcomes: Readonly<Record<string, number>>;
   infer(request: InferenceRequest): Promise<InferenceOutcome>;
+  refuseUnread(): InferenceRefusal;
   onResult(result: StageResult): void;
   readonly onLost: BatchOutcomes["onLost"];
   /** Something changed: a replica, a release. */
@@ -47,6 +49,9 @@ export interface GatewayWork {
   whenIdle(): Promise<void>;
 }
 
+/** When a client may come back whose request could not be read, ms. */
+const RETRY_UNREAD_MS = 1_000;
+
 export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWorkDeps): GatewayWork {
   const { model, maxBatch, timeoutMs, maxTimeoutMs, maxWaitingSamples } = options;
   const { clock, log, table, times, releases, batches, observer, onDispatched } = deps;
@@ -55,6 +60,12 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
   const common = { clock, log, table, releases, batches, queue, requests };
   const pump = createDispatch(options, { ...common, times, onDispatched });
   const { onResult, onLost } = createBatchOutcomes(options, { ...common, observer, pump });
+  /** One for all: thousands a second, at a time when there is no time. */
+  const unread: InferenceRefusal = {
+    kind: "refusal",
+    error: refusalOf("overloaded", { model, timeoutMs, detail: "more requests arrive than can be read" }),
+    retryAfterMs: RETRY_UNREAD_MS,
+  };
   let isClosed = false;
 
   const infer = (request: InferenceRequest): Promise<InferenceOutcome> => {
@@ -90,6 +101,10 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
     },
     outcomes: requests.outcomes,
     infer,
+    refuseUnread() {
+      requests.noteRefused({}, "overloaded");
+      return unread;
+    },
     onResult,
     onLost,
     pump,

@@ -71,4 +71,6 @@ export interface ServedModel {
   readonly unready: readonly string[];
   /** Never rejects; resolves with KN_* refusals. Rejects only with `signal.reason` after an abort. */
   infer(request: InferenceRequest): Promise<InferenceOutcome>;
+  /** The refusal of a request that the front end has no time to read, KN_OVERLOADED. It is counted. */
+  refuseUnread(): InferenceRefusal;
 }

@@ -58,7 +58,7 @@ export interface OpenRequests {
   /** One that is settled stays as it is. */
   refuse(request: OpenRequest, cause: RefusalCause, parts?: RefusalParts): void;
   /** Counts a request that was refused before it was open. */
-  noteRefused(request: InferenceRequest, cause: RefusalCause): void;
+  noteRefused(request: Partial<InferenceRequest>, cause: RefusalCause): void;
   refuseAll(cause: RefusalCause, detail: string): void;
   /** Resolves when there are none. */
   whenIdle(): Promise<void>;
@@ -154,7 +154,7 @@ export function createOpenRequests({ model, clock, observer, onLeft }: OpenReque
     },
     refuse,
     noteRefused({ input, priority = "interactive", release }, cause) {
-      const samples = input.shape[0] ?? 0;
+      const samples = input?.shape[0] ?? 0;
       note({ samples, priority, arrivedMs: clock.now(), sentMs: undefined }, cause, release);
     },
     refuseAll(cause, detail) {

@@ -16,6 +16,8 @@ export interface Connections {
   readonly underWay: number;
   /** Counts a request until its answer is complete or its client has gone. */
   add(response: ServerResponse): void;
+  /** Aborts when the connection closes: one for all of its requests, since a request ends early only with it. */
+  goneOf(socket: Socket): AbortSignal;
   /** Answers that are not begun end their connections. */
   endAfterAnswers(): void;
   /** Closes connections that owe no answer. */
@@ -24,6 +26,7 @@ export interface Connections {
 
 export function trackConnections(server: Server): Connections {
   const connections = new Map<Socket, Set<ServerResponse>>();
+  const gone = new WeakMap<Socket, AbortController>();
   /** Raw answers to requests that cannot be parsed, once those before them are answered. */
   const faults = new Map<Socket, string>();
   let underWay = 0;
@@ -33,6 +36,7 @@ export function trackConnections(server: Server): Connections {
     socket.once("close", () => {
       connections.delete(socket);
       faults.delete(socket);
+      gone.get(socket)?.abort(new Error("the client has gone"));
     });
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -75,6 +79,15 @@ export function trackConnections(server: Server): Connections {
         owed?.delete(response);
         answerFault(socket);
       });
+    },
+    goneOf(socket) {
+      let controller = gone.get(socket);
+      if (controller === undefined) {
+        controller = new AbortController();
+        gone.set(socket, controller);
+        if (socket.destroyed) controller.abort(new Error("the client has gone"));
+      }
+      return controller.signal;
     },
     endAfterAnswers() {
       for (const owed of connections.values()) {

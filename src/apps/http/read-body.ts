@@ -13,7 +13,7 @@ export interface BodyLimits {
 }
 
 export interface BodyRefusal {
-  readonly status: 400 | 413 | 415 | 503;
+  readonly status: 400 | 413 | 415 | 429 | 503;
   readonly message: string;
   /** The rest of the body is still on its way. */
   readonly isUnread: boolean;

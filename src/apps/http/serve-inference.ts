@@ -13,6 +13,7 @@
  * await using http = await serveInference({ address: "127.0.0.1:8080" }, { models, unready, clock, log, version });
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { performance } from "node:perf_hooks";
 import { deflate, gzip } from "node:zlib";
 import {
   answerInference,
@@ -32,6 +33,7 @@ import { boundAddress, listen } from "./listen.ts";
 import { type BodyRefusal, createBodyReader } from "./read-body.ts";
 import { type InferRoute, methodOf, routeOf } from "./route.ts";
 import { acceptedEncoding, JSON_TYPE, send, sendError } from "./send.ts";
+import { createTurnBudget } from "./turn-budget.ts";
 
 export interface HttpLimits {
   /** Of a body, before and after it is decompressed. @default 16 MiB: 1,300 images of CIFAR in binary */
@@ -103,6 +105,8 @@ export interface InferenceHttp extends AsyncDisposable {
 
 /** Smaller answers are sent as they are: compressing them costs more than it saves. */
 const MIN_COMPRESSED_BYTES = 1024;
+/** A body of a request that is refused unread arrives with its headers, or soon, and is dropped. */
+const MAX_DROPPED_BYTES = 64 * 1024;
 /** How much of a refused body is read, so that the client reads the refusal instead of a reset, in bodies of full size. */
 const READ_OUT_BODIES = 4;
 
@@ -129,6 +133,11 @@ export async function serveInference(
   );
   server.maxConnections = limits.connections;
   const connections = trackConnections(server);
+  const turns = createTurnBudget({
+    now: () => clock.now(),
+    idleMs: () => performance.eventLoopUtilization().idle,
+    afterTurn: setImmediate,
+  });
   const statistics = createInferenceStatistics();
   const reasons = (): readonly string[] => [...(isDraining ? ["the server drains"] : []), ...unready()];
   const description = createDescription({ models, unready: reasons, statistics, version });
@@ -175,23 +184,24 @@ export async function serveInference(
   ): void {
     const startedMs = clock.now();
     const model = findModel(models(), name);
+    const { headers } = request;
+    const key = headers["x-kn-client"];
+    const client = typeof key === "string" ? key : (request.socket.remoteAddress ?? "");
+    if (!turns.admits(client)) {
+      refuseUnread(model, request, response);
+      return;
+    }
     bodies.read(request, (body) => {
       if ("status" in body) {
         refuseBody(request, response, body);
         return;
       }
-      const { headers } = request;
       const headerLength = headers["inference-header-content-length"];
-      const key = headers["x-kn-client"];
-      const controller = new AbortController();
-      response.once("close", () => {
-        if (!response.writableFinished) controller.abort(new Error("the client has gone"));
-      });
       answerInference(model, body, {
         ...(typeof headerLength === "string" ? { headerLength } : {}),
         ...(asked === undefined ? {} : { version: asked }),
-        client: typeof key === "string" ? key : (request.socket.remoteAddress ?? ""),
-        signal: controller.signal,
+        client,
+        signal: connections.goneOf(request.socket),
         jsonBytes: limits.jsonBytes,
         imagePixels: limits.imagePixels,
       }).then(
@@ -208,6 +218,15 @@ export async function serveInference(
     });
   }
 
+  /** This thread is late already: neither the body nor its answer is worth its time. */
+  function refuseUnread(model: ServedModel, request: IncomingMessage, response: ServerResponse): void {
+    const { error, retryAfterMs } = model.refuseUnread();
+    const { status, body, retryAfterMs: waitMs = 0 } = refusalBody(error, retryAfterMs);
+    if (Number(request.headers["content-length"] ?? Number.NaN) <= MAX_DROPPED_BYTES) {
+      send(response, status, ["content-type", JSON_TYPE, "retry-after", secondsOf(waitMs)], body);
+    } else refuseBody(request, response, { status: 429, message: error.message, isUnread: true });
+  }
+
   function sendInference(request: IncomingMessage, response: ServerResponse, outcome: InferenceBody): void {
     const { status, body, headerLength, retryAfterMs } = outcome;
     if (status === 500) log.error({ status, error: Buffer.from(body).toString() }, "request failed");
@@ -215,7 +234,7 @@ export async function serveInference(
       "content-type",
       headerLength === undefined ? JSON_TYPE : "application/octet-stream",
       ...(headerLength === undefined ? [] : ["inference-header-content-length", String(headerLength)]),
-      ...(retryAfterMs === undefined ? [] : ["retry-after", String(Math.max(1, Math.ceil(retryAfterMs / 1000)))]),
+      ...(retryAfterMs === undefined ? [] : ["retry-after", secondsOf(retryAfterMs)]),
     ];
     const encoding = body.length < MIN_COMPRESSED_BYTES ? undefined : acceptedEncoding(request);
     if (encoding === undefined) {
@@ -237,7 +256,8 @@ export async function serveInference(
     response: ServerResponse,
     { status, message, isUnread }: BodyRefusal,
   ): void {
-    const headers = status === 503 ? ["retry-after", "1"] : status === 415 ? ["accept-encoding", "gzip, deflate"] : [];
+    const isBusy = status === 503 || status === 429;
+    const headers = isBusy ? ["retry-after", "1"] : status === 415 ? ["accept-encoding", "gzip, deflate"] : [];
     const largest = READ_OUT_BODIES * limits.bodyBytes;
     const isLong = Number(request.headers["content-length"] ?? 0) > largest;
     if (!isUnread || request.headers.expect !== undefined || !isLong) {
@@ -280,7 +300,7 @@ export async function serveInference(
   function fail(response: ServerResponse, error: unknown): void {
     const { status, body, retryAfterMs } = refusalBody(error);
     if (status === 500 && !response.destroyed) log.error({ error: String(error) }, "request failed");
-    const headers = retryAfterMs === undefined ? [] : ["retry-after", String(Math.ceil(retryAfterMs / 1000))];
+    const headers = retryAfterMs === undefined ? [] : ["retry-after", secondsOf(retryAfterMs)];
     send(response, status, ["content-type", JSON_TYPE, ...headers], body);
   }
 
@@ -324,4 +344,8 @@ export async function serveInference(
       await closed;
     },
   };
+}
+
+function secondsOf(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms / 1_000)));
 }

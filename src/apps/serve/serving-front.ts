@@ -2,7 +2,7 @@
  * HTTP of a served model from the first moment of its process: probes answer, and tell why it is not ready, before the
  * fleet's server and the model are there.
  */
-import type { ServedModel } from "../../actors/gateway/index.ts";
+import type { InferenceRefusal, ServedModel } from "../../actors/gateway/index.ts";
 import { refusalOf } from "../../actors/gateway/refusals.ts";
 import { type InferenceHttp, serveInference, type ServeInferenceDeps } from "../http/index.ts";
 
@@ -27,6 +27,10 @@ export async function openServingFront(
   deps: Omit<ServeInferenceDeps, "models" | "unready">,
 ): Promise<ServingFront> {
   let reason = "the fleet is not joined yet";
+  const refuse = (): InferenceRefusal => ({
+    kind: "refusal",
+    error: refusalOf("unavailable", { model: name, timeoutMs: 0, detail: reason }),
+  });
   let model: ServedModel = {
     name,
     maxBatch,
@@ -35,10 +39,8 @@ export async function openServingFront(
     get unready() {
       return [reason];
     },
-    infer({ timeoutMs = 0 }) {
-      const error = refusalOf("unavailable", { model: name, timeoutMs, detail: reason });
-      return Promise.resolve({ kind: "refusal", error });
-    },
+    infer: () => Promise.resolve(refuse()),
+    refuseUnread: refuse,
   };
   const http = await serveInference({ address }, { ...deps, models: () => [model], unready: () => [] });
   return {

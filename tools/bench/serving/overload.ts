@@ -22,8 +22,10 @@ export interface Overload {
 
 export interface OverloadOptions {
   readonly phaseMs: number;
-  /** Deadline of each request. */
+  /** Latency that admission keeps. */
   readonly goalMs: number;
+  /** Of each request. */
+  readonly timeoutMs: number;
   readonly seed: number;
 }
 
@@ -33,11 +35,11 @@ const LOOK_MS = 200;
 
 export async function measureOverload(
   open: OpenServingScene,
-  { phaseMs, goalMs, seed }: OverloadOptions,
+  { phaseMs, goalMs, timeoutMs, seed }: OverloadOptions,
 ): Promise<Overload> {
-  await using scene = await open({ shape: "whole" });
+  await using scene = await open({ shape: "whole", targetMs: goalMs });
   const { perSecond } = await capacityOf(scene, { durationMs: phaseMs });
-  const normal = { name: "normal", ratePerSecond: perSecond / 2, timeoutMs: goalMs };
+  const normal = { name: "normal", ratePerSecond: perSecond / 2, timeoutMs };
   await using load = startSceneLoad(scene, {
     streams: [
       normal,

@@ -32,7 +32,7 @@ export function startSceneLoad(scene: LoadedServer, options: SceneLoad): Running
  * Requests in flight that keep a server busy: some batches at first, fewer where the server refuses so many. A client in a
  * closed loop that is refused asks again at once, and then refusals are all that a server does.
  */
-const IN_FLIGHT = [64, 32, 16, 8, 4] as const;
+const IN_FLIGHT = [256, 128, 64, 32, 16, 8, 4] as const;
 const MAX_REFUSED_SHARE = 0.01;
 
 export interface Capacity {

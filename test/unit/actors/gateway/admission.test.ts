@@ -10,7 +10,7 @@ const RELEASE: KnownRelease = { release: 3, sampleShape: "2,2,1", manifest: { ..
 /** 10 ms + 1 ms for each sample, and 1 ms of hops. */
 function known(): BatchTimes {
   const times = createBatchTimes();
-  for (let n = 1; n <= 8; n += 1) times.observe(n, [1_000 * (10 + n)], 11 + n, true);
+  for (let n = 1; n <= 8; n += 1) times.observe(n, [1_000 * (10 + n)], 11 + n, 0);
   return times;
 }
 

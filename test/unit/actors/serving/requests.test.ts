@@ -148,6 +148,67 @@ describe("overload", () => {
   });
 });
 
+describe("a busy gateway", () => {
+  it("counts what its front end could not read", async () => {
+    await using scene = await live();
+    const refusal = scene.gateway.model.refuseUnread();
+    expect(refusal).toMatchObject({ kind: "refusal", error: { code: "KN_OVERLOADED" }, retryAfterMs: 1_000 });
+    expect(scene.reports.at(-1)).toMatchObject({ outcome: "overloaded", samples: 0, priority: "interactive" });
+  });
+
+  it.each([
+    { ahead: "a long queue", targetMs: 60_000 },
+    { ahead: "admission by time", targetMs: 100 },
+  ])("answers nine tenths of its capacity in time at twice the load, with $ahead", async ({ targetMs }) => {
+    // A batch of 8 takes 20 ms: 400 samples per second; one by one they would be 105.
+    const batchMs = (n: number): number => 8 + 1.5 * n;
+    await using scene = await live({ batchMs, gateway: { targetMs, maxWaitingSamples: 10_000 } });
+    const all: ReturnType<typeof watch>[] = [];
+    const seconds = 4;
+    for (let ms = 0; ms < seconds * 1_000; ms += 5) {
+      for (let each = 0; each < 4; each += 1) all.push(watch(scene, { timeoutMs: 100 }));
+      await scene.clock.advance(5);
+    }
+    await scene.clock.advance(200);
+    const answered = all.filter((each) => codeOf(each) === "answer");
+    expect(all.every((each) => codeOf(each) !== undefined)).toBe(true);
+    expect(answered.length / seconds).toBeGreaterThanOrEqual(0.9 * 400);
+  });
+
+  it("answers in time after one batch that was slow on its way", async () => {
+    let slow = 0;
+    await using scene = await live({
+      batchMs: (n) => 8 + 1.5 * n,
+      gateway: { maxWaitingSamples: 10_000 },
+      // On its way, not in the computation: nothing else is under way.
+      before: (_, call) => (call === "infer" && slow-- > 0 ? scene.clock.sleep(90) : undefined),
+    });
+    slow = 1;
+    watch(scene);
+    await scene.clock.advance(500);
+    const all: ReturnType<typeof watch>[] = [];
+    for (let ms = 0; ms < 2_000; ms += 10) {
+      for (let each = 0; each < 3; each += 1) all.push(watch(scene, { timeoutMs: 100 }));
+      await scene.clock.advance(10);
+    }
+    await scene.clock.advance(200);
+    // Until the next two batches have shown that it was an exception.
+    expect(all.filter((each) => codeOf(each) !== "answer").length).toBeLessThan(30);
+  });
+
+  it("refuses what is too much on arrival, seldom after its time", async () => {
+    const batchMs = (n: number): number => 8 + 1.5 * n;
+    await using scene = await live({ batchMs, gateway: { maxWaitingSamples: 10_000 } });
+    for (let ms = 0; ms < 4_000; ms += 5) {
+      for (let each = 0; each < 4; each += 1) watch(scene, { timeoutMs: 100 });
+      await scene.clock.advance(5);
+    }
+    await scene.clock.advance(200);
+    const count = (outcome: string): number => outcomesOf(scene).filter((each) => each === outcome).length;
+    expect(count("expired")).toBeLessThan(0.1 * count("overloaded"));
+  });
+});
+
 describe("priorities and shares", () => {
   it("bulk work delays an interactive request by one bulk batch at most", async () => {
     await using scene = await live({ batchMs: 10, gateway: { maxWaitingSamples: 10_000 } });

@@ -30,8 +30,8 @@ export interface ServingSceneOptions {
   /** Gateways. @default 1 */
   readonly gateways?: number;
   readonly gateway?: Partial<GatewayActorOptions>;
-  /** Simulated time of one batch in a slice, ms. @default 2 */
-  readonly batchMs?: number;
+  /** Simulated time of one batch in a slice, ms: the same for any, or by its samples. @default 2 */
+  readonly batchMs?: number | ((samples: number) => number);
   /** Before each call of a replica's unit. */
   readonly before?: (replica: string, call: FakeInferenceCall, release: number) => void | Promise<void>;
   /** @default one of its own */
@@ -131,8 +131,9 @@ export async function servingScene(options: ServingSceneOptions = {}) {
         inputShape,
         outputShape: measures.at(-1)?.outputShape ?? [],
         weights: Object.fromEntries(shapes),
-        async before(call, release) {
-          if (call === "infer") await clock.sleep(batchMs * (slowness.get(release) ?? 1));
+        async before(call, release, rows) {
+          const ownMs = typeof batchMs === "number" ? batchMs : batchMs(rows);
+          if (call === "infer") await clock.sleep(ownMs * (slowness.get(release) ?? 1));
           await frozen.get(replica)?.thawed;
           if (workerless.has(instance))
             throw new KnowledgeNetError("KN_UNAVAILABLE", { attempt: call, rule: "the compute worker must live" });
@@ -142,8 +143,10 @@ export async function servingScene(options: ServingSceneOptions = {}) {
       return Promise.resolve({
         ...unit,
         async infer(release, input) {
+          const rows = input.shape[0] ?? 0; // the tensor moves
           const { result, computeMs } = await unit.infer(release, input);
-          return { result, computeMs: computeMs * (slowness.get(release) ?? 1) };
+          const ownMs = typeof batchMs === "number" ? computeMs : batchMs(rows);
+          return { result, computeMs: ownMs * (slowness.get(release) ?? 1) };
         },
       });
     };

@@ -1,6 +1,6 @@
 /** A server of fake models on a free port, and its client. */
 import { type HttpLimits, type InferenceHttp, serveInference } from "../../../../src/apps/http/index.ts";
-import { systemClock } from "../../../../src/runtime/clock/index.ts";
+import { type Clock, systemClock } from "../../../../src/runtime/clock/index.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 import { type FakeServedModel, fakeServedModel } from "../../../support/fake-served-model.ts";
 
@@ -39,11 +39,13 @@ export async function httpScene({
   model = fakeServedModel(),
   others = [],
   metrics = true,
+  clock = systemClock(),
 }: {
   readonly limits?: Partial<HttpLimits>;
   readonly model?: FakeServedModel;
   readonly others?: readonly FakeServedModel[];
   readonly metrics?: boolean;
+  readonly clock?: Clock;
 } = {}): Promise<HttpScene> {
   let unready: string[] = [];
   const http = await serveInference(
@@ -52,7 +54,7 @@ export async function httpScene({
       models: () => [model, ...others],
       unready: () => unready,
       ...(metrics ? { metrics: { contentType: "text/plain", text: async () => "kn_up 1\n" } } : {}),
-      clock: systemClock(),
+      clock,
       log: silentLogger,
       version: "0.1.0",
     },

@@ -2,6 +2,7 @@ import { gunzipSync, gzipSync, inflateSync, deflateSync } from "node:zlib";
 import { encode } from "fast-png";
 import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../../src/errors/index.ts";
+import { systemClock } from "../../../../src/runtime/clock/index.ts";
 import { fakeLogits, fakeServedModel } from "../../../support/fake-served-model.ts";
 import { rawConnection, rawRequest } from "../../../support/raw-http.ts";
 import { waitFor } from "../../../support/wait-for.ts";
@@ -180,6 +181,30 @@ describe("serveInference: inference", () => {
     const answer = await scene.infer(REQUEST);
     expect(answer).toMatchObject({ status: 429, json: { error: error.message } });
     expect(answer.headers.get("retry-after")).toBe("2");
+  });
+
+  it("refuses what a turn of its thread has no time for, unread, and goes on with the connection", async () => {
+    let nowMs = 0;
+    // Each look at the clock finds it later: the requests of one turn take too long.
+    const now = (): number => (nowMs += 10);
+    await using scene = await httpScene({ clock: { ...systemClock(), now } });
+    await using raw = await rawConnection(scene.http.address);
+    raw.send(Buffer.concat(Array.from({ length: 12 }, () => rawRequest("POST", INFER, BODY))));
+    const statuses: number[] = [];
+    for (let index = 0; index < 12; index += 1) {
+      const { status, headers, body } = await raw.answer();
+      statuses.push(status);
+      if (status === 200) continue;
+      expect(headers["retry-after"]).toBe("2");
+      expect(JSON.parse(body.toString())).toEqual({ error: expect.stringContaining("KN_OVERLOADED") });
+    }
+    const taken = scene.model.requests.length;
+    expect(taken).toBeGreaterThan(0);
+    expect(taken).toBeLessThan(12);
+    expect(statuses).toEqual([...Array(taken).fill(200), ...Array(12 - taken).fill(429)]);
+    expect(scene.model.unread).toBe(12 - taken);
+    raw.send(rawRequest("POST", INFER, BODY));
+    expect((await raw.answer()).status).toBe(200);
   });
 
   it("takes the request of a client that goes out of the queue", async () => {

@@ -1,0 +1,65 @@
+/**
+ * How many requests a saturated event loop takes in. Requests that wait in sockets cannot be counted, but a request that
+ * arrives now waits for about as long as a turn of the loop takes. So each turn takes in requests for a limited time, and
+ * those beyond it are refused before their bodies are read, which costs a fifth of an answer. The limit is generous to a
+ * burst, and strict where the loop has hardly been idle for a while: Maurer, "Fail at Scale", ACM Queue 13 (8), 2015, after
+ * CoDel (Nichols, Jacobson 2012).
+ */
+export interface TurnBudget {
+  /** Whether a request of `client` that has just arrived is taken in. */
+  admits(client: string): boolean;
+}
+
+export interface TurnBudgetDeps {
+  /** Milliseconds, never going back. */
+  readonly now: () => number;
+  /** Of these the loop was idle, since it began. */
+  readonly idleMs: () => number;
+  /** Calls back at the end of this turn of the event loop. */
+  readonly afterTurn: (callback: () => void) => void;
+}
+
+/** Over which the idle time is looked at: longer than a burst of some hundred requests, ms. */
+const WINDOW_MS = 100;
+/** Of a window; with less the loop is saturated. */
+const MIN_IDLE_SHARE = 0.1;
+/** Time for which a turn takes requests in, ms. */
+const LIMIT_MS = { burst: 50, saturated: 3 };
+/** Each client has one request of a turn taken in, until so many times the limit: names of clients may be made up. */
+const FAIR_LIMITS = 3;
+
+export function createTurnBudget({ now, idleMs, afterTurn }: TurnBudgetDeps): TurnBudget {
+  /** Clients that had a request taken in, in this turn. */
+  const served = new Set<string>();
+  let isInTurn = false;
+  let beganMs = 0;
+  let isSaturated = false;
+  let window = { beganMs: now(), idleMs: idleMs() };
+
+  const begin = (nowMs: number): void => {
+    isInTurn = true;
+    beganMs = nowMs;
+    const passedMs = nowMs - window.beganMs;
+    if (passedMs >= WINDOW_MS) {
+      const idle = idleMs();
+      isSaturated = idle - window.idleMs < MIN_IDLE_SHARE * passedMs;
+      window = { beganMs: nowMs, idleMs: idle };
+    }
+    afterTurn(() => {
+      isInTurn = false;
+      served.clear();
+    });
+  };
+
+  return {
+    admits(client) {
+      const nowMs = now();
+      if (!isInTurn) begin(nowMs);
+      const limitMs = isSaturated ? LIMIT_MS.saturated : LIMIT_MS.burst;
+      const takenMs = nowMs - beganMs;
+      const isAdmitted = takenMs <= limitMs || (!served.has(client) && takenMs <= FAIR_LIMITS * limitMs);
+      if (isAdmitted) served.add(client);
+      return isAdmitted;
+    },
+  };
+}
