@@ -63,7 +63,12 @@ describe("the scenarios of the serving bench", () => {
   });
 
   it("measureOverload counts refusals apart from failures", async () => {
-    const overload = await measureOverload(openFakeScene, { phaseMs: 1_000, goalMs: 20_000, timeoutMs: 1_000, seed: 1 });
+    const overload = await measureOverload(openFakeScene, {
+      phaseMs: 1_000,
+      goalMs: 20_000,
+      timeoutMs: 1_000,
+      seed: 1,
+    });
     expect(overload.refused).toBeGreaterThan(0);
     expect(overload.failed).toBe(0);
     expect(overload.goodputRatio).toBeGreaterThan(0);

@@ -99,7 +99,8 @@ function lateness(
   const totalMs = (waitingMs + computingMs) / lanes + times.latencyMs(samples);
   // Bulk work has no latency to keep but that which it names.
   const inTimeMs = CERTAINTY * limitMs;
-  const allowedMs = priority === "bulk" ? inTimeMs : Math.min(inTimeMs, Math.max(targetMs, 2 * times.latencyMs(samples)));
+  const allowedMs =
+    priority === "bulk" ? inTimeMs : Math.min(inTimeMs, Math.max(targetMs, 2 * times.latencyMs(samples)));
   if (totalMs <= allowedMs) return undefined;
   return {
     detail: `the answer would take ${Math.round(totalMs)} ms, allowed are ${Math.round(allowedMs)} ms`,

@@ -88,7 +88,8 @@ export const SCENARIOS = {
       seed: SEED,
       write,
     }),
-  overload: (open, { durationMs }) => measureOverload(open, { phaseMs: durationMs, goalMs: GOAL_MS, timeoutMs: DEADLINE_MS, seed: SEED }),
+  overload: (open, { durationMs }) =>
+    measureOverload(open, { phaseMs: durationMs, goalMs: GOAL_MS, timeoutMs: DEADLINE_MS, seed: SEED }),
   fairness: (open, { rounds, durationMs }) =>
     measureFairness(open, { rounds, durationMs, timeoutMs: 1_000, seed: SEED }),
   publication: async (open, { publications: rounds }) => ({
