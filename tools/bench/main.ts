@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import Table from "cli-table3";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { isKnowledgeNetError } from "../../src/errors/index.ts";
 import { parseTrainingSpec } from "../../src/run-spec/index.ts";
 import { describeSlices } from "../../src/jobs/describe-slices.ts";
@@ -26,6 +26,7 @@ import { type InferenceTimes, measureInferenceTimes } from "./inference-times.ts
 import { measureRecovery } from "./recovery.ts";
 import { measureSectionRates } from "./section-rates.ts";
 import { openKnServe } from "./serving/kn-serve-scene.ts";
+import { type OpenServingScene, SERVED_NETWORKS, type ServedNetwork } from "./serving/serving-scene.ts";
 import { benchServing, FULL_SIZES, QUICK_SIZES, SCENARIOS, type ScenarioName } from "./serving/bench-serving.ts";
 import { soak } from "./soak.ts";
 import { measureStepTimes, type StepTimes } from "./step-times.ts";
@@ -203,6 +204,12 @@ function plainTable(head: string[]): InstanceType<typeof Table> {
 
 await main(process.argv.slice(2));
 
+interface ServingBenchOptions {
+  readonly only: string;
+  readonly quick: boolean;
+  readonly network: ServedNetwork;
+}
+
 /** `npm run bench -- [FOLDER] [--only steps,bus]`, `npm run bench -- serving [FOLDER] [--only swaps,overload] [--quick]` */
 async function main(argv: readonly string[]): Promise<void> {
   const write = (line: string): void => {
@@ -220,10 +227,12 @@ async function main(argv: readonly string[]): Promise<void> {
     .description("a served model under load")
     .argument("[folder]", "where the figures are written", "runs/bench/serving")
     .option("--only <scenarios>", `of ${SCENARIO_NAMES.join(",")}`, SCENARIO_NAMES.join(","))
+    .addOption(new Option("--network <example>", "what is served").choices(SERVED_NETWORKS).default(SERVED_NETWORKS[0]))
     .option("--quick", "a moment of each, to see that it works", false)
-    .action(async (folder: string, { only, quick }: { only: string; quick: boolean }) => {
+    .action(async (folder: string, { only, quick, network }: ServingBenchOptions) => {
       const sizes = quick ? QUICK_SIZES : FULL_SIZES;
-      await benchServing(openKnServe, { folder, only: chosen(program, only, SCENARIO_NAMES), sizes, write });
+      const open: OpenServingScene = (options) => openKnServe({ ...options, network });
+      await benchServing(open, { folder, only: chosen(program, only, SCENARIO_NAMES), sizes, write });
     });
   await program.parseAsync([...argv], { from: "user" });
 }

@@ -14,7 +14,7 @@ import type { NamedTensorData } from "../../../src/compute/index.ts";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import { exportModel } from "../../../src/jobs/export-model.ts";
 import { type ModelStore, modelsInStore, openModel } from "../../../src/models/index.ts";
-import { layersOfBlocks, type ModelSpec, parseTrainingSpec } from "../../../src/run-spec/index.ts";
+import { layersOfBlocks, type ModelSpec, parseSpec, parseTrainingSpec } from "../../../src/run-spec/index.ts";
 import { systemClock } from "../../../src/runtime/clock/index.ts";
 import { type LocalNatsServer, startLocalNatsServer } from "../../../src/runtime/nats/local-nats-server.ts";
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
@@ -28,7 +28,9 @@ import { startSceneTraining } from "./scene-training.ts";
 import type { SceneTraining, ServingScene, ServingSceneOptions } from "./serving-scene.ts";
 
 const MODEL = "digits";
-const NETWORK = join(PACKAGE_ROOT, "examples", "mnist-synthetic.yaml");
+const exampleOf = (name: string): string => join(PACKAGE_ROOT, "examples", `${name}.yaml`);
+/** What trains beside a served network. */
+const TRAINING = exampleOf("mnist-synthetic");
 /** Samples of the pool: enough that requests differ, few enough to compute for each release and batch size. */
 const IMAGES = 16;
 const NOTE = { by: "kn bench" };
@@ -55,8 +57,7 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
     const nats = isShared ? use(await startNats(join(folder, "jetstream"))) : undefined;
     const models = await openModels(nats?.url, join(folder, "models"), use);
     const model = openModel(models, MODEL, { clock });
-    const spec = parseTrainingSpec(await readFile(NETWORK, "utf8"), { file: NETWORK });
-    const network: ModelSpec = spec.model;
+    const network = await networkOf(exampleOf(options.network ?? "mnist-synthetic"));
     const blocks = layersOfBlocks(network).length;
 
     // As the replicas of `kn serve`: the last bits depend on the number of threads. Read when the library is loaded.
@@ -98,7 +99,8 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
       trainings += 1;
       const name = `beside-${trainings}`;
       const env = { ...process.env, TF_NUM_INTRAOP_THREADS: THREADS_AT_START };
-      return startSceneTraining({ name, file: NETWORK, spec, natsUrl, folder, env, governor, onOutput });
+      const spec = parseTrainingSpec(await readFile(TRAINING, "utf8"), { file: TRAINING });
+      return startSceneTraining({ name, file: TRAINING, spec, natsUrl, folder, env, governor, onOutput });
     };
 
     const scene: ServingScene = {
@@ -164,6 +166,12 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
     await close();
     throw error;
   }
+}
+
+/** Of a training spec; of a distillation its student. */
+async function networkOf(file: string): Promise<ModelSpec> {
+  const spec = parseSpec(await readFile(file, "utf8"), { file });
+  return "student" in spec ? spec.student.model : spec.model;
 }
 
 async function startNats(jetstreamDir: string): Promise<LocalNatsServer> {

@@ -4,7 +4,13 @@
  */
 import type { Expected, LoadImages } from "../../serving/load/index.ts";
 
+/** Names of examples: four blocks of 0.6 M parameters for MNIST's images; the student of 3.0 M for CIFAR-10's. */
+export const SERVED_NETWORKS = ["mnist-synthetic", "cifar-sections"] as const;
+export type ServedNetwork = (typeof SERVED_NETWORKS)[number];
+
 export interface ServingSceneOptions {
+  /** @default "mnist-synthetic" */
+  readonly network?: ServedNetwork;
   /** The network in one process, or a pipeline of its blocks over processes on NATS. */
   readonly shape: "whole" | "blocks";
   /** Of the network, or of each block. @default 1 */
