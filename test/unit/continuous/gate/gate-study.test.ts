@@ -27,6 +27,20 @@ describe("judge", () => {
     expect(Math.max(...[...better, ...others].map(({ labels }) => labels))).toBeLessThanOrEqual(100);
   });
 
+  it.each<[string, Truth]>([
+    ["a constant answer", { effect: -0.78, disagreement: 0.9, neither: 0.1 }],
+    ["two swapped classes, 3 points better otherwise", { effect: -0.15, disagreement: 0.26, neither: 0.1 }],
+    ["flipped labels", { effect: -0.3, disagreement: 0.4, neither: 0.2 }],
+    ["other preprocessing", { effect: -0.2, disagreement: 0.3, neither: 0.25 }],
+    ["a stale release", { effect: -0.05, disagreement: 0.1, neither: 0.15 }],
+    ["scaled weights, which leave every answer", { effect: 0, disagreement: 0.0005, neither: 0 }],
+  ])("refuses %s, 100 of 100 times, before the budget is spent on average", (_, truth) => {
+    const random = randomFrom(5);
+    const decisions = Array.from({ length: 100 }, () => decide(truth, { random }));
+    expect(decisions.filter(({ verdict }) => verdict === "promote")).toEqual([]);
+    expect(decisions.reduce((sum, { labels }) => sum + labels, 0) / 100).toBeLessThan(60);
+  });
+
   it("has an interval that covers the true effect 95 times in 100", () => {
     const random = randomFrom(77);
     const truth: Truth = { effect: 0, disagreement: 0.1, neither: 0.2 };
