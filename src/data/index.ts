@@ -13,6 +13,7 @@ export {
   resizeBilinear,
 } from "./image-file.ts";
 export { loadMnist } from "./mnist.ts";
+export { parseOptions } from "./parse-options.ts";
 export { BLACK, type Colour, decodePng, type DecodePngOptions, type PngImage } from "./png-image.ts";
 export { type RandomDraws, randomDraws } from "./random-draws.ts";
 export { splitmix32 } from "./splitmix.ts";

@@ -23,5 +23,5 @@ export {
   type ObserverCounts,
   type ObserverDeps,
 } from "./observer.ts";
-export { type ObserverInput, type ObserverOptions, parseObserverOptions } from "./observer-options.ts";
+export type { ObserverInput, ObserverOptions } from "./observer-options.ts";
 export { type Amount, createSlidingBudget, type SlidingBudget, type Spending } from "./sliding-budget.ts";

@@ -1,7 +1,10 @@
 /** What an observer may upload, and how it chooses. */
 import { z } from "zod";
+import { parseOptions } from "../../data/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { MINUTE_MS } from "./sliding-budget.ts";
+
+const ATTEMPT = "observe live inputs";
 
 const weight = z.number().min(0).max(1e6);
 
@@ -46,21 +49,9 @@ export type ObserverInput = z.input<typeof observerOptionsSchema>;
 
 /** @throws KnowledgeNetError KN_CONFIG that names the key. */
 export function parseObserverOptions(value: unknown): ObserverOptions {
-  const parsed = observerOptionsSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = issue?.path ?? [];
-  const current = path.reduce<unknown>(
-    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
-    value,
-  );
-  throw refuseObserver(
-    `${path.map(String).join(".") || "options"}: ${issue?.message}`,
-    current === undefined ? "absent" : JSON.stringify(current),
-    "correct it and try again",
-  );
+  return parseOptions(observerOptionsSchema, value, ATTEMPT);
 }
 
 export function refuseObserver(rule: string, value: string, remedy: string): KnowledgeNetError {
-  return new KnowledgeNetError("KN_CONFIG", { attempt: "observe live inputs", rule, value, remedy });
+  return new KnowledgeNetError("KN_CONFIG", { attempt: ATTEMPT, rule, value, remedy });
 }

@@ -7,6 +7,6 @@
  * train(memory.draw(32, step));
  */
 export { createReplayMemory, type ReplayMemory } from "./replay-memory.ts";
-export { parseReplayOptions, type ReplayInput, type ReplayOptions } from "./replay-options.ts";
-export { contentDigest, type LabelledInput, NOT_TAKEN, type NotTaken, type ReplaySample } from "./replay-sample.ts";
+export type { ReplayInput, ReplayOptions } from "./replay-options.ts";
+export { contentDigest, type LabelledInput, type NotTaken, type ReplaySample } from "./replay-sample.ts";
 export type { ReplayState } from "./replay-state.ts";

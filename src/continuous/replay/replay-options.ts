@@ -1,6 +1,6 @@
 /** Size and shape of a replay memory. */
 import { z } from "zod";
-import { KnowledgeNetError } from "../../errors/index.ts";
+import { parseOptions } from "../../data/index.ts";
 
 const replayOptionsSchema = z
   .strictObject({
@@ -26,18 +26,5 @@ export type ReplayInput = z.input<typeof replayOptionsSchema>;
 
 /** @throws KnowledgeNetError KN_CONFIG that names the key. */
 export function parseReplayOptions(value: unknown): ReplayOptions {
-  const parsed = replayOptionsSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = issue?.path ?? [];
-  const current = path.reduce<unknown>(
-    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
-    value,
-  );
-  throw new KnowledgeNetError("KN_CONFIG", {
-    attempt: "make a replay memory",
-    rule: `${path.map(String).join(".") || "options"}: ${issue?.message}`,
-    value: current === undefined ? "absent" : JSON.stringify(current),
-    remedy: "correct it and try again",
-  });
+  return parseOptions(replayOptionsSchema, value, "make a replay memory");
 }

@@ -17,8 +17,7 @@ export interface ReplaySample extends LabelledInput {
 }
 
 /** Why a labelled input was not taken. */
-export const NOT_TAKEN = ["duplicate", "otherVersion", "invalid"] as const;
-export type NotTaken = (typeof NOT_TAKEN)[number];
+export type NotTaken = "duplicate" | "otherVersion" | "invalid";
 
 /** SHA-256 of the bytes of an input, hexadecimal. */
 export function contentDigest({ buffer, byteOffset, byteLength }: Uint8Array | Float32Array): string {

@@ -1,6 +1,9 @@
 /** What a stream of drifting images is made of: its changes, its schedule, its size. */
 import { z } from "zod";
 import { KnowledgeNetError } from "../../errors/index.ts";
+import { parseOptions } from "../parse-options.ts";
+
+const ATTEMPT = "make a stream of drifting images";
 
 /** Corruptions of CIFAR-10-C with five published severities. */
 export const CORRUPTIONS = [
@@ -107,23 +110,12 @@ export type DriftInput = z.input<typeof driftOptionsSchema>;
 
 /** @throws KnowledgeNetError KN_CONFIG that names the key. */
 export function parseDriftOptions(value: unknown): DriftOptions {
-  const parsed = driftOptionsSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = issue?.path ?? [];
-  const current = path.reduce<unknown>(
-    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
-    value,
-  );
-  throw refuseDrift(
-    `${path.map(String).join(".") || "options"}: ${issue?.message}`,
-    current === undefined ? "absent" : JSON.stringify(current),
-  );
+  return parseOptions(driftOptionsSchema, value, ATTEMPT);
 }
 
 export function refuseDrift(rule: string, value: string): KnowledgeNetError {
   return new KnowledgeNetError("KN_CONFIG", {
-    attempt: "make a stream of drifting images",
+    attempt: ATTEMPT,
     rule,
     value,
     remedy: "correct it and try again",
