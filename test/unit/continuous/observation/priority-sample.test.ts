@@ -12,7 +12,7 @@ const POPULATION: readonly Weighted<Unit>[] = Array.from({ length: 60 }, () => {
   return { item: { value: weight > 0.4 ? 1 : random() * 0.2 }, weight, bytes: 1 + Math.floor(weight * 8) };
 });
 const TOTAL = POPULATION.reduce((sum, { item }) => sum + item.value, 0);
-const RUNS = 20_000;
+const RUNS = 8_000;
 
 describe("createPrioritySample", () => {
   it.each([
