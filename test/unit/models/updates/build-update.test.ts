@@ -85,10 +85,10 @@ describe("buildUpdate", () => {
     expect(full.update.base).toBeUndefined();
   });
 
-  it("of a rollback has the digest of the earlier weights, in less than 300 bytes", () => {
+  it("of a rollback has the digest of the earlier weights, in less than 180 bytes", () => {
     const built = buildUpdate({ ...request, content: { kind: "restore" } });
     expect(built.result).toEqual({ number: 8, digest: digestOfTensors(trained) });
-    expect(built.bytes.length).toBeLessThan(300);
+    expect(built.bytes.length).toBeLessThan(180);
   });
 
   it.each<[string, () => unknown]>([

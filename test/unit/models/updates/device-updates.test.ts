@@ -148,6 +148,19 @@ describe("receiveUpdate", () => {
     expect(device.served).toEqual([1, 2, 3]);
   });
 
+  it("does not put an update on other weights of the base's number", () => {
+    const [trainer, fork, device] = [trainerOf(), trainerOf(), deviceOf()];
+    for (const seed of [1, 2]) {
+      trainer.promote("masked", seed);
+      fork.promote("masked", seed + 10);
+    }
+    device.receive(trainer.promote("masked", 3).bytes);
+    expect(device.receive(fork.anchor())).toEqual({ kind: "hold", reason: "requested" });
+    expect(device.receive(trainer.anchor())).toMatchObject({ kind: "apply", plan: { steps: [{ kind: "full" }] } });
+    device.work();
+    expect(device.state.kept[0]?.digest).toBe(trainer.digest);
+  });
+
   it("keeps no more than its bounds, the newest first", () => {
     const trainer = trainerOf();
     trainer.promote("masked", 0);
@@ -227,6 +240,21 @@ describe("dueRequest", () => {
     device.work();
     device.pass(1e6);
     expect(device.request()).toBeUndefined();
+  });
+});
+
+describe("dueRequest, while an update is applied", () => {
+  it("waits for its end", () => {
+    const [trainer, device] = [trainerOf(), deviceOf()];
+    trainer.promote("masked", 1);
+    device.receive(trainer.promote("masked", 2).bytes);
+    device.receive(trainer.anchor());
+    device.pass(1e6);
+    expect(device.request()).toBeUndefined();
+    device.receive(trainer.promote("masked", 3).bytes);
+    device.crash();
+    device.pass(1e6);
+    expect(device.request()).toMatchObject({ newest: 4 });
   });
 });
 
