@@ -4,7 +4,7 @@
  */
 import { expect, it } from "vitest";
 import { openKnServe } from "../../tools/bench/serving/kn-serve-scene.ts";
-import { measureSwaps, type SwapsOptions } from "../../tools/bench/serving/swaps.ts";
+import { measureSwaps, type SwapsOptions, type SwapsResult } from "../../tools/bench/serving/swaps.ts";
 import { describeWithNats } from "../support/nats-server.ts";
 
 /** Admission allows any wait: how long an answer takes on this machine is not the question. */
@@ -17,11 +17,18 @@ const OPTIONS: Omit<SwapsOptions, "shape" | "swaps"> = {
   write: () => undefined,
 };
 
+/** From the first tenth of the swaps on: before the first swap there is no previous release. */
+function expectEqualTensors({ tensors: [, ...tensors] }: SwapsResult): void {
+  expect(tensors[0]).toBeGreaterThan(0);
+  expect(tensors).toEqual(tensors.map(() => tensors[0]));
+}
+
 describeWithNats("kn serve", () => {
   it("changes the release of the whole network 50 times, no request fails, no bit is wrong", async () => {
     const result = await measureSwaps(openKnServe, { ...OPTIONS, shape: "whole", swaps: 50 });
     expect(result.outcomes).toEqual({ ok: result.requests });
     expect(result).toMatchObject({ swaps: 50, unseen: 0, outdated: 0 });
+    expectEqualTensors(result);
   });
 
   it("answers with some release while promotions overtake one another", async () => {
@@ -34,5 +41,6 @@ describeWithNats("kn serve", () => {
     const result = await measureSwaps(openKnServe, { ...OPTIONS, shape: "blocks", swaps: 20 });
     expect(result.outcomes).toEqual({ ok: result.requests });
     expect(result).toMatchObject({ swaps: 20, unseen: 0, outdated: 0 });
+    expectEqualTensors(result);
   });
 });

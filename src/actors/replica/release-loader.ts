@@ -29,6 +29,8 @@ export interface ReleaseLoaderDeps {
   readonly onPhase: (phase: "LoadBegun" | "WarmBegun" | "LoadEnded") => void;
   /** A release became ready or refused, is wanted, or left. */
   readonly onChange: () => void;
+  /** Nothing is to be loaded or dropped now. */
+  readonly onSettled: () => void;
 }
 
 export interface ReleaseLoader {
@@ -49,7 +51,7 @@ const LEAVE_MS = 2_000;
 
 export function createReleaseLoader(
   { slice: index, slices, warmBatches }: ReleaseLoaderOptions,
-  { model, held, openUnit, clock, log, onFailed, onPhase, onChange }: ReleaseLoaderDeps,
+  { model, held, openUnit, clock, log, onFailed, onPhase, onChange, onSettled }: ReleaseLoaderDeps,
 ): ReleaseLoader {
   /** By topology: releases of one network share its unit. */
   const units = new Map<string, InferenceHandle>();
@@ -142,6 +144,7 @@ export function createReleaseLoader(
       await loadNext(release);
     }
     await dropUnwanted();
+    onSettled();
   };
   const kick = (): void => {
     working = working.then(reconcile).catch((error: unknown) => {

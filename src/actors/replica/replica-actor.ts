@@ -23,8 +23,9 @@ import { createReplicaBatches } from "./replica-batches.ts";
 import { isTakingBatches, replicaLifecycle } from "./replica-lifecycle.ts";
 import type { ReplicaActorDeps, ReplicaActorOptions } from "./replica-options.ts";
 import { ownTensor } from "../../runtime/stream/index.ts";
+import { createTensorCount } from "./tensor-count.ts";
 
-/** Time between two announcements of the releases, ms. */
+/** Time between two announcements of the releases, and between two counts of tensors, ms. */
 const ANNOUNCE_EVERY_MS = 1_000;
 
 /** A replica that leaves waits until no batch came for so long, and at most for so long, ms. */
@@ -35,10 +36,11 @@ const MAX_DRAIN_MS = 20_000;
 
 export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaActorDeps): Actor {
   const { run, id, fence, slice, slices, instance, maxBatch, maxWaiting, maxFrameBytes, host } = options;
-  const { bus, clock, log, model, openUnit } = deps;
+  const { bus, clock, log, model, openUnit, countTensors } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
   const held = createHeldReleases();
+  const tensors = createTensorCount(countTensors, log);
   const ending = new AbortController();
   let undecodable = 0;
   /** When a batch came last. */
@@ -64,6 +66,7 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
     while (!ending.signal.aborted) {
       loader.sweep();
       announce();
+      tensors.refresh();
       await clock.sleep(ANNOUNCE_EVERY_MS, ending.signal).catch(() => undefined);
     }
   };
@@ -86,6 +89,7 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
         if (held.isAnyReady) actor.host.send({ type: "ReleaseReady" });
         announce();
       },
+      onSettled: tensors.refresh,
     },
   );
 
@@ -188,7 +192,13 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
         await loader.close().catch(() => undefined); // its worker may be what failed
       },
       progress: () => NO_PROGRESS,
-      stats: () => ({ ...batches.counts, undecodable, inFlight: batches.inFlight, held: held.list }),
+      stats: () => ({
+        ...batches.counts,
+        undecodable,
+        inFlight: batches.inFlight,
+        held: held.list,
+        tensors: tensors.newest,
+      }),
       onReconnected: announce,
       onState(state) {
         // Not before: the chart takes no events of the loader while it opens.

@@ -21,4 +21,6 @@ export interface ReplicaActorDeps extends ActorDeps {
   readonly model: Model;
   /** Opens the network of one topology in this replica's compute worker. */
   readonly openUnit: (options: InferenceUnitOptions) => Promise<InferenceHandle>;
+  /** Tensors alive in it. */
+  readonly countTensors: () => Promise<number>;
 }

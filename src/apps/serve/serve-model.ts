@@ -71,6 +71,7 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
     () => [gateway.model],
     () => gateway.waiting,
   );
+  metrics.showReplicas(() => deps.bus.services);
   await using _http = finallyDo(() => front.close({ noticeMs, graceMs }));
   await using _bus = finallyDo(() => gateway.leaveBus());
   await using _notice = finallyDo(() => {

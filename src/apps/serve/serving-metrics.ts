@@ -1,6 +1,7 @@
 /** Figures of a served model for Prometheus, by release. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BatchSample, GatewayObserver, RequestSample, ServedModel } from "../../actors/gateway/index.ts";
+import type { ServiceReport } from "../../runtime/bus/index.ts";
 
 export interface ServingMetrics {
   readonly observer: GatewayObserver;
@@ -8,6 +9,8 @@ export interface ServingMetrics {
   text(): Promise<string>;
   /** Shows the state of these models at each scrape. */
   show(models: () => readonly ServedModel[], waiting: () => Readonly<Record<string, number>>): void;
+  /** Shows the statistics of the replicas among these services at each scrape. */
+  showReplicas(services: () => readonly ServiceReport[]): void;
 }
 
 /** Upper bounds of durations, s: from the cost of a message to the longest time limit. */
@@ -101,6 +104,22 @@ export function createServingMetrics(model: string): ServingMetrics {
         registers,
         collect() {
           for (const [priority, count] of Object.entries(waiting())) this.set({ model, priority }, count);
+        },
+      });
+    },
+    showReplicas(services) {
+      new Gauge({
+        name: "kn_replica_tensors",
+        help: "Tensors in the compute worker of a replica; more with each change of the release: a leak",
+        labelNames: ["model", "replica"],
+        registers,
+        collect() {
+          this.reset();
+          for (const { name, metadata, data } of services()) {
+            const { tensors } = data;
+            if (name !== "kn-replica" || typeof tensors !== "number") continue;
+            this.set({ model, replica: metadata["actor"] ?? "" }, tensors);
+          }
         },
       });
     },

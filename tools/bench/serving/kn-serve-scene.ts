@@ -15,6 +15,7 @@ import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import { exportModel } from "../../../src/jobs/export-model.ts";
 import { type ModelStore, modelsInStore, openModel } from "../../../src/models/index.ts";
 import { layersOfBlocks, type ModelSpec, parseSpec, parseTrainingSpec } from "../../../src/run-spec/index.ts";
+import type { Bus } from "../../../src/runtime/bus/index.ts";
 import { systemClock } from "../../../src/runtime/clock/index.ts";
 import { type LocalNatsServer, startLocalNatsServer } from "../../../src/runtime/nats/local-nats-server.ts";
 import { silentLogger } from "../../../src/runtime/telemetry/index.ts";
@@ -25,6 +26,7 @@ import { commandOf, cpuSecondsOf, descendants, residentBytesOf } from "./process
 import { manifestOf, randomBlock, randomImages } from "./random-network.ts";
 import { pause, sequentialClient } from "./scene-load.ts";
 import { startSceneTraining } from "./scene-training.ts";
+import { leastOf, tensorsByMetrics, tensorsByStatistics } from "./scene-tensors.ts";
 import type { SceneTraining, ServingScene, ServingSceneOptions } from "./serving-scene.ts";
 
 const MODEL = "digits";
@@ -55,7 +57,7 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
     use({ [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) });
     const isShared = shape === "blocks" || options.nats === true;
     const nats = isShared ? use(await startNats(join(folder, "jetstream"))) : undefined;
-    const models = await openModels(nats?.url, join(folder, "models"), use);
+    const { models, bus } = await openModels(nats?.url, join(folder, "models"), use);
     const model = openModel(models, MODEL, { clock });
     const network = await networkOf(exampleOf(options.network ?? "mnist-synthetic"));
     const blocks = layersOfBlocks(network).length;
@@ -149,7 +151,12 @@ export async function openKnServe(options: ServingSceneOptions): Promise<Serving
       },
       residentBytes: () => sumOver(server.pid, residentBytesOf),
       cpuSeconds: () => sumOver(server.pid, cpuSecondsOf),
-      tensors: async () => undefined,
+      tensors: () =>
+        leastOf(async () =>
+          shape === "blocks" && bus !== undefined
+            ? tensorsByStatistics(bus, blocks * replicas)
+            : tensorsByMetrics(server.said),
+        ),
       async exportKeras(directory) {
         const tensors = Object.assign({}, ...(released.get(first) ?? [])) as NamedTensorData;
         await exportModel(
@@ -184,10 +191,10 @@ async function openModels(
   natsUrl: string | undefined,
   directory: string,
   use: <T extends AsyncDisposable>(each: T) => T,
-): Promise<ModelStore> {
-  if (natsUrl === undefined) return use(folderModels({ directory }, { clock: systemClock() }));
-  const { fleet } = use(await connectFleet({ address: natsUrl, name: "kn bench" }, { log: silentLogger }));
-  return use(modelsInStore(fleet.store));
+): Promise<{ readonly models: ModelStore; readonly bus: Bus | undefined }> {
+  if (natsUrl === undefined) return { models: use(folderModels({ directory }, { clock: systemClock() })), bus: undefined };
+  const { fleet, bus } = use(await connectFleet({ address: natsUrl, name: "kn bench" }, { log: silentLogger }));
+  return { models: use(modelsInStore(fleet.store)), bus };
 }
 
 function loadInto(unit: InferenceUnit, release: number, blocks: readonly NamedTensorData[]): void {

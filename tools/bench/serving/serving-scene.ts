@@ -54,7 +54,7 @@ export interface ServingScene extends AsyncDisposable {
   residentBytes(): Promise<number>;
   /** Processor time of all its processes so far, s. */
   cpuSeconds(): Promise<number>;
-  /** Tensors in all its compute threads; undefined: not known. */
+  /** Tensors in all its compute threads while none loads a release, in some 100 ms; undefined: not known. */
   tensors(): Promise<number | undefined>;
   /** Writes the live network as `kn export --format keras-json` does. Undefined: it has none. */
   readonly exportKeras?: (folder: string) => Promise<void>;

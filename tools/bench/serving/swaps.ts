@@ -109,8 +109,8 @@ export async function measureSwaps(open: OpenServingScene, options: SwapsOptions
   const kills: number[] = [];
   const residentMiB = [(await scene.residentBytes()) / MIB];
   const tensors = [await scene.tensors()];
+  await pause(intervalMs);
   for (let index = 0; index < wanted; index += 1) {
-    await pause(intervalMs);
     const release = releases[index % releases.length] ?? 1;
     const orderedMs = monotonicMs();
     load.mark("swap", orderedMs);
@@ -121,13 +121,14 @@ export async function measureSwaps(open: OpenServingScene, options: SwapsOptions
       kills.push(monotonicMs());
       await scene.killReplica(kills.length % scene.replicas);
     }
+    const paused = pause(intervalMs);
     if ((index + 1) % Math.ceil(wanted / 10) === 0) {
       residentMiB.push((await scene.residentBytes()) / MIB);
       tensors.push(await scene.tensors());
       write(`${index + 1} swaps, RSS ${(residentMiB.at(-1) ?? 0).toFixed(0)} MiB`);
     }
+    await paused;
   }
-  await pause(intervalMs);
   load.stop();
   const result = await load.ended;
   const marks = [...result.marks, ...swapsUnderWay(swaps, result)];

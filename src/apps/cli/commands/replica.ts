@@ -81,6 +81,7 @@ async function runReplica(name: string, options: ReplicaOptions, deps: ExecuteDe
   if (options.exitWithStdin) process.stdin.once("end", leave).once("error", leave).resume();
   let obstacle = "the fleet is not joined yet";
   let unready: () => readonly string[] = () => [obstacle];
+  const metrics = createServingMetrics(name);
   try {
     await using _http =
       address === undefined
@@ -90,7 +91,7 @@ async function runReplica(name: string, options: ReplicaOptions, deps: ExecuteDe
             {
               starting: () => [],
               unready: () => Promise.resolve(signal.aborted ? ["the replica leaves"] : unready()),
-              metrics: createServingMetrics(name),
+              metrics,
             },
           );
     await using at = await openServingPlace(
@@ -106,6 +107,7 @@ async function runReplica(name: string, options: ReplicaOptions, deps: ExecuteDe
       },
     );
     if (at === undefined) return;
+    metrics.showReplicas(() => at.bus.services);
     const model = openModel(at.models, name, { clock, trusted: await trustedKeys(options.trust, env) });
     await using replica = await startReplica(
       { run, spec, softwareVersion, host: machineName(env), metadata: {}, slice, slices, copy, backend },

@@ -81,6 +81,7 @@ export function createReplicaSite(
           clock,
           log: log.child({ actor: id }),
           model,
+          countTensors: () => compute.countTensors(),
           async openUnit(options) {
             units += 1;
             return openInference(await compute.worker(), `${id}.${units}`, options);

@@ -106,6 +106,8 @@ export async function servingScene(options: ServingSceneOptions = {}) {
   const workerless = new Set<string>();
   /** By how much a release takes longer in the worker. */
   const slowness = new Map<number, number>();
+  /** Tensors in the workers of replicas. */
+  const tensors = new Map<string, number>();
   let instances = 0;
   /** Of a process that is killed while it answers, errors of handlers are nothing. */
   const busDeps = { clock, onHandlerError: () => undefined };
@@ -200,7 +202,17 @@ export async function servingScene(options: ServingSceneOptions = {}) {
         maxBatch: 8,
         maxWaiting: 8,
       },
-      { bus, clock, log: silentLogger, model: modelOf(id), openUnit: openUnit(id, instance) },
+      {
+        bus,
+        clock,
+        log: silentLogger,
+        model: modelOf(id),
+        openUnit: openUnit(id, instance),
+        async countTensors() {
+          await frozen.get(id)?.thawed;
+          return tensors.get(id) ?? 0;
+        },
+      },
     );
     const replica = Object.assign(processOf(actor, bus), { instance });
     await actor.start();
@@ -235,6 +247,7 @@ export async function servingScene(options: ServingSceneOptions = {}) {
     values,
     workerless,
     slowness,
+    tensors,
     startReplica,
     startGatewayProcess,
     startGateway: async (index = 0): Promise<Gateway> => (await startGatewayProcess(index)).actor,

@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { createServingMetrics } from "../../../../src/apps/serve/serving-metrics.ts";
+import type { ServiceReport } from "../../../../src/runtime/bus/index.ts";
+
+const replica = (actor: string, tensors?: number): ServiceReport => ({
+  name: "kn-replica",
+  metadata: { run: "serve-digits", actor },
+  data: { state: "ready", ...(tensors === undefined ? {} : { tensors }) },
+});
+
+it("createServingMetrics shows the tensors of the replicas in this process, at each scrape", async () => {
+  const metrics = createServingMetrics("digits");
+  let services: ServiceReport[] = [replica("replica-0", 12), replica("replica-0.1", 13), replica("replica-0.2")];
+  services.push({ name: "kn-gateway", metadata: { actor: "gateway-0" }, data: { tensors: 1 } });
+  metrics.showReplicas(() => services);
+  const lines = async () => (await metrics.text()).split("\n").filter((line) => line.startsWith("kn_replica_tensors{"));
+  expect(await lines()).toEqual([
+    'kn_replica_tensors{model="digits",replica="replica-0"} 12',
+    'kn_replica_tensors{model="digits",replica="replica-0.1"} 13',
+  ]);
+  services = [];
+  expect(await lines()).toEqual([]);
+});
