@@ -16,6 +16,7 @@ import { openServingOffice } from "../../fleet/serving-office.ts";
 import type { Model } from "../../models/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
+import { startAll } from "../../runtime/start-all.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { layersOfBlocks, type ServingSpec } from "../../run-spec/index.ts";
 import { ownIndex, startReplica } from "./run-replica.ts";
@@ -117,8 +118,10 @@ async function startReplicas(
     copy: first + Math.floor(index / slices),
   }));
   if (place !== "here") return places.map((each) => keepReplicaProcess({ ...place, ...each, spec, run }, deps));
-  return Promise.all(
-    places.map((each) => startReplica({ run, spec, backend, softwareVersion, host, metadata: {}, ...each }, deps)),
+  return startAll(
+    places.map(
+      (each) => () => startReplica({ run, spec, backend, softwareVersion, host, metadata: {}, ...each }, deps),
+    ),
   );
 }
 
