@@ -3,8 +3,9 @@
  * `ServedModel`, clients of the bus on `kn.v1.infer.<model>`.
  */
 import { fromPromise } from "xstate";
-import { createChunkAssembler, decodeFrame, NO_PROGRESS, runSubject } from "../../messages/index.ts";
+import { NO_PROGRESS, runSubject } from "../../messages/index.ts";
 import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
+import { createFrameInbox } from "../link/index.ts";
 import type { BatchContent } from "./batch-content.ts";
 import { createBatchTimes } from "./batch-times.ts";
 import { createGatewayBatches } from "./gateway-batches.ts";
@@ -32,11 +33,9 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
   const { run, id, fence, maxFrameBytes, maxBatch, softwareVersion } = options;
   const { bus, clock, log, model, observer = NO_OBSERVER } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
-  const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
   const table = createReplicaTable();
   const times = createBatchTimes();
   const ending = new AbortController();
-  let undecodable = 0;
   let following: Promise<unknown> | undefined;
   let endpoint: InferEndpoint | undefined;
 
@@ -66,14 +65,17 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
 
   const replicas = watchReplicas({ channel, clock, log, table, times, batches, releases, onLost: work.onLost });
 
-  const accept = (data: Uint8Array): void => {
-    const frame = decodeFrame(data, { maxBytes: maxFrameBytes });
-    if (frame.kind === "chunk") {
-      const whole = assembler.accept(frame.chunk);
-      if (whole !== undefined) accept(whole);
-    } else if (frame.kind === "stageResult") work.onResult(frame.result);
-    else undecodable += 1;
-  };
+  const results = createFrameInbox(
+    { maxFrameBytes, what: "result" },
+    {
+      log,
+      onFrame(frame) {
+        if (frame.kind !== "stageResult") return false;
+        work.onResult(frame.result);
+        return true;
+      },
+    },
+  );
 
   const served: ServedModel = {
     name: model.name,
@@ -120,14 +122,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
         {
           name: "results",
           subject: runSubject(run, "infer", id),
-          handler: ({ data, subject }) => {
-            try {
-              accept(data);
-            } catch (error) {
-              undecodable += 1;
-              log.warn({ err: error, subject }, "result refused");
-            }
-          },
+          handler: results.receive,
         },
       ],
       watches: [{ actor: "*", listener: replicas.onEvent }],
@@ -148,7 +143,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
         outcomes: work.outcomes,
         waiting: work.waiting,
         batchesUnderWay: batches.count,
-        undecodable,
+        undecodable: results.undecodable,
         replicas: table.replicas.map(({ id: replica, slice, ready }) => ({ replica, slice, releases: [...ready] })),
       }),
       onReconnected() {

@@ -4,8 +4,6 @@
  */
 import { fromPromise } from "xstate";
 import {
-  createChunkAssembler,
-  decodeFrame,
   encodeStageBatch,
   encodeStageResult,
   failureOf,
@@ -17,6 +15,7 @@ import {
 } from "../../messages/index.ts";
 import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
 import { settlesWithin } from "../../runtime/clock/index.ts";
+import { createFrameInbox } from "../link/index.ts";
 import { createHeldReleases } from "./held-releases.ts";
 import { createReleaseLoader } from "./release-loader.ts";
 import { createReplicaBatches } from "./replica-batches.ts";
@@ -38,11 +37,9 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
   const { run, id, fence, slice, slices, instance, maxBatch, maxWaiting, maxFrameBytes, host } = options;
   const { bus, clock, log, model, openUnit, countTensors } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
-  const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
   const held = createHeldReleases();
   const tensors = createTensorCount(countTensors, log);
   const ending = new AbortController();
-  let undecodable = 0;
   /** When a batch came last. */
   let takenMs = 0;
   let following: Promise<unknown> = Promise.resolve();
@@ -137,16 +134,18 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
     },
   );
 
-  const accept = (data: Uint8Array): void => {
-    const frame = decodeFrame(data, { maxBytes: maxFrameBytes });
-    if (frame.kind === "chunk") {
-      const whole = assembler.accept(frame.chunk);
-      if (whole !== undefined) accept(whole);
-    } else if (frame.kind === "stageBatch") {
-      takenMs = clock.now();
-      batches.take({ ...frame.batch, tensor: ownTensor(frame.batch.tensor, data) });
-    } else undecodable += 1;
-  };
+  const inbox = createFrameInbox(
+    { maxFrameBytes, what: "batch" },
+    {
+      log,
+      onFrame(frame, data) {
+        if (frame.kind !== "stageBatch") return false;
+        takenMs = clock.now();
+        batches.take({ ...frame.batch, tensor: ownTensor(frame.batch.tensor, data) });
+        return true;
+      },
+    },
+  );
 
   /** Gateways have seen the state `draining` once no batch has come for a while. */
   const drain = async (): Promise<void> => {
@@ -173,14 +172,7 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
         {
           name: "infer",
           subject: runSubject(run, "infer", id),
-          handler: ({ data, subject }) => {
-            try {
-              accept(data);
-            } catch (error) {
-              undecodable += 1;
-              log.warn({ err: error, subject }, "batch refused");
-            }
-          },
+          handler: inbox.receive,
         },
       ],
       watches: [],
@@ -194,7 +186,7 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
       progress: () => NO_PROGRESS,
       stats: () => ({
         ...batches.counts,
-        undecodable,
+        undecodable: inbox.undecodable,
         inFlight: batches.inFlight,
         held: held.list,
         tensors: tensors.newest,
