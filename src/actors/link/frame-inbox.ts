@@ -29,7 +29,10 @@ export interface FrameInbox {
   receive(message: Pick<BusMessage, "data" | "subject">): void;
 }
 
-export function createFrameInbox({ maxFrameBytes, what }: FrameInboxOptions, { log, onFrame }: FrameInboxDeps): FrameInbox {
+export function createFrameInbox(
+  { maxFrameBytes, what }: FrameInboxOptions,
+  { log, onFrame }: FrameInboxDeps,
+): FrameInbox {
   const assembler = createChunkAssembler({ maxBytes: maxFrameBytes });
   let undecodable = 0;
   const accept = (data: Uint8Array): void => {

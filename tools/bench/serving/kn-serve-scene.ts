@@ -192,7 +192,8 @@ async function openModels(
   directory: string,
   use: <T extends AsyncDisposable>(each: T) => T,
 ): Promise<{ readonly models: ModelStore; readonly bus: Bus | undefined }> {
-  if (natsUrl === undefined) return { models: use(folderModels({ directory }, { clock: systemClock() })), bus: undefined };
+  if (natsUrl === undefined)
+    return { models: use(folderModels({ directory }, { clock: systemClock() })), bus: undefined };
   const { fleet, bus } = use(await connectFleet({ address: natsUrl, name: "kn bench" }, { log: silentLogger }));
   return { models: use(modelsInStore(fleet.store)), bus };
 }

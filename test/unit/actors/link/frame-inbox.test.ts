@@ -37,7 +37,11 @@ function inbox() {
       },
     },
   );
-  return { taken, box, receive: (...parts: Uint8Array[]) => parts.forEach((data) => box.receive({ data, subject: "s" })) };
+  return {
+    taken,
+    box,
+    receive: (...parts: Uint8Array[]) => parts.forEach((data) => box.receive({ data, subject: "s" })),
+  };
 }
 
 describe("createFrameInbox", () => {
