@@ -17,7 +17,7 @@ const candidateSchema = z.strictObject({
 });
 export type Candidate = z.infer<typeof candidateSchema>;
 
-export const CHANGE_KINDS = ["promoted", "rolled-back", "candidate-started", "candidate-ended"] as const;
+export const CHANGE_KINDS = ["promoted", "rolled-back", "candidate-started", "candidate-ended", "removed"] as const;
 
 /** Longest reason and name of an author, and most numbers, that a change has. */
 export const MAX_TEXT = 500;
@@ -57,6 +57,8 @@ export const liveRecordSchema = z.object({
   last: liveChangeSchema.optional(),
   /** Releases that are being deleted. None of them can become live. */
   retired: z.array(releaseNumber),
+  /** Highest number of a release that was removed with the whole model: replicas know a release by its number. */
+  removedThrough: releaseNumber.optional(),
 });
 export type LiveRecord = z.infer<typeof liveRecordSchema>;
 
@@ -77,7 +79,9 @@ export type LiveCommand =
   | ({ readonly kind: "rollback" } & RollbackOptions)
   | { readonly kind: "start-candidate"; readonly candidate: Candidate }
   /** @param release only while this one is the candidate. @default whichever is */
-  | { readonly kind: "end-candidate"; readonly release?: number };
+  | { readonly kind: "end-candidate"; readonly release?: number }
+  /** All of these are to be deleted, and nothing is live any more. @param isForced also while one is live */
+  | { readonly kind: "remove"; readonly releases: readonly number[]; readonly isForced: boolean };
 
 export interface RollbackOptions {
   /** @default the release that was live before */
@@ -114,8 +118,12 @@ export function changeLive(
       `publish it again, and pin it: kn pin ${model} RELEASE`,
     );
   };
-  const changed = (part: Pick<LiveChange, "kind" | "candidate">, next: Partial<LiveRecord>): LiveRecord => {
-    const { candidate: _ended, last, ...rest } = record;
+  const changed = (
+    part: Pick<LiveChange, "kind" | "candidate">,
+    next: Partial<LiveRecord>,
+    base: LiveRecord = record,
+  ): LiveRecord => {
+    const { candidate: _ended, last, ...rest } = base;
     const merged = { ...rest, ...next };
     const entry: LiveChange = {
       change: record.change + 1,
@@ -180,6 +188,19 @@ export function changeLive(
       if (candidate === undefined || (command.release !== undefined && command.release !== candidate.release))
         return record;
       return changed({ kind: "candidate-ended", candidate }, {});
+    }
+    case "remove": {
+      const { releases, isForced } = command;
+      if (live !== undefined && !isForced) {
+        const remedy = "end what serves it, then remove it all the same: --force";
+        throw refuse(`remove ${model}`, "none of its releases may be live", `release ${live} is`, remedy);
+      }
+      const retired = [...new Set([...record.retired, ...releases])];
+      if (live === undefined && retired.length === record.retired.length) return record;
+      const { live: _live, previous: _previous, ...base } = record;
+      const removedThrough = Math.max(record.removedThrough ?? 1, ...releases);
+      const ended = candidate === undefined ? {} : { candidate };
+      return changed({ kind: "removed", ...ended }, { retired, removedThrough }, base);
     }
   }
 }

@@ -92,6 +92,17 @@ export interface Model {
   setPinned(release: number, isPinned: boolean): Promise<void>;
   /** Deletes all but the newest `kept`, the pinned, and those that the live record names. @returns what was deleted */
   retain(kept: number): Promise<number[]>;
+  /**
+   * Deletes all releases; the history stays, and their numbers are not used again. One that is published meanwhile stays.
+   * Rejects with KN_CONFIG when there is none, and, unless it is forced, while one is live or pinned.
+   * @returns what was deleted
+   */
+  remove(note: ChangeNote, options?: RemoveOptions): Promise<number[]>;
+}
+
+export interface RemoveOptions {
+  /** @default false */
+  readonly isForced?: boolean;
 }
 
 export interface ModelDeps {
@@ -240,6 +251,19 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
     return tensors;
   };
 
+  /** Deletes what is declared as retired. @returns what is gone */
+  const removeRetired = async (at: Opened, retired: readonly number[]): Promise<number[]> => {
+    await at.releases.remove(retired);
+    const left = await at.releases.list();
+    // One that was pinned meanwhile stays. What another process has declared it deletes itself.
+    await change(at, (record) => {
+      const isLeft = (release: number) => left.some((each) => each.release === release && !each.isPinned);
+      const stillRetired = record.retired.filter(isLeft);
+      return stillRetired.length === record.retired.length ? record : { ...record, retired: stillRetired };
+    });
+    return retired.filter((release) => !left.some((each) => each.release === release));
+  };
+
   /** Reads all of a release. Rejects as `find` and `load`. */
   const verify = async (at: Opened, release: number): Promise<void> => {
     const found = await find(at, release);
@@ -291,9 +315,10 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
       shapes.forEach((each, block) => {
         assertWeights(attempt, each, parts[block] ?? {});
       });
-      return using(async ({ releases }) => {
-        const record = await releases.publish(parts, {
+      return using(async (at) => {
+        const record = await at.releases.publish(parts, {
           isPinned,
+          after: async () => (await readLive(at)).removedThrough ?? 0,
           metadata: (numbered) => encodeFacts({ ...numbered, manifest }, signer),
         });
         const published = parse(record);
@@ -339,16 +364,25 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
             .filter((release) => !inUse.includes(release));
           return retired.join() === record.retired.join() ? record : { ...record, retired };
         });
-        await at.releases.remove(declared.retired);
-        const left = await at.releases.list();
-        // One that was pinned meanwhile stays. What another process has declared it deletes itself.
-        await change(at, (record) => {
-          const isLeft = (release: number) => left.some((each) => each.release === release && !each.isPinned);
-          const retired = record.retired.filter(isLeft);
-          return retired.length === record.retired.length ? record : { ...record, retired };
-        });
-        const deleted = declared.retired.filter((release) => !left.some((each) => each.release === release));
-        return deleted;
+        return removeRetired(at, declared.retired);
+      }),
+    remove: (note, { isForced = false } = {}) =>
+      using(async (at) => {
+        const all = await at.releases.list();
+        if (all.length === 0) throw await unknownRelease(at, 1);
+        const pinned = all.filter(({ isPinned }) => isPinned).map(({ release }) => release);
+        if (pinned.length > 0 && !isForced) {
+          throw new KnowledgeNetError("KN_CONFIG", {
+            attempt: `remove ${name}`,
+            rule: "none of its releases may be pinned",
+            value: pinned.join(", "),
+            remedy: `kn pin ${name} RELEASE --off, or remove it all the same: --force`,
+          });
+        }
+        const releases = all.map(({ release }) => release);
+        const { retired } = await command(at, { kind: "remove", releases, isForced }, note);
+        for (const release of pinned) await at.releases.setPinned(release, false);
+        return removeRetired(at, retired);
       }),
   };
 }

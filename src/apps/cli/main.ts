@@ -33,6 +33,7 @@ import { registerServe } from "./commands/serve.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerStop } from "./commands/stop.ts";
 import { registerTeach } from "./commands/teach.ts";
+import { registerUnpublish } from "./commands/unpublish.ts";
 import { registerWatch } from "./commands/watch.ts";
 import type { ExecuteDeps } from "./execute-run.ts";
 import { EXIT_CONFIG, EXIT_FAILURE, EXIT_OK, exitCodeOf } from "./exit.ts";
@@ -101,6 +102,7 @@ async function runCommand(argv: readonly string[], deps: ExecuteDeps): Promise<n
   registerRollback(program, deps, exit);
   registerLive(program, deps, exit);
   registerPin(program, deps, exit);
+  registerUnpublish(program, deps, exit);
   registerKeys(program, deps, exit);
   registerGc(program, deps, exit);
   registerDoctor(program, deps, exit);

@@ -58,6 +58,7 @@ export function changeText({ atMs, kind, from, to, candidate, by, reason }: Live
     "rolled-back": `rolled back to release ${to}${before}`,
     "candidate-started": `${share} begins`,
     "candidate-ended": `${share} ends`,
+    removed: `removed with all its releases${before}`,
   }[kind];
   return `${timeText(atMs)} ${what} (${by}${reason === "" ? "" : `: ${reason}`})`;
 }

@@ -33,6 +33,8 @@ export interface PublishOptions {
     | ((release: Pick<Release, "release" | "digests">) => Readonly<Record<string, string>>);
   /** @default false */
   readonly isPinned?: boolean;
+  /** Numbers up to this one are not used, asked for when those of all releases have been read. @default none */
+  readonly after?: () => Promise<number>;
 }
 
 export interface Releases {
@@ -131,9 +133,10 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
   const encode = (record: Release): Uint8Array => new TextEncoder().encode(JSON.stringify(record));
 
   /** The first number that nobody has taken. */
-  const create = async (digests: string[], { metadata = {}, isPinned = false }: PublishOptions): Promise<Release> => {
+  const create = async (digests: string[], { metadata = {}, isPinned = false, after }: PublishOptions): Promise<Release> => {
     for (;;) {
-      const release = ((await numbers())[0] ?? 0) + 1;
+      const [newest = 0] = await numbers();
+      const release = Math.max(newest, (await after?.()) ?? 0) + 1;
       const facts = typeof metadata === "function" ? metadata({ release, digests }) : metadata;
       const record: Release = { format: 2, release, digests, metadata: { ...facts }, isPinned };
       try {

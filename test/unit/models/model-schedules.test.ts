@@ -52,7 +52,7 @@ function processOn(store: Store, s: fc.Scheduler, nextFate: () => Fate): Store {
 type Action =
   | { readonly kind: "publish"; readonly value: number; readonly isPinned: boolean }
   | { readonly kind: "promote" | "rollback" | "candidate" | "pin"; readonly release: number }
-  | { readonly kind: "rollback-to-previous" | "end-candidate" | "collect" }
+  | { readonly kind: "rollback-to-previous" | "end-candidate" | "collect" | "remove" }
   | { readonly kind: "retain"; readonly kept: number };
 
 const release = fc.integer({ min: 1, max: 8 });
@@ -67,6 +67,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constantFrom("promote" as const, "rollback", "candidate", "pin"), release }),
   },
   fc.record({ kind: fc.constantFrom("rollback-to-previous" as const, "end-candidate", "collect") }),
+  fc.record({ kind: fc.constant("remove" as const) }),
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("retain" as const), kept: fc.integer({ min: 1, max: 2 }) }) },
 );
 
@@ -97,6 +98,9 @@ async function perform(action: Action, model: Model, store: Store): Promise<numb
     case "retain":
       await model.retain(action.kept);
       return undefined;
+    case "remove":
+      await model.remove(BY, { isForced: true });
+      return undefined;
     case "collect":
       await applyArtifactCollection(store, await planArtifactCollection(store, 0));
       return undefined;
@@ -121,6 +125,8 @@ describe("Model, under any order of calls of several processes, of which some ar
           let calls = 0;
           const nextFate = (): Fate => fates[calls++ % fates.length] ?? "works";
           const pinned = new Set<number>();
+          /** A forced removal deletes pinned releases too. */
+          const mayBeRemoved = lives.flat().some(({ kind }) => kind === "remove");
           const failures: unknown[] = [];
           for (const actions of lives) {
             const own = processOn(shared, s, nextFate);
@@ -129,7 +135,7 @@ describe("Model, under any order of calls of several processes, of which some ar
               for (const each of actions) {
                 try {
                   const certain = await perform(each, model, own);
-                  if (certain !== undefined) pinned.add(certain);
+                  if (certain !== undefined && !mayBeRemoved) pinned.add(certain);
                 } catch (error) {
                   // Refusals: of an unknown release, of a rollback without a previous one, of a lost call.
                   if (!isKnowledgeNetError(error, "KN_CONFIG", "KN_UNAVAILABLE", "KN_CHECKPOINT")) failures.push(error);

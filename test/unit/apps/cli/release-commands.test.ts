@@ -356,3 +356,42 @@ describe("kn pin, kn releases --json, kn gc", () => {
     expect(await model.history()).toHaveLength(1);
   });
 });
+
+describe("kn unpublish", () => {
+  it("removes nothing without --yes, and says with what", async () => {
+    await using at = await scene();
+    await at.publish();
+    await at.publish();
+    const { code, stderr } = await at.on("unpublish", "tiny");
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/--yes: current value is it has 2 releases.*kn unpublish tiny --yes --models/),
+    ]);
+    expect(await at.model().releases()).toHaveLength(2);
+  });
+
+  it("refuses a model that is live, removes it with --force; the history stays, and gc finds nothing more", async () => {
+    await using at = await scene();
+    await at.publish();
+    await at.on("promote", "tiny");
+    await at.publish();
+    const refused = await at.on("unpublish", "tiny", "--yes");
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/release 1 is live|release 1 is;.*--force/),
+    ]);
+    const removed = await at.on("unpublish", "tiny", "--yes", "--force", "--reason", "a trial", "--json");
+    expect(json(removed.stdout)).toEqual({ model: "tiny", removed: [1, 2] });
+    expect((await at.on("models")).stdout).toContain("no models in");
+    expect((await at.model().history()).at(-1)).toMatchObject({ kind: "removed", from: 1, reason: "a trial" });
+    expect((await at.on("gc", "--runs", at.at("runs"))).stdout).toContain("nothing");
+    expect((await at.publish()).stdout).toContain("release 3 of tiny");
+  });
+
+  it("names the models that there are when there is no such one", async () => {
+    await using at = await scene();
+    await at.publish();
+    const { code, stderr } = await at.on("unpublish", "other", "--yes");
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/KN_CONFIG.*tiny/)]);
+  });
+});
