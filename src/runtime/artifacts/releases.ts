@@ -133,7 +133,10 @@ export async function openReleases(store: Store, scope: ArtifactScope): Promise<
   const encode = (record: Release): Uint8Array => new TextEncoder().encode(JSON.stringify(record));
 
   /** The first number that nobody has taken. */
-  const create = async (digests: string[], { metadata = {}, isPinned = false, after }: PublishOptions): Promise<Release> => {
+  const create = async (
+    digests: string[],
+    { metadata = {}, isPinned = false, after }: PublishOptions,
+  ): Promise<Release> => {
     for (;;) {
       const [newest = 0] = await numbers();
       const release = Math.max(newest, (await after?.()) ?? 0) + 1;

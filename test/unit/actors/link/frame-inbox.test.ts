@@ -40,7 +40,11 @@ function inbox() {
   return {
     taken,
     box,
-    receive: (...parts: Uint8Array[]) => { parts.forEach((data) => { box.receive({ data, subject: "s" }); }); },
+    receive: (...parts: Uint8Array[]) => {
+      parts.forEach((data) => {
+        box.receive({ data, subject: "s" });
+      });
+    },
   };
 }
 
