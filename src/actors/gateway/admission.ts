@@ -9,6 +9,7 @@ import type { ReplicaTable } from "./replica-table.ts";
 export interface AdmissionFacts {
   readonly model: string;
   readonly maxBatch: number;
+  readonly maxBulkBatch: number;
   readonly targetMs: number;
   /** Time of this request, ms. */
   readonly limitMs: number;
@@ -89,12 +90,16 @@ function inputError(
 function lateness(
   { input, priority = "interactive" }: InferenceRequest,
   release: number,
-  { maxBatch, targetMs, limitMs, table, times, samplesBefore, underWay }: AdmissionFacts,
+  { maxBatch, maxBulkBatch, targetMs, limitMs, table, times, samplesBefore, underWay }: AdmissionFacts,
 ): { readonly detail: string; readonly retryAfterMs: number } | undefined {
   if (samplesBefore === 0 && underWay.count === 0) return undefined; // it is computed at once
   const samples = input.shape[0] ?? 1;
   const lanes = Math.max(1, table.lanes(release));
-  const waitingMs = (samplesBefore / maxBatch) * times.intervalMs(maxBatch);
+  // Batches of bulk work follow one another without overlap.
+  const waitingMs =
+    priority === "bulk"
+      ? (samplesBefore / maxBulkBatch) * times.latencyMs(maxBulkBatch)
+      : (samplesBefore / maxBatch) * times.intervalMs(maxBatch);
   const computingMs = underWay.count === 0 ? 0 : underWay.count * times.intervalMs(underWay.samples / underWay.count);
   const totalMs = (waitingMs + computingMs) / lanes + times.latencyMs(samples);
   // Bulk work has no latency to keep but that which it names.

@@ -75,6 +75,7 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
     const verdict = admit(request, {
       model,
       maxBatch,
+      maxBulkBatch: options.maxBulkBatch,
       targetMs: options.targetMs,
       limitMs,
       isClosed,

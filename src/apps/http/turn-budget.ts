@@ -25,12 +25,14 @@ const WINDOW_MS = 100;
 const MIN_IDLE_SHARE = 0.1;
 /** Time for which a turn takes requests in, ms. */
 const LIMIT_MS = { burst: 50, saturated: 3 };
-/** Each client has one request of a turn taken in, until so many times the limit: names of clients may be made up. */
-const FAIR_LIMITS = 3;
+/** Taken in beyond the limit in a turn, of clients that have had less than their share: their names may be made up. */
+const MAX_FAIR = 16;
 
 export function createTurnBudget({ now, idleMs, afterTurn }: TurnBudgetDeps): TurnBudget {
-  /** Clients that had a request taken in, in this turn. */
-  const served = new Set<string>();
+  /** Requests taken in, in this turn, by client. */
+  const served = new Map<string, number>();
+  let taken = 0;
+  let fair = 0;
   let isInTurn = false;
   let beganMs = 0;
   let isSaturated = false;
@@ -48,6 +50,8 @@ export function createTurnBudget({ now, idleMs, afterTurn }: TurnBudgetDeps): Tu
     afterTurn(() => {
       isInTurn = false;
       served.clear();
+      taken = 0;
+      fair = 0;
     });
   };
 
@@ -56,10 +60,14 @@ export function createTurnBudget({ now, idleMs, afterTurn }: TurnBudgetDeps): Tu
       const nowMs = now();
       if (!isInTurn) begin(nowMs);
       const limitMs = isSaturated ? LIMIT_MS.saturated : LIMIT_MS.burst;
-      const takenMs = nowMs - beganMs;
-      const isAdmitted = takenMs <= limitMs || (!served.has(client) && takenMs <= FAIR_LIMITS * limitMs);
-      if (isAdmitted) served.add(client);
-      return isAdmitted;
+      const own = served.get(client) ?? 0;
+      const isInTime = nowMs - beganMs <= limitMs;
+      const isFair = own * served.size < taken && fair < MAX_FAIR;
+      if (!isInTime && !isFair) return false;
+      if (!isInTime) fair += 1;
+      served.set(client, own + 1);
+      taken += 1;
+      return true;
     },
   };
 }

@@ -17,6 +17,7 @@ function known(): BatchTimes {
 const factsOf = (parts: Partial<AdmissionFacts> = {}): AdmissionFacts => ({
   model: "digits",
   maxBatch: 8,
+  maxBulkBatch: 4,
   targetMs: 100,
   limitMs: 1_000,
   isClosed: false,
