@@ -45,6 +45,8 @@ export function decide(truth: Truth, { random, inputs = 2000, chunk = 10 }: Stre
     const disagreements = Array.from({ length: inputs }, random).filter((u) => u < truth.disagreement).length;
     const window = { window: windows.length, inputs, disagreements, labels, isOpen: true };
     windows.push(window);
+    const atOnce = judge({ windows, ...GOOD }); // before the first label of the window
+    if (atOnce.verdict !== "continue") return atOnce;
     for (let left = labelsLeft({ windows }).uniform; left > 0; left -= 1) {
       const isDisagreement = random() < truth.disagreement;
       labels.push(
