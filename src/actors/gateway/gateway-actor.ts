@@ -38,6 +38,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
   const ending = new AbortController();
   let following: Promise<unknown> | undefined;
   let endpoint: InferEndpoint | undefined;
+  let forgetOutages = (): void => undefined;
 
   const releases = createGatewayReleases(
     { id },
@@ -128,9 +129,14 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
       watches: [{ actor: "*", listener: replicas.onEvent }],
       commands: (command) => Promise.reject(refuseCommand(id, command)),
       async open() {
+        // Requests wait for the server within their deadlines: it holds nothing against the replicas.
+        forgetOutages = bus.on("disconnected", () => {
+          table.suspend(clock.now());
+        });
         endpoint = await openInferEndpoint({ maxFrameBytes, softwareVersion }, { served, bus });
       },
       async close() {
+        forgetOutages();
         work.close();
         await leaveBus();
         ending.abort();
@@ -147,8 +153,10 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
         replicas: table.replicas.map(({ id: replica, slice, ready }) => ({ replica, slice, releases: [...ready] })),
       }),
       onReconnected() {
+        table.resume(clock.now());
         // What was sent before may be lost; a batch computed twice does no harm.
         work.onLost(() => true, "the connection was lost");
+        work.pump();
       },
       onState(state) {
         // Not before: the chart takes no events of these while it opens.

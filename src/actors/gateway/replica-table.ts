@@ -31,6 +31,13 @@ export interface ReplicaTable {
   avoid(id: string, untilMs: number): void;
   /** It has no room for a batch until then, whatever its credits are: other gateways use it too. */
   fill(id: string, untilMs: number): void;
+  /**
+   * The connection to all of them is away: nothing is sent, and for `OUTAGE_PATIENCE_MS` silence says nothing about them.
+   */
+  suspend(nowMs: number): void;
+  /** It is back: each has from now on its time to be heard. */
+  resume(nowMs: number): void;
+  readonly isSuspended: boolean;
   has(id: string): boolean;
   /** Whether it has said, some time after `sinceMs`, that it had no batch. */
   isIdleSince(id: string, sinceMs: number): boolean;
@@ -71,6 +78,9 @@ interface Entry {
 /** A batch that was sent is at its replica, or in its announcements, after so long at the latest, ms. */
 const ARRIVAL_MS = 500;
 
+/** A server that restarts is back within this time, ms; requests wait for it that long, within their deadlines. */
+const OUTAGE_PATIENCE_MS = 5_000;
+
 /** Replicas that compute a release, by slice. */
 type Cover = readonly (readonly Entry[])[];
 const NOBODY: Cover = [];
@@ -79,6 +89,7 @@ export function createReplicaTable(): ReplicaTable {
   const entries = new Map<string, Entry>();
   /** By release, until a replica changes: asked for each request. */
   const covers = new Map<number, Cover>();
+  let suspendedMs: number | undefined;
 
   const changed = (): void => {
     covers.clear();
@@ -167,11 +178,23 @@ export function createReplicaTable(): ReplicaTable {
       const entry = entries.get(id);
       if (entry !== undefined) entry.fullUntilMs = untilMs;
     },
+    suspend(nowMs) {
+      suspendedMs ??= nowMs;
+    },
+    resume(nowMs) {
+      suspendedMs = undefined;
+      for (const entry of entries.values()) entry.heardMs = nowMs;
+    },
+    get isSuspended() {
+      return suspendedMs !== undefined;
+    },
     has: (id) => entries.has(id),
     isIdleSince: (id, sinceMs) => (entries.get(id)?.idleMs ?? Infinity) > sinceMs + ARRIVAL_MS,
     isSilentSince: (id, sinceMs) => (entries.get(id)?.heardMs ?? -Infinity) <= sinceMs,
-    silent: (nowMs, maxSilenceMs) =>
-      [...entries.values()].filter(({ heardMs }) => nowMs - heardMs > maxSilenceMs).map(({ id }) => id),
+    silent(nowMs, maxSilenceMs) {
+      if (suspendedMs !== undefined && nowMs - suspendedMs < OUTAGE_PATIENCE_MS) return [];
+      return [...entries.values()].filter(({ heardMs }) => nowMs - heardMs > maxSilenceMs).map(({ id }) => id);
+    },
     isCovered: (release) => coverOf(release).length > 0,
     isEverywhere(release) {
       const slices = coverOf(release).length;
@@ -192,6 +215,7 @@ export function createReplicaTable(): ReplicaTable {
       return undefined;
     },
     route(release, nowMs) {
+      if (suspendedMs !== undefined) return undefined;
       const cover = coverOf(release);
       const route: string[] = [];
       for (const computing of cover) {

@@ -71,7 +71,8 @@ export function watchReplicas(deps: WatchReplicasDeps): ReplicaWatch {
     } catch (error) {
       // One that was lost with the connection ends after the replica has been heard again.
       const isSilent = table.isSilentSince(replica, startedMs);
-      if (isKnowledgeNetError(error, "KN_UNAVAILABLE") && isSilent && ending?.aborted !== true)
+      const isTold = isSilent && !table.isSuspended;
+      if (isKnowledgeNetError(error, "KN_UNAVAILABLE") && isTold && ending?.aborted !== true)
         lose(replica, "does not answer");
     } finally {
       probing.delete(replica);
@@ -87,13 +88,17 @@ export function watchReplicas(deps: WatchReplicasDeps): ReplicaWatch {
 
   const look = (): void => {
     for (const replica of table.silent(clock.now(), MAX_SILENCE_MS)) lose(replica, "is silent");
+    if (!table.isSuspended) lookAtBatches();
+    releases.reconcile();
+    releases.judgeAll();
+  };
+
+  const lookAtBatches = (): void => {
     const late = batches.filter((batch) => isOlder(batch, LATE_MS, LATE_FACTOR));
     const overdue = new Set(late.filter(isOverdue));
     for (const { route } of overdue) for (const replica of route) table.avoid(replica, clock.now() + AVOIDED_MS);
     if (overdue.size > 0) onLost((batch) => overdue.has(batch), "a replica did not answer");
     for (const replica of new Set(late.flatMap(({ route }) => route))) void probe(replica);
-    releases.reconcile();
-    releases.judgeAll();
   };
 
   return {
