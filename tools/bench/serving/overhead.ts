@@ -2,7 +2,7 @@
  * One sample at an idle server: in this process, over HTTP, over NATS, in turns of one run. And what batching costs where there
  * is nothing to batch, and what a hop of a pipeline costs.
  */
-import { p50, sequentialClient } from "./scene-load.ts";
+import { p50, pause, sequentialClient } from "./scene-load.ts";
 import type { OpenServingScene, ServingScene } from "./serving-scene.ts";
 import { monotonicMs } from "../../serving/load/index.ts";
 
@@ -10,10 +10,13 @@ export interface Overhead {
   readonly requests: number;
   /** Medians, ms. */
   readonly inProcessMs: number;
+  /** In this process after a pause, as a server's compute thread has one between two requests: its caches are cold. */
+  readonly pacedMs: number;
   readonly httpMs: number;
   readonly natsMs: number | undefined;
   /** Medians over rounds of the difference within a round, ms. */
   readonly httpOverMs: number;
+  readonly httpOverPacedMs: number;
   readonly natsOverMs: number | undefined;
   readonly batchingOverMs: number;
   /** Of a pipeline over NATS, against the same network whole over NATS; for one hop more. */
@@ -40,6 +43,10 @@ export async function measureOverhead(
   await using natsHttp = await sequentialClient(onNats);
   const ways: Record<string, (() => Promise<number>) | undefined> = {
     inProcess: () => timed(whole),
+    async paced() {
+      await pause(PAUSE_MS);
+      return timed(whole);
+    },
     http: http.time,
     nats: nats?.time,
     unbatched: unbatchedHttp.time,
@@ -65,14 +72,19 @@ export async function measureOverhead(
   return {
     requests: rounds * requestsPerRound,
     inProcessMs: p50(medians["inProcess"] ?? []),
+    pacedMs: p50(medians["paced"] ?? []),
     httpMs: p50(medians["http"] ?? []),
     natsMs: medians["nats"] === undefined ? undefined : p50(medians["nats"]),
     httpOverMs: over("http", "inProcess") ?? 0,
+    httpOverPacedMs: over("http", "paced") ?? 0,
     natsOverMs: over("nats", "inProcess"),
     batchingOverMs: over("http", "unbatched") ?? 0,
     hopMs: hops === undefined || blocks.slices < 2 ? undefined : hops / (blocks.slices - 1),
   };
 }
+
+/** Between two requests of one client a server's compute thread sleeps for about as long. */
+const PAUSE_MS = 1;
 
 async function timed(scene: ServingScene): Promise<number> {
   const startedMs = monotonicMs();
