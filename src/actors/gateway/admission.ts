@@ -1,8 +1,9 @@
 /** Whether a request is taken in: refused at once is what breaks a rule, or could not be answered in time. Pure. */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { BatchTimes } from "./batch-times.ts";
+import type { BulkPace } from "./bulk-pace.ts";
 import { type GatewayReleases, notServed } from "./gateway-releases.ts";
-import type { InferenceRequest, ServedRelease } from "./inference.ts";
+import type { InferenceRequest, Priority, ServedRelease } from "./inference.ts";
 import { refusalOf, type RefusalCause } from "./refusals.ts";
 import type { ReplicaTable } from "./replica-table.ts";
 
@@ -17,6 +18,7 @@ export interface AdmissionFacts {
   readonly releases: Pick<GatewayReleases, "live" | "served" | "resolve">;
   readonly table: Pick<ReplicaTable, "lanes">;
   readonly times: BatchTimes;
+  readonly bulkPace: Pick<BulkPace, "msPerSample">;
   /** Waiting samples that would be computed before it. */
   readonly samplesBefore: number;
   /** Batches that are being computed. */
@@ -90,18 +92,12 @@ function inputError(
 function lateness(
   { input, priority = "interactive" }: InferenceRequest,
   release: number,
-  { maxBatch, maxBulkBatch, targetMs, limitMs, table, times, samplesBefore, underWay }: AdmissionFacts,
+  facts: AdmissionFacts,
 ): { readonly detail: string; readonly retryAfterMs: number } | undefined {
+  const { targetMs, limitMs, times, samplesBefore, underWay } = facts;
   if (samplesBefore === 0 && underWay.count === 0) return undefined; // it is computed at once
   const samples = input.shape[0] ?? 1;
-  const lanes = Math.max(1, table.lanes(release));
-  // Batches of bulk work follow one another without overlap.
-  const waitingMs =
-    priority === "bulk"
-      ? (samplesBefore / maxBulkBatch) * times.latencyMs(maxBulkBatch)
-      : (samplesBefore / maxBatch) * times.intervalMs(maxBatch);
-  const computingMs = underWay.count === 0 ? 0 : underWay.count * times.intervalMs(underWay.samples / underWay.count);
-  const totalMs = (waitingMs + computingMs) / lanes + times.latencyMs(samples);
+  const totalMs = waitMs(priority, release, facts) + times.latencyMs(samples);
   // Bulk work has no latency to keep but that which it names.
   const inTimeMs = CERTAINTY * limitMs;
   const allowedMs =
@@ -111,4 +107,20 @@ function lateness(
     detail: `the answer would take ${Math.round(totalMs)} ms, allowed are ${Math.round(allowedMs)} ms`,
     retryAfterMs: Math.max(1, Math.ceil(totalMs - allowedMs)),
   };
+}
+
+/** Until a request that comes now is sent, as far as can be told. */
+function waitMs(
+  priority: Priority,
+  release: number,
+  { maxBatch, maxBulkBatch, table, times, bulkPace, samplesBefore, underWay }: AdmissionFacts,
+): number {
+  const lanes = Math.max(1, table.lanes(release));
+  const computingMs = underWay.count === 0 ? 0 : underWay.count * times.intervalMs(underWay.samples / underWay.count);
+  if (priority === "interactive") {
+    return ((samplesBefore / maxBatch) * times.intervalMs(maxBatch) + computingMs) / lanes;
+  }
+  // Without interactive requests its batches follow one another.
+  const leastMsPerSample = times.latencyMs(maxBulkBatch) / maxBulkBatch / lanes;
+  return samplesBefore * Math.max(bulkPace.msPerSample, leastMsPerSample) + computingMs / lanes;
 }

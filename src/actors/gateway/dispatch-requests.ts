@@ -7,6 +7,7 @@ import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { type BatchContent, isBulk } from "./batch-content.ts";
 import type { BatchTimes } from "./batch-times.ts";
+import type { BulkPace } from "./bulk-pace.ts";
 import type { GatewayBatches } from "./gateway-batches.ts";
 import type { GatewayActorOptions } from "./gateway-options.ts";
 import type { GatewayReleases, KnownRelease } from "./gateway-releases.ts";
@@ -23,6 +24,7 @@ export interface DispatchDeps {
   readonly log: Logger;
   readonly table: ReplicaTable;
   readonly times: BatchTimes;
+  readonly bulkPace: BulkPace;
   readonly releases: GatewayReleases;
   readonly batches: GatewayBatches<BatchContent>;
   readonly queue: RequestQueue<OpenRequest>;
@@ -33,7 +35,7 @@ export interface DispatchDeps {
 
 /** @returns what sends all batches that can be sent now */
 export function createDispatch({ model, maxBatch, maxBulkBatch }: DispatchOptions, deps: DispatchDeps): () => void {
-  const { clock, log, table, times, releases, batches, queue, requests, onDispatched } = deps;
+  const { clock, log, table, times, bulkPace, releases, batches, queue, requests, onDispatched } = deps;
 
   /** The most samples with which a batch still answers a request in time. */
   const roomFor = ({ deadlineMs, priority, samples }: OpenRequest, nowMs: number): number => {
@@ -113,6 +115,7 @@ export function createDispatch({ model, maxBatch, maxBulkBatch }: DispatchOption
       onUnsent(taken, release, error);
       return;
     }
+    if (taken[0]?.priority === "bulk") bulkPace.note(nowMs, tensor.shape[0] ?? 0, queue.samples.bulk > 0);
     let queueMs = 0;
     for (const each of taken) {
       queueMs = Math.max(queueMs, nowMs - each.arrivedMs);

@@ -6,6 +6,7 @@ import { admit } from "./admission.ts";
 import type { BatchContent } from "./batch-content.ts";
 import { type BatchOutcomes, createBatchOutcomes } from "./batch-outcomes.ts";
 import type { BatchTimes } from "./batch-times.ts";
+import { createBulkPace } from "./bulk-pace.ts";
 import { createDispatch } from "./dispatch-requests.ts";
 import type { GatewayBatches } from "./gateway-batches.ts";
 import type { GatewayActorOptions, GatewayObserver } from "./gateway-options.ts";
@@ -58,7 +59,8 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
   const queue = createRequestQueue<OpenRequest>({ maxSamples: maxWaitingSamples });
   const requests = createOpenRequests({ model, clock, observer, onLeft: (request) => queue.remove(request) });
   const common = { clock, log, table, releases, batches, queue, requests };
-  const pump = createDispatch(options, { ...common, times, onDispatched });
+  const bulkPace = createBulkPace();
+  const pump = createDispatch(options, { ...common, times, bulkPace, onDispatched });
   const { onResult, onLost } = createBatchOutcomes(options, { ...common, observer, pump });
   /** One for all: thousands a second, at a time when there is no time. */
   const unread: InferenceRefusal = {
@@ -82,6 +84,7 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
       releases,
       table,
       times,
+      bulkPace,
       samplesBefore: queue.samplesBefore(client, priority),
       underWay: batches,
     });

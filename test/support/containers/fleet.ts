@@ -68,21 +68,36 @@ export interface NodeOptions {
   readonly server: string;
 }
 
-/** A node on a read-only root, without rights, in 1 GiB. */
 export async function startNode(network: Network, { name, image, server }: NodeOptions): Promise<StartedTestContainer> {
   const config = `name: ${name}\nbus: {servers: ["nats://${server}:${NATS_PORT}"]}\nstate: /var/lib/knowledgenet\nhttp: 0.0.0.0:${HTTP_PORT}\n`;
-  return await new ReadOnlyContainer(inject("images")[image])
+  return await knContainer(network, { name, image })
+    .withCopyContentToContainer([{ content: config, target: "/etc/knowledgenet/node.yaml", mode: 0o644 }])
+    .withCommand(["node", "--config", "/etc/knowledgenet/node.yaml"])
+    .withWaitStrategy(Wait.forHttp("/readyz", HTTP_PORT).forStatusCode(200))
+    .start();
+}
+
+/** `kn` with these arguments, whose HTTP answers at HTTP_PORT; it need not be ready yet. */
+export async function startKn(
+  network: Network,
+  { name, image, args }: Omit<NodeOptions, "server"> & { readonly args: string[] },
+): Promise<StartedTestContainer> {
+  return await knContainer(network, { name, image })
+    .withCommand(args)
+    .withWaitStrategy(Wait.forHttp("/healthz", HTTP_PORT).forStatusCode(200))
+    .start();
+}
+
+/** On a read-only root, without rights, in 1 GiB. */
+function knContainer(network: Network, { name, image }: Omit<NodeOptions, "server">): GenericContainer {
+  return new ReadOnlyContainer(inject("images")[image])
     .withLabels(labels())
     .withName(`${name}-${network.name}`)
     .withNetworkMode(network.name)
     .withExposedPorts(HTTP_PORT)
     .withTmpFs({ "/tmp": "rw", "/var/lib/knowledgenet": "rw,mode=1777" })
     .withResourcesQuota({ memory: 1 })
-    .withCopyContentToContainer([{ content: config, target: "/etc/knowledgenet/node.yaml", mode: 0o644 }])
-    .withCommand(["node", "--config", "/etc/knowledgenet/node.yaml"])
-    .withWaitStrategy(Wait.forHttp("/readyz", HTTP_PORT).forStatusCode(200))
-    .withStartupTimeout(START_MS)
-    .start();
+    .withStartupTimeout(START_MS);
 }
 
 export interface ContainerFleet extends AsyncDisposable {

@@ -24,6 +24,7 @@ const factsOf = (parts: Partial<AdmissionFacts> = {}): AdmissionFacts => ({
   releases: { live: RELEASE, served: [RELEASE], resolve: (release) => (release === 3 ? RELEASE : undefined) },
   table: { lanes: () => 1 },
   times: known(),
+  bulkPace: { msPerSample: 0 },
   samplesBefore: 0,
   underWay: { count: 0, samples: 0 },
   ...parts,
@@ -95,6 +96,15 @@ describe("admit", () => {
     expect(admit(requestOf(1), facts)).toMatchObject({ cause: "overloaded" });
     expect(admit(requestOf(1, { priority: "bulk" }), facts)).toBeUndefined();
     expect(admit(requestOf(1, { priority: "bulk" }), { ...facts, limitMs: 400 })).toMatchObject({
+      cause: "overloaded",
+    });
+  });
+
+  it("expects bulk requests to move on as they did", () => {
+    const bulk = requestOf(1, { priority: "bulk" });
+    expect(admit(bulk, factsOf({ samplesBefore: 100, bulkPace: { msPerSample: 7 } }))).toBeUndefined();
+    // 100 x 8 ms, and 12 ms for itself, against 800 ms.
+    expect(admit(bulk, factsOf({ samplesBefore: 100, bulkPace: { msPerSample: 8 } }))).toMatchObject({
       cause: "overloaded",
     });
   });

@@ -207,6 +207,20 @@ describe("a busy gateway", () => {
     const count = (outcome: string): number => outcomesOf(scene).filter((each) => each === outcome).length;
     expect(count("expired")).toBeLessThan(0.1 * count("overloaded"));
   });
+
+  it("refuses bulk work on arrival too, beside interactive requests", async () => {
+    await using scene = await live({ batchMs: (n) => 8 + 1.5 * n, gateway: { maxWaitingSamples: 10_000 } });
+    for (let ms = 0; ms < 6_000; ms += 5) {
+      if (ms % 25 === 0) watch(scene); // a third of the time
+      for (let each = 0; each < 2; each += 1) watch(scene, { client: "bulk", priority: "bulk", timeoutMs: 1_000 });
+      await scene.clock.advance(5);
+    }
+    await scene.clock.advance(1_000);
+    const bulk = scene.reports.filter(({ priority }) => priority === "bulk").map(({ outcome }) => outcome);
+    const count = (wanted: string): number => bulk.filter((each) => each === wanted).length;
+    expect(count("answer")).toBeGreaterThan(300);
+    expect(count("expired")).toBeLessThan(0.1 * count("overloaded"));
+  });
 });
 
 describe("priorities and shares", () => {
