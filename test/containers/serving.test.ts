@@ -68,7 +68,7 @@ it("loses no request while replicas are restarted one after another, and none wi
     const wantedMs = (1_050 * least) / RATE_PER_SECOND;
     await waitFor(() => performance.now() - startedMs >= wantedMs, "enough requests", 2 * wantedMs + 1_000);
     running.stop();
-    return reportOf(await running.ended);
+    return await reportOf(await running.ended);
   };
 
   const restarts = await underLoad(
