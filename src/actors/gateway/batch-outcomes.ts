@@ -136,7 +136,7 @@ export function createBatchOutcomes(
       observer.onBatch({ release, samples, totalMs: clock.now() - sentMs, computeMs, encodeMs });
       const usualMs = usual.computeMs(samples);
       const ownMs = computeMs.reduce((sum, each) => sum + each, 0);
-      if (usualMs > 0) noteBatch(releases.figures(release), ownMs / usualMs);
+      if (usualMs > 0) noteBatch(releases.figures(release), ownMs / usualMs, clock.now());
       if (!releases.isJudged(release)) usual.observe(samples, result.computeUs, ownMs, 0);
       if (isOfRequests(batch)) answer(batch, outcome.logits, nonFinite);
       else if (content.kind === "shadow") {

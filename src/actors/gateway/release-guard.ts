@@ -9,9 +9,12 @@ export interface ReleaseFigures {
   failures: number;
   /** Answers that would not have been finite. */
   nonFinite: number;
-  /** Batches, and the mean of their time over the time that is usual for their size. */
   batches: number;
+  /** Of each of the last batches, its time over the time that is usual for its size; and their median. */
+  readonly ratios: number[];
   slowness: number;
+  /** Since when the median is above what is allowed; undefined: it is not. */
+  slowSinceMs: number | undefined;
   /** Of a shadow: answers compared with the live release's, and those of another class. */
   compared: number;
   differing: number;
@@ -24,15 +27,17 @@ export interface GuardRules {
   readonly leastAnswers: number;
   /** Share of failures, and of answers that are not finite, above that of the other release. */
   readonly maxFailureShare: number;
-  /** Times the usual duration of a batch. */
+  /** Times the usual duration of a batch, in the median of the last 20. */
   readonly maxSlowness: number;
+  /** For so long without a break, ms. */
+  readonly slowForMs: number;
 }
 
 /**
- * 20 answers show a fault of every release that fails in one request of seven, with 95 % certainty; 2 is outside of what
- * a busy machine does to the mean of 20 batches.
+ * 20 answers show a fault of every release that fails in one request of seven, with 95 % certainty. A machine that is busy,
+ * with the loading of that release above all, makes 20 batches in a row three times as slow, but not for seconds.
  */
-export const GUARD_RULES: GuardRules = { leastAnswers: 20, maxFailureShare: 0.05, maxSlowness: 2 };
+export const GUARD_RULES: GuardRules = { leastAnswers: 20, maxFailureShare: 0.05, maxSlowness: 2, slowForMs: 3_000 };
 
 export interface Withdrawal {
   readonly reason: string;
@@ -45,27 +50,39 @@ export function noFigures(): ReleaseFigures {
     failures: 0,
     nonFinite: 0,
     batches: 0,
+    ratios: [],
     slowness: 1,
+    slowSinceMs: undefined,
     compared: 0,
     differing: 0,
     nonFiniteAlone: 0,
   };
 }
 
-/** Weight of the past in the mean slowness: the last 20 batches decide. */
-const DECAY = 0.95;
+/** Batches that the median is of. */
+const RECENT = 20;
 
 /** @param ratio time of the batch over the time that is usual for its size */
-export function noteBatch(figures: ReleaseFigures, ratio: number): void {
-  figures.slowness = figures.batches === 0 ? ratio : DECAY * figures.slowness + (1 - DECAY) * ratio;
+export function noteBatch(
+  figures: ReleaseFigures,
+  ratio: number,
+  nowMs: number,
+  { maxSlowness }: Pick<GuardRules, "maxSlowness"> = GUARD_RULES,
+): void {
+  const { ratios } = figures;
+  ratios.push(ratio);
+  if (ratios.length > RECENT) ratios.shift();
   figures.batches += 1;
+  figures.slowness = [...ratios].sort((a, b) => a - b)[Math.floor((ratios.length - 1) / 2)] ?? 1;
+  figures.slowSinceMs = figures.slowness > maxSlowness ? (figures.slowSinceMs ?? nowMs) : undefined;
 }
 
 /** @param other of the release that answers otherwise. @returns undefined: it stays */
 export function judge(
   figures: ReleaseFigures,
   other: ReleaseFigures,
-  { leastAnswers, maxFailureShare, maxSlowness }: GuardRules = GUARD_RULES,
+  nowMs: number,
+  { leastAnswers, maxFailureShare, slowForMs }: GuardRules = GUARD_RULES,
 ): Withdrawal | undefined {
   const requests = figures.answers + figures.failures + figures.nonFinite;
   const withdrawal = (reason: string): Withdrawal => ({
@@ -91,7 +108,8 @@ export function judge(
   }
   if (figures.nonFiniteAlone >= NON_FINITE_ALONE)
     return withdrawal(`${figures.nonFiniteAlone} answers are not finite where the live release's are`);
-  if (figures.batches >= leastAnswers && figures.slowness > maxSlowness)
+  const slowMs = nowMs - (figures.slowSinceMs ?? nowMs);
+  if (figures.batches >= leastAnswers && slowMs >= slowForMs)
     return withdrawal(`its batches take ${round(figures.slowness)} times as long`);
   return undefined;
 }

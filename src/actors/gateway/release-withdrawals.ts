@@ -31,6 +31,8 @@ export interface ReleaseWithdrawals {
 /** A release that became live is judged for so long, ms, and for so many answers. */
 const OBSERVED_MS = 60_000;
 const OBSERVED_ANSWERS = 1_000;
+/** Slowness shows after some seconds only, ms. */
+const LEAST_OBSERVED_MS = 10_000;
 
 /** @param by author of the changes */
 export function createReleaseWithdrawals(
@@ -55,7 +57,7 @@ export function createReleaseWithdrawals(
     const { current } = state;
     const { candidate } = state.record;
     if (candidate === undefined || current === undefined) return;
-    const withdrawal = judge(figures(candidate.release), figures(current));
+    const withdrawal = judge(figures(candidate.release), figures(current), clock.now());
     if (withdrawal === undefined) return;
     write(withdrawal.reason, (note) => model.endCandidate(note, candidate.release), withdrawal.numbers);
   };
@@ -64,12 +66,14 @@ export function createReleaseWithdrawals(
     const { trial, record } = state;
     if (trial === undefined) return;
     const { release, before, sinceMs } = trial;
-    const isOver = clock.now() - sinceMs > OBSERVED_MS || figures(release).answers > OBSERVED_ANSWERS;
+    const sinceThenMs = clock.now() - sinceMs;
+    const hasProved = sinceThenMs > LEAST_OBSERVED_MS && figures(release).answers > OBSERVED_ANSWERS;
+    const isOver = sinceThenMs > OBSERVED_MS || hasProved;
     if (isOver || release !== record.live) {
       state.endTrial();
       return;
     }
-    const withdrawal = judge(figures(release), figures(before));
+    const withdrawal = judge(figures(release), figures(before), clock.now());
     if (withdrawal === undefined) return;
     write(withdrawal.reason, (note) => model.rollback(note, { to: before, from: release }), withdrawal.numbers);
   };

@@ -392,10 +392,27 @@ describe("a release that became live", () => {
     scene.slowness.set(slow, 3);
     await scene.model.promote(slow, BY);
     await scene.until(() => scene.gateway.model.live?.release === slow, "the slow one");
-    await load.run(1_500);
+    await load.run(5_000);
     await load.finish();
     expect(scene.gateway.model.live?.release).toBe(good);
     expect((await scene.model.live()).last?.reason).toMatch(/times as long$/);
+    await scene.stopAll();
+  });
+
+  it("and is slow for a moment, with a machine that is busy, stays", async () => {
+    const scene = await servingScene();
+    await scene.release(1, scene.gateway);
+    const load = createServingLoad({ scene, draw: randomFrom(54), rate: 0.3, gateways: () => [scene.gateway] });
+    await load.run(1_000);
+    const good = await scene.publishValue(2);
+    scene.slowness.set(good, 4);
+    await scene.model.promote(good, BY);
+    await scene.until(() => scene.gateway.model.live?.release === good, "the other one");
+    await load.run(1_000);
+    scene.slowness.set(good, 1);
+    await load.run(10_000);
+    await load.finish();
+    expect(scene.gateway.model.live?.release).toBe(good);
     await scene.stopAll();
   });
 
