@@ -5,7 +5,7 @@
 import type { InferenceHandle, InferenceUnitOptions } from "../../compute/index.ts";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import { failureOf } from "../../messages/index.ts";
-import type { LiveRecord, Model } from "../../models/index.ts";
+import type { LiveRecord, Model, NamedTensors } from "../../models/index.ts";
 import { type Clock, settlesWithin } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { HeldReleases } from "./held-releases.ts";
@@ -82,10 +82,9 @@ export function createReleaseLoader(
     const [topology, unit] = await unitFor({ inputShape, layers });
     try {
       for (const block of blocks) {
-        const tensors = Object.entries(await model.loadPart(published, block));
-        for (const [name, tensor] of tensors) {
+        for (const piece of piecesOf(await model.loadPart(published, block))) {
           signal.throwIfAborted();
-          await inWorker(unit.load(release, { [name]: tensor }));
+          await inWorker(unit.load(release, piece));
         }
       }
       await inWorker(unit.complete(release));
@@ -173,6 +172,27 @@ export function createReleaseLoader(
       await settlesWithin(LEAVE_MS, closing, clock);
     },
   };
+}
+
+/** Tensors of up to so many bytes go to the worker together: each piece waits for a batch, and takes 0.1 ms or so. */
+const PIECE_BYTES = 256 * 1024;
+
+/** In the order of the tensors; one that is larger is a piece of its own. */
+function piecesOf(tensors: NamedTensors): NamedTensors[] {
+  const pieces: Record<string, NamedTensors[string]>[] = [];
+  let leftBytes = 0;
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const { byteLength } = tensor.values;
+    const last = pieces.at(-1);
+    if (last === undefined || byteLength > leftBytes) {
+      pieces.push({ [name]: tensor });
+      leftBytes = PIECE_BYTES - byteLength;
+    } else {
+      last[name] = tensor;
+      leftBytes -= byteLength;
+    }
+  }
+  return pieces;
 }
 
 /** The live one is the most urgent; the previous one waits for a rollback. */
