@@ -54,6 +54,8 @@ export interface HttpLimits {
   readonly keepAliveMs: number;
   /** Open connections. @default 4,096 */
   readonly connections: number;
+  /** Latency that requests ought to have, ms: a saturated thread refuses those that it has no time for. @default 100 */
+  readonly goalMs: number;
 }
 
 export const DEFAULT_HTTP_LIMITS: HttpLimits = {
@@ -66,6 +68,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   requestTimeoutMs: 60_000,
   keepAliveMs: 75_000,
   connections: 4096,
+  goalMs: 100,
 };
 
 export interface ServeInferenceOptions {
@@ -133,7 +136,7 @@ export async function serveInference(
   );
   server.maxConnections = limits.connections;
   const connections = trackConnections(server);
-  const turns = createTurnBudget({
+  const turns = createTurnBudget(limits, {
     now: () => clock.now(),
     idleMs: () => performance.eventLoopUtilization().idle,
     afterTurn: setImmediate,

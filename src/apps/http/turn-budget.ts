@@ -10,6 +10,11 @@ export interface TurnBudget {
   admits(client: string): boolean;
 }
 
+export interface TurnBudgetOptions {
+  /** Latency that requests ought to have, ms. */
+  readonly goalMs: number;
+}
+
 export interface TurnBudgetDeps {
   /** Milliseconds, never going back. */
   readonly now: () => number;
@@ -23,12 +28,15 @@ export interface TurnBudgetDeps {
 const WINDOW_MS = 100;
 /** Of a window; with less the loop is saturated. */
 const MIN_IDLE_SHARE = 0.1;
-/** Time for which a turn takes requests in, ms. */
-const LIMIT_MS = { burst: 50, saturated: 3 };
+/** Time for which a turn takes requests in, as a share of the latency goal. */
+const LIMITS = { burst: 0.5, saturated: 0.03 };
 /** Taken in beyond the limit in a turn, of clients that have had less than their share: their names may be made up. */
 const MAX_FAIR = 16;
 
-export function createTurnBudget({ now, idleMs, afterTurn }: TurnBudgetDeps): TurnBudget {
+export function createTurnBudget(
+  { goalMs }: TurnBudgetOptions,
+  { now, idleMs, afterTurn }: TurnBudgetDeps,
+): TurnBudget {
   /** Requests taken in, in this turn, by client. */
   const served = new Map<string, number>();
   let taken = 0;
@@ -59,7 +67,7 @@ export function createTurnBudget({ now, idleMs, afterTurn }: TurnBudgetDeps): Tu
     admits(client) {
       const nowMs = now();
       if (!isInTurn) begin(nowMs);
-      const limitMs = isSaturated ? LIMIT_MS.saturated : LIMIT_MS.burst;
+      const limitMs = goalMs * (isSaturated ? LIMITS.saturated : LIMITS.burst);
       const own = served.get(client) ?? 0;
       const isInTime = nowMs - beganMs <= limitMs;
       const isFair = own * served.size < taken && fair < MAX_FAIR;

@@ -12,6 +12,8 @@ export interface ServingFrontOptions {
   /** Name of the model. */
   readonly model: string;
   readonly maxBatch: number;
+  /** Latency that admission keeps, ms. */
+  readonly targetMs: number;
 }
 
 export interface ServingFront extends InferenceHttp {
@@ -23,7 +25,7 @@ export interface ServingFront extends InferenceHttp {
 
 /** Rejects with KN_CONFIG for a malformed address or one that is taken. */
 export async function openServingFront(
-  { address, model: name, maxBatch }: ServingFrontOptions,
+  { address, model: name, maxBatch, targetMs }: ServingFrontOptions,
   deps: Omit<ServeInferenceDeps, "models" | "unready">,
 ): Promise<ServingFront> {
   let reason = "the fleet is not joined yet";
@@ -42,7 +44,10 @@ export async function openServingFront(
     infer: () => Promise.resolve(refuse()),
     refuseUnread: refuse,
   };
-  const http = await serveInference({ address }, { ...deps, models: () => [model], unready: () => [] });
+  const http = await serveInference(
+    { address, limits: { goalMs: targetMs } },
+    { ...deps, models: () => [model], unready: () => [] },
+  );
   return {
     address: http.address,
     get underWay() {

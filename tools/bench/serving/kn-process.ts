@@ -17,6 +17,8 @@ export interface KnProcessOptions {
   /** Its first group is `said`. */
   readonly ready: RegExp;
   readonly onOutput: (text: string) => void;
+  /** 0 to 19, of all of its threads. @default 0 */
+  readonly niceness?: number;
 }
 
 export interface KnProcess {
@@ -30,8 +32,11 @@ export interface KnProcess {
 }
 
 /** Rejects with KN_UNAVAILABLE when it ends, or is not ready within `START_TIMEOUT_MS`. */
-export async function startKn({ args, env, ready, onOutput }: KnProcessOptions): Promise<KnProcess> {
-  const child = spawn(process.execPath, [join(PACKAGE_ROOT, "bin", "kn.js"), ...args], {
+export async function startKn(options: KnProcessOptions): Promise<KnProcess> {
+  const { args, env, ready, onOutput, niceness = 0 } = options;
+  // Not setPriority, which is for one thread.
+  const kn = ["-n", String(niceness), process.execPath, join(PACKAGE_ROOT, "bin", "kn.js")];
+  const child = spawn("nice", [...kn, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env,
   });

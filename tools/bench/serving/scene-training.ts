@@ -27,6 +27,8 @@ export interface SceneTrainingOptions {
 const ENDLESS = "training.epochs=100000";
 /** An evaluation is no step: none interrupts what is measured. */
 const NO_EVALUATION = "evaluation.everySteps=1000000";
+/** As docs/operations.md advises for training beside serving. */
+const NICENESS = 19;
 /** Notices name machines, and this is none. */
 const ELSEWHERE = "another-machine";
 
@@ -52,6 +54,7 @@ export async function startSceneTraining(options: SceneTrainingOptions): Promise
       env: governor ? env : { ...env, KN_HOST: ELSEWHERE },
       ready: new RegExp(`^(run ${name}) in `, "m"),
       onOutput,
+      niceness: NICENESS,
     });
     return {
       steps() {

@@ -99,7 +99,7 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
     const models = options.models ?? (given === undefined ? DEFAULT_MODELS_FOLDER : undefined);
     const metrics = createServingMetrics(name);
     await using front = await openServingFront(
-      { address: options.http, model: name, maxBatch: options.maxBatch },
+      { address: options.http, model: name, maxBatch: options.maxBatch, targetMs: options.targetMs },
       { metrics, clock, log, version: softwareVersion },
     );
     const onObstacle = (reason: string): void => {

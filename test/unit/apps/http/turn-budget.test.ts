@@ -2,17 +2,20 @@ import { describe, expect, it } from "vitest";
 import { createTurnBudget } from "../../../../src/apps/http/turn-budget.ts";
 
 /** A loop whose turns are ended by the test; each request that is taken in costs `costMs`, one that is refused a fifth. */
-function createLoop() {
+function createLoop(goalMs = 100) {
   let nowMs = 0;
   let idleMs = 0;
   let end: (() => void) | undefined;
-  const budget = createTurnBudget({
-    now: () => nowMs,
-    idleMs: () => idleMs,
-    afterTurn: (callback) => {
-      end = callback;
+  const budget = createTurnBudget(
+    { goalMs },
+    {
+      now: () => nowMs,
+      idleMs: () => idleMs,
+      afterTurn: (callback) => {
+        end = callback;
+      },
     },
-  });
+  );
   const loop = {
     idle(ms: number) {
       nowMs += ms;
@@ -64,6 +67,12 @@ describe("createTurnBudget", () => {
       loop.turn(2, 0.125); // a short turn among them
       loop.idle(0.3);
     }
+  });
+
+  it("takes in more where requests may take longer", () => {
+    const loop = createLoop(1_000);
+    loop.saturate();
+    expect(loop.turn(1_000, 0.125)).toBe(241); // 30 ms
   });
 
   it("is generous again once the loop has been idle", () => {

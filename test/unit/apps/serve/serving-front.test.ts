@@ -10,7 +10,7 @@ it("openServingFront answers probes and refuses requests with the reason until t
   let endNotice = (): void => undefined;
   const notice = new Promise<void>((resolve) => (endNotice = resolve));
   await using front = await openServingFront(
-    { address: "127.0.0.1:0", model: model.name, maxBatch: 8 },
+    { address: "127.0.0.1:0", model: model.name, maxBatch: 8, targetMs: 100 },
     { clock: { ...systemClock(), sleep: () => notice }, log: silentLogger, version: "0.1.0" },
   );
   const at = `http://${front.address}`;
