@@ -30,8 +30,8 @@ const WINDOW_MS = 100;
 const MIN_IDLE_SHARE = 0.1;
 /** Time for which a turn takes requests in, as a share of the latency goal. */
 const LIMITS = { burst: 0.5, saturated: 0.03 };
-/** Taken in by a turn at least: it is other processes that hold up a thread with few requests. */
-const LEAST_TAKEN = 32;
+/** Taken in by a turn at least, for each ms of the goal: it is other processes that hold up a thread with few requests. */
+const LEAST_TAKEN_PER_MS = 0.32;
 /** Taken in beyond the limit in a turn, of clients that have had less than their share: their names may be made up. */
 const MAX_FAIR = 16;
 
@@ -71,7 +71,7 @@ export function createTurnBudget(
       if (!isInTurn) begin(nowMs);
       const limitMs = goalMs * (isSaturated ? LIMITS.saturated : LIMITS.burst);
       const own = served.get(client) ?? 0;
-      const isInTime = taken < LEAST_TAKEN || nowMs - beganMs <= limitMs;
+      const isInTime = taken < LEAST_TAKEN_PER_MS * goalMs || nowMs - beganMs <= limitMs;
       const isFair = own * served.size < taken && fair < MAX_FAIR;
       if (!isInTime && !isFair) return false;
       if (!isInTime) fair += 1;
