@@ -149,6 +149,6 @@ export function createDataset(content: DatasetContent, options: DivideOptions = 
 }
 
 /** 64 bits, as 16 hexadecimal digits. The count of training records is a part: the ids of the test samples follow it. */
-function fingerprintOf(parts: readonly string[]): string {
+export function fingerprintOf(parts: readonly string[]): string {
   return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 16);
 }

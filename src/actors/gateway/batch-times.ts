@@ -2,6 +2,7 @@
  * How long a batch of n samples takes, learnt from the batches so far: a + b n for each slice, by least squares in which
  * older observations count less. Plain state.
  */
+import { medianWith } from "./recent-median.ts";
 
 export interface BatchTimes {
   /**
@@ -43,9 +44,7 @@ export function createBatchTimes(): BatchTimes {
         slices[index].observe(samples, us / 1_000);
         computeMs += us / 1_000;
       }
-      hops.push(Math.max(0, totalMs - computeMs - aheadMs));
-      if (hops.length > HOPS) hops.shift();
-      hopsMs = [...hops].sort((a, b) => a - b)[Math.floor((hops.length - 1) / 2)] ?? 0;
+      hopsMs = medianWith(hops, Math.max(0, totalMs - computeMs - aheadMs), HOPS);
     },
     intervalMs: (samples) => Math.max(0, ...slices.map((fit) => fit.at(samples))),
     computeMs: (samples) => slices.reduce((sum, fit) => sum + fit.at(samples), 0),

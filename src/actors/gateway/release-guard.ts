@@ -2,6 +2,7 @@
  * Decides by its answers whether a release must be withdrawn: a candidate, or a live release in its first minutes. Compared
  * with the release before it, over the same time where both answer. Plain state.
  */
+import { medianWith } from "./recent-median.ts";
 
 export interface ReleaseFigures {
   /** Answered requests, and those that failed in it with an error of a replica; of a shadow, copies of batches. */
@@ -69,11 +70,8 @@ export function noteBatch(
   nowMs: number,
   { maxSlowness }: Pick<GuardRules, "maxSlowness"> = GUARD_RULES,
 ): void {
-  const { ratios } = figures;
-  ratios.push(ratio);
-  if (ratios.length > RECENT) ratios.shift();
   figures.batches += 1;
-  figures.slowness = [...ratios].sort((a, b) => a - b)[Math.floor((ratios.length - 1) / 2)] ?? 1;
+  figures.slowness = medianWith(figures.ratios, ratio, RECENT);
   figures.slowSinceMs = figures.slowness > maxSlowness ? (figures.slowSinceMs ?? nowMs) : undefined;
 }
 

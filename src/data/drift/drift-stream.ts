@@ -9,7 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import type { TensorView } from "../../messages/index.ts";
-import type { Split } from "../dataset.ts";
+import { fingerprintOf, type Split } from "../dataset.ts";
 import { epochOrder } from "../epoch-order.ts";
 import { randomDraws } from "../random-draws.ts";
 import { applyDomain } from "./apply-domain.ts";
@@ -132,7 +132,7 @@ export function createDriftStream(source: DriftSource, input: DriftInput): Drift
 
   return {
     options,
-    fingerprint: `${source.name} drift sha256:${digestOf([source.fingerprint, JSON.stringify(options)])}`,
+    fingerprint: `${source.name} drift sha256:${fingerprintOf([source.fingerprint, JSON.stringify(options)])}`,
     window(index) {
       const plan = plans[index];
       if (plan === undefined) throw new RangeError(`window ${index} is outside 0 to ${windows - 1}`);
@@ -224,9 +224,4 @@ function pickByShare(shares: readonly number[], uniform: number): number {
     if (uniform < sum) return index;
   }
   return shares.findLastIndex((share) => share > 0); // rounding left the sum below 1
-}
-
-/** 64 bits, as 16 hexadecimal digits. */
-function digestOf(parts: readonly string[]): string {
-  return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 16);
 }

@@ -5,9 +5,9 @@
  *
  * Expiry is by wall-clock time, so that it goes on while no process runs, and is checked when a key is read: no timers.
  */
-import { createHash } from "node:crypto";
 import { compileSubjectPattern } from "../../bus/index.ts";
 import type { Clock } from "../../clock/index.ts";
+import { sha256 } from "../../sha256.ts";
 import { assertFilter, assertName, assertValueSize, damaged, fenced } from "../keys.ts";
 import type { KeyValue, KvChange, KvEntry } from "../store.ts";
 import { createChangeQueue } from "./change-queue.ts";
@@ -193,7 +193,7 @@ function copyOf({ key, value, revision, writtenMs }: Stored): KvEntry {
 }
 
 function encodeHead({ revision, writtenMs, value }: Stored): Uint8Array {
-  return new TextEncoder().encode(`KN1 ${revision} ${writtenMs} ${digestOf(value)}\n`);
+  return new TextEncoder().encode(`KN1 ${revision} ${writtenMs} ${sha256(value)}\n`);
 }
 
 /** A damaged record keeps its place: its key has a value, which cannot be read. */
@@ -210,14 +210,10 @@ function parseRecord(key: string, bytes: Uint8Array): Stored {
     };
   const value = new Uint8Array(bytes.subarray(end + 1));
   const stored: Stored = { key, value, revision: Number(head[1]), writtenMs: Number(head[2]) };
-  return digestOf(value) === head[3] ? stored : { ...stored, damage: "another digest" };
+  return sha256(value) === head[3] ? stored : { ...stored, damage: "another digest" };
 }
 
 function parseRevision(bytes: Uint8Array | undefined): number {
   const revision = Number(new TextDecoder().decode(bytes));
   return Number.isSafeInteger(revision) ? revision : 0;
-}
-
-function digestOf(value: Uint8Array): string {
-  return createHash("sha256").update(value).digest("hex");
 }
