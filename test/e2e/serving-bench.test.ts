@@ -11,6 +11,7 @@ import { measureOverload } from "../../tools/bench/serving/overload.ts";
 import { measureColdStart, measurePublication } from "../../tools/bench/serving/publication.ts";
 import { measureSaturation } from "../../tools/bench/serving/saturation.ts";
 import { measureSwaps, type SwapsOptions } from "../../tools/bench/serving/swaps.ts";
+import type { OpenServingScene } from "../../tools/bench/serving/serving-scene.ts";
 import { markdownRows } from "../../tools/bench/serving/tables.ts";
 import { openFakeScene } from "../support/fake-serving-scene.ts";
 
@@ -57,8 +58,9 @@ describe("the scenarios of the serving bench", () => {
   });
 
   it("measureSaturation compares at the batch size that the server made", async () => {
-    const { rounds } = await measureSaturation(openFakeScene, { rounds: 1, durationMs: 400 });
-    expect(rounds[0]).toMatchObject({ samplesPerRequest: 1, notAnswered: 0, inFlight: 64 });
+    const open: OpenServingScene = (options) => openFakeScene(options, { maxQueue: Number.POSITIVE_INFINITY });
+    const { rounds } = await measureSaturation(open, { rounds: 1, durationMs: 400 });
+    expect(rounds[0]).toMatchObject({ samplesPerRequest: 1, notAnswered: 0, inFlight: 256 });
     expect(rounds[0]?.meanBatch).toBeGreaterThan(1);
   });
 

@@ -12,7 +12,6 @@ const IMAGES = 8;
 const BATCH_MS = 2;
 const SAMPLE_MS = 0.25;
 const MAX_BATCH = 16;
-const MAX_QUEUE = 64;
 /** Between the order of a promotion and the first batch by it. */
 const LOAD_MS = 15;
 
@@ -21,6 +20,8 @@ export interface FakeFaults {
   readonly wrongEvery?: number;
   /** One of so many answers is of the release before. */
   readonly outdatedEvery?: number;
+  /** Requests that wait; those beyond are refused. @default 64 */
+  readonly maxQueue?: number;
 }
 
 interface Waiting {
@@ -34,6 +35,7 @@ export async function openFakeScene(
   { maxBatch = MAX_BATCH, shape }: ServingSceneOptions,
   faults: FakeFaults = {},
 ): Promise<ServingScene> {
+  const { maxQueue = 64 } = faults;
   let [live, previous, published, answers] = [1, 1, 1, 0];
   let queue: Waiting[] = [];
   let isComputing = false;
@@ -95,7 +97,7 @@ export async function openFakeScene(
         inputs: { shape: number[] }[];
         parameters: { priority: number };
       };
-      if (queue.length >= MAX_QUEUE) {
+      if (queue.length >= maxQueue) {
         response.writeHead(429, { "retry-after": "1" }).end(JSON.stringify({ error: "busy" }));
         return;
       }
