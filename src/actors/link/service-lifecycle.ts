@@ -25,7 +25,10 @@ export type ServiceLifecycleEvent =
   | { readonly type: "BatchesDone" }
   | { readonly type: "LoadBegun" }
   | { readonly type: "WarmBegun" }
-  | { readonly type: "LoadEnded" };
+  | { readonly type: "LoadEnded" }
+  /** Of a learner: it has the observations of a round, and is done with them. */
+  | { readonly type: "RoundBegun" }
+  | { readonly type: "RoundEnded" };
 
 const unprovided = (): never => {
   throw new TypeError("the effects of an actor's chart must be provided");

@@ -1,0 +1,175 @@
+/** What a follower knows between two rounds, and its saved form. Plain data. */
+import type {
+  AdwinState,
+  Agreements,
+  Evidence,
+  ReplayState,
+  WatchedWindow,
+  WindowEvidence,
+} from "../../continuous/index.ts";
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { TensorView } from "../../messages/index.ts";
+import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
+import type { NamedTensors } from "../../models/index.ts";
+import type { UpdateChain } from "../../models/updates/index.ts";
+import type { CandidateMade } from "./follow-events.ts";
+
+export interface NumberedNetwork {
+  readonly number: number;
+  readonly weights: NamedTensors;
+}
+
+/** A window's figures so far. */
+export interface OpenWindow {
+  readonly observations: number;
+  /** Of the live release on the uniform inputs. */
+  readonly uniform: Agreements;
+  /** Of those, the ones since the last change of the live release. */
+  readonly sinceLive: Agreements;
+  /** Largest softmax output of the live release, of each uniform input. */
+  readonly confidences: readonly number[];
+  /** Uniform inputs where live and previous release differ and one of them alone is right. */
+  readonly paired: { readonly live: number; readonly previous: number };
+}
+
+export interface Candidate extends NumberedNetwork {
+  /** Counted over the run. */
+  readonly candidate: number;
+  readonly content: CandidateMade["content"];
+  /** A SignedUpdate. */
+  readonly bytes: Uint8Array;
+  /** Ended windows, and the open one. */
+  readonly windows: readonly WindowEvidence[];
+  readonly facts: Pick<Evidence, "sets" | "latencyMs" | "nonFiniteOutputs">;
+}
+
+export interface FollowerState {
+  /** Of the last observation that was taken; -1: none. */
+  readonly position: number;
+  readonly window: number;
+  readonly open: OpenWindow;
+  readonly live: NumberedNetwork;
+  /** Live before a promotion, while that is watched. */
+  readonly previous?: NumberedNetwork;
+  readonly watched: { readonly before: Agreements; readonly windows: readonly WatchedWindow[] };
+  /** Of the live release on the uniform inputs that the candidate is tested on. */
+  readonly onTrial: Agreements;
+  readonly chain: UpdateChain;
+  readonly candidate?: Candidate;
+  /** Made so far. */
+  readonly candidates: number;
+  readonly oracle?: string;
+  /** Inputs that must not be forgotten; undefined until window 0 has ended, where no others were given. */
+  readonly anchor?: { readonly inputs: TensorView; readonly labels: Int32Array; readonly startShare: number };
+  /** Confidences of window 0, and whether each was right. */
+  readonly reference: { readonly confidences: readonly number[]; readonly right: readonly boolean[] };
+  readonly adwin?: AdwinState;
+}
+
+export const NO_LABELS: Agreements = { labels: 0, right: 0 };
+
+export const NOTHING_SEEN: OpenWindow = {
+  observations: 0,
+  uniform: NO_LABELS,
+  sinceLive: NO_LABELS,
+  confidences: [],
+  paired: { live: 0, previous: 0 },
+};
+
+type Small = Omit<FollowerState, "live" | "previous" | "candidate" | "anchor"> & {
+  readonly live: number;
+  readonly previous?: number;
+  readonly candidate?: Omit<Candidate, "weights" | "bytes">;
+  readonly anchor?: { readonly startShare: number };
+};
+
+const FORMAT = "1";
+
+/** Arrays are not copied. */
+export function writeFollowerState(state: FollowerState, replay: ReplayState): SafetensorsContent {
+  const { live, previous, candidate, anchor, ...rest } = state;
+  const small: Small = {
+    ...rest,
+    live: live.number,
+    ...(previous === undefined ? {} : { previous: previous.number }),
+    ...(candidate === undefined ? {} : { candidate: withoutArrays(candidate) }),
+    ...(anchor === undefined ? {} : { anchor: { startShare: anchor.startShare } }),
+  };
+  const tensors: Record<string, TensorView> = {
+    ...prefixed("live/", live.weights),
+    ...prefixed("previous/", previous?.weights ?? {}),
+    ...prefixed("candidate/", candidate?.weights ?? {}),
+    ...prefixed("replay/", replay.tensors),
+  };
+  if (candidate !== undefined) {
+    tensors["update"] = { dtype: "u8", shape: [candidate.bytes.length], values: candidate.bytes };
+  }
+  if (anchor !== undefined) {
+    tensors["anchor/inputs"] = anchor.inputs;
+    tensors["anchor/labels"] = { dtype: "i32", shape: [anchor.labels.length], values: anchor.labels };
+  }
+  const metadata: Record<string, string> = { format: FORMAT, state: JSON.stringify(small) };
+  for (const [key, value] of Object.entries(replay.metadata)) metadata[`replay/${key}`] = value;
+  return { metadata, tensors };
+}
+
+/** @throws KnowledgeNetError KN_CHECKPOINT for another format */
+export function readFollowerState({ metadata, tensors }: SafetensorsContent): {
+  readonly state: FollowerState;
+  readonly replay: ReplayState;
+} {
+  const text = metadata["state"];
+  if (metadata["format"] !== FORMAT || text === undefined) {
+    throw new KnowledgeNetError("KN_CHECKPOINT", {
+      attempt: "go on with a continuous run",
+      rule: `its state must be of format ${FORMAT}`,
+      value: metadata["format"] ?? "none",
+      remedy: "go on with the version that wrote it, or begin a run under another name",
+    });
+  }
+  const { live, previous, candidate, anchor, ...rest } = JSON.parse(text) as Small;
+  const [inputs, labels, update] = [tensors["anchor/inputs"], tensors["anchor/labels"], tensors["update"]];
+  return {
+    state: {
+      ...rest,
+      live: { number: live, weights: unprefixed("live/", tensors) },
+      ...(previous === undefined ? {} : { previous: { number: previous, weights: unprefixed("previous/", tensors) } }),
+      ...(candidate === undefined
+        ? {}
+        : {
+            candidate: {
+              ...candidate,
+              weights: unprefixed("candidate/", tensors),
+              bytes: update?.values as Uint8Array,
+            },
+          }),
+      ...(anchor === undefined || inputs === undefined
+        ? {}
+        : { anchor: { ...anchor, inputs, labels: labels?.values as Int32Array } }),
+    },
+    replay: {
+      metadata: unprefixed("replay/", metadata),
+      tensors: unprefixed("replay/", tensors),
+    },
+  };
+}
+
+function withoutArrays({
+  weights: _weights,
+  bytes: _bytes,
+  ...candidate
+}: Candidate): Omit<Candidate, "weights" | "bytes"> {
+  return candidate;
+}
+
+function prefixed<T>(prefix: string, values: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [`${prefix}${key}`, value]));
+}
+
+function unprefixed<T>(prefix: string, values: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) =>
+      key.startsWith(prefix) ? [[key.slice(prefix.length), value] as const] : [],
+    ),
+  );
+}

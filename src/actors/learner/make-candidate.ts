@@ -1,0 +1,166 @@
+/**
+ * A candidate from the live release. Batch norm's statistics alone are tried first, for they are small to send; then the
+ * network trains on what was observed and on what it is to remember, within the mask that its update sends.
+ */
+import type { ReplayMemory } from "../../continuous/index.ts";
+import { randomDraws } from "../../data/index.ts";
+import type { TensorView } from "../../messages/index.ts";
+import type { NamedTensors } from "../../models/index.ts";
+import {
+  batchNormStatistics,
+  type BuiltUpdate,
+  buildUpdate,
+  movementBetween,
+  type Selected,
+  selectIndices,
+  type UpdateRequest,
+} from "../../models/updates/index.ts";
+import { classesOf, rowsOf, stack } from "./answers.ts";
+import type { CandidateMade } from "./follow-events.ts";
+import type { FollowerDeps, FollowerOptions } from "./follower-options.ts";
+import type { NumberedNetwork } from "./follower-state.ts";
+import type { TrainPlan } from "./student-lab.ts";
+
+export interface MakeCandidate {
+  readonly live: NumberedNetwork;
+  readonly number: number;
+  readonly window: number;
+  /** Counted over the run: draws of two candidates differ. */
+  readonly candidate: number;
+  readonly replay: ReplayMemory;
+  /** Of the time before the stream, labelled by the oracle that labelled the replay. */
+  readonly rehearsal: { readonly inputs: TensorView; readonly logits: Float32Array } | undefined;
+}
+
+export interface MadeCandidate {
+  readonly built: BuiltUpdate;
+  readonly facts: Pick<CandidateMade, "content" | "bytes" | "values" | "fraction" | "loss" | "samples">;
+}
+
+/** Key of weights that are held for one measurement. */
+const TRIAL = -1;
+/** Inputs of one batch of a recalibration. */
+const CALIBRATION_BATCH = 64;
+/** A mask below this share is no training: refused when the spec is read. */
+const LEAST_FRACTION = 0.001;
+/** Steps of one candidate at most, for draws of their own. */
+const MOST_STEPS = 1_000_000;
+const REHEARSE = 0x72656865;
+
+export async function makeCandidate(
+  { live, number, window, candidate, replay, rehearsal }: MakeCandidate,
+  options: FollowerOptions,
+  { lab, signer }: Pick<FollowerDeps, "lab" | "signer">,
+): Promise<MadeCandidate> {
+  const { model, update, training } = options;
+  const base = { number: live.number, tensors: live.weights };
+  const common = { model, number, base, ...(signer === undefined ? {} : { signer }) };
+  const samples = replay.recent.length + replay.past.reduce((sum, { length }) => sum + length, 0);
+  const statistics = batchNormStatistics(live.weights);
+  if (statistics.length > 0) {
+    const calibrated = await lab.recalibrate(live.weights, calibrationBatches(replay, window, options));
+    if ((await agreementOnWindow(calibrated, replay, window, options, lab)) >= training.below) {
+      const built = buildUpdate({ ...common, trained: calibrated, content: { kind: "batch-norm" } });
+      return { built, facts: { content: "batch-norm", ...sizesOf(built), fraction: 0, samples } };
+    }
+  }
+  const batch = trainingBatches({ candidate, replay, rehearsal }, options);
+  if (update.fraction === 1) {
+    const { weights, loss } = await lab.train(live.weights, { steps: training.steps, batch });
+    const built = buildUpdate({ ...common, trained: weights, content: { kind: "full", coding: update.coding } });
+    return { built, facts: { content: "full", ...sizesOf(built), fraction: 1, loss, samples } };
+  }
+  const probeSteps = Math.max(1, Math.round(training.steps * training.probeShare));
+  const probed = await lab.train(live.weights, { steps: probeSteps, batch });
+  const { indices, fraction } = fittingMask({ ...common, trained: probed.weights }, statistics, options);
+  const { weights, loss } = await lab.train(live.weights, { steps: training.steps, focus: indices, batch });
+  const built = buildUpdate({
+    ...common,
+    trained: weights,
+    content: { kind: "masked", indices, coding: update.coding },
+  });
+  return { built, facts: { content: "masked", ...sizesOf(built), fraction, loss, samples } };
+}
+
+function sizesOf({ sizes }: BuiltUpdate): { readonly bytes: number; readonly values: number } {
+  return { bytes: sizes.totalBytes, values: sizes.values };
+}
+
+/** The mask of what moved most, of the wanted share, or of one whose update is small enough. */
+function fittingMask(
+  request: Omit<UpdateRequest, "content"> & Required<Pick<UpdateRequest, "base">>,
+  statistics: readonly string[],
+  { update: { fraction: wanted, coding, maxBytes } }: Pick<FollowerOptions, "update">,
+): { readonly indices: Selected; readonly fraction: number } {
+  const { base, trained } = request;
+  const movements = Object.fromEntries(
+    Object.entries(base.tensors)
+      .filter(([name]) => !statistics.includes(name))
+      .map(([name, { values }]) => [name, movementBetween(floats(values), floats(trained[name]?.values))]),
+  );
+  for (let fraction = wanted; ; ) {
+    const indices = selectIndices(movements, fraction);
+    const { bytes } = buildUpdate({ ...request, content: { kind: "masked", indices, coding } });
+    if (bytes.length <= maxBytes || fraction <= LEAST_FRACTION) return { indices, fraction };
+    fraction = Math.max(LEAST_FRACTION, fraction * Math.min(0.9, maxBytes / bytes.length));
+  }
+}
+
+function floats(values: TensorView["values"] | undefined): Float32Array {
+  return values instanceof Float32Array ? values : new Float32Array(0);
+}
+
+function calibrationBatches(replay: ReplayMemory, window: number, options: FollowerOptions): TensorView[] {
+  const recent = replay.recent.filter((sample) => sample.window === window);
+  return Array.from({ length: Math.ceil(recent.length / CALIBRATION_BATCH) }, (_, index) =>
+    stack(recent.slice(index * CALIBRATION_BATCH, (index + 1) * CALIBRATION_BATCH), options),
+  );
+}
+
+/** Share of the window's samples on which `weights` agree with the oracle; nothing of them was trained on. */
+async function agreementOnWindow(
+  weights: NamedTensors,
+  replay: ReplayMemory,
+  window: number,
+  options: FollowerOptions,
+  lab: FollowerDeps["lab"],
+): Promise<number> {
+  const recent = replay.recent.filter((sample) => sample.window === window);
+  if (recent.length === 0) return 0;
+  await lab.hold(TRIAL, weights);
+  try {
+    const { logits } = await lab.answer(TRIAL, stack(recent, options));
+    const right = classesOf(logits, options.classes).filter(
+      (answer, row) => answer === classesOf(recent[row]?.softLabel ?? new Float32Array(0), options.classes)[0],
+    );
+    return right.length / recent.length;
+  } finally {
+    await lab.drop(TRIAL);
+  }
+}
+
+/** Batches by step: of the replay memory, and of what is rehearsed. */
+function trainingBatches(
+  { candidate, replay, rehearsal }: Pick<MakeCandidate, "candidate" | "replay" | "rehearsal">,
+  options: FollowerOptions,
+): TrainPlan["batch"] {
+  const { seed, classes, training } = options;
+  const rehearsed = rehearsal === undefined ? 0 : Math.round(training.batchSize * training.rehearsalShare);
+  const known = rehearsal?.inputs.shape[0] ?? 0;
+  return (step) => {
+    const draw = candidate * MOST_STEPS + step;
+    const samples = replay.draw(training.batchSize - rehearsed, draw);
+    const draws = randomDraws(seed, REHEARSE, candidate, step);
+    const old = rehearsal === undefined ? [] : Array.from({ length: rehearsed }, () => draws.below(known));
+    const rows = [
+      ...samples,
+      ...old.map((row) => ({
+        values: rowsOf((rehearsal as NonNullable<typeof rehearsal>).inputs, row, row + 1).values as Uint8Array,
+        softLabel: (rehearsal as NonNullable<typeof rehearsal>).logits.slice(row * classes, (row + 1) * classes),
+      })),
+    ];
+    const logits = new Float32Array(rows.length * classes);
+    for (const [row, { softLabel }] of rows.entries()) logits.set(softLabel, row * classes);
+    return { inputs: stack(rows, options), logits, labels: Int32Array.from(classesOf(logits, classes)) };
+  };
+}

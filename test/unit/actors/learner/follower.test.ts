@@ -1,0 +1,220 @@
+import { describe, expect, it } from "vitest";
+import {
+  type FollowEvent,
+  type Follower,
+  type FollowerDeps,
+  type FollowerOptions,
+  type FollowStep,
+  resumeFollower,
+  type SentUpdate,
+  startFollower,
+} from "../../../../src/actors/learner/index.ts";
+import { GATE_RULES, judge } from "../../../../src/continuous/index.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../../../src/messages/checkpoint/index.ts";
+import type { NamedTensors } from "../../../../src/models/index.ts";
+import { applyUpdates, digestOfTensors } from "../../../../src/models/updates/index.ts";
+import {
+  classOf,
+  CLASSES,
+  firstWeights,
+  type LinearLab,
+  linearLab,
+  logitsOf,
+  pointOf,
+  roundOf,
+  SAMPLE_SHAPE,
+  type WorldOracle,
+  worldOracle,
+} from "../../../support/turning-world.ts";
+
+const OPTIONS: FollowerOptions = {
+  model: "points",
+  seed: 1,
+  classes: CLASSES,
+  sampleShape: [...SAMPLE_SHAPE],
+  dtype: "f32",
+  window: { observations: 100, roundObservations: 20 },
+  training: { steps: 60, batchSize: 64, rehearsalShare: 0, replay: 250, probeShare: 0.2, below: 0.97 },
+  update: { fraction: 0.9, coding: { codec: "f32" }, anchorEvery: 20, maxBytes: 1e6 },
+  // The world turns for good: what was right in window 0 is forgotten rightly.
+  gate: { ...GATE_RULES, forgetting: 1, recallDrop: 1, recallFloor: 0 },
+  watch: { alpha: 0.01 },
+};
+const THIRD = Math.PI / 3;
+
+interface Followed {
+  readonly lab: LinearLab;
+  readonly oracle: WorldOracle;
+  readonly deps: FollowerDeps;
+  readonly follower: Follower;
+  readonly events: FollowEvent[];
+  readonly updates: SentUpdate[];
+}
+
+async function follow(options = OPTIONS, given: Partial<FollowerDeps> = {}): Promise<Followed> {
+  const [lab, oracle] = [linearLab(), worldOracle()];
+  const deps = { lab, oracle, ...given };
+  const { follower, step } = await startFollower(options, deps, { weights: firstWeights() });
+  return { lab, oracle, deps, follower, events: [...step.events], updates: [...step.updates] };
+}
+
+/** Windows `from` to `to` of a world that is turned by `turn`. */
+async function pass(
+  { follower, events, updates }: Followed,
+  { from, to, turn }: { from: number; to: number; turn: number },
+): Promise<void> {
+  const { observations, roundObservations } = OPTIONS.window;
+  for (let at = from * observations; at < to * observations; at += roundObservations) {
+    const step = await follower.observe(roundOf(at, roundObservations, turn));
+    events.push(...step.events);
+    updates.push(...step.updates);
+  }
+}
+
+function accuracy(weights: NamedTensors, turn: number): number {
+  const points = Array.from({ length: 1_000 }, (_, index) => pointOf(index, turn, 2));
+  const right = points.filter((point) => {
+    const logits = logitsOf(weights, point);
+    return logits.indexOf(Math.max(...logits)) === classOf(point);
+  });
+  return right.length / points.length;
+}
+
+const kinds = (events: readonly FollowEvent[]): string[] => events.map(({ kind }) => kind);
+
+describe("startFollower", () => {
+  it("rests while the world does", async () => {
+    const followed = await follow();
+    await pass(followed, { from: 0, to: 3, turn: 0 });
+    expect(kinds(followed.events)).toEqual(["anchor", "window", "window", "window"]);
+    expect(followed.lab.trained).toBe(0);
+    expect([...followed.lab.held.keys()]).toEqual([1]);
+  });
+
+  it("follows a world that turns, and devices have what it has", async () => {
+    const followed = await follow();
+    const { follower, events, updates } = followed;
+    await pass(followed, { from: 0, to: 2, turn: 0 });
+    await pass(followed, { from: 2, to: 8, turn: THIRD });
+    expect(accuracy(firstWeights(), THIRD)).toBeLessThan(0.6);
+    // Half of what it rehearses is of the old world, which contradicts the new one.
+    expect(accuracy(follower.state.live.weights, THIRD)).toBeGreaterThan(0.85);
+    expect(kinds(events)).toContain("promotion");
+    const shapes = { "weights/dense/kernel": [3, 3], "weights/norm/moving_mean": [1] };
+    const onDevice = applyUpdates(
+      updates.map(({ update }) => update),
+      shapes,
+      undefined,
+    );
+    expect(digestOfTensors(onDevice)).toBe(digestOfTensors(follower.state.live.weights));
+    expect(follower.state.chain.newest?.number).toBe(follower.state.live.number);
+  });
+
+  it("decides on at most the budget of labels, and the record is judged alike", async () => {
+    const followed = await follow();
+    await pass(followed, { from: 0, to: 1, turn: 0 });
+    await pass(followed, { from: 1, to: 6, turn: THIRD });
+    const decisions = followed.events.flatMap((event) =>
+      event.kind === "promotion" || event.kind === "refusal" ? (event.decision ?? []) : [],
+    );
+    expect(decisions.length).toBeGreaterThan(0);
+    for (const { evidence, rules, judgement } of decisions) {
+      expect(judgement.labels).toBeLessThanOrEqual(rules.labelBudget);
+      expect(judge(structuredClone(evidence), rules)).toEqual(judgement);
+    }
+  });
+
+  it.each<[string, (weights: NamedTensors) => NamedTensors]>([
+    ["not finite", (weights) => changed(weights, () => Number.NaN)],
+    ["constant", (weights) => changed(weights, (_, place) => (place === 6 ? 9 : 0))],
+    [
+      "of swapped classes",
+      (weights) =>
+        changed(
+          weights,
+          (_, place, all) => all[place % 3 === 0 ? place + 1 : place % 3 === 1 ? place - 1 : place] as number,
+        ),
+    ],
+    ["of flipped labels", (weights) => changed(weights, (value) => -value)],
+  ])("refuses a candidate that is %s", async (_, poison) => {
+    const followed = await follow({ ...OPTIONS, update: { ...OPTIONS.update, fraction: 1 } });
+    await pass(followed, { from: 0, to: 1, turn: 0 });
+    followed.lab.poison = poison;
+    await pass(followed, { from: 1, to: 4, turn: 0.2 });
+    expect(kinds(followed.events)).toContain("refusal");
+    expect(kinds(followed.events)).not.toContain("promotion");
+    expect(followed.follower.state.live.number).toBe(1);
+  });
+
+  it("returns to the release before when live figures fall, under a new number", async () => {
+    let verdicts = 0;
+    const followed = await follow(OPTIONS, {
+      judge(evidence, rules) {
+        verdicts += 1;
+        return { ...judge(evidence, rules), verdict: "promote" };
+      },
+    });
+    await pass(followed, { from: 0, to: 1, turn: 0 });
+    followed.lab.poison = (weights) => changed(weights, (value) => -value);
+    await pass(followed, { from: 1, to: 2, turn: 0.2 });
+    followed.lab.poison = undefined;
+    const { live: before } = followed.follower.state;
+    await pass(followed, { from: 2, to: 5, turn: 0.2 });
+    expect(verdicts).toBeGreaterThan(0);
+    const rollback = followed.events.find(({ kind }) => kind === "rollback");
+    expect(rollback).toMatchObject({ from: 2, to: before.number, number: 3 });
+    const sent = followed.updates.find(({ update }) => update.result.number === 3);
+    expect(sent?.update.kind).toBe("restore");
+    expect(sent?.update.result.digest).toBe(digestOfTensors(before.weights));
+  });
+
+  it("does not mix the labels of two oracles", async () => {
+    const followed = await follow();
+    await pass(followed, { from: 0, to: 1, turn: 0 });
+    await pass(followed, { from: 1, to: 2, turn: THIRD });
+    expect(followed.follower.state.candidate).toBeDefined();
+    followed.oracle.version = "2";
+    const { asked } = followed.oracle;
+    const held = followed.follower.replay.recent.length;
+    const step = await followed.follower.observe(roundOf(200, 20, THIRD));
+    expect(kinds(step.events)).toEqual(["oracle", "refusal"]);
+    expect(followed.follower.replay.recent.every(({ oracleVersion }) => oracleVersion === "2")).toBe(true);
+    expect(followed.oracle.asked - asked).toBeGreaterThanOrEqual(held);
+  });
+});
+
+describe("resumeFollower", () => {
+  it("goes on from the state after any round as if nothing had been", async () => {
+    const whole = await follow();
+    const steps: FollowStep[] = [];
+    const states: Uint8Array[] = [];
+    for (let at = 0; at < 500; at += 20) {
+      states.push(encodeSafetensors(whole.follower.snapshot()));
+      steps.push(await whole.follower.observe(roundOf(at, 20, at < 100 ? 0 : THIRD)));
+    }
+    expect(steps.flatMap(({ events }) => kinds(events))).toContain("promotion");
+    for (const [position, state] of states.entries()) {
+      const follower = await resumeFollower(OPTIONS, { ...whole.deps, lab: linearLab() }, decodeSafetensors(state));
+      for (const [offset, step] of steps.slice(position, position + 6).entries()) {
+        const at = (position + offset) * 20;
+        expect(plain(await follower.observe(roundOf(at, 20, at < 100 ? 0 : THIRD)))).toEqual(plain(step));
+      }
+    }
+  });
+});
+
+/** Bytes as text: some are a Buffer, others are not. */
+function plain({ events, updates }: FollowStep): unknown {
+  return { events, updates: updates.map(({ bytes }) => Buffer.from(bytes).toString("hex")) };
+}
+
+/** Of the kernel. */
+function changed(
+  weights: NamedTensors,
+  change: (value: number, place: number, all: ArrayLike<number>) => number,
+): NamedTensors {
+  const kernel = weights["weights/dense/kernel"];
+  if (kernel === undefined) return weights;
+  const values = Float32Array.from(kernel.values, (value, place) => change(value, place, kernel.values));
+  return { ...weights, "weights/dense/kernel": { ...kernel, dtype: "f32", values } };
+}
