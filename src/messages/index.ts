@@ -61,6 +61,7 @@ export {
   gradientFrameBytes,
 } from "./frame/frame-size.ts";
 export * from "./model-update/index.ts";
+export * from "./observation/index.ts";
 export {
   encodeStageBatch,
   encodeStageResult,

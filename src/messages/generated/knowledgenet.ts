@@ -3801,6 +3801,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             InferRequest.prototype.priority = null;
             InferRequest.prototype.client = null;
             InferRequest.prototype.input = null;
+            InferRequest.prototype.observe = null;
 
             InferRequest.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3821,6 +3822,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     writer.uint32(42).string(message.client);
                 if (message.input != null && $Object.hasOwnProperty.call(message, "input"))
                     $root.knowledgenet.v1.Tensor.encode(message.input, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.observe != null && $Object.hasOwnProperty.call(message, "observe") && message.observe !== false)
+                    writer.uint32(56).bool(message.observe);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -3903,6 +3906,15 @@ const knowledgenet = $root.knowledgenet = (() => {
                             if (wireType !== 2)
                                 break;
                             message.input = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.input);
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.observe = value;
+                            else
+                                delete message.observe;
                             continue;
                         }
                     }
@@ -4514,6 +4526,449 @@ const knowledgenet = $root.knowledgenet = (() => {
             };
 
             return ServingPressure;
+        })();
+
+        v1.Stratum = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "STRATUM_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "STRATUM_UNIFORM"] = 1;
+            values[valuesById[2] = "STRATUM_INTERESTING"] = 2;
+            return values;
+        })();
+
+        v1.LiveInputs = (function() {
+
+            const LiveInputs = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            LiveInputs.prototype.model = null;
+            LiveInputs.prototype.release = null;
+            LiveInputs.prototype.input = null;
+            LiveInputs.prototype.logits = null;
+
+            LiveInputs.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.model != null && $Object.hasOwnProperty.call(message, "model") && message.model !== "")
+                    writer.uint32(10).string(message.model);
+                if (message.release != null && $Object.hasOwnProperty.call(message, "release") && (typeof message.release === "object" ? message.release.low || message.release.high : message.release !== 0))
+                    writer.uint32(16).uint64(message.release);
+                if (message.input != null && $Object.hasOwnProperty.call(message, "input"))
+                    $root.knowledgenet.v1.Tensor.encode(message.input, writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.logits != null && $Object.hasOwnProperty.call(message, "logits"))
+                    $root.knowledgenet.v1.Tensor.encode(message.logits, writer.uint32(34).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            LiveInputs.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.LiveInputs();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.model = value;
+                            else
+                                delete message.model;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.release = value;
+                            else
+                                delete message.release;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            message.input = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.input);
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            message.logits = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.logits);
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return LiveInputs;
+        })();
+
+        v1.Interest = (function() {
+
+            const Interest = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Interest.prototype.disagreement = null;
+            Interest.prototype.uncertainty = null;
+            Interest.prototype.novelty = null;
+
+            Interest.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.disagreement != null && $Object.hasOwnProperty.call(message, "disagreement") && !$Object.is(message.disagreement, 0))
+                    writer.uint32(9).double(message.disagreement);
+                if (message.uncertainty != null && $Object.hasOwnProperty.call(message, "uncertainty") && !$Object.is(message.uncertainty, 0))
+                    writer.uint32(17).double(message.uncertainty);
+                if (message.novelty != null && $Object.hasOwnProperty.call(message, "novelty") && !$Object.is(message.novelty, 0))
+                    writer.uint32(25).double(message.novelty);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Interest.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.Interest();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.disagreement = value;
+                            else
+                                delete message.disagreement;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.uncertainty = value;
+                            else
+                                delete message.uncertainty;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.novelty = value;
+                            else
+                                delete message.novelty;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Interest;
+        })();
+
+        v1.ObservedInput = (function() {
+
+            const ObservedInput = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            ObservedInput.prototype.model = null;
+            ObservedInput.prototype.observer = null;
+            ObservedInput.prototype.epoch = null;
+            ObservedInput.prototype.number = null;
+            ObservedInput.prototype.atMs = null;
+            ObservedInput.prototype.expiresAtMs = null;
+            ObservedInput.prototype.release = null;
+            ObservedInput.prototype.stratum = null;
+            ObservedInput.prototype.inclusion = null;
+            ObservedInput.prototype.weight = null;
+            ObservedInput.prototype.interest = null;
+            ObservedInput.prototype.input = null;
+            ObservedInput.prototype.logits = null;
+
+            ObservedInput.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.model != null && $Object.hasOwnProperty.call(message, "model") && message.model !== "")
+                    writer.uint32(10).string(message.model);
+                if (message.observer != null && $Object.hasOwnProperty.call(message, "observer") && message.observer !== "")
+                    writer.uint32(18).string(message.observer);
+                if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== "")
+                    writer.uint32(26).string(message.epoch);
+                if (message.number != null && $Object.hasOwnProperty.call(message, "number") && (typeof message.number === "object" ? message.number.low || message.number.high : message.number !== 0))
+                    writer.uint32(32).uint64(message.number);
+                if (message.atMs != null && $Object.hasOwnProperty.call(message, "atMs") && (typeof message.atMs === "object" ? message.atMs.low || message.atMs.high : message.atMs !== 0))
+                    writer.uint32(40).uint64(message.atMs);
+                if (message.expiresAtMs != null && $Object.hasOwnProperty.call(message, "expiresAtMs") && (typeof message.expiresAtMs === "object" ? message.expiresAtMs.low || message.expiresAtMs.high : message.expiresAtMs !== 0))
+                    writer.uint32(48).uint64(message.expiresAtMs);
+                if (message.release != null && $Object.hasOwnProperty.call(message, "release") && (typeof message.release === "object" ? message.release.low || message.release.high : message.release !== 0))
+                    writer.uint32(56).uint64(message.release);
+                if (message.stratum != null && $Object.hasOwnProperty.call(message, "stratum") && message.stratum !== 0)
+                    writer.uint32(64).int32(message.stratum);
+                if (message.inclusion != null && $Object.hasOwnProperty.call(message, "inclusion") && !$Object.is(message.inclusion, 0))
+                    writer.uint32(73).double(message.inclusion);
+                if (message.weight != null && $Object.hasOwnProperty.call(message, "weight") && !$Object.is(message.weight, 0))
+                    writer.uint32(81).double(message.weight);
+                if (message.interest != null && $Object.hasOwnProperty.call(message, "interest"))
+                    $root.knowledgenet.v1.Interest.encode(message.interest, writer.uint32(90).fork(), _depth + 1).ldelim();
+                if (message.input != null && $Object.hasOwnProperty.call(message, "input"))
+                    $root.knowledgenet.v1.Tensor.encode(message.input, writer.uint32(98).fork(), _depth + 1).ldelim();
+                if (message.logits != null && $Object.hasOwnProperty.call(message, "logits"))
+                    $root.knowledgenet.v1.Tensor.encode(message.logits, writer.uint32(106).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            ObservedInput.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.knowledgenet.v1.ObservedInput();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.model = value;
+                            else
+                                delete message.model;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.observer = value;
+                            else
+                                delete message.observer;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.epoch = value;
+                            else
+                                delete message.epoch;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.number = value;
+                            else
+                                delete message.number;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.atMs = value;
+                            else
+                                delete message.atMs;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.expiresAtMs = value;
+                            else
+                                delete message.expiresAtMs;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.release = value;
+                            else
+                                delete message.release;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.stratum = value;
+                            else
+                                delete message.stratum;
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.inclusion = value;
+                            else
+                                delete message.inclusion;
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 1)
+                                break;
+                            if (!$Object.is(value = reader.double(), 0))
+                                message.weight = value;
+                            else
+                                delete message.weight;
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 2)
+                                break;
+                            message.interest = $root.knowledgenet.v1.Interest.decode(reader, reader.size(), $undefined, _depth + 1, message.interest);
+                            continue;
+                        }
+                    case 12: {
+                            if (wireType !== 2)
+                                break;
+                            message.input = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.input);
+                            continue;
+                        }
+                    case 13: {
+                            if (wireType !== 2)
+                                break;
+                            message.logits = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.logits);
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return ObservedInput;
         })();
 
         v1.UpdateKind = (function() {
@@ -5356,6 +5811,7 @@ export interface InferRequestFields {
   readonly priority?: number | null;
   readonly client?: string | null;
   readonly input?: TensorFields | null;
+  readonly observe?: boolean | null;
 }
 
 export interface InferReplyFields {
@@ -5393,6 +5849,35 @@ export interface ServingPressureFields {
   readonly queueMs?: number | null;
   readonly targetMs?: number | null;
   readonly hosts?: readonly string[] | null;
+}
+
+export interface LiveInputsFields {
+  readonly model?: string | null;
+  readonly release?: number | null;
+  readonly input?: TensorFields | null;
+  readonly logits?: TensorFields | null;
+}
+
+export interface InterestFields {
+  readonly disagreement?: number | null;
+  readonly uncertainty?: number | null;
+  readonly novelty?: number | null;
+}
+
+export interface ObservedInputFields {
+  readonly model?: string | null;
+  readonly observer?: string | null;
+  readonly epoch?: string | null;
+  readonly number?: number | null;
+  readonly atMs?: number | null;
+  readonly expiresAtMs?: number | null;
+  readonly release?: number | null;
+  readonly stratum?: number | null;
+  readonly inclusion?: number | null;
+  readonly weight?: number | null;
+  readonly interest?: InterestFields | null;
+  readonly input?: TensorFields | null;
+  readonly logits?: TensorFields | null;
 }
 
 export interface TensorUpdateFields {
@@ -5475,6 +5960,10 @@ export const wire: {
   readonly StageBatch: WireCodec<StageBatchFields>;
   readonly StageResult: WireCodec<StageResultFields>;
   readonly ServingPressure: WireCodec<ServingPressureFields>;
+  readonly Stratum: { readonly STRATUM_UNSPECIFIED: 0; readonly STRATUM_UNIFORM: 1; readonly STRATUM_INTERESTING: 2 };
+  readonly LiveInputs: WireCodec<LiveInputsFields>;
+  readonly Interest: WireCodec<InterestFields>;
+  readonly ObservedInput: WireCodec<ObservedInputFields>;
   readonly UpdateKind: { readonly UPDATE_KIND_UNSPECIFIED: 0; readonly UPDATE_KIND_MASKED: 1; readonly UPDATE_KIND_CHANNELS: 2; readonly UPDATE_KIND_BATCH_NORM: 3; readonly UPDATE_KIND_FULL: 4; readonly UPDATE_KIND_RESTORE: 5 };
   readonly ValueCodec: { readonly VALUE_CODEC_UNSPECIFIED: 0; readonly VALUE_CODEC_F32: 1; readonly VALUE_CODEC_INT8: 2; readonly VALUE_CODEC_INT4: 3 };
   readonly Selection: { readonly SELECTION_UNSPECIFIED: 0; readonly SELECTION_WHOLE: 1; readonly SELECTION_CHANNELS: 2; readonly SELECTION_INDICES: 3 };

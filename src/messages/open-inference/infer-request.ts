@@ -43,6 +43,8 @@ export interface OpenInferenceRequest {
   /** 0: not given; 1 is the highest. */
   readonly priority: number;
   readonly client?: string;
+  /** Observers get the inputs; absent: as the server does with all. */
+  readonly observe?: boolean;
 }
 
 /** A body without JSON: a file, or the bytes of the one input. */
@@ -95,6 +97,7 @@ export function parseOpenInferenceRequest(
   const id = textOf(fields["id"], "id");
   const client = textOf(parameters["client"], "parameters.client");
   const timeoutMicros = integerOf(parameters, "timeout");
+  const observe = booleanOf(parameters, "observe");
   const outputs = outputsOf(fields["outputs"], areOutputsBinary);
   return {
     ...(id === undefined ? {} : { id }),
@@ -104,6 +107,7 @@ export function parseOpenInferenceRequest(
     ...(timeoutMicros === undefined || timeoutMicros === 0 ? {} : { timeoutMicros }),
     priority: integerOf(parameters, "priority") ?? 0,
     ...(client === undefined ? {} : { client }),
+    ...(observe === undefined ? {} : { observe }),
   };
 }
 

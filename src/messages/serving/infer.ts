@@ -1,7 +1,8 @@
 /** A client's request on `kn.v1.infer.<model>` and its answer; every field as in serving.proto. */
-import { type InferReplyFields, type InferRequestFields, type TensorFields, wire } from "../generated/knowledgenet.ts";
+import { type InferReplyFields, type InferRequestFields, wire } from "../generated/knowledgenet.ts";
 import { type Failure, readFailure, writeFailure } from "../control/failure.ts";
-import { prepareTensor, readTensor, type TensorLimits } from "../tensor/tensor-codec.ts";
+import { rawTensor } from "../tensor/raw-tensor.ts";
+import { readTensor, type TensorLimits } from "../tensor/tensor-codec.ts";
 import type { TensorView } from "../tensor/tensor-view.ts";
 import { decodeWire } from "../wire/bounded-reader.ts";
 import { readCount, readText } from "../wire/fields.ts";
@@ -18,6 +19,8 @@ export interface InferRequest {
   readonly client: string;
   /** [n, ...input], f32 or u8. */
   readonly input: TensorView;
+  /** Observers get the input. @default false */
+  readonly observe?: boolean;
 }
 
 export interface InferReply {
@@ -43,6 +46,7 @@ export function encodeInferRequest(request: InferRequest): Uint8Array {
     priority: PRIORITIES[request.priority],
     client: request.client,
     input: rawTensor(request.input),
+    ...(request.observe === true ? { observe: true } : {}),
   }).finish();
 }
 
@@ -85,6 +89,7 @@ function readRequest(fields: InferRequestFields, limits: TensorLimits): InferReq
     priority: fields.priority === PRIORITIES.bulk ? "bulk" : "interactive",
     client: readText(REQUEST, "client", fields.client, MAX_NAME),
     input,
+    ...(fields.observe === true ? { observe: true } : {}),
   };
 }
 
@@ -101,12 +106,4 @@ function readReply(fields: InferReplyFields): InferReply {
   if (logits.dtype !== "f32") throw refusal(REPLY, "logits must be f32", logits.dtype);
   const release = readCount(REPLY, "release", fields.release);
   return { id, outcome: { kind: "logits", release, batch: readCount(REPLY, "batch", fields.batch), logits } };
-}
-
-/** @throws KnowledgeNetError KN_NUMERIC on a value that is not finite. */
-function rawTensor(tensor: TensorView): TensorFields {
-  const prepared = prepareTensor(tensor, "raw");
-  const data = new Uint8Array(prepared.dataBytes);
-  prepared.fill(data, new Float32Array(0));
-  return { ...prepared.fields, data };
 }

@@ -3,6 +3,7 @@ export {
   fullUpdateSubject,
   inferSubject,
   nodeSubject,
+  observeSubject,
   PLANES,
   type Plane,
   pressureSubject,

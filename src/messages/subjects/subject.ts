@@ -4,6 +4,7 @@
  *     kn.v1.<run>.<plane>.<slice>     the messages of a run
  *     kn.v1.node.<node>.<what>        a process that hosts actors
  *     kn.v1.infer.<model>[.pressure]  requests for inference; that they wait too long
+ *     kn.v1.observe.<model>           inputs that the live release answered
  *     kn.v1.update.<model>[.full]     updates of what devices serve; requests for a full one
  *
  * A run must not be named node, nor infer, observe or update: these are reserved for served models.
@@ -42,6 +43,11 @@ export function inferSubject(model: string): string {
 /** Notices that requests for inference wait too long; `*`: of any model. @throws KnowledgeNetError KN_CONFIG */
 export function pressureSubject(model: string): string {
   return `kn.v1.infer.${model === "*" ? model : token("model", model)}.pressure`;
+}
+
+/** Inputs that the live release of a model answered. @throws KnowledgeNetError KN_CONFIG when `model` is no token. */
+export function observeSubject(model: string): string {
+  return `kn.v1.observe.${token("model", model)}`;
 }
 
 /** Updates of what devices serve. @throws KnowledgeNetError KN_CONFIG when `model` is no token. */

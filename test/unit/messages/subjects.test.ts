@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   fullUpdateSubject,
   nodeSubject,
+  observeSubject,
   PLANES,
   type Plane,
   runSubject,
@@ -50,6 +51,13 @@ describe("nodeSubject", () => {
     ["edge-1", "*"],
   ])("refuses %j, %j", (node, what) => {
     expect(() => nodeSubject(node, what)).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
+  });
+});
+
+describe("observeSubject", () => {
+  it("names the live inputs of a model", () => {
+    expect(observeSubject("digits")).toBe("kn.v1.observe.digits");
+    expect(() => observeSubject("*")).toThrow(expect.objectContaining({ code: "KN_CONFIG" }));
   });
 });
 
