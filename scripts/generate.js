@@ -45,7 +45,14 @@ export interface WireCodec<Fields> {
 }
 `;
 
-const SCALARS = { bool: "boolean", double: "number", uint32: "number", uint64: "number", string: "string", bytes: "Uint8Array" };
+const SCALARS = {
+  bool: "boolean",
+  double: "number",
+  uint32: "number",
+  uint64: "number",
+  string: "string",
+  bytes: "Uint8Array",
+};
 
 const protos = readdirSync(PACKAGE)
   .filter((name) => name.endsWith(".proto"))

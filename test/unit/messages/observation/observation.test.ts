@@ -67,7 +67,10 @@ const anyObserved: fc.Arbitrary<ObservedInput> = fc.record(
     stratum: fc.constantFrom("uniform", "interesting"),
     inclusion: fc.double({ min: Number.MIN_VALUE, max: 1, noNaN: true }),
     weight: fc.double({ min: Number.MIN_VALUE, max: Number.MAX_VALUE, noNaN: true }),
-    interest: fc.record({ disagreement: anyShare, uncertainty: anyShare, novelty: anyShare }, { noNullPrototype: true }),
+    interest: fc.record(
+      { disagreement: anyShare, uncertainty: anyShare, novelty: anyShare },
+      { noNullPrototype: true },
+    ),
     input: anyInput,
     logits: fc.integer({ min: 2, max: 12 }).chain((classes) => anyLogits([classes])),
   },
