@@ -9,6 +9,9 @@ export type TensorData =
 
 export type NamedTensorData = Readonly<Record<string, TensorData>>;
 
+/** Places within tensors, by the tensors' names: indices of values, row-major. */
+export type NamedPlaces = Readonly<Record<string, Uint32Array>>;
+
 /** The buffers to transfer with a message, so that a tensor moves to another thread without a copy. */
 export function transferList(tensors: readonly (TensorData | undefined)[]): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();

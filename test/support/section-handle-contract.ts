@@ -95,6 +95,16 @@ export function sectionHandleContract(
       expect((await scene.handle.snapshot()).version).toBe(1);
     });
 
+    it("focus is no update, borrows its places, and training goes on within them", async () => {
+      await using scene = await setup({ isLast: false });
+      const places = Uint32Array.of(0);
+      await scene.handle.focus({ "weights/dense/kernel": places });
+      expect(places).toEqual(Uint32Array.of(0));
+      expect((await scene.handle.train(request(scene, 1), undefined)).result.version).toBe(1);
+      await scene.handle.focus(undefined);
+      expect((await scene.handle.snapshot()).version).toBe(1);
+    });
+
     it("snapshot and restore carry version and tensors: training goes on from there", async () => {
       await using scene = await setup({ isLast: false });
       const train = async (step: number) => (await scene.handle.train(request(scene, step), undefined)).result.version;

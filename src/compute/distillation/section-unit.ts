@@ -19,7 +19,7 @@ import {
   toTensor,
 } from "../nn/index.ts";
 import type { HintSpec, LayerSpec, LogitsSpec, OptimizerSpec } from "../../run-spec/index.ts";
-import type { TensorData } from "../tensor-data.ts";
+import type { NamedPlaces, TensorData } from "../tensor-data.ts";
 import { mixRows } from "./mix-rows.ts";
 
 export interface SectionUnitOptions {
@@ -98,6 +98,13 @@ export interface SectionUnit {
    * Takes batch norm's moving statistics as the mean over the batches so far, this one being batch `n`, counted from 1.
    */
   recalibrate(n: number, input: TensorData): void;
+  /**
+   * From now on updates change only `places` of its trained weights (`weights/<layer>/<weight>`); those that it does not
+   * name do not change, names of other sections are ignored. Undefined: all change. Batch norm's moving statistics and the
+   * weights of a local classifier move as before. Not a part of a snapshot: it stays over `restore`.
+   * @throws KnowledgeNetError KN_SHAPE when a place is beyond its weight; nothing has changed then.
+   */
+  focus(places: NamedPlaces | undefined): void;
   snapshot(): SliceSnapshot;
   /** @throws KnowledgeNetError KN_CHECKPOINT when a tensor is missing or of another shape. */
   restore(snapshot: SliceSnapshot): void;
@@ -205,6 +212,7 @@ export function createSectionUnit(options: SectionUnitOptions): SectionUnit {
         samples.dispose();
       }
     },
+    focus: slice.focus,
     snapshot() {
       const { version, tensors } = slice.snapshot();
       return { version, tensors: { ...tensors, ...average?.snapshot(), ...head?.snapshot() } };

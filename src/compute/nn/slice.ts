@@ -7,8 +7,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { OptimizerSpec } from "../../run-spec/index.ts";
-import { createOptimizer } from "./optimizer/index.ts";
-import type { NamedTensorData } from "../tensor-data.ts";
+import { createOptimizer, type UpdateMasks } from "./optimizer/index.ts";
+import type { NamedPlaces, NamedTensorData } from "../tensor-data.ts";
 import { SeededDropout } from "./seeded-dropout.ts";
 import { type PullBackOptions, recordTape, type Tape } from "./tape.ts";
 import { toData, toTensor } from "./tensors.ts";
@@ -47,6 +47,12 @@ export interface Slice {
    * gradient is not finite.
    */
   pullBack(recording: Recording, outputGradient: tf.Tensor, options: SlicePullBackOptions): SliceGradients;
+  /**
+   * From now on updates change only `places` of the trained weights (`weights/<layer>/<weight>`); those that it does not
+   * name do not change, names of other slices are ignored. Undefined: all change. Not a part of a snapshot.
+   * @throws KnowledgeNetError KN_SHAPE when a place is beyond its weight; nothing has changed then.
+   */
+  focus(places: NamedPlaces | undefined): void;
   /** One update. `weightGradients` are borrowed: as `SliceGradients.weights`, or a combination of several of them. */
   apply(weightGradients: readonly tf.Tensor[], learningRate: number): void;
   /**
@@ -88,6 +94,7 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
   const optimizer = createOptimizer(optimizerSpec);
   const dropouts = model.layers.filter((layer) => layer instanceof SeededDropout);
   const trainable = model.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  let masks: UpdateMasks | undefined;
 
   const apply = (inputs: readonly tf.Tensor[], training: boolean): tf.Tensor =>
     model.apply(inputs.length === 1 ? (inputs[0] as tf.Tensor) : [...inputs], { training }) as tf.Tensor;
@@ -122,7 +129,7 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
   };
 
   const applyGradients: Slice["apply"] = (weightGradients, learningRate) => {
-    optimizer.apply(trainable, weightGradients, learningRate);
+    optimizer.apply(trainable, weightGradients, learningRate, masks);
   };
 
   return {
@@ -163,6 +170,11 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
       };
     },
     pullBack,
+    focus(places) {
+      const before = masks ?? [];
+      masks = places === undefined ? undefined : createMasks(model, places);
+      tf.dispose(before.filter((mask) => mask !== undefined));
+    },
     apply: applyGradients,
     update(recording, outputGradient, { learningRate, wantsInputGradient }) {
       const { weights, input } = pullBack(recording, outputGradient, { wantsInputGradient });
@@ -192,6 +204,7 @@ export function createSlice(model: tf.LayersModel, optimizerSpec: OptimizerSpec)
       });
     },
     dispose() {
+      tf.dispose((masks ?? []).filter((mask) => mask !== undefined));
       optimizer.dispose();
       model.dispose();
     },
@@ -205,6 +218,32 @@ export function restoreWeights(model: tf.LayersModel, tensors: NamedTensorData):
       weight.write(readSaved(tensors, `weights/${weight.originalName}`, weight.shape as number[]));
     }
   });
+}
+
+/** A mask for each trained weight of the model, the caller's. */
+function createMasks(model: tf.LayersModel, places: NamedPlaces): UpdateMasks {
+  const allowed = model.trainableWeights.map(({ originalName, shape }) => {
+    const name = `weights/${originalName}`;
+    const at = places[name];
+    return at === undefined ? undefined : { shape: shape as number[], values: allowedAt(name, at, shape as number[]) };
+  });
+  return allowed.map((mask) => (mask === undefined ? undefined : tf.tensor(mask.values, mask.shape, "bool")));
+}
+
+function allowedAt(name: string, places: Uint32Array, shape: readonly number[]): Uint8Array {
+  const values = new Uint8Array(tf.util.sizeFromShape([...shape]));
+  for (const place of places) {
+    if (place >= values.length) {
+      throw new KnowledgeNetError("KN_SHAPE", {
+        attempt: `train a part of ${name}`,
+        rule: `its places must be below its ${values.length} values`,
+        value: String(place),
+        remedy: "select them from the weights of this network",
+      });
+    }
+    values[place] = 1;
+  }
+  return values;
 }
 
 function readSaved(tensors: NamedTensorData, name: string, shape: readonly number[]): tf.Tensor {

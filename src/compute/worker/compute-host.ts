@@ -46,7 +46,7 @@ import {
 } from "../inference/index.ts";
 import { measureSpeed } from "./measure-speed.ts";
 import type { ModelSpec } from "../../run-spec/index.ts";
-import type { NamedTensorData, TensorData } from "../tensor-data.ts";
+import type { NamedPlaces, NamedTensorData, TensorData } from "../tensor-data.ts";
 
 export interface OpenedUnit {
   readonly parameters: number;
@@ -83,6 +83,7 @@ export interface ComputeCalls {
     hint?: TensorData;
   }): SectionEvaluateOutcome;
   recalibrate(call: { unit: string; n: number; input: TensorData }): void;
+  focus(call: { unit: string; places?: NamedPlaces }): void;
   /** [batch, ...input] -> [batch, ...output] of a teacher's section. */
   teach(call: { unit: string; input: TensorData }): TensorData;
   /** An image of any size -> probability of each class. */
@@ -198,6 +199,9 @@ export function createComputeHost(): ComputeCalls {
     evaluateSection: ({ unit, input, labels, hint }) => find(unit, "section").section.evaluate(input, labels, hint),
     recalibrate({ unit, n, input }) {
       find(unit, "section").section.recalibrate(n, input);
+    },
+    focus({ unit, places }) {
+      find(unit, "section").section.focus(places);
     },
     teach: ({ unit, input }) => find(unit, "teacher").teacher.infer(input),
     classify: ({ unit, image }) => find(unit, "teacher").teacher.classify(image),

@@ -18,7 +18,7 @@ import type {
   TeacherUnitOptions,
 } from "../distillation/index.ts";
 import type { InferenceUnitOptions, InferOutcome } from "../inference/index.ts";
-import type { NamedTensorData, TensorData } from "../tensor-data.ts";
+import type { NamedPlaces, NamedTensorData, TensorData } from "../tensor-data.ts";
 import type { Emit } from "./compute-host.ts";
 import type { ComputeWorker, Timed } from "./compute-worker.ts";
 
@@ -54,6 +54,11 @@ export interface SectionHandle extends UnitHandle {
   train(request: SectionTrainRequest, onOutput: Emit | undefined): Promise<Timed<SectionTrainOutcome>>;
   evaluate(input: TensorData, labels: TensorData, hint?: TensorData): Promise<Timed<SectionEvaluateOutcome>>;
   recalibrate(n: number, input: TensorData): Promise<void>;
+  /**
+   * From now on updates change only `places` of the trained weights, borrowed; undefined: all change. Rejects with
+   * KN_SHAPE when a place is beyond its weight.
+   */
+  focus(places: NamedPlaces | undefined): Promise<void>;
 }
 
 /** A teacher's section has no state of its own: its weights came with its options. */
@@ -168,6 +173,9 @@ export async function openSection(
       ),
     async recalibrate(n, input) {
       await worker.call("recalibrate", { unit, n, input }, { transfer: [input] });
+    },
+    async focus(places) {
+      await worker.call("focus", { unit, ...(places === undefined ? {} : { places }) });
     },
   };
 }

@@ -189,7 +189,7 @@ const SECTION_OUTPUT = [3];
 
 export interface FakeSection {
   readonly handle: SectionHandle;
-  /** What was asked of it, in order: "train 1", "evaluate", "recalibrate 1", "restore 3", "dispose". */
+  /** What was asked of it, in order: "train 1", "evaluate", "recalibrate 1", "focus w", "restore 3", "dispose". */
   readonly calls: string[];
   /** While it is set, training does not return until it resolves. */
   hold: Promise<void> | undefined;
@@ -230,6 +230,10 @@ export function fakeSection({ isLast = false, failsAtStep }: FakeSectionOptions 
     recalibrate(n, input) {
       calls.push(`recalibrate ${n}`);
       moveOut(input);
+      return Promise.resolve();
+    },
+    focus(places) {
+      calls.push(`focus ${Object.keys(places ?? {}).join(" ")}`);
       return Promise.resolve();
     },
     snapshot: () => Promise.resolve({ version, tensors: { w: floats([1], version) } }),

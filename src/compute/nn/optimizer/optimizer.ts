@@ -5,11 +5,25 @@
 import * as tf from "@tensorflow/tfjs";
 import type { OptimizerSpec } from "../../../run-spec/index.ts";
 
+/**
+ * For each variable in order, a bool tensor of its shape (borrowed): true where it may change; undefined: nowhere. Applied
+ * to the new weight, not to the gradient: momentum and weight decay move no other value either.
+ */
+export type UpdateMasks = readonly (tf.Tensor | undefined)[];
+
 export interface Optimizer {
   /** Updates applied so far. */
   readonly updates: number;
-  /** Changes `variables` by `gradients` (same order and shapes; borrowed). */
-  apply(variables: readonly tf.Variable[], gradients: readonly tf.Tensor[], learningRate: number): void;
+  /**
+   * Changes `variables` by `gradients` (same order and shapes; borrowed), where `masks` allows it. The state moves
+   * everywhere, so that it is the same whatever is masked next.
+   */
+  apply(
+    variables: readonly tf.Variable[],
+    gradients: readonly tf.Tensor[],
+    learningRate: number,
+    masks?: UpdateMasks,
+  ): void;
   /** The state as tensors by name, borrowed. */
   state(): Readonly<Record<string, tf.Tensor>>;
   /** Takes over a saved state. @throws TypeError when a tensor is missing. */
@@ -87,7 +101,7 @@ export function createOptimizer(options: OptimizerSpec): Optimizer {
     get updates() {
       return updates;
     },
-    apply(variables, gradients, learningRate) {
+    apply(variables, gradients, learningRate, masks) {
       updates += 1;
       variables.forEach((variable, index) => {
         const gradient = gradients[index];
@@ -96,7 +110,8 @@ export function createOptimizer(options: OptimizerSpec): Optimizer {
         tf.tidy(() => {
           const before = keys.map((key) => slots.get(key) ?? tf.zerosLike(variable));
           const after = rule.step(variable, gradient, before, learningRate, updates);
-          variable.assign(after.weight);
+          if (masks === undefined) variable.assign(after.weight);
+          else assignWithin(variable, after.weight, masks[index]);
           keys.forEach((key, slot) => {
             replace(key, after.slots[slot] as tf.Tensor);
           });
@@ -116,4 +131,9 @@ export function createOptimizer(options: OptimizerSpec): Optimizer {
     },
     dispose: clear,
   };
+}
+
+/** Values outside the mask keep their bits, whatever `after` has there. */
+function assignWithin(variable: tf.Variable, after: tf.Tensor, mask: tf.Tensor | undefined): void {
+  if (mask !== undefined) variable.assign(tf.where(mask, after, variable));
 }

@@ -1,0 +1,225 @@
+/** The lab on a real compute worker, against tfjs itself. */
+import * as tf from "@tensorflow/tfjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { StudentLab, TrainPlan } from "../../../../../src/actors/learner/index.ts";
+import { type ComputeWorker, createComputeWorker } from "../../../../../src/compute/index.ts";
+import { openStudentLab } from "../../../../../src/jobs/kinds/continuous/student-lab.ts";
+import type { TensorView } from "../../../../../src/messages/index.ts";
+import type { NamedTensors } from "../../../../../src/models/index.ts";
+import type { ModelSpec } from "../../../../../src/run-spec/index.ts";
+
+const [INPUT, HIDDEN, CLASSES] = [6, 8, 3];
+const NETWORK: ModelSpec = {
+  input: [INPUT],
+  classes: CLASSES,
+  layers: [
+    { name: "scale", type: "rescaling", scale: 0.1 },
+    { name: "dense", type: "dense", units: HIDDEN },
+    { name: "norm", type: "batch_normalization", momentum: 0.9 },
+    { name: "relu", type: "re_lu" },
+    { name: "logits", type: "dense", units: CLASSES },
+  ],
+  cuts: [],
+};
+
+let worker: ComputeWorker;
+let opened = 0;
+beforeAll(async () => {
+  worker = await createComputeWorker({ backend: "cpu" });
+});
+afterAll(() => worker.close());
+
+const open = (): Promise<StudentLab> => {
+  opened += 1;
+  return openStudentLab(
+    {
+      name: `lab-${opened}`,
+      network: NETWORK,
+      optimizer: { kind: "adam", learningRate: 0.01 },
+      learningRate: { peak: 0.01, schedule: "cosine" },
+      loss: { crossEntropy: 0, logits: { kind: "plain", temperature: 1, weight: 1, nonTarget: 8 } },
+      seed: 3,
+    },
+    worker,
+  );
+};
+
+/** Waves: values of a shape, other ones for another phase. */
+function waves(shape: readonly number[], phase: number): TensorView & { readonly dtype: "f32" } {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  const values = Float32Array.from({ length: size }, (_, index) => Math.sin(1.7 * index + phase));
+  return { dtype: "f32", shape, values };
+}
+
+function bytes(rows: number, phase: number): TensorView {
+  const { shape, values } = waves([rows, INPUT], phase);
+  return { dtype: "u8", shape, values: Uint8Array.from(values, (value) => 20 + 20 * value) };
+}
+
+function weightsOf(phase: number): NamedTensors {
+  const ones = (value: number): TensorView => ({
+    dtype: "f32",
+    shape: [HIDDEN],
+    values: new Float32Array(HIDDEN).fill(value),
+  });
+  return {
+    "weights/dense/kernel": waves([INPUT, HIDDEN], phase),
+    "weights/dense/bias": waves([HIDDEN], phase + 1),
+    "weights/norm/gamma": ones(1),
+    "weights/norm/beta": ones(0),
+    "weights/norm/moving_mean": ones(0),
+    "weights/norm/moving_variance": ones(1),
+    "weights/logits/kernel": waves([HIDDEN, CLASSES], phase + 2),
+    "weights/logits/bias": waves([CLASSES], phase + 3),
+  };
+}
+
+/** [n, input] -> [n, classes] by tfjs's own functions, for statistics of 0 and 1. */
+function logitsByHand(weights: NamedTensors, inputs: TensorView): Float32Array {
+  const read = (name: string): tf.Tensor => {
+    const { values, shape } = weights[`weights/${name}`] as TensorView;
+    return tf.tensor(Float32Array.from(values), [...shape]);
+  };
+  return tf
+    .tidy(() => {
+      const x = tf.tensor2d(Float32Array.from(inputs.values), [inputs.shape[0] ?? 0, INPUT]).mul(0.1);
+      const dense = tf.add(tf.matMul(x as tf.Tensor2D, read("dense/kernel") as tf.Tensor2D), read("dense/bias"));
+      const hidden = tf.relu(dense.div(Math.sqrt(1.001)));
+      return tf.add(tf.matMul(hidden as tf.Tensor2D, read("logits/kernel") as tf.Tensor2D), read("logits/bias"));
+    })
+    .dataSync<"float32">();
+}
+
+/** Steps towards the answers of other weights. */
+function planOf(steps: number, asked: number[] = []): TrainPlan {
+  const teacher = weightsOf(0.1);
+  return {
+    steps,
+    batch(step) {
+      asked.push(step);
+      const inputs = bytes(16, step);
+      return { inputs, logits: logitsByHand(teacher, inputs), labels: new Int32Array(16).fill(-1) };
+    },
+  };
+}
+
+describe("openStudentLab", () => {
+  it("answers any number of rows as tfjs does, for bytes and floats, and borrows what it gets", async () => {
+    await using lab = await open();
+    const weights = weightsOf(0);
+    await lab.hold(7, weights);
+    for (const inputs of [bytes(300, 1), waves([5, INPUT], 2)]) {
+      const { logits, nonFiniteRows } = await lab.answer(7, inputs);
+      const expected = logitsByHand(weights, inputs);
+      expect(nonFiniteRows).toEqual([]);
+      expect(logits).toHaveLength(expected.length);
+      for (const [at, logit] of logits.entries()) expect(logit).toBeCloseTo(expected[at] ?? NaN, 4);
+    }
+  });
+
+  it("lists rows that are not finite, as zeros, by their place among all rows", async () => {
+    await using lab = await open();
+    await lab.hold(1, weightsOf(0));
+    const inputs = waves([300, INPUT], 0);
+    inputs.values[290 * INPUT] = NaN;
+    const { logits, nonFiniteRows } = await lab.answer(1, inputs);
+    expect(nonFiniteRows).toEqual([290]);
+    expect(logits.slice(290 * CLASSES, 291 * CLASSES)).toEqual(new Float32Array(CLASSES));
+  });
+
+  it("holds several weights under their numbers, replaces and drops them", async () => {
+    await using lab = await open();
+    const inputs = bytes(2, 3);
+    const [one, two] = [weightsOf(0), weightsOf(1)];
+    await lab.hold(1, one);
+    await lab.hold(2, two);
+    const { logits: first } = await lab.answer(1, inputs);
+    await lab.hold(1, two);
+    expect((await lab.answer(1, inputs)).logits).toEqual((await lab.answer(2, inputs)).logits);
+    expect((await lab.answer(1, inputs)).logits).not.toEqual(first);
+    await lab.drop(1);
+    await expect(lab.answer(1, inputs)).rejects.toMatchObject({ code: "KN_STALE" });
+  });
+
+  it("measures both of two weights", async () => {
+    await using lab = await open();
+    await lab.hold(1, weightsOf(0));
+    await lab.hold(2, weightsOf(1));
+    const { live, candidate } = await lab.compareLatency(1, 2, 4);
+    expect(live).toBeGreaterThan(0);
+    expect(candidate).toBeGreaterThan(0);
+  });
+
+  it("trains a copy, each time anew: equal plans give equal weights, the loss falls", async () => {
+    await using lab = await open();
+    const from = weightsOf(0);
+    const asked: number[] = [];
+    const short = await lab.train(from, planOf(4));
+    const long = await lab.train(from, planOf(60, asked));
+    expect(asked).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+    expect(long.loss).toBeLessThan(short.loss / 2);
+    expect(from).toEqual(weightsOf(0));
+    expect(Object.keys(long.weights).sort()).toEqual(Object.keys(from).sort());
+    expect(await lab.train(from, planOf(60))).toEqual(long);
+  });
+
+  it("trains within the focus of the plan alone, and later everywhere", async () => {
+    await using lab = await open();
+    const from = weightsOf(0);
+    const kernel = "weights/dense/kernel";
+    const { weights } = await lab.train(from, { ...planOf(5), focus: { [kernel]: Uint32Array.of(3, 40) } });
+    const differing = (name: string, other: NamedTensors): number[] =>
+      Array.from(from[name]?.values ?? [], (value, at) => (value === other[name]?.values[at] ? -1 : at)).filter(
+        (at) => at >= 0,
+      );
+    expect(differing(kernel, weights)).toEqual([3, 40]);
+    for (const name of ["dense/bias", "norm/gamma", "norm/beta", "logits/kernel", "logits/bias"]) {
+      expect(differing(`weights/${name}`, weights), name).toEqual([]);
+    }
+    expect(differing("weights/norm/moving_mean", weights)).toHaveLength(HIDDEN);
+    const { weights: free } = await lab.train(from, planOf(5));
+    expect(differing("weights/logits/bias", free)).toHaveLength(CLASSES);
+  });
+
+  it("recalibrates: the moving mean is the mean over the batches, no weight changes", async () => {
+    await using lab = await open();
+    const from = weightsOf(0);
+    const batches = [bytes(8, 1), bytes(8, 2)];
+    const after = await lab.recalibrate(from, batches);
+    const dense = batches.map((batch) =>
+      tf
+        .tidy(() => {
+          const x = tf.tensor2d(Float32Array.from(batch.values), [8, INPUT]).mul(0.1);
+          const kernel = tf.tensor2d(Float32Array.from(from["weights/dense/kernel"]?.values ?? []), [INPUT, HIDDEN]);
+          return tf
+            .matMul(x as tf.Tensor2D, kernel)
+            .add(tf.tensor1d(from["weights/dense/bias"]?.values ?? new Float32Array(0)))
+            .mean(0);
+        })
+        .dataSync(),
+    );
+    for (const [at, value] of (after["weights/norm/moving_mean"]?.values ?? new Float32Array(0)).entries()) {
+      expect(value).toBeCloseTo(((dense[0]?.[at] ?? NaN) + (dense[1]?.[at] ?? NaN)) / 2, 4);
+    }
+    const unchanged = Object.keys(from).filter((name) => !name.includes("moving_"));
+    for (const name of unchanged) expect(after[name], name).toEqual(from[name]);
+    expect(batches[0]?.values.length).toBe(8 * INPUT);
+  });
+
+  it("rejects weights of another network and trainings that diverge, and goes on", async () => {
+    await using lab = await open();
+    const { "weights/logits/bias": _, ...less } = weightsOf(0);
+    await expect(lab.hold(1, less)).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
+    await expect(lab.train(less, planOf(1))).rejects.toMatchObject({ code: "KN_CHECKPOINT" });
+    const plan: TrainPlan = { ...planOf(1), batch: () => ({ ...planOf(1).batch(1), inputs: notFinite() }) };
+    await expect(lab.train(weightsOf(0), plan)).rejects.toMatchObject({ code: "KN_NUMERIC" });
+    await lab.hold(1, weightsOf(0));
+    expect((await lab.answer(1, bytes(1, 0))).logits).toHaveLength(CLASSES);
+  });
+});
+
+function notFinite(): TensorView {
+  const inputs = waves([16, INPUT], 0);
+  inputs.values[3] = NaN;
+  return inputs;
+}
