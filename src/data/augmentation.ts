@@ -3,9 +3,11 @@
  * triples give equal pixels on every machine, so a teacher's activations of a view can be cached.
  *
  * View 0 is the sample as it is; evaluation uses it. Views 1 and above are shifted (the rim that comes in is zero) and
- * flipped left to right (He et al. 2016, section 4.2).
+ * flipped left to right (He et al. 2016, section 4.2), and turned about the centre before that, bilinear.
  */
 import type { TensorView } from "../messages/index.ts";
+import type { Picture } from "./picture/picture.ts";
+import { rotation } from "./picture/rotation.ts";
 import { splitmix32 } from "./splitmix.ts";
 
 export interface AugmentationOptions {
@@ -13,6 +15,8 @@ export interface AugmentationOptions {
   readonly flip: boolean;
   /** Largest shift along each axis, pixels. */
   readonly shift: number;
+  /** Largest turn, degrees, counter-clockwise where positive: each view has one between 0 and it. @default 0 */
+  readonly rotate?: number;
   /** Views of a sample; 0: only the sample as it is. */
   readonly views: number;
 }
@@ -33,7 +37,7 @@ export function augment(
   ids: ArrayLike<number>,
   view: number,
   seed: number,
-  { flip, shift }: AugmentationOptions,
+  { flip, shift, rotate = 0 }: AugmentationOptions,
 ): TensorView {
   if (view === 0) return samples;
   const [batch = 0, height = 0, width = 0, channels = 0] = samples.shape;
@@ -48,17 +52,27 @@ export function augment(
     const down = (draw() % (2 * shift + 1)) - shift;
     const right = (draw() % (2 * shift + 1)) - shift;
     const from = row * height * rowBytes;
+    const picture = { height, width, channels, values: samples.values.subarray(from, from + height * rowBytes) };
+    const turned = rotate === 0 ? picture.values : turnedBytes(picture, rotate * (draw() / 2 ** 32));
     for (let y = Math.max(0, down); y < Math.min(height, height + down); y += 1) {
       for (let x = Math.max(0, right); x < Math.min(width, width + right); x += 1) {
-        const source = from + (y - down) * rowBytes + (x - right) * channels;
+        const source = (y - down) * rowBytes + (x - right) * channels;
         const target = from + y * rowBytes + (isFlipped ? width - 1 - x : x) * channels;
         for (let channel = 0; channel < channels; channel += 1) {
-          values[target + channel] = samples.values[source + channel] as number;
+          values[target + channel] = turned[source + channel] as number;
         }
       }
     }
   }
   return { dtype: "u8", shape: samples.shape, values };
+}
+
+function turnedBytes(
+  picture: Omit<Picture, "values"> & { readonly values: ArrayLike<number> },
+  degrees: number,
+): ArrayLike<number> {
+  const turned = rotation({ ...picture, values: Float64Array.from(picture.values) }, degrees);
+  return Uint8Array.from(turned.values, Math.round);
 }
 
 /** A stream of its own for each (seed, sample, view). */

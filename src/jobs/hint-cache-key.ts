@@ -31,7 +31,7 @@ export function hintCacheKey(parts: HintCacheKeyParts): string {
     layers: layers.slice(0, end).map((own) => own.map(sortedEntries)),
     weights: digests.slice(0, end),
     codec,
-    view: view === 0 ? [0] : [view, viewSeed, augmentation?.flip, augmentation?.shift],
+    view: view === 0 ? [0] : [view, viewSeed, augmentation?.flip, augmentation?.shift, augmentation?.rotate],
   });
 }
 

@@ -50,6 +50,11 @@ const augmentationSchema = z.strictObject({
   /** Largest shift in each direction, pixels. The default is that of He et al. 2016, section 4.2. */
   shift: z.int().min(0).max(32).default(4),
   /**
+   * Largest turn, degrees, counter-clockwise where positive: each view has one between 0 and it. Default none: a turned
+   * image is another one for most data.
+   */
+  rotate: z.number().min(-180).max(180).default(0),
+  /**
    * Views of each sample, one per epoch in turn, so that a teacher's hints of a view can be cached. The cache grows
    * with it; the default covers the 12 epochs of the CIFAR-10 examples without repeating a view.
    */

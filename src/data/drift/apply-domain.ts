@@ -3,8 +3,9 @@ import type { RandomDraws } from "../random-draws.ts";
 import type { Change, Corruption, Domain } from "./drift-options.ts";
 import { fog } from "./fog.ts";
 import { gaussianNoise, saltAndPepper, shotNoise, speckleNoise } from "./noise.ts";
-import type { Picture } from "./picture.ts";
-import { gaussianBlur, pixelate, rotation, zoomBlur } from "./resample.ts";
+import type { Picture } from "../picture/picture.ts";
+import { rotation } from "../picture/rotation.ts";
+import { gaussianBlur, pixelate, zoomBlur } from "./resample.ts";
 import { thickness } from "./thickness.ts";
 import { brightness, contrast, inversion, saturate } from "./tone.ts";
 

@@ -1,5 +1,5 @@
 /** Fog of CIFAR-10-C: a height map over the image, of the diamond-square algorithm (Fournier, Fussell, Carpenter 1982). */
-import { clip, mapValues, type Picture } from "./picture.ts";
+import { clip, mapValues, type Picture } from "../picture/picture.ts";
 
 /** Amplitude of the first draws. */
 const FIRST_WIBBLE = 100;

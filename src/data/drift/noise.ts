@@ -1,6 +1,6 @@
 /** Noise of CIFAR-10-C: of each value by itself, drawn from the stream of the image. */
 import type { RandomDraws } from "../random-draws.ts";
-import { clip, mapValues, type Picture } from "./picture.ts";
+import { clip, mapValues, type Picture } from "../picture/picture.ts";
 
 /** x + sigma n. */
 export function gaussianNoise(picture: Picture, sigma: number, draws: RandomDraws): Picture {

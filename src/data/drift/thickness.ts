@@ -1,5 +1,5 @@
 /** Grey-scale morphology: thicker or thinner bright strokes. */
-import type { Picture } from "./picture.ts";
+import type { Picture } from "../picture/picture.ts";
 
 /**
  * The greatest (dilation) or least (erosion) value of a disk about each pixel; pixels outside do not count. Between whole

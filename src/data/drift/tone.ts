@@ -1,5 +1,5 @@
 /** Changes of tone and colour: each pixel from its own value, and for contrast the mean of its channel. */
-import { clip, mapValues, type Picture } from "./picture.ts";
+import { clip, mapValues, type Picture } from "../picture/picture.ts";
 
 /** Towards the mean of each channel: (x - mean) c + mean. */
 export function contrast(picture: Picture, factor: number): Picture {

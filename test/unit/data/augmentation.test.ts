@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { augment, viewOf } from "../../../src/data/index.ts";
+import { rotation } from "../../../src/data/picture/rotation.ts";
 
 const OPTIONS = { flip: true, shift: 2, views: 4 };
 /** A 5 x 5 image whose pixels all differ, none of them zero. */
@@ -91,5 +92,22 @@ describe("viewOf", () => {
   it("shows each view in its turn, and begins again", () => {
     expect([0, 1, 2, 3, 4, 5].map((epoch) => viewOf(epoch, OPTIONS))).toEqual([1, 2, 3, 4, 1, 2]);
     expect(viewOf(9, { ...OPTIONS, views: 0 })).toBe(0);
+  });
+
+  it("turns each view by an angle of its own, as drift does", () => {
+    const turned = (id: number, rotate: number): Uint8Array =>
+      augment(image(1), [id], 1, 7, { flip: false, shift: 0, views: 4, rotate }).values as Uint8Array;
+    const picture = { height: 5, width: 5, channels: 1, values: Float64Array.from(PIXELS) };
+    for (const id of [1, 2, 3]) {
+      const own = turned(id, 90);
+      // Some angle between none and all: the nearest of a fine grid is nearly it.
+      const distances = Array.from({ length: 901 }, (_, tenth) => {
+        const { values } = rotation(picture, tenth / 10);
+        return values.reduce((sum, value, place) => sum + Math.abs(value - (own[place] as number)), 0) / 25;
+      });
+      expect(Math.min(...distances)).toBeLessThan(0.6);
+    }
+    expect(turned(1, 90)).not.toEqual(turned(2, 90));
+    expect(turned(1, 0)).toEqual(PIXELS);
   });
 });

@@ -3,7 +3,7 @@ import { randomDraws } from "../../../../src/data/index.ts";
 import { applyDomain, type Change, type Corruption, CORRUPTIONS } from "../../../../src/data/drift/index.ts";
 import { scaleDomain } from "../../../../src/data/drift/apply-domain.ts";
 import { fog } from "../../../../src/data/drift/fog.ts";
-import type { Picture } from "../../../../src/data/drift/picture.ts";
+import type { Picture } from "../../../../src/data/picture/picture.ts";
 import { chiSquarePerDegree, floatsOf, pictureOf, references } from "./references.ts";
 
 const changeOf = (kind: string, value: number): Change => {

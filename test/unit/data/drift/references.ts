@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Picture } from "../../../../src/data/drift/picture.ts";
+import type { Picture } from "../../../../src/data/picture/picture.ts";
 
 interface Distribution {
   /** Bounds of the bins between the first, which begins at -infinity, and the last. */
