@@ -9,7 +9,7 @@
  *   const weights = await model.loadPart(release, 0); // of the first block of release.manifest.network
  * }
  */
-export { partsOf } from "./check-weights.ts";
+export { partsOf, weightShapesOf } from "./check-weights.ts";
 export { liveAt } from "./history.ts";
 export { type ListedModel, listModels } from "./list-models.ts";
 export {

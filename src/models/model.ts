@@ -90,8 +90,12 @@ export interface Model {
   endCandidate(note: ChangeNote, release?: number): Promise<LiveRecord>;
   /** A pinned release is never deleted. Rejects with KN_CONFIG when there is no such release. */
   setPinned(release: number, isPinned: boolean): Promise<void>;
-  /** Deletes all but the newest `kept`, the pinned, and those that the live record names. @returns what was deleted */
-  retain(kept: number): Promise<number[]>;
+  /**
+   * Deletes all but the newest `kept`, the pinned, and those that the live record names.
+   * @param isMeant which releases are counted and deleted. @default all, those too whose record does not parse
+   * @returns what was deleted
+   */
+  retain(kept: number, isMeant?: (release: ModelRelease) => boolean): Promise<number[]>;
   /**
    * Deletes all releases; the history stays, and their numbers are not used again. One that is published meanwhile stays.
    * Rejects with KN_CONFIG when there is none, and, unless it is forced, while one is live or pinned.
@@ -352,10 +356,11 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
         // A release that was retired before the pin is deleted all the same.
         if (isPinned && (await readLive(at)).retired.includes(release)) throw await unknownRelease(at, release);
       }),
-    retain: (kept) =>
+    retain: (kept, isMeant) =>
       using(async (at) => {
         const all = await at.releases.list();
-        const beyond = all.slice(Math.max(1, kept)).filter((each) => !each.isPinned);
+        const meant = isMeant === undefined ? all : all.filter((each) => isParsedAs(isMeant, parse(each)));
+        const beyond = meant.slice(Math.max(1, kept)).filter((each) => !each.isPinned);
         const [, declared] = await change(at, (record) => {
           const inUse = releasesInUse(record);
           const retired = all
@@ -385,6 +390,10 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
         return removeRetired(at, retired);
       }),
   };
+}
+
+function isParsedAs(isMeant: (release: ModelRelease) => boolean, release: ModelRelease | undefined): boolean {
+  return release !== undefined && isMeant(release);
 }
 
 function onlyKnown(error: unknown): void {

@@ -24,6 +24,8 @@ const FORMS = {
   replica: { word: "replica", isSingle: false },
   /** Admits, batches and routes requests for inference. */
   gateway: { word: "gateway", isSingle: false },
+  /** Follows a learner: makes what it promotes live on this site. */
+  updater: { word: "updater", isSingle: false },
 } as const satisfies Record<string, { readonly word: string; readonly isSingle: boolean }>;
 
 export type ActorKind = keyof typeof FORMS;
@@ -97,4 +99,9 @@ export function replicaActor(index: number, copy = 0): string {
 /** Id of gateway `index` of a served model. */
 export function gatewayActor(index: number): string {
   return actorRef("gateway", index).id;
+}
+
+/** Id of updater `index` of a served model. */
+export function updaterActor(index: number): string {
+  return actorRef("updater", index).id;
 }

@@ -21,6 +21,7 @@ export {
   STUDENT,
   studentActor,
   teacherActor,
+  updaterActor,
 } from "./actor-ref.ts";
 export {
   type DistillationSpec,

@@ -28,7 +28,12 @@ export type ServiceLifecycleEvent =
   | { readonly type: "LoadEnded" }
   /** Of a learner: it has the observations of a round, and is done with them. */
   | { readonly type: "RoundBegun" }
-  | { readonly type: "RoundEnded" };
+  | { readonly type: "RoundEnded" }
+  /** Of an updater: what it found when it looked last. */
+  | { readonly type: "Waits" }
+  | { readonly type: "IsCurrent" }
+  | { readonly type: "Applies" }
+  | { readonly type: "Pauses" };
 
 const unprovided = (): never => {
   throw new TypeError("the effects of an actor's chart must be provided");

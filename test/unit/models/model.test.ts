@@ -472,6 +472,14 @@ describe("Model.retain", () => {
     await expect(model.promote(2, BY)).rejects.toMatchObject({ code: "KN_CONFIG" });
   });
 
+  it("counts and deletes only those that are meant", async () => {
+    const { model, publish } = await modelScene();
+    for (let value = 1; value <= 6; value += 1) await publish(value);
+    await model.promote(6, BY);
+    expect(await model.retain(1, ({ release }) => release % 2 === 0)).toEqual([4, 2]);
+    expect((await model.releases()).map(({ release }) => release)).toEqual([6, 5, 3, 1]);
+  });
+
   it("goes on after it was cut off: a retired release cannot become live, and is deleted next time", async () => {
     const { model, faults, publish } = await modelScene();
     for (const value of [1, 2, 3]) await publish(value);

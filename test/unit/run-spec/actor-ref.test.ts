@@ -15,6 +15,7 @@ describe("actorRef", () => {
     ["student-alone", 0, 0, "student-alone"],
     ["replica", 1, 2, "replica-1-2"],
     ["gateway", 4, 0, "gateway-4"],
+    ["updater", 4, 0, "updater-4"],
   ] as const)("names %s %i, copy %i, as it is on the wire", (kind, index, copy, id) => {
     expect(actorRef(kind, index, copy)).toEqual({ kind, index, copy, id });
   });

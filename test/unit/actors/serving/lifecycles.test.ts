@@ -1,7 +1,8 @@
-/** Charts of the gateway and the replica: every state is reached, and every path ends where it should. */
+/** Charts of the actors of a served model: every state is reached, and every path ends where it should. */
 import { describe, expect, it } from "vitest";
 import { gatewayLifecycle, isOpen } from "../../../../src/actors/gateway/gateway-lifecycle.ts";
 import { isTakingBatches, replicaLifecycle } from "../../../../src/actors/replica/replica-lifecycle.ts";
+import { isFollowing, updaterLifecycle } from "../../../../src/actors/updater/updater-lifecycle.ts";
 import { stateName } from "../../../../src/runtime/actor/machine-host.ts";
 import { after, completionIn, effectsOf, namesOf, pathsOf, rejectionsIn } from "../../../support/chart-paths.ts";
 
@@ -19,6 +20,12 @@ const KINDS = {
     events: ["ReleaseReady", "BatchTaken", "BatchesDone", "LoadBegun", "WarmBegun", "LoadEnded"],
     open: ["loading", "ready.idle", "ready.computing"],
     isReady: isTakingBatches,
+  },
+  updater: {
+    chart: updaterLifecycle,
+    events: ["Waits", "IsCurrent", "Applies", "Pauses"],
+    open: ["following.waiting", "following.current", "following.applying", "following.paused"],
+    isReady: isFollowing,
   },
 } as const;
 

@@ -1,0 +1,59 @@
+/** The weights that a site has: each lies in a release of its model, under the digest of its tensors in the record. */
+import { KnowledgeNetError } from "../../errors/index.ts";
+import type { NumberedWeights } from "../../messages/index.ts";
+import { type Model, type ModelRelease, type NamedTensors, partsOf, weightShapesOf } from "../../models/index.ts";
+import type { TensorShapes } from "../../models/updates/index.ts";
+import type { ModelSpec } from "../../run-spec/index.ts";
+
+/** `origin.kind` of the releases that updates make. */
+const ORIGIN = "continuous";
+
+export interface SiteWeights {
+  /** All tensors of a release, owned by the caller. Rejects as `Model.release` and `Model.loadPart`. */
+  load(release: ModelRelease): Promise<NamedTensors>;
+  /**
+   * A release of the network that updates are of: the live one, else the newest. Rejects with KN_UNAVAILABLE when there is
+   * none.
+   */
+  pattern(live: number | undefined): Promise<ModelRelease>;
+  /** A release of these tensors with the facts of the one that it builds on. Rejects as `Model.publish`. */
+  publish(base: ModelRelease, tensors: NamedTensors, made: NumberedWeights, createdAt: string): Promise<ModelRelease>;
+  /** Deletes the oldest of its own releases beyond `kept`; those in `used` stay. */
+  retain(kept: number, used: readonly number[]): Promise<void>;
+}
+
+export function siteWeights(model: Model): SiteWeights {
+  return {
+    async load(release) {
+      const parts: NamedTensors[] = [];
+      for (const block of release.digests.keys()) parts.push(await model.loadPart(release, block));
+      return Object.assign({}, ...parts) as NamedTensors;
+    },
+    async pattern(live) {
+      if (live !== undefined) return model.release(live);
+      const [newest] = (await model.releases()).filter(({ signature }) => signature.kind !== "refused");
+      if (newest !== undefined) return newest;
+      throw new KnowledgeNetError("KN_UNAVAILABLE", {
+        attempt: `follow the updates of ${model.name}`,
+        rule: "the model must have a release that they build on",
+        value: "none",
+        remedy: `publish the network that the learner began with: kn publish RUN --model ${model.name}`,
+      });
+    },
+    publish({ manifest }, tensors, { number }, createdAt) {
+      const { format: _format, model: _model, evaluation: _evaluation, origin, ...facts } = manifest;
+      return model.publish(
+        { ...facts, origin: { ...origin, kind: ORIGIN, phase: ORIGIN, generation: number }, createdAt },
+        partsOf(manifest.network, tensors),
+      );
+    },
+    async retain(kept, used) {
+      await model.retain(kept, ({ release, manifest }) => manifest.origin.kind === ORIGIN && !used.includes(release));
+    },
+  };
+}
+
+/** Shape of each tensor of a network, whatever block it is in. */
+export function shapesOf(network: ModelSpec): TensorShapes {
+  return Object.assign({}, ...weightShapesOf(network)) as TensorShapes;
+}

@@ -1,0 +1,279 @@
+/**
+ * One look at the shelf and at what is live: gets what is missing, makes the weights, publishes them as a release and
+ * promotes it. Level-triggered: a look starts from the stores and from the updater's record, whatever happened before, so
+ * that after a failure or a crash the next look goes on.
+ */
+import { isKnowledgeNetError } from "../../errors/index.ts";
+import type { LiveRecord, ModelRelease, NamedTensors } from "../../models/index.ts";
+import {
+  type DeviceUpdates,
+  dueRequest,
+  durableOf,
+  linkReturned,
+  openDeviceUpdates,
+  receiveUpdate,
+  settleUpdate,
+  type ShelvedUpdate,
+  type UpdatePlan,
+  type UpdateShelf,
+} from "../../models/updates/index.ts";
+import { createCounters } from "../../runtime/stream/index.ts";
+import { shapesOf, siteWeights } from "./site-weights.ts";
+import type { UpdaterActorDeps, UpdaterActorOptions } from "./updater-options.ts";
+import { storedRecord } from "./updater-record.ts";
+import { AUTHOR, fullToGet, judgeLive, NO_RECORD, partialsToGet, type UpdaterRecord } from "./updater-state.ts";
+
+/** Of this process. */
+export interface UpdateFigures {
+  /** Number of the newest weights that were made live; 0: none. */
+  readonly number: number;
+  /** Newest number that was seen. */
+  readonly newest: number;
+  /** Since when they are live, ms since 1970. */
+  readonly liveSinceMs?: number;
+  readonly applied: number;
+  readonly appliedBytes: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly fullAsked: number;
+}
+
+export interface Look {
+  readonly found: "waiting" | "current" | "paused";
+  /** When a request for a full update is due, by the clock's `now`. */
+  readonly dueAtMs?: number;
+}
+
+export interface UpdateLooks {
+  readonly figures: UpdateFigures;
+  /** Rejects with what a store, the model or the thread failed with; the next look goes on from there. */
+  look(): Promise<Look>;
+  /** The shelf could be reached again: a request that waits is due soon. */
+  linkReturned(): void;
+}
+
+const KEPT_RELEASES = 4;
+
+export function createUpdateLooks(
+  { updates: bounds = {}, keptReleases = KEPT_RELEASES }: Pick<UpdaterActorOptions, "updates" | "keptReleases">,
+  deps: UpdaterActorDeps & { readonly onApplying: () => void },
+): UpdateLooks {
+  const { model, models, openShelf, apply, clock, log, random, onApplying } = deps;
+  const { name } = model;
+  const stored = storedRecord(models, name);
+  const weights = siteWeights(model);
+  const refused = createCounters();
+  const figures = { applied: 0, appliedBytes: 0, fullAsked: 0 };
+  /** Bytes of each update that was taken in, by its number. */
+  const sizes = new Map<number, number>();
+  /** Contents that were got; each is got once, until a full update is asked for. */
+  const got = new Set<string>();
+  let liveSinceMs: number | undefined;
+  let opened: UpdateShelf | undefined;
+  let record: UpdaterRecord = NO_RECORD;
+  /** Undefined: it is opened from the record. */
+  let device: DeviceUpdates | undefined;
+
+  const moment = () => ({ nowMs: clock.now(), jitter: random() });
+  const reopen = (): void => {
+    device = undefined;
+    got.clear();
+  };
+
+  const write = async (next: UpdaterRecord): Promise<void> => {
+    try {
+      await stored.write(next);
+      record = next;
+    } catch (error) {
+      reopen();
+      throw error;
+    }
+  };
+
+  const open = async (): Promise<DeviceUpdates> => {
+    if (device !== undefined) return device;
+    record = await stored.read();
+    const kept = record.kept.map(({ number, digest }) => ({ number, digest }));
+    device = openDeviceUpdates({ model: name, kept, newest: record.newest }, moment(), bounds).state;
+    return device;
+  };
+
+  const refuse = (update: ShelvedUpdate, reason: string, error?: Error): void => {
+    refused.count(reason);
+    log.warn({ number: update.number, reason, ...(error === undefined ? {} : { err: error }) }, "update refused");
+  };
+
+  const takeIn = async (shelf: UpdateShelf, wanted: readonly ShelvedUpdate[]): Promise<void> => {
+    for (const each of wanted) {
+      if (device === undefined || got.has(each.content)) continue;
+      let bytes: Uint8Array | undefined;
+      try {
+        bytes = await shelf.get(each.number, each.kind);
+      } catch (error) {
+        if (!isKnowledgeNetError(error, "KN_CHECKPOINT")) throw error;
+        refuse(each, "damaged", error);
+      }
+      got.add(each.content);
+      if (bytes === undefined) continue;
+      const received = receiveUpdate(device, bytes, moment(), bounds);
+      device = received.state;
+      sizes.set(each.number, bytes.length);
+      const { decision } = received;
+      if (decision.kind === "ignore" && decision.reason !== "duplicate") refuse(each, decision.reason, decision.error);
+    }
+  };
+
+  /** A release that somebody else made live stays so until an update that is newer than what was seen. @returns whether it does */
+  const isPaused = async (live: LiveRecord): Promise<boolean> => {
+    const history =
+      record.promotion === undefined || live.live === record.promotion.release ? [] : await model.history();
+    switch (judgeLive(record, live, history)) {
+      case "own": {
+        const { pausedAt, ...rest } = record;
+        if (pausedAt !== undefined) await write(rest);
+        return false;
+      }
+      case "promote":
+        await promote();
+        return false;
+      case "other":
+        if (record.pausedAt === undefined) {
+          await write({ ...record, pausedAt: device?.newest ?? record.newest });
+          const release = live.live ?? "none";
+          log.warn({ release, by: live.last?.by }, "another release was made live: paused until the next update");
+        }
+        return true;
+    }
+  };
+
+  const promote = async (): Promise<void> => {
+    const { promotion, kept } = record;
+    if (promotion === undefined) return;
+    const reason = `update ${kept[0]?.number}`;
+    const after = await model.promote(promotion.release, { reason, by: AUTHOR });
+    liveSinceMs = after.sinceMs;
+    log.info({ release: promotion.release, number: kept[0]?.number }, "update is live");
+    const used = [promotion.release, ...kept.map(({ release }) => release)];
+    await weights.retain(keptReleases, used).catch((error: unknown) => {
+      if (!isKnowledgeNetError(error)) throw error;
+      log.warn({ err: error }, "old releases stay until the next update");
+    });
+  };
+
+  /** The release that holds kept weights. @returns undefined when it is gone */
+  const releaseOf = async (digest: string): Promise<ModelRelease | undefined> => {
+    const found = record.kept.find((each) => each.digest === digest);
+    try {
+      return found === undefined ? undefined : await model.release(found.release);
+    } catch (error) {
+      if (isKnowledgeNetError(error, "KN_CONFIG", "KN_CHECKPOINT")) return undefined;
+      throw error;
+    }
+  };
+
+  type Made = { readonly outcome: "made"; readonly release: number } | { readonly outcome: "failed" | "lost" };
+
+  const make = async ({ start, steps, result }: UpdatePlan, live: number | undefined): Promise<Made> => {
+    const base = start === undefined ? await weights.pattern(live) : await releaseOf(start.digest);
+    if (base === undefined) return { outcome: "lost" };
+    if (steps.length === 0) return { outcome: "made", release: base.release };
+    let before: NamedTensors | undefined;
+    try {
+      before = start === undefined ? undefined : await weights.load(base);
+    } catch (error) {
+      if (isKnowledgeNetError(error, "KN_CHECKPOINT")) return { outcome: "lost" };
+      throw error;
+    }
+    try {
+      const tensors = await apply(steps, shapesOf(base.manifest.network), before);
+      const createdAt = new Date(clock.wallTimeMs()).toISOString();
+      return { outcome: "made", release: (await weights.publish(base, tensors, result, createdAt)).release };
+    } catch (error) {
+      // Not the trainer's weights, or none that can be served; a full disk may have room later.
+      const isFailed = isKnowledgeNetError(error, "KN_DECODE", "KN_CHECKPOINT") && !error.mayPass;
+      if (!isFailed) throw error;
+      refused.count("not-applied");
+      log.warn({ err: error, number: result.number }, "update not applied");
+      return { outcome: "failed" };
+    }
+  };
+
+  /** @returns false when somebody else has made another release live meanwhile */
+  const applyPlan = async (current: DeviceUpdates, plan: UpdatePlan): Promise<boolean> => {
+    const made = await make(plan, (await model.live()).live);
+    if (made.outcome !== "made") {
+      device = settleUpdate(current, made.outcome, moment(), bounds).state;
+      return true;
+    }
+    const live = await model.live();
+    if (record.pausedAt === undefined && (await isPaused(live))) {
+      reopen();
+      return false;
+    }
+    const settled = settleUpdate(current, "applied", moment(), bounds).state;
+    const { kept, newest } = durableOf(settled);
+    const releases = [{ ...plan.result, release: made.release }, ...record.kept];
+    const withRelease = kept.flatMap((each) => {
+      const found = releases.find(({ digest }) => digest === each.digest);
+      return found === undefined ? [] : [{ ...each, release: found.release }];
+    });
+    const instead = live.live === undefined ? {} : { instead: live.live };
+    await write({ format: 1, kept: withRelease, newest, promotion: { release: made.release, ...instead } });
+    device = settled;
+    for (const { result } of plan.steps) figures.appliedBytes += sizes.get(result.number) ?? 0;
+    figures.applied += plan.steps.length;
+    for (const number of sizes.keys()) if (number <= plan.result.number) sizes.delete(number);
+    await promote();
+    return true;
+  };
+
+  const opening = async (): Promise<UpdateShelf> => (opened ??= await openShelf());
+  const behind = ({ kept, newest }: DeviceUpdates): boolean => kept.length === 0 || (kept[0]?.number ?? 0) < newest;
+
+  const askWhenDue = async (shelf: UpdateShelf, current: DeviceUpdates): Promise<DeviceUpdates> => {
+    const due = dueRequest(current, moment(), bounds);
+    if (due.request === undefined) return current;
+    await shelf.ask(due.request);
+    figures.fullAsked += 1;
+    got.clear();
+    log.info({ newest: due.request.newest }, "asked for a full update");
+    return due.state;
+  };
+
+  return {
+    get figures() {
+      const number = record.kept[0]?.number ?? 0;
+      const since = liveSinceMs === undefined ? {} : { liveSinceMs };
+      return { number, newest: device?.newest ?? record.newest, ...since, ...figures, refused: refused.snapshot() };
+    },
+    linkReturned() {
+      if (device !== undefined) device = linkReturned(device, moment(), bounds);
+    },
+    async look() {
+      const shelf = await opening();
+      const state = { of: await open() };
+      const live = await model.live();
+      if (live.live === record.promotion?.release) liveSinceMs = live.sinceMs;
+      const isHeld = await isPaused(live);
+      const list = await shelf.list();
+      const heldUpTo = isHeld ? (record.pausedAt ?? 0) : 0;
+      if (isHeld && (list.at(-1)?.number ?? 0) <= heldUpTo) return { found: "paused" };
+
+      await takeIn(shelf, partialsToGet(list, state.of));
+      state.of = await open();
+      if (state.of.applying === undefined) await takeIn(shelf, fullToGet(list, state.of));
+      state.of = await open();
+      if (state.of.newest > record.newest) await write({ ...record, newest: state.of.newest });
+      if (isHeld && state.of.newest <= heldUpTo) return { found: "paused" };
+      while (state.of.applying !== undefined) {
+        onApplying();
+        if (!(await applyPlan(state.of, state.of.applying))) return { found: "paused" };
+        state.of = await open();
+      }
+      const isFullNew = fullToGet(list, state.of).some(({ content }) => !got.has(content));
+      if (behind(state.of) && isFullNew) return { found: "waiting", dueAtMs: clock.now() };
+      device = await askWhenDue(shelf, state.of);
+      const dueAtMs = device.request?.dueAtMs;
+      return { found: behind(device) ? "waiting" : "current", ...(dueAtMs === undefined ? {} : { dueAtMs }) };
+    },
+  };
+}

@@ -1,0 +1,211 @@
+import { describe, expect, it } from "vitest";
+import { readSigner, readTrustedKey } from "../../../../src/models/index.ts";
+import { FACTS, newKeyPair, updaterScene, weights } from "./updater-scene.ts";
+
+describe("createUpdaterActor", () => {
+  it("makes each update live as a release of its own, with its number in the manifest", async () => {
+    const { learner, site, truth, caughtUp } = await updaterScene();
+    await learner.put(learner.anchor());
+    await site.start();
+    for (const value of [2, 3]) {
+      await learner.put(learner.next(value));
+      await caughtUp();
+    }
+    const live = await truth.live();
+    expect(live.last).toMatchObject({ by: "kn-updater", reason: "update 3" });
+    const { manifest } = await truth.release(live.live ?? 0);
+    expect(manifest.origin).toMatchObject({ kind: "continuous", generation: 3, run: FACTS.origin.run });
+    expect(manifest.network).toEqual(FACTS.network);
+    expect(site.figures).toMatchObject({ state: "following.current", number: 3, newest: 3, applied: 3, refused: {} });
+    await site.stop();
+  });
+
+  it("makes several updates that it missed live in one go", async () => {
+    const { learner, site, truth, caughtUp } = await updaterScene();
+    await learner.put(learner.anchor());
+    await site.start();
+    await caughtUp();
+    await site.stop();
+    for (const value of [2, 3, 4]) await learner.put(learner.next(value));
+    await site.start();
+    await caughtUp();
+    expect((await truth.history()).map(({ reason }) => reason)).toEqual(["", "update 1", "update 4"]);
+    await site.stop();
+  });
+
+  it("begins with the full update and those after it when it has no weights, and waits for a release to build on", async () => {
+    const { learner, site, truth, until, caughtUp } = await updaterScene({ hasRelease: false });
+    await learner.put(learner.anchor());
+    await learner.put(learner.next(2));
+    await site.start();
+    await until(() => site.actor.state === "following.waiting", "it waits");
+    await truth.publish(FACTS, weights(9));
+    await caughtUp();
+    await site.stop();
+  });
+
+  it("asks for a full update when the shelf has none that it can use, and takes the one that comes", async () => {
+    const { learner, site, shelf, until, caughtUp } = await updaterScene();
+    learner.anchor(); // never put
+    await learner.put(learner.next(2));
+    await site.start();
+    await until(() => site.figures["fullAsked"] === 1, "it asks");
+    for await (const request of shelf.asked()) {
+      expect(request).toEqual({ model: "digits", newest: 0 });
+      break;
+    }
+    await learner.put(learner.anchor());
+    await caughtUp();
+    expect(site.figures).toMatchObject({ state: "following.current", number: 2 });
+    await site.stop();
+  });
+
+  it("makes weights live again that it keeps, without a new release", async () => {
+    const { learner, site, truth, caughtUp } = await updaterScene();
+    await learner.put(learner.anchor());
+    await site.start();
+    await caughtUp();
+    const first = (await truth.live()).live;
+    await learner.put(learner.next(2));
+    await caughtUp();
+    await learner.put(learner.next(1, { kind: "restore" }));
+    await caughtUp();
+    expect((await truth.live()).live).toBe(first);
+    await site.stop();
+  });
+
+  it("counts what is not by a trusted key, and leaves what is live as it is", async () => {
+    const [own, other] = [newKeyPair(), newKeyPair()];
+    const trusted = [readTrustedKey(own.publicPem, "own.pub")];
+    const { learner, site, truth, until } = await updaterScene({
+      signer: readSigner(other.privatePem, "other"),
+      trusted,
+    });
+    await learner.put(learner.anchor());
+    await site.start();
+    await until(() => (site.figures["refused"] as Record<string, number>)["unknown-signer"] === 1, "it refuses it");
+    expect((await truth.live()).live).toBe(1);
+    await site.stop();
+  });
+
+  it("keeps two of its own releases, what is live and pinned, and every release of others", async () => {
+    const { learner, site, truth, caughtUp } = await updaterScene();
+    await truth.publish(FACTS, weights(7));
+    await learner.put(learner.anchor());
+    await site.start();
+    await caughtUp();
+    await truth.setPinned((await truth.live()).live ?? 0, true);
+    for (const value of [2, 3, 4, 5]) {
+      await learner.put(learner.next(value));
+      await caughtUp();
+    }
+    await site.stop();
+    const left = (await truth.releases()).map(({ manifest, release }) =>
+      manifest.origin.kind === "continuous" ? manifest.origin.generation : `release ${release}`,
+    );
+    expect(left).toEqual(expect.arrayContaining([5, 4, 1, "release 2", "release 1"]));
+    expect(left.length).toBeLessThanOrEqual(7);
+  });
+});
+
+describe("createUpdaterActor, when somebody else makes a release live", () => {
+  it("pauses, also over a restart, until the next newer update", async () => {
+    const { learner, site, truth, until, caughtUp } = await updaterScene();
+    await learner.put(learner.anchor());
+    await site.start();
+    await learner.put(learner.next(2));
+    await caughtUp();
+    await truth.promote(1, { by: "kn promote" });
+    await until(() => site.actor.state === "following.paused", "it pauses");
+    await site.stop();
+    await site.start();
+    await until(() => site.actor.state === "following.paused", "it still pauses");
+    expect((await truth.live()).live).toBe(1);
+    await learner.put(learner.next(3));
+    await caughtUp();
+    await until(() => site.actor.state === "following.current", "it goes on");
+    await site.stop();
+  });
+
+  it("goes on when the release that it had made live is live again", async () => {
+    const { learner, site, truth, until, caughtUp } = await updaterScene();
+    await learner.put(learner.anchor());
+    await site.start();
+    await caughtUp();
+    const { live = 0 } = await truth.live();
+    await truth.rollback({ by: "gateway-0" });
+    await until(() => site.actor.state === "following.paused", "it pauses");
+    await truth.promote(live, { by: "kn promote" });
+    await until(() => site.actor.state === "following.current", "it goes on");
+    await site.stop();
+  });
+});
+
+describe("createUpdaterActor, of stores that fail", () => {
+  it.each(["cloud", "site"] as const)(
+    "any one call of the %s's store fails: it catches up all the same",
+    async (side) => {
+      for (const kind of ["refused", "unanswered"] as const) {
+        let calls = 1;
+        for (let failing = 0; failing < calls; failing += 1) {
+          const { learner, site, faults, caughtUp } = await updaterScene();
+          calls = 0;
+          faults[side].now = () => (calls++ === failing ? { kind } : undefined);
+          await site.start();
+          await learner.put(learner.anchor());
+          await learner.put(learner.next(2));
+          await caughtUp();
+          await learner.put(learner.next(3));
+          await caughtUp();
+          await site.stop();
+        }
+      }
+    },
+  );
+
+  it("a crash at any write of the site: after the restart its digest is the trainer's", async () => {
+    for (const kind of ["refused", "unanswered"] as const) {
+      for (let writes = 0; ; writes += 1) {
+        const { learner, site, truth, faults, until, caughtUp } = await updaterScene();
+        await learner.put(learner.anchor());
+        await learner.put(learner.next(2));
+        let left = writes;
+        let isDown = false;
+        faults.site.now = ({ isChange }) => {
+          if (isDown) return { kind: "refused" };
+          if (!isChange || left-- > 0) return undefined;
+          isDown = true;
+          return { kind };
+        };
+        await site.start();
+        await until(async () => isDown || (await site.digest()) === learner.digest, "a crash, or the end");
+        const isOver = !isDown;
+        await site.stop();
+        faults.site.now = undefined;
+        await site.start();
+        await caughtUp();
+        const made = (await truth.history()).filter(({ by }) => by === "kn-updater");
+        expect(made.map(({ reason }) => reason)).toEqual(["update 2"]);
+        await learner.put(learner.next(3));
+        await caughtUp();
+        await site.stop();
+        if (isOver) break;
+      }
+    }
+  });
+
+  it("takes the full update and those after it when the weights that it keeps are gone", async () => {
+    const { learner, site, plain, caughtUp } = await updaterScene();
+    await learner.put(learner.anchor());
+    await site.start();
+    await caughtUp();
+    await site.stop();
+    const blobs = await plain.site.blobs("kn-artifacts");
+    for (const { name } of await blobs.list()) await blobs.delete(name);
+    await learner.put(learner.next(2));
+    await site.start();
+    await caughtUp();
+    expect(site.figures).toMatchObject({ fullAsked: 0 });
+    await site.stop();
+  });
+});
