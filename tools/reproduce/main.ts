@@ -1,10 +1,12 @@
 /**
- * `npm run reproduce -- mnist | fault-schedule | kt | kt-quick`: the experiments whose figures are in docs/results.
+ * `npm run reproduce -- mnist | fault-schedule | kt | kt-quick | drift | drift-quick`: the experiments whose figures are in docs/results.
  * Each runs its unfinished cells and writes its table and plots; an interruption loses only the current cell.
  */
 import { join } from "node:path";
 import process from "node:process";
 import { Command, CommanderError } from "commander";
+import { type DriftCommandOptions, reproduceDrift, reproduceDriftQuick } from "./drift/reproduce-drift.ts";
+import { DRIFT_EXPERIMENTS } from "./drift/settings.ts";
 import { type MnistCommandOptions, reproduceMnist } from "./mnist/reproduce-mnist.ts";
 import { MNIST_SOURCES } from "./mnist/settings.ts";
 import { ROOT } from "./run-kn.ts";
@@ -55,6 +57,20 @@ async function main(argv: readonly string[]): Promise<number> {
       code = await reproduceQuick(EXPERIMENTS["kt-quick"], options);
     },
   );
+  const drift = (command: Command): Command =>
+    transfer(command)
+      .option("--schedules <names>", "by commas; all without it")
+      .option("--arms <names>", "by commas; all without it");
+  drift(repeated(experiment("drift", "a student that follows drifting MNIST: hours, resumable"), "3")).action(
+    async (options: DriftCommandOptions) => {
+      code = await reproduceDrift(DRIFT_EXPERIMENTS.drift, options);
+    },
+  );
+  drift(
+    repeated(experiment("drift-quick", "a student that follows turning digits: a minute, with bounds"), "1"),
+  ).action(async (options: DriftCommandOptions) => {
+    code = await reproduceDriftQuick(DRIFT_EXPERIMENTS["drift-quick"], options);
+  });
   try {
     await program.parseAsync([...argv], { from: "user" });
     return code;

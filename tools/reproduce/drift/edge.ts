@@ -1,0 +1,105 @@
+/**
+ * The edge of the bench, in simulated time: it serves, uploads what its observer chooses, and applies the updates that
+ * reach it as a device does. One window takes one minute.
+ */
+import { createObserver, type Observation, type Observer } from "../../../src/continuous/index.ts";
+import type { StudentLab } from "../../../src/actors/learner/index.ts";
+import type { NamedTensors } from "../../../src/models/index.ts";
+import {
+  applyUpdates,
+  type DeviceUpdates,
+  digestOfTensors,
+  openDeviceUpdates,
+  receiveUpdate,
+  settleUpdate,
+  type TensorShapes,
+} from "../../../src/models/updates/index.ts";
+import { rowsOf } from "./predictions.ts";
+import type { DriftScene, SceneImages } from "./drift-scene.ts";
+import type { DriftExperiment } from "./settings.ts";
+
+export const MODEL = "digits";
+/** Of the weights that the student begins with. */
+export const FIRST_NUMBER = 1;
+const WINDOW_MS = 60_000;
+
+export interface Edge {
+  /** Number of what is served; the lab holds it under this key. */
+  readonly served: number;
+  readonly observer: Pick<Observer, "counts">;
+  /** Serves the live images of part `slot` of a window. @returns what leaves at the end of the part */
+  serve(window: number, slot: number, live: SceneImages): Promise<readonly Observation[]>;
+  /** @returns whether it is served now. */
+  receive(bytes: Uint8Array, window: number): Promise<boolean>;
+}
+
+export interface EdgeOptions {
+  readonly experiment: DriftExperiment;
+  readonly scene: Pick<DriftScene, "classes" | "sampleShape">;
+  readonly seed: number;
+  readonly uniformShare: number;
+  /** Served at first. */
+  readonly weights: NamedTensors;
+}
+
+export async function openEdge(
+  { experiment, scene, seed, uniformShare, weights }: EdgeOptions,
+  lab: StudentLab,
+): Promise<Edge> {
+  const { samples, link } = experiment;
+  const { classes } = scene;
+  const imageBytes = scene.sampleShape.reduce((product, extent) => product * extent, 1);
+  const inputsPerMinute = Math.floor(samples * link.uploadShare);
+  const observer = createObserver({
+    seed,
+    classes,
+    uniformShare,
+    budget: { inputsPerMinute, bytesPerMinute: inputsPerMinute * imageBytes },
+    maxInputBytes: imageBytes,
+    slotsPerMinute: link.slots,
+  });
+  const shapes: TensorShapes = Object.fromEntries(Object.entries(weights).map(([name, { shape }]) => [name, shape]));
+  /** Weights that the device has, by digest. */
+  const kept = new Map<string, NamedTensors>([[digestOfTensors(weights), weights]]);
+  const first = { number: FIRST_NUMBER, digest: digestOfTensors(weights) };
+  const at = (window: number) => ({ nowMs: window * WINDOW_MS, jitter: 0.5 });
+  let device: DeviceUpdates = openDeviceUpdates({ model: MODEL, kept: [first], newest: FIRST_NUMBER }, at(0)).state;
+  await lab.hold(FIRST_NUMBER, weights);
+  const servedNumber = (): number => device.kept[0]?.number ?? FIRST_NUMBER;
+
+  return {
+    get served() {
+      return servedNumber();
+    },
+    observer,
+    async serve(window, slot, { inputs }) {
+      const [from, to] = [slot, slot + 1].map((part) => Math.floor((part * samples) / link.slots)) as [number, number];
+      const part = rowsOf(inputs, from, to);
+      const { logits } = await lab.answer(servedNumber(), part);
+      for (let row = 0; row < to - from; row += 1) {
+        observer.consider({
+          payload: part.values.subarray(row * imageBytes, (row + 1) * imageBytes) as Uint8Array,
+          atMs: window * WINDOW_MS + ((from + row) * WINDOW_MS) / samples,
+          logits: logits.subarray(row * classes, (row + 1) * classes),
+        });
+      }
+      return observer.take(window * WINDOW_MS + ((slot + 1) * WINDOW_MS) / link.slots);
+    },
+    async receive(bytes, window) {
+      const received = receiveUpdate(device, bytes, at(window));
+      device = received.state;
+      if (received.decision.kind !== "apply") return false;
+      const { start, steps, result } = received.decision.plan;
+      const tensors = applyUpdates(steps, shapes, start === undefined ? undefined : kept.get(start.digest));
+      const replaced = servedNumber();
+      kept.set(result.digest, tensors);
+      await lab.hold(result.number, tensors);
+      device = settleUpdate(device, "applied", at(window)).state;
+      for (const digest of kept.keys()) {
+        if (!device.kept.some((each) => each.digest === digest)) kept.delete(digest);
+      }
+      await lab.drop(replaced);
+      return true;
+    },
+  };
+}

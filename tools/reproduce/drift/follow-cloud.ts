@@ -1,0 +1,189 @@
+/** The whole loop: the learner's follower, as the learner's actor drives it, by rounds of observations. */
+import { contentDigest, GATE_RULES } from "../../../src/continuous/index.ts";
+import {
+  type Anchor,
+  type FollowedInput,
+  type FollowerOptions,
+  type FollowEvent,
+  type FollowStep,
+  type Oracle,
+  startFollower,
+  type StudentLab,
+} from "../../../src/actors/learner/index.ts";
+import type { TensorView } from "../../../src/messages/index.ts";
+import type { NamedTensors } from "../../../src/models/index.ts";
+import type { Cloud, CloudUpdate } from "./cloud.ts";
+import type { SceneWindow } from "./drift-scene.ts";
+import { FIRST_NUMBER, MODEL } from "./edge.ts";
+import type { LearnerSettings } from "./settings.ts";
+
+export interface FollowCloudOptions {
+  readonly learner: LearnerSettings;
+  readonly seed: number;
+  readonly classes: number;
+  readonly sampleShape: readonly number[];
+  readonly weights: NamedTensors;
+  /** The result of one training is made useless. */
+  readonly poison?: Poison;
+}
+
+export interface Poison {
+  /** Which training, from 1; a probe does not count. */
+  readonly training: number;
+  /** Name of the weights of the output, [inputs, classes]. */
+  readonly output: string;
+}
+
+export interface FollowCloudDeps {
+  readonly lab: StudentLab;
+  readonly oracle: Oracle;
+  readonly anchor: Anchor;
+}
+
+export async function openFollowCloud(options: FollowCloudOptions, deps: FollowCloudDeps): Promise<Cloud> {
+  const counts = { labels: 0, promotions: 0, refusals: 0, rollbacks: 0 };
+  const events: string[] = [];
+  const oracle: Oracle = {
+    label(inputs) {
+      counts.labels += inputs.length;
+      return deps.oracle.label(inputs);
+    },
+  };
+  /** The next candidate is the poisoned one; then its number; then what became of it. */
+  const poisoned: { isNext: boolean; candidate?: number; isRefused?: boolean } = { isNext: false };
+  const lab = withPoison(deps.lab, options.poison, () => {
+    poisoned.isNext = true;
+  });
+  const settings = followerOptions(options);
+  const { follower } = await startFollower(settings, { ...deps, lab, oracle }, { ...options, number: FIRST_NUMBER });
+  const { roundObservations } = settings.window;
+  let waiting: FollowedInput[] = [];
+  let position = 0;
+
+  const take = ({ events: decided, updates }: FollowStep, window: number): CloudUpdate[] => {
+    for (const event of decided) {
+      if (event.kind === "candidate" && poisoned.isNext) {
+        poisoned.isNext = false;
+        poisoned.candidate = event.candidate;
+      }
+      if ((event.kind === "promotion" || event.kind === "refusal") && event.candidate === poisoned.candidate) {
+        poisoned.isRefused = event.kind === "refusal";
+      }
+      if (event.kind === "promotion") counts.promotions += 1;
+      if (event.kind === "refusal") counts.refusals += 1;
+      if (event.kind === "rollback") counts.rollbacks += 1;
+      events.push(`${window}: ${textOf(event)}`);
+    }
+    return updates.map(({ bytes, update }) => ({ kind: update.kind, bytes }));
+  };
+
+  return {
+    get counts() {
+      return { ...counts };
+    },
+    get poisonRefused() {
+      return poisoned.isRefused;
+    },
+    events,
+    async observe(window, observations) {
+      for (const { payload, stratum } of observations) {
+        waiting.push({ position, values: payload, stratum });
+        position += 1;
+      }
+      const updates: CloudUpdate[] = [];
+      while (waiting.length >= roundObservations) {
+        const round = waiting.slice(0, roundObservations);
+        waiting = waiting.slice(roundObservations);
+        updates.push(...take(await follower.observe(round), window));
+      }
+      return updates;
+    },
+    endWindow: () => Promise.resolve([]),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function followerOptions({ learner, seed, classes, sampleShape }: FollowCloudOptions): FollowerOptions {
+  const { steps, batchSize, fraction, maxBytes, probeShare, rehearsalShare, below, replayCapacity, window } = learner;
+  return {
+    ...{ model: MODEL, seed, classes, sampleShape, dtype: "u8", window },
+    training: { steps, batchSize, rehearsalShare, replay: replayCapacity, probeShare, below },
+    update: { fraction, coding: { codec: "int8" }, anchorEvery: 20, maxBytes },
+    gate: { ...GATE_RULES, ...learner.gate },
+    watch: { alpha: 0.01 },
+  };
+}
+
+/** The true labels in place of the oracle's, by the content of the live images. */
+export function createTruth(windows: readonly SceneWindow[], classes: number): Oracle {
+  const labels = new Map<string, number>();
+  for (const { live } of windows) {
+    const bytes = live.inputs.values.length / live.labels.length;
+    for (const [row, label] of live.labels.entries()) {
+      labels.set(contentDigest(live.inputs.values.subarray(row * bytes, (row + 1) * bytes) as Uint8Array), label);
+    }
+  }
+  return {
+    label(inputs) {
+      const logits = new Float32Array(inputs.length * classes);
+      for (const [row, input] of inputs.entries()) {
+        const label = labels.get(contentDigest(input));
+        if (label !== undefined) logits[row * classes + label] = CERTAIN;
+      }
+      return Promise.resolve({ version: "truth", logits });
+    },
+  };
+}
+
+/** Logit of the true class, against 0: 99.9 % of the softmax of ten classes. */
+const CERTAIN = 9;
+
+/** Makes the result of one training useless: its answers are those of other classes. */
+function withPoison(lab: StudentLab, poison: Poison | undefined, onPoison: () => void): StudentLab {
+  if (poison === undefined) return lab;
+  const { training, output } = poison;
+  let trainings = 0;
+  return {
+    ...lab,
+    async train(from, plan) {
+      const trained = await lab.train(from, plan);
+      if (plan.focus === undefined) return trained; // the probe
+      trainings += 1;
+      const kernel = trained.weights[output];
+      if (trainings !== training || kernel === undefined) return trained;
+      onPoison();
+      return { ...trained, weights: { ...trained.weights, [output]: turned(kernel) } };
+    },
+    [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
+  };
+}
+
+/** [inputs, classes], each class with the weights of the next one. */
+function turned({ shape, values }: TensorView): TensorView {
+  const classes = shape.at(-1) ?? 1;
+  const moved = Float32Array.from(values, (_, place) => {
+    const row = Math.floor(place / classes);
+    return values[row * classes + ((place + 1) % classes)] as number;
+  });
+  return { dtype: "f32", shape, values: moved };
+}
+
+function textOf(event: FollowEvent): string {
+  switch (event.kind) {
+    case "window": {
+      const { right, labels } = event.agreement;
+      return `agrees on ${right} of ${labels}${event.drift.length === 0 ? "" : `; ${event.drift.join(", ")}`}`;
+    }
+    case "candidate":
+      return `candidate ${event.candidate}, ${event.content}, ${event.bytes} bytes${event.loss === undefined ? "" : `, loss ${event.loss.toFixed(3)}`}`;
+    case "promotion":
+    case "refusal":
+      return `${event.kind} of ${event.candidate}: ${event.reason}`;
+    case "rollback":
+      return `rollback from ${event.from} to ${event.to}`;
+    case "anchor":
+      return `full update ${event.number}, ${event.bytes} bytes`;
+    case "oracle":
+      return `oracle ${event.from} to ${event.to}`;
+  }
+}

@@ -1,0 +1,95 @@
+/** One arm on one stream, window by window. */
+import type { StudentLab } from "../../../src/actors/learner/index.ts";
+import { provenance, say } from "../run-kn.ts";
+import { percent } from "../markdown.ts";
+import type { Cloud, CloudUpdate } from "./cloud.ts";
+import type { DriftCell, WindowFigures } from "./drift-cell.ts";
+import { type DriftScene, FROZEN_KEY, type SceneImages } from "./drift-scene.ts";
+import type { Edge } from "./edge.ts";
+import { predict, shareRight } from "./predictions.ts";
+import type { DriftExperiment, DriftKey } from "./settings.ts";
+
+export interface CellDeps {
+  readonly scene: DriftScene;
+  /** In which the edge holds what it serves. */
+  readonly lab: StudentLab;
+  readonly edge: Edge;
+  readonly cloud: Cloud;
+}
+
+export async function runCell(experiment: DriftExperiment, key: DriftKey, deps: CellDeps): Promise<DriftCell> {
+  const { scene, lab, cloud } = deps;
+  const started = performance.now();
+  const zero = (await scene.window(0)).test;
+  const right = async (number: number, { inputs, labels }: SceneImages): Promise<number> =>
+    shareRight(await predict(lab, number, inputs, scene.classes), labels);
+  const windows: WindowFigures[] = [];
+  for (let window = 0; window < experiment.windows; window += 1) {
+    const figures = await runWindow(experiment, window, zero, deps);
+    windows.push(figures);
+    const { accuracy, oracle, frozen, updates } = figures;
+    say(
+      `  window ${window}: ${percent(accuracy)}, oracle ${percent(oracle)}, frozen ${percent(frozen)}; ${updates.map(({ bytes }) => bytes).join(" ")}`,
+    );
+  }
+  return {
+    format: 1,
+    ...key,
+    samples: experiment.samples,
+    windowZeroStart: await right(FROZEN_KEY, zero),
+    windows,
+    ...(cloud.poisonRefused === undefined ? {} : { poisonRefused: cloud.poisonRefused }),
+    events: [...cloud.events],
+    seconds: (performance.now() - started) / 1000,
+    ...(await provenance()),
+  };
+}
+
+async function runWindow(
+  { link, testSamples }: DriftExperiment,
+  window: number,
+  zero: SceneImages,
+  { scene, lab, edge, cloud }: CellDeps,
+): Promise<WindowFigures> {
+  const { live, test, oracle, frozen } = await scene.window(window);
+  const answered = new Map<number, Int32Array>();
+  /** Classes of the test images by what is served now. */
+  const answers = async (): Promise<Int32Array> => {
+    const known = answered.get(edge.served) ?? (await predict(lab, edge.served, test.inputs, scene.classes));
+    answered.set(edge.served, known);
+    return known;
+  };
+  const before = { ...cloud.counts, ...edge.observer.counts };
+  const updates: CloudUpdate[] = [];
+  const deliver = async (sent: readonly CloudUpdate[]): Promise<void> => {
+    for (const update of sent) await edge.receive(update.bytes, window);
+    updates.push(...sent);
+  };
+
+  const start = shareRight(await answers(), test.labels);
+  const served = new Int32Array(testSamples);
+  for (let slot = 0; slot < link.slots; slot += 1) {
+    const [from, to] = [slot, slot + 1].map((part) => Math.floor((part * testSamples) / link.slots)) as [
+      number,
+      number,
+    ];
+    served.set((await answers()).subarray(from, to), from);
+    await deliver(await cloud.observe(window, await edge.serve(window, slot, live)));
+  }
+  await deliver(await cloud.endWindow(window));
+  const after = { ...cloud.counts, ...edge.observer.counts };
+  return {
+    accuracy: shareRight(served, test.labels),
+    start,
+    end: shareRight(await answers(), test.labels),
+    ...{ oracle, frozen },
+    windowZero: shareRight(await predict(lab, edge.served, zero.inputs, scene.classes), zero.labels),
+    uploads: after.observed - before.observed,
+    uploadBytes: after.observedBytes - before.observedBytes,
+    labels: after.labels - before.labels,
+    updates: updates.map(({ kind, bytes }) => ({ kind, bytes: bytes.length })),
+    promotions: after.promotions - before.promotions,
+    refusals: after.refusals - before.refusals,
+    rollbacks: after.rollbacks - before.rollbacks,
+  };
+}

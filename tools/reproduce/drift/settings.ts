@@ -1,0 +1,175 @@
+/**
+ * Arms and schedules of the drift bench: a student of window 0 on the edge, an oracle of all domains, and what follows.
+ * What is measured, and how, was fixed before the first run (table.ts).
+ */
+import type { GateRules } from "../../../src/continuous/index.ts";
+import type { Schedule } from "../../../src/data/drift/index.ts";
+import type { LogitsSpec } from "../../../src/run-spec/index.ts";
+
+export const SCHEDULES = ["ramp", "abrupt", "recurring", "label-shift", "new-class", "mixture"] as const;
+export type ScheduleName = (typeof SCHEDULES)[number];
+
+/** `frozen` and `oracle` are measured beside each of these. */
+export const ARMS = ["follow", "batch-norm", "reset", "blind", "true-labels", "random-upload"] as const;
+export type Arm = (typeof ARMS)[number];
+
+export interface DriftKey {
+  readonly experiment: string;
+  readonly schedule: ScheduleName;
+  readonly arm: Arm;
+  readonly seed: number;
+}
+
+/** One pass of a network over its own training images. */
+export interface NetworkTraining {
+  /** Example spec that it is taken from. */
+  readonly spec: string;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+}
+
+/** What a learner does with the observations of a window. */
+export interface LearnerSettings {
+  readonly steps: number;
+  /** Share of them that is trained without a mask before: how far each weight moves there selects the mask. */
+  readonly probeShare: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** Share of a batch that is of the time before the stream. */
+  readonly rehearsalShare: number;
+  /** Trains while the live student agrees with the oracle on less than this share of the uniform inputs. */
+  readonly below: number;
+  /** Of observations, as the follower counts. */
+  readonly window: { readonly observations: number; readonly roundObservations: number };
+  readonly gate: Partial<GateRules>;
+  /** Share of the weights that an update sets, and its largest size. */
+  readonly fraction: number;
+  readonly maxBytes: number;
+  /** Against the oracle's logits. */
+  readonly logits: LogitsSpec;
+  /** Weight of the loss against the oracle's class. */
+  readonly crossEntropy: number;
+  readonly replayCapacity: number;
+}
+
+export interface DriftExperiment {
+  readonly name: string;
+  readonly title: string;
+  readonly dataset: "mnist" | "cifar-10";
+  readonly windows: number;
+  /** Live images of a window, and those that measure it. */
+  readonly samples: number;
+  readonly testSamples: number;
+  /** Source images for the training of oracle and student; the stream is made of the others. */
+  readonly trainingImages: number;
+  /** Of these, apart: images of window 0's domain that must not be forgotten; and some that are rehearsed. */
+  readonly anchor: { readonly test: number; readonly rehearsal: number };
+  readonly oracle: NetworkTraining;
+  readonly student: NetworkTraining;
+  readonly schedules: Readonly<Partial<Record<ScheduleName, Schedule>>>;
+  readonly arms: readonly Arm[];
+  readonly link: {
+    /** Largest share of the live inputs that is uploaded. */
+    readonly uploadShare: number;
+    readonly uniformShare: number;
+    /** Parts of a window, after each of which observations leave and updates come. */
+    readonly slots: number;
+  };
+  readonly learner: LearnerSettings;
+  /** Windows after which `reset` begins anew from the weights of window 0. */
+  readonly resetEvery: number;
+  /** Number of the training whose result is poisoned; absent: none. */
+  readonly poisonedTraining?: number;
+}
+
+/** Below this it is not called drift: the mean distance of the frozen student to the oracle. */
+export const LEAST_DRIFT = 0.15;
+
+/** Targets, as issue and documents state them before any run. */
+export const QUICK_BOUNDS = { recovered: 0.6, refused: 1 } as const;
+
+const LOGITS: LogitsSpec = { kind: "plain", temperature: 2, weight: 1, nonTarget: 8 };
+
+const MNIST = {
+  dataset: "mnist",
+  trainingImages: 20_000,
+  anchor: { test: 1_000, rehearsal: 1_000 },
+  oracle: { spec: "examples/mnist-teacher.yaml", epochs: 4, batchSize: 128, learningRate: 0.002 },
+  student: { spec: "examples/mnist-sections.yaml", epochs: 2, batchSize: 128, learningRate: 0.002 },
+  link: { uploadShare: 0.05, uniformShare: 0.2, slots: 10 },
+  learner: {
+    steps: 100,
+    probeShare: 0.1,
+    batchSize: 64,
+    learningRate: 0.002,
+    rehearsalShare: 0.25,
+    below: 0.98,
+    window: { observations: 100, roundObservations: 10 },
+    gate: {},
+    fraction: 0.3,
+    maxBytes: 160_000,
+    logits: LOGITS,
+    crossEntropy: 0,
+    replayCapacity: 1_000,
+  },
+  resetEvery: 5,
+} as const;
+
+const ROTATION = { kind: "rotation", degrees: 90 } as const;
+const INVERSION = { kind: "inversion", amount: 1 } as const;
+
+export const DRIFT_EXPERIMENTS: Readonly<Record<"drift" | "drift-quick", DriftExperiment>> = {
+  drift: {
+    ...MNIST,
+    name: "drift",
+    title: "A student that follows drifting MNIST under a link budget",
+    windows: 20,
+    samples: 2_000,
+    testSamples: 1_000,
+    arms: ARMS,
+    schedules: {
+      ramp: { kind: "ramp", domain: [ROTATION] },
+      abrupt: { kind: "abrupt", domain: [INVERSION], at: 6 },
+      recurring: { kind: "recurring", first: [], second: [{ ...ROTATION, degrees: 60 }], periodWindows: 5 },
+      "label-shift": { kind: "label-shift", concentration: 0.5, domain: [{ ...ROTATION, degrees: 60 }] },
+      "new-class": { kind: "new-class", classes: [7, 8, 9], at: 6, domain: [] },
+      mixture: {
+        kind: "mixture",
+        at: 6,
+        share: 1,
+        domains: [
+          [{ ...ROTATION, degrees: 60 }],
+          [INVERSION],
+          [{ kind: "thickness", pixels: 2 }],
+          [
+            { kind: "contrast", severity: 5 },
+            { kind: "gaussian-noise", severity: 5 },
+          ],
+        ],
+      },
+    },
+  },
+  "drift-quick": {
+    ...MNIST,
+    name: "drift-quick",
+    title: "A student that follows turning digits, in a minute",
+    windows: 6,
+    samples: 2_000,
+    testSamples: 500,
+    trainingImages: 6_000,
+    oracle: { ...MNIST.oracle, epochs: 3 },
+    arms: ["follow"],
+    schedules: { ramp: { kind: "ramp", domain: [ROTATION] } },
+    poisonedTraining: 2,
+  },
+};
+
+/** Every cell wanted, one seed of everything before the next. */
+export function driftKeys({ name, schedules, arms }: DriftExperiment, seeds: number): DriftKey[] {
+  return Array.from({ length: seeds }, (_, index) => index + 1).flatMap((seed) =>
+    SCHEDULES.filter((schedule) => schedule in schedules).flatMap((schedule) =>
+      arms.map((arm) => ({ experiment: name, schedule, arm, seed })),
+    ),
+  );
+}
