@@ -124,14 +124,17 @@ describeWithNats("JetStreamStore", () => {
         return ack;
       },
     });
-    const blobs = jetStreamBlobs("states", {
-      connection,
-      jetstream: lossy,
-      manager: await connection.jetstreamManager(),
-      clock: systemClock(),
-      description: "test",
-      assertOpen: () => undefined,
-    });
+    const blobs = jetStreamBlobs(
+      { bucket: "states", domain: undefined },
+      {
+        connection,
+        jetstream: lossy,
+        manager: await connection.jetstreamManager(),
+        clock: systemClock(),
+        description: "test",
+        assertOpen: () => undefined,
+      },
+    );
     const { revision } = await blobs.put("a", bytes("new"));
     expect(await blobs.info("a")).toMatchObject({ revision });
     expect(await blobs.get("a")).toEqual(bytes("new"));
@@ -146,14 +149,17 @@ describeWithNats("JetStreamStore", () => {
     await kept.put("run.a", bytes("a"));
     const { connection } = await connectNats({ servers: server.url, ...FAST });
     const blobsAt = async (offsetMs: number) =>
-      jetStreamBlobs("states", {
-        connection,
-        jetstream: connection.jetstream(),
-        manager: await connection.jetstreamManager(),
-        clock: { ...systemClock(), wallTimeMs: () => Date.now() + offsetMs },
-        description: "test",
-        assertOpen: () => undefined,
-      });
+      jetStreamBlobs(
+        { bucket: "states", domain: undefined },
+        {
+          connection,
+          jetstream: connection.jetstream(),
+          manager: await connection.jetstreamManager(),
+          clock: { ...systemClock(), wallTimeMs: () => Date.now() + offsetMs },
+          description: "test",
+          assertOpen: () => undefined,
+        },
+      );
     // Chunks as a process leaves them that is killed before it writes the record.
     for (const chunk of ["1", "2"]) await connection.jetstream().publish("$O.states.C.orphan", bytes(chunk));
     expect(await kept.sweep()).toEqual([]);

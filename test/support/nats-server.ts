@@ -11,6 +11,7 @@ import { describe } from "vitest";
 import { type LocalNatsServer, startLocalNatsServer } from "../../src/runtime/nats/local-nats-server.ts";
 import { locateTool, type ToolName } from "../../setup/index.ts";
 import { cleanupOnExit } from "./cleanup-on-exit.ts";
+import { type CuttableLink, openCuttableLink } from "./cuttable-link.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface TestNatsOptions {
@@ -77,10 +78,15 @@ export interface ConfiguredNats extends AsyncDisposable {
  * A server with a configuration of the test's own: `host`, `port` and JetStream's folder are set, `lines` is the rest.
  *
  * @param isAwaited false: does not wait until it is ready
+ * @param domain of its JetStream
  */
 export async function startConfiguredNats(
   lines: readonly string[],
-  { port, isAwaited = true }: { readonly port?: number; readonly isAwaited?: boolean } = {},
+  {
+    port,
+    isAwaited = true,
+    domain,
+  }: { readonly port?: number; readonly isAwaited?: boolean; readonly domain?: string } = {},
 ): Promise<ConfiguredNats> {
   if (natsServerPath === undefined) throw new Error("no nats-server: use describeWithNats");
   const program = natsServerPath;
@@ -89,7 +95,8 @@ export async function startConfiguredNats(
   const config = join(folder, "server.conf");
   const pidFile = join(folder, "pid");
   const head = [`host: 127.0.0.1`, `port: ${chosen}`, `pid_file: ${JSON.stringify(pidFile)}`];
-  const store = `jetstream { store_dir: ${JSON.stringify(join(folder, "js"))} }`;
+  const inDomain = domain === undefined ? "" : `, domain: ${domain}`;
+  const store = `jetstream { store_dir: ${JSON.stringify(join(folder, "js"))}${inDomain} }`;
   await writeFile(config, [...head, store, ...lines, ""].join("\n"));
   const sweeper = cleanupOnExit(`kill -KILL $(cat ${pidFile}) 2>/dev/null; rm -rf ${folder}`);
   let child: ChildProcess | undefined;
@@ -139,6 +146,34 @@ export async function startNatsCluster(count = 3): Promise<NatsCluster> {
     servers,
     async [Symbol.asyncDispose]() {
       for (const server of Object.values(servers)) await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export interface LeafPair extends AsyncDisposable {
+  /** Of JetStream domain `hub`. */
+  readonly hub: ConfiguredNats;
+  /** A leaf node of the hub, of JetStream domain `edge`. */
+  readonly leaf: ConfiguredNats;
+  /** Between them. */
+  readonly uplink: CuttableLink;
+}
+
+/** A site and its hub, as deploy/k8s/overlays/edge has them: blobs and logs of one are not those of the other. */
+export async function startLeafPair(): Promise<LeafPair> {
+  const leafPort = await freePort();
+  const listener = `leafnodes { host: 127.0.0.1, port: ${leafPort} }`;
+  const hub = await startConfiguredNats(["server_name: hub", listener], { domain: "hub" });
+  const uplink = await openCuttableLink(leafPort);
+  const denied = `deny_imports: ["$O.>", "$KN.>"], deny_exports: ["$O.>", "$KN.>"]`;
+  const remote = `leafnodes { reconnect: 1, remotes: [{ url: "nats-leaf://127.0.0.1:${uplink.port}", ${denied} }] }`;
+  const leaf = await startConfiguredNats(["server_name: leaf", remote], { domain: "edge" });
+  return {
+    ...{ hub, leaf, uplink },
+    async [Symbol.asyncDispose]() {
+      await leaf[Symbol.asyncDispose]();
+      await uplink[Symbol.asyncDispose]();
+      await hub[Symbol.asyncDispose]();
     },
   };
 }

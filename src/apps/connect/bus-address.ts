@@ -1,7 +1,7 @@
 /**
  * Addresses of a bus: the URL of a server, or a node.yaml whose section `bus` names servers and credential files, as a
- * ConfigMap and a Secret provide them. An address may contain a password; for a reader it goes through
- * `describeAddress`.
+ * ConfigMap and a Secret provide them. `?domain=hub` after a URL names a JetStream domain beyond a leaf-node link. An
+ * address may contain a password; for a reader it goes through `describeAddress`.
  */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
@@ -11,6 +11,7 @@ import type { JetStreamStoreOptions } from "../../runtime/store/index.ts";
 import { parseYaml } from "../../run-spec/index.ts";
 
 const file = z.string().min(1);
+const domainName = z.string().regex(/^[A-Za-z0-9_-]+$/);
 
 export const busFileSchema = z.strictObject({
   servers: z.array(z.string().min(1)).min(1),
@@ -21,6 +22,8 @@ export const busFileSchema = z.strictObject({
   tls: z.strictObject({ caFile: file.optional(), certFile: file.optional(), keyFile: file.optional() }).optional(),
   /** Servers that keep each bucket; for buckets that are made new. */
   replicas: z.int().min(1).max(5).optional(),
+  /** JetStream domain beyond a leaf-node link; absent: that of the servers. */
+  domain: domainName.optional(),
 });
 
 /** The part of a node.yaml that other commands read. */
@@ -57,7 +60,7 @@ function isFile(address: string): boolean {
 
 /** Rejects with KN_CONFIG for a file that cannot be read or breaks a rule. */
 export async function readBusAddress(address: string): Promise<BusAccess> {
-  if (!isFile(address)) return { servers: address };
+  if (!isFile(address)) return accessOf(address);
   const options = { what: "the node's configuration", file: address };
   const { bus } = parseYaml(await readConfig(address, "the node's configuration"), () => configWithBusSchema, options);
   return resolveBusFile(bus, address);
@@ -77,7 +80,23 @@ export function resolveBusFile({ tls, ...parts }: BusFile, from: string): BusAcc
       ? {}
       : { tls: { caFile: at(tls.caFile), certFile: at(tls.certFile), keyFile: at(tls.keyFile) } }),
     ...(parts.replicas === undefined ? {} : { replicas: parts.replicas }),
+    ...(parts.domain === undefined ? {} : { domain: parts.domain }),
   };
+}
+
+/** @throws KnowledgeNetError KN_CONFIG for a query that is none of ours */
+function accessOf(address: string): BusAccess {
+  const [, servers, query] = /^([^?]*)\?([^?@]*)$/.exec(address) ?? [];
+  if (servers === undefined || query === undefined) return { servers: address };
+  const parameters = [...new URLSearchParams(query)];
+  const domain = domainName.safeParse(parameters[0]?.[1]).data;
+  if (parameters.length === 1 && parameters[0]?.[0] === "domain" && domain !== undefined) return { servers, domain };
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt: "connect to a NATS server",
+    rule: "after ? its URL may have the name of a JetStream domain",
+    value: query,
+    remedy: "for example nats://127.0.0.1:4222?domain=hub",
+  });
 }
 
 /** Rejects with KN_CONFIG that names the file. */

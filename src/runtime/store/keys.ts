@@ -83,6 +83,21 @@ export function assertLogOptions(name: string, { maxEntries }: LogOptions): void
   throw malformed(`open log ${name}`, "a log must keep a whole number of entries, 1 or more", String(maxEntries));
 }
 
+/**
+ * Blobs and logs are written where they are: NATS has no address for those of another domain, and a plain one ends in each
+ * domain that has a stream of that name.
+ * @throws KnowledgeNetError KN_CONFIG
+ */
+export function assertOwnDomain(attempt: string, domain: string | undefined): void {
+  if (domain === undefined) return;
+  throw new KnowledgeNetError("KN_CONFIG", {
+    attempt,
+    rule: "blobs and logs are written on a server of their JetStream domain",
+    value: `domain ${domain}, over a leaf-node link`,
+    remedy: "connect to a server of that domain, without ?domain=",
+  });
+}
+
 export function bucketRemoved(bucket: string, attempt: string, cause?: unknown): KnowledgeNetError {
   return new KnowledgeNetError("KN_UNAVAILABLE", {
     attempt,

@@ -23,10 +23,11 @@ export interface DirectQuery {
 /** @returns undefined when the replica that answers has no such message */
 export async function directGet(
   connection: NatsConnection,
-  stream: string,
+  { stream, domain }: { readonly stream: string; readonly domain: string | undefined },
   query: DirectQuery,
 ): Promise<StreamMessage | undefined> {
-  const { data, headers } = await connection.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(query), {
+  const api = domain === undefined ? "$JS.API" : `$JS.${domain}.API`;
+  const { data, headers } = await connection.request(`${api}.DIRECT.GET.${stream}`, JSON.stringify(query), {
     timeout: TIMEOUT_MS,
   });
   if (headers?.code === NOT_FOUND) return undefined;

@@ -13,7 +13,7 @@ import type { Clock } from "../../clock/index.ts";
 import { headers, type JetStreamClient, type JetStreamManager, type NatsConnection } from "../../nats/index.ts";
 import { sha256Beside } from "../../sha256.ts";
 import { uniqueId } from "../../unique-id.ts";
-import { assertName, assertPrefix, damaged } from "../keys.ts";
+import { assertName, assertOwnDomain, assertPrefix, damaged } from "../keys.ts";
 import type { BlobInfo, Blobs } from "../store.ts";
 import { directGet, type StreamMessage } from "./direct-get.ts";
 import { isNoResponders, isTransient, isWrongRevision, orTranslate } from "./jetstream-errors.ts";
@@ -31,6 +31,12 @@ export const CUT_OFF_AFTER_MS = 3_600_000;
 /** Attempts of a reader whose blob is replaced while it reads. */
 const READ_ATTEMPTS = 5;
 
+export interface JetStreamBlobsOptions {
+  readonly bucket: string;
+  /** Another JetStream domain than the server's, of which blobs are read; undefined: its own. */
+  readonly domain: string | undefined;
+}
+
 export interface JetStreamBlobsDeps {
   readonly connection: NatsConnection;
   readonly jetstream: JetStreamClient;
@@ -46,7 +52,7 @@ interface StoredMeta extends ObjectMeta {
   readonly revision: number;
 }
 
-export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs {
+export function jetStreamBlobs({ bucket, domain }: JetStreamBlobsOptions, deps: JetStreamBlobsDeps): Blobs {
   const { connection, jetstream, manager, description, assertOpen, clock } = deps;
   const stream = streamOfBlobs(bucket);
   const chunkSubject = (id: string): string => `$O.${bucket}.C.${id}`;
@@ -122,7 +128,7 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
   const nextChunk = async (id: string, after: number): Promise<StreamMessage | undefined> => {
     const query = { seq: after + 1, next_by_subj: chunkSubject(id) };
     // Chunks never change, so that any replica's answer is right; one that is behind has no answer, and the leader does.
-    const chunk = await directGet(connection, stream, query).catch(unlessUnanswered);
+    const chunk = await directGet(connection, { stream, domain }, query).catch(unlessUnanswered);
     return chunk ?? reading(() => messageFrom(manager, stream, query.next_by_subj, query.seq));
   };
 
@@ -188,6 +194,7 @@ export function jetStreamBlobs(bucket: string, deps: JetStreamBlobsDeps): Blobs 
     bucket,
     put: (name, content) =>
       checked("save", name, async () => {
+        assertOwnDomain(`save ${bucket}/${name}`, domain);
         const nuid = uniqueId();
         const digest = await sha256Beside(content);
         const size = content.byteLength;

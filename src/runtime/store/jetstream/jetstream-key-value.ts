@@ -22,6 +22,8 @@ export interface JetStreamKeyValueOptions {
   readonly bucket: string;
   /** How long the marker of a deletion stays, ms; undefined: as long as a value of the bucket. */
   readonly markerTtlMs: number | undefined;
+  /** Another JetStream domain than the server's; undefined: its own. */
+  readonly domain: string | undefined;
 }
 
 export interface JetStreamKeyValueDeps {
@@ -42,10 +44,13 @@ interface Found {
 }
 
 export function jetStreamKeyValue(options: JetStreamKeyValueOptions, deps: JetStreamKeyValueDeps): KeyValue {
-  const { bucket, markerTtlMs } = options;
+  const { bucket, markerTtlMs, domain } = options;
   const { jetstream, manager, clock, description, assertOpen } = deps;
   const stream = streamOfRecords(bucket);
   const subjectOf = (key: string): string => `$KV.${bucket}.${key}`;
+  /** A domain's changes are addressed to it: plain ones end at the bucket of that name in one's own. */
+  const addressOf = (key: string): string =>
+    domain === undefined ? subjectOf(key) : `$JS.${domain}.API.${subjectOf(key)}`;
 
   const checked = <T>(what: string, key: string, work: (attempt: string) => Promise<T>): Promise<T> => {
     const attempt = `${what} ${bucket}/${key}`;
@@ -65,7 +70,7 @@ export function jetStreamKeyValue(options: JetStreamKeyValueOptions, deps: JetSt
   /** @param expected revision of the key's last message, a marker's too; 0: it must have none */
   const publish = async (key: string, value: Uint8Array, expected?: number): Promise<number> => {
     const expect = expected === undefined ? {} : { expect: { lastSubjectSequence: expected } };
-    const { seq } = await jetstream.publish(subjectOf(key), value, expect);
+    const { seq } = await jetstream.publish(addressOf(key), value, expect);
     return seq;
   };
 
@@ -132,7 +137,7 @@ export function jetStreamKeyValue(options: JetStreamKeyValueOptions, deps: JetSt
         head.set(OPERATION, "DEL");
         if (markerTtlMs !== undefined) head.set(EXPIRY, `${Math.ceil(markerTtlMs / 1_000)}s`);
         try {
-          await jetstream.publish(subjectOf(key), new Uint8Array(0), {
+          await jetstream.publish(addressOf(key), new Uint8Array(0), {
             headers: head,
             ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
           });

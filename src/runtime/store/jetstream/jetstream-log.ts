@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../clock/index.ts";
 import type { JetStreamClient, JetStreamManager } from "../../nats/index.ts";
-import { assertPrefix, assertValueSize } from "../keys.ts";
+import { assertOwnDomain, assertPrefix, assertValueSize } from "../keys.ts";
 import type { Log, LogOptions } from "../store.ts";
 import { orTranslate } from "./jetstream-errors.ts";
 import { lastMessage, messageFrom, subjectCounts, throughElection } from "./leader-reads.ts";
@@ -21,7 +21,14 @@ export interface JetStreamLogDeps {
   readonly assertOpen: (attempt: string) => void;
 }
 
-export async function jetStreamLog(name: string, { maxEntries }: LogOptions, deps: JetStreamLogDeps): Promise<Log> {
+export interface JetStreamLogOptions extends LogOptions {
+  readonly name: string;
+  /** Another JetStream domain than the server's, of which logs are read; undefined: its own. */
+  readonly domain: string | undefined;
+}
+
+export async function jetStreamLog(options: JetStreamLogOptions, deps: JetStreamLogDeps): Promise<Log> {
+  const { name, maxEntries, domain } = options;
   const { jetstream, manager, clock, description, assertOpen } = deps;
   const subject = subjectOf(name);
   const count = async (): Promise<number> => (await subjectCounts(manager, LOG_STREAM, subject))[subject] ?? 0;
@@ -40,6 +47,7 @@ export async function jetStreamLog(name: string, { maxEntries }: LogOptions, dep
     append: (data) =>
       orTranslate(description, `append to ${name}`, async () => {
         assertOpen(`append to ${name}`);
+        assertOwnDomain(`append to ${name}`, domain);
         assertValueSize("log", name, data);
         const { seq } = await jetstream.publish(subject, new Uint8Array(data));
         known += 1;

@@ -27,6 +27,11 @@ export interface JetStreamStoreOptions extends NatsOptions {
   /** Servers that keep each bucket, for buckets made by this store. @default 1 */
   readonly replicas?: number;
   /**
+   * JetStream domain of a server beyond a leaf-node link. Such a store changes records only: blobs and logs of another
+   * domain are read. @default that of the server connected to
+   */
+  readonly domain?: string;
+  /**
    * How long the marker of a deleted record stays for watchers that are cut off, ms, 1000 or more.
    * @default 3600000: longer than a link is usually down, and the markers of an hour are few
    */
@@ -44,16 +49,23 @@ const BUCKET_STREAM = /^(KV|OBJ)_(.+)$/;
 
 /** Rejects as `connectNats`, and with KN_UNAVAILABLE when the server has no JetStream. */
 export async function connectJetStreamStore(options: JetStreamStoreOptions, deps: NatsDeps = {}): Promise<Store> {
-  const { replicas = 1, deleteMarkerTtlMs = 3_600_000, connectTimeoutMs = 10_000 } = options;
+  const { replicas = 1, deleteMarkerTtlMs = 3_600_000, connectTimeoutMs = 10_000, domain } = options;
   const { clock = systemClock() }: { readonly clock?: Clock } = deps;
   const { connection, description: server } = await connectNats(options, deps);
-  const description = `jetstream:${server}`;
-  const jetstream = connection.jetstream();
+  const description = domain === undefined ? `jetstream:${server}` : `jetstream:${server}?domain=${domain}`;
+  // nats.js changes the options that it is given.
+  const inDomain = () => (domain === undefined ? {} : { domain });
+  const jetstream = connection.jetstream(inDomain());
 
   let manager: JetStreamManager;
   try {
     // A cluster that starts has no leader at first.
-    manager = await throughElection(clock, () => connection.jetstreamManager(), connectTimeoutMs, options.signal);
+    manager = await throughElection(
+      clock,
+      () => connection.jetstreamManager(inDomain()),
+      connectTimeoutMs,
+      options.signal,
+    );
   } catch (error) {
     await connection.close();
     throw options.signal?.aborted === true ? error : noJetStream(server, error);
@@ -98,7 +110,7 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
     if (!hasExpiringMarkers(found)) await manager.streams.update(name, { ...found, ...EXPIRING_MARKERS });
     const isMarkerShorter = ttlMs === undefined || ttlMs > deleteMarkerTtlMs;
     const markerTtlMs = isMarkerShorter ? deleteMarkerTtlMs : undefined;
-    return jetStreamKeyValue({ bucket, markerTtlMs }, { jetstream, manager, clock, description, assertOpen });
+    return jetStreamKeyValue({ bucket, markerTtlMs, domain }, { jetstream, manager, clock, description, assertOpen });
   };
 
   const openBlobs = async (bucket: string): Promise<Blobs> => {
@@ -109,14 +121,7 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
       allow_rollup_hdrs: true,
       allow_direct: true,
     });
-    return jetStreamBlobs(bucket, {
-      connection,
-      jetstream,
-      manager,
-      description,
-      assertOpen,
-      clock,
-    });
+    return jetStreamBlobs({ bucket, domain }, { connection, jetstream, manager, description, assertOpen, clock });
   };
 
   const opening = <T>(bucket: string, open: () => Promise<T>): Promise<T> => {
@@ -151,7 +156,7 @@ export async function connectJetStreamStore(options: JetStreamStoreOptions, deps
         assertLogOptions(name, logOptions);
         return throughElection(clock, async () => {
           await openStream({ name: LOG_STREAM, subjects: [LOG_SUBJECTS] });
-          return jetStreamLog(name, logOptions, { jetstream, manager, clock, description, assertOpen });
+          return jetStreamLog({ ...logOptions, name, domain }, { jetstream, manager, clock, description, assertOpen });
         });
       }),
     buckets: () =>

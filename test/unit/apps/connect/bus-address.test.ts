@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { connectFleet } from "../../../../src/apps/connect/connect-fleet.ts";
-import { describeAddress, redactCredentials } from "../../../../src/apps/connect/bus-address.ts";
+import { describeAddress, readBusAddress, redactCredentials } from "../../../../src/apps/connect/bus-address.ts";
 import { openBus } from "../../../../src/apps/connect/open-bus.ts";
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 
@@ -31,6 +31,27 @@ describe("redactCredentials", () => {
     ["https://registry.invalid/@types/node", "https://registry.invalid/@types/node"],
   ])("turns %j into %j", (text, redacted) => {
     expect(redactCredentials(text)).toBe(redacted);
+  });
+});
+
+describe("readBusAddress", () => {
+  it.each([
+    ["nats://host:4222", { servers: "nats://host:4222" }],
+    ["nats://host?domain=hub", { servers: "nats://host", domain: "hub" }],
+    ["nats://a:p@h1:1,nats://b:q@h2:2?domain=hub", { servers: "nats://a:p@h1:1,nats://b:q@h2:2", domain: "hub" }],
+    ["nats://ann:p?domain=x@host", { servers: "nats://ann:p?domain=x@host" }],
+  ])("reads %j", async (address, access) => {
+    expect(await readBusAddress(address)).toEqual(access);
+  });
+
+  it.each([
+    "nats://host?",
+    "nats://host?domain=",
+    "nats://host?domain=a.b",
+    "nats://host?domain=a&domain=b",
+    "nats://h?x=1",
+  ])("rejects %j with KN_CONFIG", async (address) => {
+    await expect(readBusAddress(address)).rejects.toThrow(/KN_CONFIG.*nats:\/\/127.0.0.1:4222\?domain=hub/);
   });
 });
 
