@@ -44,6 +44,11 @@ export interface InferOptions<Wanted extends OutputName = OutputName> {
   readonly signal?: AbortSignal;
   /** Interactive requests go first. @default "interactive" */
   readonly priority?: "interactive" | "bulk";
+  /**
+   * true: the model may learn from the input, where the server allows it; false: it must not. @default as the server was
+   * started
+   */
+  readonly observe?: boolean;
 }
 
 export interface Client extends AsyncDisposable {
@@ -55,6 +60,14 @@ export interface Client extends AsyncDisposable {
   infer<Wanted extends OutputName = OutputName>(
     input: InferenceInput,
     options?: InferOptions<Wanted>,
+  ): Promise<Inference<Wanted>>;
+  /**
+   * `infer` with the live release, and the model may learn from the input: its observers get it, and may choose it. Rejects
+   * as `infer`; with KN_CONFIG when the server does not allow it.
+   */
+  observe<Wanted extends OutputName = OutputName>(
+    input: InferenceInput,
+    options?: Omit<InferOptions<Wanted>, "release" | "observe">,
   ): Promise<Inference<Wanted>>;
   /** Rejects as `infer`. */
   metadata(): Promise<ModelMetadata>;
@@ -163,14 +176,14 @@ export async function connectClient(options: ClientOptions, ports: ClientPorts =
   const client: Client = {
     model,
     async infer<Wanted extends OutputName = OutputName>(input: InferenceInput, asked: InferOptions<Wanted> = {}) {
-      const { outputs = ALL_OUTPUTS, release, priority, shape } = asked;
+      const { outputs = ALL_OUTPUTS, release, priority, shape, observe } = asked;
       const attempt = `infer with ${model}`;
       const isTensor = input instanceof Float32Array || input instanceof Uint8Array;
       const known = shape ?? (isTensor ? await usualShape(input.length) : []);
       const encoded = encodeInput(input, () => known);
       const url = urlOf(base, `${path}${release === undefined ? "" : `/versions/${release}`}/infer`);
       const httpCall = (remainingMs: number): HttpCall => {
-        const { parts, headerBytes } = encodeRequest(encoded, { outputs, remainingMs, priority });
+        const { parts, headerBytes } = encodeRequest(encoded, { outputs, remainingMs, priority, observe });
         const headers = {
           "content-type": "application/octet-stream",
           [HEADER_LENGTH]: String(headerBytes),
@@ -183,6 +196,7 @@ export async function connectClient(options: ClientOptions, ports: ClientPorts =
       const length = headers[HEADER_LENGTH];
       return decodeAnswer(body, length === undefined ? undefined : Number(length), outputs);
     },
+    observe: (input, asked) => client.infer(input, { ...asked, observe: true }),
     metadata,
     async ready() {
       closing.signal.throwIfAborted();

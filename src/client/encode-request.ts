@@ -18,6 +18,8 @@ export interface RequestFacts {
   /** Until the answer is of no use, ms. */
   readonly remainingMs: number;
   readonly priority: "interactive" | "bulk" | undefined;
+  /** Whether the model's observers get the input; undefined: as the server does with all. */
+  readonly observe: boolean | undefined;
 }
 
 /** A tensor as the protocol names it, and its bytes. */
@@ -47,13 +49,14 @@ export function encodeInput(input: InferenceInput, shapeOf: (elements: number) =
 /** Body of the request, in parts, and the bytes of its JSON. */
 export function encodeRequest(
   input: EncodedInput,
-  { outputs, remainingMs, priority }: RequestFacts,
+  { outputs, remainingMs, priority, observe }: RequestFacts,
 ): { readonly parts: readonly Uint8Array[]; readonly headerBytes: number } {
   const header = Buffer.from(
     JSON.stringify({
       parameters: {
         timeout: Math.max(1, Math.floor(remainingMs * MICROSECONDS)),
         ...(priority === undefined ? {} : { priority: PRIORITIES[priority] }),
+        ...(observe === undefined ? {} : { observe }),
       },
       inputs: [
         {

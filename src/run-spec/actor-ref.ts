@@ -26,6 +26,8 @@ const FORMS = {
   gateway: { word: "gateway", isSingle: false },
   /** Follows a learner: makes what it promotes live on this site. */
   updater: { word: "updater", isSingle: false },
+  /** Chooses live inputs of a served model within a budget. */
+  observer: { word: "observer", isSingle: false },
 } as const satisfies Record<string, { readonly word: string; readonly isSingle: boolean }>;
 
 export type ActorKind = keyof typeof FORMS;
@@ -104,4 +106,9 @@ export function gatewayActor(index: number): string {
 /** Id of updater `index` of a served model. */
 export function updaterActor(index: number): string {
   return actorRef("updater", index).id;
+}
+
+/** Id of the observer of a model beside gateway `index`. */
+export function observerActor(index: number): string {
+  return actorRef("observer", index).id;
 }

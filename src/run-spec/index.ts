@@ -16,6 +16,7 @@ export {
   FEEDER,
   gatewayActor,
   gradientActor,
+  observerActor,
   parseActorRef,
   replicaActor,
   STUDENT,
@@ -47,6 +48,7 @@ export {
   signatureOf,
   type TensorMetadata,
 } from "./model-manifest.ts";
+export { observeSchema, type ObserveSpec } from "./observe-spec.ts";
 export { parseYaml, type ParseYamlOptions } from "./parse-yaml.ts";
 export { type PlanOptions, planStudent, type StudentPlan } from "./plan-student.ts";
 export { type CodecName, maxFrameBytesOf, type OptimizerSpec } from "./run-parts.ts";

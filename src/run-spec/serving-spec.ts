@@ -1,6 +1,7 @@
 /** The spec of a serving job: which model, how many replicas, and the limits of its gateway. */
 import { z } from "zod";
 import { nameSchema } from "./model-spec.ts";
+import { observeSchema } from "./observe-spec.ts";
 import { maxFrameSchema, placementSchema, positive } from "./run-parts.ts";
 
 const samples = positive.max(256);
@@ -42,6 +43,8 @@ export const servingSpecSchema = z.strictObject({
     .prefault({}),
   /** Samples of one priority that may wait. 1,024: 32 full batches, more than any latency goal leaves time for. */
   maxWaitingSamples: positive.default(1_024),
+  /** Absent: inputs are not observed. */
+  observe: observeSchema.optional(),
   flow: z.strictObject({ maxFrameMiB: maxFrameSchema }).prefault({}),
   placement: placementSchema,
 });

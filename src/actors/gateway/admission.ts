@@ -15,6 +15,8 @@ export interface AdmissionFacts {
   /** Time of this request, ms. */
   readonly limitMs: number;
   readonly isClosed: boolean;
+  /** A request may ask that observers get its input. */
+  readonly isObservable: boolean;
   readonly releases: Pick<GatewayReleases, "live" | "served" | "resolve">;
   readonly table: Pick<ReplicaTable, "lanes">;
   readonly times: BatchTimes;
@@ -53,6 +55,7 @@ export function admit(request: InferenceRequest, facts: AdmissionFacts): Refused
       ? unavailable("no release is loaded everywhere")
       : refuse("invalid", notServed(model, release, releases.served));
   }
+  if (request.observe === true && !facts.isObservable) return refuse("invalid", notObservable(model));
   const invalid = inputError(request, served, facts);
   if (invalid !== undefined) return refuse("invalid", invalid);
   const late = lateness(request, served.release, facts);
@@ -62,6 +65,15 @@ export function admit(request: InferenceRequest, facts: AdmissionFacts): Refused
     refusalOf("overloaded", { model, timeoutMs: limitMs, detail: late.detail }),
     late.retryAfterMs,
   );
+}
+
+function notObservable(model: string): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CONFIG", {
+    attempt: `observe an input of ${model}`,
+    rule: "the server must allow it",
+    value: "it was started without observing",
+    remedy: "start it with kn serve --observe, or send the request without `observe`",
+  });
 }
 
 function inputError(

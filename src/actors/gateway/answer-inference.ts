@@ -156,6 +156,7 @@ function inferenceRequestOf({
     priority: isRaw || request.priority <= 1 ? "interactive" : "bulk",
     ...(version === undefined ? {} : { release: Number(version) }),
     ...(timeoutMicros === undefined ? {} : { timeoutMs: timeoutMicros / 1000 }),
+    ...(isRaw || request.observe === undefined ? {} : { observe: request.observe }),
     ...(signal === undefined ? {} : { signal }),
   };
 }

@@ -10,6 +10,7 @@ import type { BatchUnderWay, GatewayBatches } from "./gateway-batches.ts";
 import type { GatewayActorOptions, GatewayObserver } from "./gateway-options.ts";
 import type { GatewayReleases } from "./gateway-releases.ts";
 import { rowsOf } from "./join-inputs.ts";
+import type { AnsweredInput, LiveInputSender } from "./live-inputs.ts";
 import type { OpenRequest, OpenRequests } from "./open-requests.ts";
 import { refusalOf } from "./refusals.ts";
 import { noteBatch } from "./release-guard.ts";
@@ -27,6 +28,7 @@ export interface BatchOutcomesDeps {
   readonly queue: RequestQueue<OpenRequest>;
   readonly requests: OpenRequests;
   readonly observer: GatewayObserver;
+  readonly liveInputs: LiveInputSender;
   /** Credits and requests may be there for further batches. */
   readonly pump: () => void;
 }
@@ -46,7 +48,7 @@ export function createBatchOutcomes(
   { model, timeoutMs }: BatchOutcomesOptions,
   deps: BatchOutcomesDeps,
 ): BatchOutcomes {
-  const { clock, log, table, releases, batches, queue, requests, observer, pump } = deps;
+  const { clock, log, table, releases, batches, queue, requests, observer, liveInputs, pump } = deps;
   /** Of the releases that are not judged: what one that is judged is compared with. */
   const usual = createBatchTimes();
 
@@ -72,6 +74,7 @@ export function createBatchOutcomes(
     nonFinite: readonly number[],
   ): void => {
     const figures = releases.figures(release);
+    const observed: AnsweredInput[] = [];
     let from = 0;
     for (const each of content.requests) {
       const to = from + each.samples;
@@ -82,10 +85,14 @@ export function createBatchOutcomes(
         requests.refuse(each, "non-finite", { release });
       } else {
         figures.answers += 1;
-        requests.answer(each, rowsOf(logits, from, to), { release, samples });
+        const own = rowsOf(logits, from, to);
+        if (each.isObserved) observed.push({ input: each.input, logits: own });
+        requests.answer(each, own, { release, samples });
       }
       from = to;
     }
+    // Answered: in this turn nobody has written to inputs or logits yet.
+    if (observed.length > 0 && release === releases.live?.release) liveInputs.send(release, observed);
     if (content.shadow !== undefined) sendShadow(content.shadow, logits, nonFinite);
   };
 

@@ -15,6 +15,7 @@ import { createGatewayReleases } from "./gateway-releases.ts";
 import { createGatewayWork } from "./gateway-work.ts";
 import type { Priority, ServedModel } from "./inference.ts";
 import { type InferEndpoint, openInferEndpoint } from "./infer-endpoint.ts";
+import { createLiveInputSender } from "./live-inputs.ts";
 import { createPressureNotices } from "./pressure-notices.ts";
 import { createReplicaTable } from "./replica-table.ts";
 import { watchReplicas } from "./watch-replicas.ts";
@@ -30,7 +31,7 @@ export interface Gateway extends Actor {
 const NO_OBSERVER: GatewayObserver = { onRequest: () => undefined, onBatch: () => undefined };
 
 export function createGatewayActor(options: GatewayActorOptions, deps: GatewayActorDeps): Gateway {
-  const { run, id, fence, maxFrameBytes, maxBatch, softwareVersion } = options;
+  const { run, id, fence, maxFrameBytes, maxBatch, softwareVersion, observe = "none" } = options;
   const { bus, clock, log, model, observer = NO_OBSERVER } = deps;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const table = createReplicaTable();
@@ -55,13 +56,14 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
     },
   );
   const batches = createGatewayBatches<BatchContent>({ run, id }, { bus, clock, table, times });
+  const liveInputs = createLiveInputSender({ model: model.name }, { bus, log });
   const onDispatched = createPressureNotices(
     { model: model.name, targetMs: options.queueTargetMs, host: options.host },
     { bus, clock, log, table },
   );
   const work = createGatewayWork(
     { ...options, model: model.name },
-    { clock, log, table, times, releases, batches, observer, onDispatched },
+    { clock, log, table, times, releases, batches, observer, liveInputs, onDispatched },
   );
 
   const replicas = watchReplicas({ channel, clock, log, table, times, batches, releases, onLost: work.onLost });
@@ -137,6 +139,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
       },
       async close() {
         forgetOutages();
+        liveInputs.close();
         work.close();
         await leaveBus();
         ending.abort();
@@ -150,6 +153,7 @@ export function createGatewayActor(options: GatewayActorOptions, deps: GatewayAc
         waiting: work.waiting,
         batchesUnderWay: batches.count,
         undecodable: results.undecodable,
+        ...(observe === "none" ? {} : { observe, liveInputs: liveInputs.counts }),
         replicas: table.replicas.map(({ id: replica, slice, ready }) => ({ replica, slice, releases: [...ready] })),
       }),
       onReconnected() {

@@ -18,7 +18,12 @@ export interface GatewayActorOptions extends StreamActorOptions {
   readonly host: string;
   /** Samples in one batch of bulk requests: an interactive one waits for at most one of them. */
   readonly maxBulkBatch: number;
+  /** Whose inputs observers get: nobody's, those of requests that ask for it, or all. Inputs are users' data. @default "none" */
+  readonly observe?: ObservedRequests;
 }
+
+export const OBSERVED_REQUESTS = ["none", "asked", "all"] as const;
+export type ObservedRequests = (typeof OBSERVED_REQUESTS)[number];
 
 /** One request's end, for metrics. */
 export interface RequestSample {

@@ -11,6 +11,7 @@ import { createDispatch } from "./dispatch-requests.ts";
 import type { GatewayBatches } from "./gateway-batches.ts";
 import type { GatewayActorOptions, GatewayObserver } from "./gateway-options.ts";
 import type { GatewayReleases } from "./gateway-releases.ts";
+import type { LiveInputSender } from "./live-inputs.ts";
 import type { InferenceOutcome, InferenceRefusal, InferenceRequest, Priority } from "./inference.ts";
 import { createOpenRequests, type OpenRequest } from "./open-requests.ts";
 import { refusalOf } from "./refusals.ts";
@@ -19,7 +20,7 @@ import { createRequestQueue } from "./request-queue.ts";
 
 export type GatewayWorkOptions = Pick<
   GatewayActorOptions,
-  "maxBatch" | "maxBulkBatch" | "targetMs" | "timeoutMs" | "maxTimeoutMs" | "maxWaitingSamples"
+  "maxBatch" | "maxBulkBatch" | "targetMs" | "timeoutMs" | "maxTimeoutMs" | "maxWaitingSamples" | "observe"
 > & { readonly model: string };
 
 export interface GatewayWorkDeps {
@@ -30,6 +31,7 @@ export interface GatewayWorkDeps {
   readonly releases: GatewayReleases;
   readonly batches: GatewayBatches<BatchContent>;
   readonly observer: GatewayObserver;
+  readonly liveInputs: LiveInputSender;
   /** A batch was sent; its oldest request had waited so long, ms. */
   readonly onDispatched: (queueMs: number) => void;
 }
@@ -54,14 +56,14 @@ export interface GatewayWork {
 const RETRY_UNREAD_MS = 1_000;
 
 export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWorkDeps): GatewayWork {
-  const { model, maxBatch, timeoutMs, maxTimeoutMs, maxWaitingSamples } = options;
-  const { clock, log, table, times, releases, batches, observer, onDispatched } = deps;
+  const { model, maxBatch, timeoutMs, maxTimeoutMs, maxWaitingSamples, observe = "none" } = options;
+  const { clock, log, table, times, releases, batches, observer, liveInputs, onDispatched } = deps;
   const queue = createRequestQueue<OpenRequest>({ maxSamples: maxWaitingSamples });
   const requests = createOpenRequests({ model, clock, observer, onLeft: (request) => queue.remove(request) });
   const common = { clock, log, table, releases, batches, queue, requests };
   const bulkPace = createBulkPace();
   const pump = createDispatch(options, { ...common, times, bulkPace, onDispatched });
-  const { onResult, onLost } = createBatchOutcomes(options, { ...common, observer, pump });
+  const { onResult, onLost } = createBatchOutcomes(options, { ...common, observer, liveInputs, pump });
   /** One for all: thousands a second, at a time when there is no time. */
   const unread: InferenceRefusal = {
     kind: "refusal",
@@ -72,6 +74,7 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
 
   const infer = (request: InferenceRequest): Promise<InferenceOutcome> => {
     const { client = "", priority = "interactive", signal, release } = request;
+    const isObserved = request.observe ?? observe === "all";
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     const limitMs = Math.min(request.timeoutMs ?? timeoutMs, maxTimeoutMs);
     const verdict = admit(request, {
@@ -81,6 +84,7 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
       targetMs: options.targetMs,
       limitMs,
       isClosed,
+      isObservable: observe !== "none",
       releases,
       table,
       times,
@@ -92,7 +96,9 @@ export function createGatewayWork(options: GatewayWorkOptions, deps: GatewayWork
       requests.noteRefused(request, verdict.cause);
       return Promise.resolve({ kind: "refusal", ...verdict.refusal });
     }
-    return requests.open(request, { limitMs, assignment: release ?? releases.assign() }, (opened) => {
+    // The live release answers what is asked to be observed: a candidate's answers are not.
+    const assignment = release ?? (request.observe === true ? "live" : releases.assign());
+    return requests.open(request, { limitMs, assignment, isObserved }, (opened) => {
       const retryAfterMs = Math.max(1, Math.ceil(times.latencyMs(maxBatch)));
       for (const each of queue.push(opened)) requests.refuse(each, "overloaded", { retryAfterMs });
       pump();

@@ -43,7 +43,7 @@ export async function openInferEndpoint(
   const counts = { requests: 0, answers: 0, refusals: 0 };
 
   const infer = async (request: InferRequest): Promise<InferenceOutcome> => {
-    const { release, remainingMs, priority, client, input } = request;
+    const { release, remainingMs, priority, client, input, observe } = request;
     return served.infer({
       // The message is lent for the length of the handler only.
       input: { ...input, values: input.values.slice() } as typeof input,
@@ -51,6 +51,7 @@ export async function openInferEndpoint(
       priority,
       ...(release === 0 ? {} : { release }),
       ...(remainingMs === 0 ? {} : { timeoutMs: remainingMs }),
+      ...(observe === undefined ? {} : { observe }),
     });
   };
 

@@ -21,6 +21,11 @@ export interface InferenceRequest {
   readonly priority?: Priority;
   /** Time until the answer is of no use any more, ms. @default the gateway's own limit */
   readonly timeoutMs?: number;
+  /**
+   * true: observers get the input, and the live release answers; refused where the gateway does not allow it. false: they do
+   * not. @default the gateway's `observe`
+   */
+  readonly observe?: boolean;
   /** Takes the request out of the queue. */
   readonly signal?: AbortSignal;
 }
@@ -39,7 +44,7 @@ export interface InferenceAnswer {
 }
 
 /**
- * - KN_CONFIG: no such release; KN_SHAPE: not the shape of the input; KN_NUMERIC: the answer would not be finite
+ * - KN_CONFIG: no such release, or the gateway allows no observing; KN_SHAPE: not the shape of the input; KN_NUMERIC: the answer would not be finite
  * - KN_OVERLOADED: it would not be in time, or the queue is full; `retryAfterMs` is set
  * - KN_STALE: its time was over before it was computed
  * - KN_UNAVAILABLE: no replica is ready, the one that had it died, or the gateway drains

@@ -22,6 +22,8 @@ export interface OpenRequest extends Waiting {
   readonly deadlineMs: number;
   /** When it was sent last; undefined: not yet. */
   sentMs: number | undefined;
+  /** Observers get its input. */
+  readonly isObserved: boolean;
   /** How often it was sent. */
   sends: number;
   isSettled: boolean;
@@ -51,7 +53,7 @@ export interface OpenRequests {
   /** @param begin receives it; it may be settled at once */
   open(
     request: InferenceRequest,
-    options: { readonly limitMs: number; readonly assignment: Assignment },
+    options: { readonly limitMs: number; readonly assignment: Assignment; readonly isObserved: boolean },
     begin: (request: OpenRequest) => void,
   ): Promise<InferenceOutcome>;
   answer(request: OpenRequest, logits: TensorView, batch: { readonly release: number; readonly samples: number }): void;
@@ -97,7 +99,7 @@ export function createOpenRequests({ model, clock, observer, onLeft }: OpenReque
       return all.size;
     },
     outcomes,
-    open: ({ input, client = "", priority = "interactive", signal }, { limitMs, assignment }, begin) =>
+    open: ({ input, client = "", priority = "interactive", signal }, { limitMs, assignment, isObserved }, begin) =>
       new Promise((resolve, reject) => {
         const nowMs = clock.now();
         const end = (): void => {
@@ -122,6 +124,7 @@ export function createOpenRequests({ model, clock, observer, onLeft }: OpenReque
           client,
           priority,
           assignment,
+          isObserved,
           arrivedMs: nowMs,
           deadlineMs: nowMs + limitMs,
           sentMs: undefined,

@@ -33,7 +33,11 @@ export type ServiceLifecycleEvent =
   | { readonly type: "Waits" }
   | { readonly type: "IsCurrent" }
   | { readonly type: "Applies" }
-  | { readonly type: "Pauses" };
+  | { readonly type: "Pauses" }
+  /** Of an observer: it knows what the live release computes; the store takes no observations, or takes them again. */
+  | { readonly type: "NetworkKnown" }
+  | { readonly type: "StoreLost" }
+  | { readonly type: "StoreFound" };
 
 const unprovided = (): never => {
   throw new TypeError("the effects of an actor's chart must be provided");

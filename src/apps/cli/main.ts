@@ -17,6 +17,7 @@ import { registerImport } from "./commands/import.ts";
 import { registerKeys } from "./commands/keys.ts";
 import { registerLive } from "./commands/live.ts";
 import { registerModels, registerReleases } from "./commands/models.ts";
+import { registerObserve } from "./commands/observe.ts";
 import { registerPlan } from "./commands/plan.ts";
 import { registerPredict } from "./commands/predict.ts";
 import { registerPin, registerPromote, registerRollback } from "./commands/promote.ts";
@@ -94,6 +95,7 @@ async function runCommand(argv: readonly string[], deps: ExecuteDeps): Promise<n
   registerWatch(program, deps, exit);
   registerServe(program, deps, exit);
   registerReplica(program, deps, exit);
+  registerObserve(program, deps, exit);
   registerRm(program, deps, exit);
   registerPublish(program, deps, exit);
   registerModels(program, deps, exit);

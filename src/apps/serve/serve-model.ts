@@ -13,12 +13,14 @@ import { createServingGateway } from "../../jobs/kinds/serving/serving-actors.ts
 import { abortOf } from "../../fleet/abort.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import { openServingOffice } from "../../fleet/serving-office.ts";
-import type { Model } from "../../models/index.ts";
+import type { Model, ModelStore } from "../../models/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import { startAll } from "../../runtime/start-all.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import { layersOfBlocks, type ServingSpec } from "../../run-spec/index.ts";
+import type { Redact } from "./load-redaction.ts";
+import { startObserver } from "./run-observer.ts";
 import { ownIndex, startReplica } from "./run-replica.ts";
 import type { ServingFront } from "./serving-front.ts";
 import type { ServingMetrics } from "./serving-metrics.ts";
@@ -51,6 +53,10 @@ export interface ServeModelDeps {
   /** HTTP, which listens already; it is closed with the rest. */
   readonly front: ServingFront;
   readonly metrics: ServingMetrics;
+  /** Where observations go, with `spec.observe`. */
+  readonly observations: Pick<ModelStore, "use">;
+  /** What is uploaded in place of an input. */
+  readonly redact?: Redact | undefined;
   /** Receives lines for the operator. */
   readonly say: (line: string) => void;
 }
@@ -61,9 +67,11 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
   const { clock, model, front, metrics, say } = deps;
   const own: Part[] = [];
   await using _replicas = finallyDo(() => Promise.all(own.map((each) => each[Symbol.asyncDispose]())));
+  const index = isShared ? ownIndex() : 0;
+  await using _observer = await observerOf(options, index, deps);
   const gateway = createServingGateway(
     { ...options, metadata: {} },
-    { index: isShared ? ownIndex() : 0, fence: 0 },
+    { index, fence: 0 },
     { ...deps, observer: metrics.observer },
   );
   await gateway.start();
@@ -73,6 +81,7 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
     () => gateway.waiting,
   );
   metrics.showReplicas(() => deps.bus.services);
+  if (spec.observe !== undefined) metrics.showObserving(() => deps.bus.services);
   await using _http = finallyDo(() => front.close({ noticeMs, graceMs }));
   await using _bus = finallyDo(() => gateway.leaveBus());
   await using _notice = finallyDo(() => {
@@ -95,6 +104,24 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
   const outcome = await Promise.race([abortOf(signal), ...failed.map(unlessWell)]);
   if (outcome instanceof Error) throw outcome;
   say(`${model.name}: leaving`);
+}
+
+/** Before the gateway, which sends to it, and after it. */
+async function observerOf(
+  { run, spec, softwareVersion }: ServeModelOptions,
+  index: number,
+  deps: ServeModelDeps,
+): Promise<AsyncDisposable> {
+  const { observe } = spec;
+  if (observe === undefined) return finallyDo(() => Promise.resolve());
+  const { model, observations, say } = deps;
+  const observer = await startObserver(
+    { run, index, observe, softwareVersion, metadata: {} },
+    { ...deps, store: observations },
+  );
+  const which = observe.requests === "all" ? "inputs are" : "inputs of requests that ask for it are";
+  say(`${model.name}: ${which} observed, at most ${observe.inputsPerMinute} in any minute`);
+  return observer;
 }
 
 /** A part that is ended with the others, and whose own end is a failure. */

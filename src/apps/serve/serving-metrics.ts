@@ -11,6 +11,8 @@ export interface ServingMetrics {
   show(models: () => readonly ServedModel[], waiting: () => Readonly<Record<string, number>>): void;
   /** Shows the statistics of the replicas among these services at each scrape. */
   showReplicas(services: () => readonly ServiceReport[]): void;
+  /** The same of gateways and observers: what became of live inputs. */
+  showObserving(services: () => readonly ServiceReport[]): void;
 }
 
 /** Upper bounds of durations, s: from the cost of a message to the longest time limit. */
@@ -18,6 +20,27 @@ const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const SAMPLES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 /** Series of older releases end: a model that changes often would fill the memory with them. */
 const SHOWN_RELEASES = 8;
+
+/** Counters that gateways and observers keep themselves, by outcome. */
+const OBSERVING = [
+  {
+    ...{ name: "kn_live_inputs_total", kind: "kn-gateway", key: "liveInputs" },
+    help: "Answered inputs for observers: sent, or why not",
+  },
+  {
+    ...{ name: "kn_observer_inputs_total", kind: "kn-observer", key: "inputs" },
+    help: "Inputs of an observer: observed, or why not",
+  },
+  {
+    ...{ name: "kn_observations_total", kind: "kn-observer", key: "observations" },
+    help: "Observations: logged, or lost, by cause",
+  },
+] as const;
+
+function countsIn(counts: unknown): [string, number][] {
+  if (typeof counts !== "object" || counts === null) return [];
+  return Object.entries(counts).filter((each): each is [string, number] => typeof each[1] === "number");
+}
 
 export function createServingMetrics(model: string): ServingMetrics {
   const registry = new Registry();
@@ -122,6 +145,38 @@ export function createServingMetrics(model: string): ServingMetrics {
           }
         },
       });
+    },
+    showObserving(services) {
+      new Gauge({
+        name: "kn_observer_held_inputs",
+        help: "Observations that wait for the store",
+        labelNames: ["model", "actor"],
+        registers,
+        collect() {
+          this.reset();
+          for (const { name, metadata, data } of services()) {
+            if (name !== "kn-observer") continue;
+            const [, count = 0] = countsIn(data["held"]).find(([key]) => key === "inputs") ?? [];
+            this.set({ model, actor: metadata["actor"] ?? "" }, count);
+          }
+        },
+      });
+      for (const { name, help, kind, key } of OBSERVING) {
+        new Counter({
+          name,
+          help,
+          labelNames: ["model", "actor", "outcome"],
+          registers,
+          collect() {
+            this.reset();
+            for (const { name: service, metadata, data } of services()) {
+              if (service !== kind) continue;
+              for (const [outcome, count] of countsIn(data[key]))
+                this.inc({ model, actor: metadata["actor"] ?? "", outcome }, count);
+            }
+          },
+        });
+      }
     },
   };
 }

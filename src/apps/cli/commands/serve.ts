@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BackendPreference } from "../../../compute/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
-import { openModel } from "../../../models/index.ts";
+import { modelsInStore, openModel } from "../../../models/index.ts";
 import { type ServingSpec, servingSpecSchema } from "../../../run-spec/index.ts";
 import { startLocalNatsServer } from "../../../runtime/nats/local-nats-server.ts";
 import { machineName } from "../../connect/machine-name.ts";
 import { DEFAULT_MODELS_FOLDER, trustedKeys } from "../../models/index.ts";
+import { loadRedaction } from "../../serve/load-redaction.ts";
 import { type ReplicaProcessOptions, runOfModel } from "../../serve/replica-process.ts";
 import { serveModel, type ServeModelOptions } from "../../serve/serve-model.ts";
 import { openServingFront } from "../../serve/serving-front.ts";
@@ -17,10 +18,11 @@ import { openServingPlace } from "../../serve/serving-place.ts";
 import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
+import { addObserveOptions, type ObserveOptions, observeSectionOf } from "../observe-options.ts";
 import { type LogForm, logFormOption, openServiceLog } from "../service-log.ts";
 import { natsServerBinary } from "../../connect/nats-server-binary.ts";
 
-interface ServeOptions {
+interface ServeOptions extends ObserveOptions {
   readonly bus?: string | true;
   readonly models?: string;
   readonly http: string;
@@ -43,7 +45,7 @@ interface ServeOptions {
 const GRACE_MS = 3_000;
 
 export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
-  program
+  const command = program
     .command("serve")
     .argument("<model>", "name of a published model")
     .description(
@@ -72,11 +74,11 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
     .option("--trust <file...>", "public keys of which a release must be signed by one (default: KN_TRUSTED_KEYS)", [])
     .option("--notice-ms <ms>", "on SIGTERM: how long `ready` fails before connections close", parseWholeNumber, 0)
     .addOption(logFormOption())
-    .option("--output <folder>", "with --nodes spawn: output of the replica processes", "serve")
-    .action(async (model: string, options: ServeOptions) => {
-      await serve(model, options, deps);
-      exit(EXIT_OK);
-    });
+    .option("--output <folder>", "with --nodes spawn: output of the replica processes", "serve");
+  addObserveOptions(command).action(async (model: string, options: ServeOptions) => {
+    await serve(model, options, deps);
+    exit(EXIT_OK);
+  });
 }
 
 async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Promise<void> {
@@ -84,6 +86,7 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
   const spec = specOf(name, options);
   useThreads(options.threads, env);
   const run = runOfModel(name);
+  const redact = options.redact === undefined ? undefined : await loadRedaction(options.redact);
   const { log, say } = openServiceLog(options.log, run, deps);
   const leaving = new AbortController();
   const forget = terminal.onSignal(() => {
@@ -125,7 +128,12 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
         noticeMs: options.noticeMs,
         graceMs: GRACE_MS,
       },
-      { bus: place.bus, fleet: place.fleet, clock, log, model, front, metrics, say },
+      {
+        ...{ bus: place.bus, fleet: place.fleet, clock, log, model, front, metrics, say, redact },
+        // Of the fleet where it is the user's: a private server ends with this process.
+        observations:
+          given === undefined || place.fleet === undefined ? place.models : modelsInStore(place.fleet.store),
+      },
       leaving.signal,
     );
   } finally {
@@ -156,7 +164,9 @@ function replicasOf(
   });
 }
 
-function specOf(model: string, { blocks, replicas, maxBatch, targetMs, timeoutMs, place }: ServeOptions): ServingSpec {
+function specOf(model: string, options: ServeOptions): ServingSpec {
+  const { blocks, replicas, maxBatch, targetMs, timeoutMs, place } = options;
+  const observe = observeSectionOf(options);
   const parsed = servingSpecSchema.safeParse({
     kind: "serving",
     name: model,
@@ -166,6 +176,7 @@ function specOf(model: string, { blocks, replicas, maxBatch, targetMs, timeoutMs
     batch: { maxSamples: maxBatch, bulkSamples: Math.max(1, Math.min(8, maxBatch)) },
     latency: { targetMs, timeoutMs },
     ...(place === undefined ? {} : { placement: { replica: place } }),
+    ...(observe === undefined ? {} : { observe }),
   });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -1,5 +1,6 @@
 /** Makes the actors of a served model from its spec. Each replica has a compute worker of its own. */
 import { createGatewayActor, type Gateway, type GatewayActorDeps } from "../../../actors/gateway/index.ts";
+import { createObserverActor, type ObserverActorDeps } from "../../../actors/observer/index.ts";
 import { createReplicaActor } from "../../../actors/replica/index.ts";
 import { type BackendPreference, openInference } from "../../../compute/index.ts";
 import type { Model } from "../../../models/index.ts";
@@ -7,7 +8,14 @@ import type { Actor } from "../../../runtime/actor/index.ts";
 import type { Bus } from "../../../runtime/bus/index.ts";
 import type { Clock } from "../../../runtime/clock/index.ts";
 import type { Logger } from "../../../runtime/telemetry/index.ts";
-import { gatewayActor, maxFrameBytesOf, replicaActor, type ServingSpec } from "../../../run-spec/index.ts";
+import {
+  gatewayActor,
+  maxFrameBytesOf,
+  type ObserveSpec,
+  observerActor,
+  replicaActor,
+  type ServingSpec,
+} from "../../../run-spec/index.ts";
 import { type ComputeSite, createComputeSite, type StartWorker } from "../../compute-site.ts";
 import { createWorkerBoundActor } from "../../worker-bound-actor.ts";
 
@@ -114,6 +122,47 @@ export function createServingGateway(
       ...latency,
       host,
       maxWaitingSamples,
+      observe: spec.observe?.requests ?? "none",
+    },
+    { ...deps, log: deps.log.child({ actor: id }) },
+  );
+}
+
+export interface ObserverPlace {
+  readonly index: number;
+  readonly fence: number;
+  /** Of this incarnation, unique among all observers: a subject token that begins with eight hexadecimal digits. */
+  readonly epoch: string;
+}
+
+/** Observations that wait while the store is away: a quarter of an hour of the default budget. */
+const MAX_HELD_INPUTS = 1_800;
+const MAX_HELD_BYTES = 32 * 1024 * 1024;
+
+/** The observer of a model, over the store of its site. */
+export function createModelObserver(
+  {
+    run,
+    observe,
+    softwareVersion,
+    metadata,
+  }: Omit<ServingActorOptions, "spec" | "host"> & {
+    readonly observe: ObserveSpec;
+  },
+  { index, fence, epoch }: ObserverPlace,
+  deps: ServingActorDeps & Pick<ObserverActorDeps, "store" | "redact">,
+): Actor {
+  const id = observerActor(index);
+  const { inputsPerMinute, bytesPerMinute, slotsPerMinute, uniformShare, ttlMs, keepEntries } = observe;
+  return createObserverActor(
+    {
+      ...{ run, id, fence, softwareVersion, epoch, slotsPerMinute, uniformShare, ttlMs },
+      metadata: { model: deps.model.name, ...metadata },
+      seed: Number.parseInt(epoch.slice(0, 8), 16),
+      budget: { inputsPerMinute, bytesPerMinute },
+      maxEntries: keepEntries,
+      maxHeldInputs: MAX_HELD_INPUTS,
+      maxHeldBytes: MAX_HELD_BYTES,
     },
     { ...deps, log: deps.log.child({ actor: id }) },
   );

@@ -21,6 +21,7 @@ const factsOf = (parts: Partial<AdmissionFacts> = {}): AdmissionFacts => ({
   targetMs: 100,
   limitMs: 1_000,
   isClosed: false,
+  isObservable: false,
   releases: { live: RELEASE, served: [RELEASE], resolve: (release) => (release === 3 ? RELEASE : undefined) },
   table: { lanes: () => 1 },
   times: known(),

@@ -1,6 +1,7 @@
 /** Charts of the actors of a served model: every state is reached, and every path ends where it should. */
 import { describe, expect, it } from "vitest";
 import { gatewayLifecycle, isOpen } from "../../../../src/actors/gateway/gateway-lifecycle.ts";
+import { isTakingInputs, observerLifecycle } from "../../../../src/actors/observer/observer-lifecycle.ts";
 import { isTakingBatches, replicaLifecycle } from "../../../../src/actors/replica/replica-lifecycle.ts";
 import { isFollowing, updaterLifecycle } from "../../../../src/actors/updater/updater-lifecycle.ts";
 import { stateName } from "../../../../src/runtime/actor/machine-host.ts";
@@ -26,6 +27,12 @@ const KINDS = {
     events: ["Waits", "IsCurrent", "Applies", "Pauses"],
     open: ["following.waiting", "following.current", "following.applying", "following.paused"],
     isReady: isFollowing,
+  },
+  observer: {
+    chart: observerLifecycle,
+    events: ["NetworkKnown", "StoreLost", "StoreFound"],
+    open: ["waiting", "observing.recording", "observing.holding"],
+    isReady: isTakingInputs,
   },
 } as const;
 

@@ -38,6 +38,8 @@ export interface ServingSceneOptions {
   readonly broker?: MemoryBroker;
   /** Before a replica reads a part of a release. */
   readonly onRead?: (replica: string, release: number) => Promise<void>;
+  /** Before a message of any actor is sent; its error is that of the publication. */
+  readonly onPublish?: (subject: string) => void;
   /** Of gateways and replicas. */
   readonly model?: Omit<ModelDeps, "clock">;
   /** Replicas and gateways are started at once. @default true */
@@ -115,6 +117,7 @@ export async function servingScene(options: ServingSceneOptions = {}) {
   let lost = 0;
   const connect = (): Bus => {
     const affects = (subject: string): boolean => {
+      options.onPublish?.(subject);
       if (lost === 0 || !subject.startsWith(`kn.v1.${RUN}.infer.`)) return false;
       lost -= 1;
       return true;
