@@ -13,6 +13,8 @@ export interface UpdateFollowerDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly onFound: (found: Look["found"]) => void;
+  /** A look has failed: the shelf is to be opened anew, its bucket may be gone. */
+  readonly onFailed: () => void;
 }
 
 /** A watch is begun anew so often, ms: over a link that was cut it may fall silent; and a look follows in any case. */
@@ -25,7 +27,7 @@ const LEAVE_MS = 2_000;
 
 /** Done after the abort, when nothing is under way. Rejects with a programming error only. */
 export async function followUpdates(deps: UpdateFollowerDeps, signal: AbortSignal): Promise<void> {
-  const { looks, clock, log, onFound } = deps;
+  const { looks, clock, log, onFound, onFailed } = deps;
   const bell = createBell(clock);
   const watching = Promise.all([watchShelf(deps, bell.ring, signal), watchModel(deps, bell.ring, signal)]);
   let failures = 0;
@@ -47,6 +49,7 @@ export async function followUpdates(deps: UpdateFollowerDeps, signal: AbortSigna
       obstacle = error.message;
       waitMs = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** failures);
       failures += 1;
+      onFailed();
       onFound("waiting");
     }
     if (waitMs > 0) await bell.wait(waitMs, signal);

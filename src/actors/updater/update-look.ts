@@ -68,7 +68,6 @@ export function createUpdateLooks(
   /** Contents that were got; each is got once, until a full update is asked for. */
   const got = new Set<string>();
   let liveSinceMs: number | undefined;
-  let opened: UpdateShelf | undefined;
   let record: UpdaterRecord = NO_RECORD;
   /** Undefined: it is opened from the record. */
   let device: DeviceUpdates | undefined;
@@ -226,7 +225,6 @@ export function createUpdateLooks(
     return true;
   };
 
-  const opening = async (): Promise<UpdateShelf> => (opened ??= await openShelf());
   const behind = ({ kept, newest }: DeviceUpdates): boolean => kept.length === 0 || (kept[0]?.number ?? 0) < newest;
 
   const askWhenDue = async (shelf: UpdateShelf, current: DeviceUpdates): Promise<DeviceUpdates> => {
@@ -249,7 +247,7 @@ export function createUpdateLooks(
       if (device !== undefined) device = linkReturned(device, moment(), bounds);
     },
     async look() {
-      const shelf = await opening();
+      const shelf = await openShelf();
       const state = { of: await open() };
       const live = await model.live();
       if (live.live === record.promotion?.release) liveSinceMs = live.sinceMs;

@@ -41,8 +41,11 @@ export function createUpdaterActor(options: UpdaterActorOptions, deps: UpdaterAc
     const onFound = (found: keyof typeof EVENTS): void => {
       actor.host.send({ type: EVENTS[found] });
     };
+    const onFailed = (): void => {
+      shelf = undefined;
+    };
     try {
-      await followUpdates({ looks, model, openShelf, clock, log, onFound }, ending.signal);
+      await followUpdates({ looks, model, openShelf, clock, log, onFound, onFailed }, ending.signal);
     } catch (error) {
       actor.host.send({ type: "Failed", error: error instanceof Error ? error : new Error(String(error)) });
     }

@@ -17,7 +17,7 @@ export interface UpdaterActorDeps extends ActorDeps {
   readonly model: Model;
   /** Where it is: the updater's record lies beside it. */
   readonly models: ModelStore;
-  /** Opens the learner's shelf; asked again after KN_UNAVAILABLE. */
+  /** Opens the learner's shelf; asked again after a failure. */
   readonly openShelf: () => Promise<UpdateShelf>;
   /** As `applyUpdates`, off this thread. The base is the callee's. */
   readonly apply: (

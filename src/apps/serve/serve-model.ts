@@ -59,6 +59,8 @@ export interface ServeModelDeps {
   readonly redact?: Redact | undefined;
   /** Receives lines for the operator. */
   readonly say: (line: string) => void;
+  /** Starts what makes a learner's updates live; absent: nothing does. */
+  readonly follow?: (() => Promise<AsyncDisposable>) | undefined;
 }
 
 /** Resolves when it has left after `signal`. Rejects with what ended it otherwise. */
@@ -82,6 +84,7 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
   );
   metrics.showReplicas(() => deps.bus.services);
   if (spec.observe !== undefined) metrics.showObserving(() => deps.bus.services);
+  metrics.showUpdater(() => deps.bus.services);
   await using _http = finallyDo(() => front.close({ noticeMs, graceMs }));
   await using _bus = finallyDo(() => gateway.leaveBus());
   await using _notice = finallyDo(() => {
@@ -93,6 +96,8 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
   say(
     `${model.name} at http://${front.address}/v2/models/${model.name}${isShared ? ` and kn.v1.infer.${model.name}` : ""}`,
   );
+  // Before the replicas, which may wait for the first release that is live.
+  await using _updater = await deps.follow?.();
 
   const failed: Promise<void | Error>[] = [gateway.ended];
   if (options.replicas !== "none") {

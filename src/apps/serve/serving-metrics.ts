@@ -13,6 +13,8 @@ export interface ServingMetrics {
   showReplicas(services: () => readonly ServiceReport[]): void;
   /** The same of gateways and observers: what became of live inputs. */
   showObserving(services: () => readonly ServiceReport[]): void;
+  /** Shows the statistics of the updater among these services, where there is one. */
+  showUpdater(services: () => readonly ServiceReport[]): void;
 }
 
 /** Upper bounds of durations, s: from the cost of a message to the longest time limit. */
@@ -177,6 +179,22 @@ export function createServingMetrics(model: string): ServingMetrics {
           },
         });
       }
+    },
+    showUpdater(services) {
+      const figure = (name: string, help: string, field: string, factor = 1): void => {
+        new Gauge({
+          ...{ name, help, labelNames: ["model"], registers },
+          collect() {
+            this.reset();
+            const value = services().find((each) => each.name === "kn-updater")?.data[field];
+            if (typeof value === "number") this.set({ model }, value * factor);
+          },
+        });
+      };
+      figure("kn_update_number", "Number of the newest update that was made live", "number");
+      figure("kn_update_newest_number", "Number of the newest update that was seen", "newest");
+      figure("kn_update_age_seconds", "Time since the newest update was made live", "ageMs", 1 / 1_000);
+      figure("kn_update_applied_bytes", "Bytes of the updates that were applied", "appliedBytes");
     },
   };
 }

@@ -4,11 +4,14 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BackendPreference } from "../../../compute/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
+import type { Fleet } from "../../../fleet/fleet.ts";
 import { modelsInStore, openModel } from "../../../models/index.ts";
 import { type ServingSpec, servingSpecSchema } from "../../../run-spec/index.ts";
+import type { Clock } from "../../../runtime/clock/index.ts";
 import { startLocalNatsServer } from "../../../runtime/nats/local-nats-server.ts";
 import { machineName } from "../../connect/machine-name.ts";
-import { DEFAULT_MODELS_FOLDER, trustedKeys } from "../../models/index.ts";
+import { DEFAULT_MODELS_FOLDER, signerIn, trustedKeys } from "../../models/index.ts";
+import { assertSiteKey, type FollowedStore, followedStore, startUpdater } from "../../serve/follow-learner.ts";
 import { loadRedaction } from "../../serve/load-redaction.ts";
 import { type ReplicaProcessOptions, runOfModel } from "../../serve/replica-process.ts";
 import { serveModel, type ServeModelOptions } from "../../serve/serve-model.ts";
@@ -36,6 +39,8 @@ interface ServeOptions extends ObserveOptions {
   readonly targetMs: number;
   readonly timeoutMs: number;
   readonly trust: readonly string[];
+  readonly follow?: string | true;
+  readonly key?: string;
   readonly noticeMs: number;
   readonly log: LogForm;
   readonly output: string;
@@ -72,6 +77,11 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
     .option("--target-ms <ms>", "refuse at once what would wait longer", parseWholeNumber, 100)
     .option("--timeout-ms <ms>", "time limit of a request that names none", parseWholeNumber, 2_000)
     .option("--trust <file...>", "public keys of which a release must be signed by one (default: KN_TRUSTED_KEYS)", [])
+    .option(
+      "--follow [address]",
+      "make a learner's updates live: from the store of --bus, or of nats://host:port?domain=hub (kn-updater)",
+    )
+    .option("--key <file>", "with --follow and --trust: this site's private key; it signs the releases of updates")
     .option("--notice-ms <ms>", "on SIGTERM: how long `ready` fails before connections close", parseWholeNumber, 0)
     .addOption(logFormOption())
     .option("--output <folder>", "with --nodes spawn: output of the replica processes", "serve");
@@ -115,7 +125,14 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
     );
     if (place === undefined) return;
     const trusted = await trustedKeys(options.trust, env);
-    const model = openModel(place.models, name, { clock, trusted });
+    const signer = options.key === undefined ? {} : { signer: await signerIn(options.key) };
+    const model = openModel(place.models, name, { clock, trusted, ...signer });
+    // A private server ends with this process: no learner puts anything there.
+    const shared = given === undefined ? undefined : place.fleet;
+    await using from = await followed(options, shared, { name: `kn serve ${name}`, clock });
+    if (from !== undefined) assertSiteKey(signer.signer, trusted);
+    const updates = { run, softwareVersion, isShared: place.isShared, trusted };
+    const follow = from && (() => startUpdater(updates, { ...place, clock, log, model, from, random: Math.random }));
     await serveModel(
       {
         run,
@@ -129,7 +146,7 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
         graceMs: GRACE_MS,
       },
       {
-        ...{ bus: place.bus, fleet: place.fleet, clock, log, model, front, metrics, say, redact },
+        ...{ bus: place.bus, fleet: place.fleet, clock, log, model, front, metrics, say, redact, follow },
         // Of the fleet where it is the user's: a private server ends with this process.
         observations:
           given === undefined || place.fleet === undefined ? place.models : modelsInStore(place.fleet.store),
@@ -139,6 +156,15 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
   } finally {
     forget();
   }
+}
+
+function followed(
+  { follow }: ServeOptions,
+  fleet: Fleet | undefined,
+  { name, clock }: { readonly name: string; readonly clock: Clock },
+): Promise<FollowedStore> | undefined {
+  if (follow === undefined) return undefined;
+  return followedStore(follow === true ? undefined : follow, { fleet, name }, clock);
 }
 
 function replicasOf(

@@ -141,6 +141,28 @@ describe("createUpdaterActor, when somebody else makes a release live", () => {
   });
 });
 
+describe("createUpdaterActor, twice on one site", () => {
+  it("makes each update live once, and neither takes the other for somebody else", async () => {
+    const scene = await updaterScene();
+    const { learner, site, truth, until, caughtUp } = scene;
+    await learner.put(learner.anchor());
+    const second = scene.another();
+    await site.start();
+    await second.start();
+    for (const value of [2, 3, 4]) {
+      await learner.put(learner.next(value));
+      await caughtUp();
+    }
+    const isCurrent = () => [site, second].every(({ actor }) => actor.state === "following.current");
+    await until(isCurrent, "both rest");
+    const updates = (await truth.history()).filter(({ by }) => by === "kn-updater").map(({ to }) => to);
+    expect(updates).toEqual([...new Set(updates)]);
+    expect((await truth.history()).at(-1)).toMatchObject({ reason: "update 4" });
+    await site.stop();
+    await second.stop();
+  });
+});
+
 describe("createUpdaterActor, of stores that fail", () => {
   it.each(["cloud", "site"] as const)(
     "any one call of the %s's store fails: it catches up all the same",

@@ -76,50 +76,53 @@ export async function updaterScene({ signer, trusted = [], hasRelease = true }: 
     put: (built: BuiltUpdate) => shelf.put(built),
   };
 
-  let running: Actor | undefined;
-  let bus = memoryBus({ onHandlerError: () => undefined });
-  const site = {
-    get actor(): Actor {
-      if (running === undefined) throw new RangeError("the updater is not started");
-      return running;
-    },
-    async start(): Promise<void> {
-      bus = memoryBus({ onHandlerError: () => undefined });
-      running = createUpdaterActor(
-        {
-          ...{ run: "serve-digits", id: "updater-0", fence: 0, softwareVersion: "0.0.0", metadata: {} },
-          ...{ source: "the cloud", updates: { trusted }, keptReleases: 2 },
-        },
-        {
-          ...{ bus, clock, log: silentLogger },
-          model: openModel(siteModels, MODEL, { clock }),
-          models: siteModels,
-          openShelf: () => openUpdateShelf(cloud, MODEL),
-          apply: (steps, shapes, base) => Promise.resolve().then(() => applyUpdates(steps, shapes, base)),
-          random: () => 0.5,
-        },
-      );
-      await running.start();
-    },
-    async stop(): Promise<void> {
-      const ending = running?.stop();
-      await until(async () => ending !== undefined && (await isSettled(ending)), "the updater has ended");
-      await bus.close();
-      running = undefined;
-    },
-    get figures() {
-      return bus.services.find(({ name }) => name === "kn-updater")?.data ?? {};
-    },
-    /** Digest of what is live. */
-    async digest(): Promise<string | undefined> {
-      const { live } = await truth.live();
-      if (live === undefined) return undefined;
-      const release = await truth.release(live);
-      const loading = Promise.all(release.digests.map((_, block) => truth.loadPart(release, block)));
-      const parts = await loading.catch(() => undefined); // deleted
-      return parts === undefined ? undefined : digestOfTensors(Object.assign({}, ...parts) as NamedTensors);
-    },
+  const siteOf = (id: string) => {
+    let running: Actor | undefined;
+    let bus = memoryBus({ onHandlerError: () => undefined });
+    return {
+      get actor(): Actor {
+        if (running === undefined) throw new RangeError("the updater is not started");
+        return running;
+      },
+      async start(): Promise<void> {
+        bus = memoryBus({ onHandlerError: () => undefined });
+        running = createUpdaterActor(
+          {
+            ...{ run: "serve-digits", id, fence: 0, softwareVersion: "0.0.0", metadata: {} },
+            ...{ source: "the cloud", updates: { trusted }, keptReleases: 2 },
+          },
+          {
+            ...{ bus, clock, log: silentLogger },
+            model: openModel(siteModels, MODEL, { clock }),
+            models: siteModels,
+            openShelf: () => openUpdateShelf(cloud, MODEL),
+            apply: (steps, shapes, base) => Promise.resolve().then(() => applyUpdates(steps, shapes, base)),
+            random: () => 0.5,
+          },
+        );
+        await running.start();
+      },
+      async stop(): Promise<void> {
+        const ending = running?.stop();
+        await until(async () => ending !== undefined && (await isSettled(ending)), "the updater has ended");
+        await bus.close();
+        running = undefined;
+      },
+      get figures() {
+        return bus.services.find(({ name }) => name === "kn-updater")?.data ?? {};
+      },
+      /** Digest of what is live. */
+      async digest(): Promise<string | undefined> {
+        const { live } = await truth.live();
+        if (live === undefined) return undefined;
+        const release = await truth.release(live);
+        const loading = Promise.all(release.digests.map((_, block) => truth.loadPart(release, block)));
+        const parts = await loading.catch(() => undefined); // deleted
+        return parts === undefined ? undefined : digestOfTensors(Object.assign({}, ...parts) as NamedTensors);
+      },
+    };
   };
+  const site = siteOf("updater-0");
 
   /** Lets time pass until the condition holds. */
   async function until(holds: () => boolean | Promise<boolean>, what: string, limitMs = 900_000): Promise<void> {
@@ -134,6 +137,8 @@ export async function updaterScene({ signer, trusted = [], hasRelease = true }: 
 
   return {
     ...{ clock, faults, plain, truth, shelf, learner, site, until },
+    /** A second updater of the site. */
+    another: () => siteOf("updater-1"),
     /** Until the site serves the learner's newest weights. */
     caughtUp: (limitMs?: number) =>
       until(async () => (await site.digest()) === learner.digest, `update ${learner.number}`, limitMs),

@@ -42,6 +42,14 @@ describe.each([
   });
 });
 
+it("kn serve --follow needs a store to follow", async () => {
+  await using folder = await temporaryFolder();
+  const args = ["serve", "digits", "--models", folder.path, "--http", "127.0.0.1:0", "--follow"];
+  const refused = await kn(args);
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toMatch(/KN_CONFIG: Cannot follow updates.*--follow ADDRESS/);
+});
+
 it("kn publish --promote makes the release live", async () => {
   await using folder = await temporaryFolder();
   const spec = join(folder.path, "tiny.yaml");

@@ -1,0 +1,146 @@
+/**
+ * `kn serve --follow` on a site whose NATS server is a leaf node of the learner's: requests go on while updates come over the
+ * link, and while the link is cut; what is live in the end has the trainer's digest.
+ */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { expect, it } from "vitest";
+import { connectFleet } from "../../src/apps/connect/connect-fleet.ts";
+import { type Model, modelsInStore, type NamedTensors, openModel } from "../../src/models/index.ts";
+import {
+  type BuiltUpdate,
+  buildUpdate,
+  digestOfTensors,
+  openUpdateShelf,
+  type UpdateContent,
+} from "../../src/models/updates/index.ts";
+import { layersOfBlocks, type ModelSpec, parseTrainingSpec } from "../../src/run-spec/index.ts";
+import { systemClock } from "../../src/runtime/clock/index.ts";
+import { silentLogger } from "../../src/runtime/telemetry/index.ts";
+import { startKn } from "../../tools/bench/serving/kn-process.ts";
+import { manifestOf, randomBlock, randomImages } from "../../tools/bench/serving/random-network.ts";
+import { reportOf, startLoad } from "../../tools/serving/load/index.ts";
+import { describeWithNats, startLeafPair } from "../support/nats-server.ts";
+import { moved } from "../unit/models/updates/update-scene.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const MODEL = "digits";
+const SPEC = "examples/mnist-synthetic.yaml";
+const UPDATES = 10;
+const CUT_AFTER = 5;
+/** Weights of each update: one of a hundred. */
+const SHARE = 100;
+const LIMIT_MS = 60_000;
+
+/** A learner whose weights move by some noise. */
+function learnerOf(network: ModelSpec) {
+  const blocks = layersOfBlocks(network).map((_, block) => randomBlock(network, block, 1));
+  let tensors = Object.assign({}, ...blocks) as NamedTensors;
+  let number = 0;
+  const build = (trained: NamedTensors, content: UpdateContent): BuiltUpdate => {
+    const built = buildUpdate({ model: MODEL, number, base: { number: number - 1, tensors }, trained, content });
+    tensors = built.tensors;
+    return built;
+  };
+  const sparse = (name: string): Uint32Array =>
+    Uint32Array.from({ length: Math.ceil((tensors[name]?.values.length ?? 0) / SHARE) }, (_, index) => index * SHARE);
+  return {
+    blocks,
+    digest: () => digestOfTensors(tensors),
+    anchor(): BuiltUpdate {
+      number += 1;
+      return build(tensors, { kind: "full" });
+    },
+    next(): BuiltUpdate {
+      number += 1;
+      const kernels = Object.keys(tensors).filter((name) => name.endsWith("/kernel"));
+      const indices = Object.fromEntries(kernels.map((name) => [name, sparse(name)]));
+      return build(moved(tensors, 0.01, number), { kind: "masked", coding: { codec: "int8" }, indices });
+    },
+  };
+}
+
+async function liveDigest(model: Model): Promise<string | undefined> {
+  const { live } = await model.live();
+  if (live === undefined) return undefined;
+  const release = await model.release(live);
+  const parts = await Promise.all(release.digests.map((_, block) => model.loadPart(release, block)));
+  return digestOfTensors(Object.assign({}, ...parts) as NamedTensors);
+}
+
+describeWithNats("kn serve --follow", () => {
+  it(`makes ${UPDATES} updates live under load, the link cut for some of them, and no request fails`, async () => {
+    const folder = await mkdtemp(join(tmpdir(), "knowledgenet-follow-"));
+    await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+    await using pair = await startLeafPair();
+    const connect = (port: number) =>
+      connectFleet({ address: `nats://127.0.0.1:${port}`, name: "kn test" }, { log: silentLogger });
+    await using cloud = await connect(pair.hub.port);
+    await using site = await connect(pair.leaf.port);
+    const { model: network } = parseTrainingSpec(await readFile(SPEC, "utf8"), { file: SPEC });
+    const learner = learnerOf(network);
+    const shelf = await openUpdateShelf(cloud.fleet.store, MODEL);
+    const model = openModel(modelsInStore(site.fleet.store), MODEL, { clock: systemClock() });
+    const first = await model.publish(manifestOf(network, new Date().toISOString()), learner.blocks);
+    await model.promote(first.release, { by: "test" });
+    const bus = `nats://127.0.0.1:${pair.leaf.port}`;
+    const caughtUp = (): Promise<unknown> =>
+      waitFor(async () => (await liveDigest(model)) === learner.digest(), "the update", LIMIT_MS, 50);
+
+    const server = await startKn({
+      args: [
+        "serve",
+        MODEL,
+        "--http",
+        "127.0.0.1:0",
+        "--bus",
+        bus,
+        "--follow",
+        `${bus}?domain=hub`,
+        "--target-ms",
+        "5000",
+      ],
+      env: process.env,
+      ready: /(http:\/\/[^/\s]+)\/v2\/models\//,
+      onOutput: () => undefined,
+    });
+    await using _server = { [Symbol.asyncDispose]: () => server.stop() };
+    const isReady = async (): Promise<boolean> => (await fetch(`${server.said}/v2/health/ready`)).status === 200;
+    await waitFor(isReady, "it answers", LIMIT_MS, 50);
+
+    await using load = startLoad({
+      target: { kind: "http", url: server.said, model: MODEL },
+      images: randomImages(network.input, 16, 1),
+      streams: [{ name: "site", ratePerSecond: 50, timeoutMs: 10_000 }],
+      seed: 1,
+      durationMs: 600_000,
+    });
+    const anchor = learner.anchor();
+    await shelf.put(anchor);
+    await caughtUp();
+    for (let update = 1; update <= UPDATES; update += 1) {
+      if (update === CUT_AFTER) pair.uplink.cut();
+      const before = await liveDigest(model);
+      const built = learner.next();
+      expect(built.bytes.length).toBeLessThan(anchor.bytes.length / 50);
+      await shelf.put(built);
+      if (update < CUT_AFTER || update > CUT_AFTER + 2) {
+        if (update > CUT_AFTER) pair.uplink.mend();
+        await caughtUp();
+      } else expect(await liveDigest(model)).toBe(before);
+    }
+    load.stop();
+    const report = await reportOf(await load.ended);
+    expect(report.total.outcomes).toEqual({ ok: report.total.requests });
+    expect(Object.keys(report.total.releases).length).toBeGreaterThan(UPDATES - 3);
+
+    const metrics = await (await fetch(`${server.said}/metrics`)).text();
+    expect(metrics).toContain(`kn_update_number{model="${MODEL}"} ${UPDATES + 1}`);
+    const [, ...changes] = await model.history();
+    expect(changes.map(({ by }) => by)).toEqual(changes.map(() => "kn-updater"));
+    // What the site publishes stays there: only the updates came over the link.
+    expect(await (await cloud.fleet.store.blobs("kn-artifacts")).list()).toEqual([]);
+  });
+});
