@@ -52,6 +52,18 @@ describe("connectClient", () => {
     expect(timeout).toBeLessThanOrEqual(5_000_000);
   });
 
+  it("says whether the model may learn from an input: observe, and infer with or without it", async () => {
+    await using server = await fakeServer(sendInference);
+    await using client = await connectClient({ url: server.url, model: "digits" });
+    const options = { shape: [2, 2, 2, 1] } as const;
+    const { release, classes } = await client.observe(SAMPLES, { ...options, outputs: ["classes"] });
+    expect([release, classes]).toEqual([7, ["one", "one"]]);
+    await client.infer(SAMPLES, { ...options, observe: false });
+    await client.infer(SAMPLES, options);
+    const sent = server.received.map(({ json }) => json.parameters?.["observe"]);
+    expect(sent).toEqual([true, false, undefined]);
+  });
+
   it("asks for the wanted outputs and the release only", async () => {
     await using server = await fakeServer(sendInference);
     await using client = await connectClient({ url: server.url, model: "a/b" });

@@ -62,6 +62,11 @@ describe("a request for inference", () => {
     expect(decodeInferRequest(encodeInferRequest(inferRequest), LIMITS)).toEqual(inferRequest);
   });
 
+  it("says whether observers get its input", () => {
+    expect(decodeInferRequest(encodeInferRequest({ ...inferRequest, observe: true }), LIMITS).observe).toBe(true);
+    expect(decodeInferRequest(encodeInferRequest({ ...inferRequest, observe: false }), LIMITS)).toEqual(inferRequest);
+  });
+
   it("is interactive when it has no priority", () => {
     const fields = wire.InferRequest.decode(encodeInferRequest({ ...inferRequest, priority: "bulk" }));
     const without = wire.InferRequest.encode({ ...fields, priority: null }).finish();

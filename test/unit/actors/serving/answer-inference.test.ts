@@ -39,6 +39,16 @@ function ask(
 }
 
 describe("answerInference", () => {
+  it("passes on whether observers get the input, and refuses what is neither true nor false", async () => {
+    const model = fakeServedModel();
+    for (const parameters of [{}, { observe: true }, { observe: false }]) {
+      expect((await ask({ parameters, inputs: [tensor()] }, {}, model)).status).toBe(200);
+    }
+    expect(model.requests.map(({ observe }) => observe)).toEqual([undefined, true, false]);
+    const refused = await ask({ parameters: { observe: "yes" }, inputs: [tensor()] }, {}, model);
+    expect([refused.status, jsonOf(refused).error]).toEqual([400, expect.stringContaining("parameters.observe")]);
+  });
+
   it("answers class, probabilities and logits of the live release", async () => {
     const answer = await ask({ id: "x", inputs: [tensor()] });
     const logits = fakeLogits(1, 10, SAMPLE);

@@ -38,3 +38,29 @@ it("createServingMetrics shows the figures of the updater in this process, where
   services = [];
   expect(await lines()).toEqual([]);
 });
+
+it("createServingMetrics shows what became of live inputs, at each scrape", async () => {
+  const metrics = createServingMetrics("digits");
+  let inputs: object = { observed: 3, notChosen: 40 };
+  metrics.showObserving(() => [
+    { name: "kn-gateway", metadata: { actor: "gateway-0" }, data: { liveInputs: { sent: 43, unsent: 2 } } },
+    { name: "kn-gateway", metadata: { actor: "gateway-1" }, data: {} },
+    {
+      name: "kn-observer",
+      metadata: { actor: "observer-0" },
+      data: { inputs, observations: { logged: 2, overflowed: 0 }, held: { inputs: 1, bytes: 784 }, epoch: "1" },
+    },
+  ]);
+  const lines = async () => (await metrics.text()).split("\n").filter((line) => /^kn_(obs|live)/.test(line));
+  expect(await lines()).toEqual([
+    'kn_observer_held_inputs{model="digits",actor="observer-0"} 1',
+    'kn_live_inputs_total{model="digits",actor="gateway-0",outcome="sent"} 43',
+    'kn_live_inputs_total{model="digits",actor="gateway-0",outcome="unsent"} 2',
+    'kn_observer_inputs_total{model="digits",actor="observer-0",outcome="observed"} 3',
+    'kn_observer_inputs_total{model="digits",actor="observer-0",outcome="notChosen"} 40',
+    'kn_observations_total{model="digits",actor="observer-0",outcome="logged"} 2',
+    'kn_observations_total{model="digits",actor="observer-0",outcome="overflowed"} 0',
+  ]);
+  inputs = { observed: 4 };
+  expect(await lines()).toContain('kn_observer_inputs_total{model="digits",actor="observer-0",outcome="observed"} 4');
+});
