@@ -33,7 +33,9 @@ export async function measureCell(
   const { schedule, arm, seed } = key;
   const stream = streamOf(experiment, schedule, seed, dataset);
   const common = { options: stream.options, dataset, folder: work, seed, apart: experiment.anchor.test } as const;
-  const oracleWeights = await trainedNetwork({ ...common, role: "oracle", training: experiment.oracle }, worker);
+  // One oracle for all seeds of a schedule: seeds are of streams and students.
+  const teacher = { ...common, role: "oracle", training: experiment.oracle, seed: 1 } as const;
+  const oracleWeights = await trainedNetwork(teacher, worker);
   const weights = await trainedNetwork({ ...common, role: "student", training: experiment.student }, worker);
   await using oracleLab = await labOf("oracle", experiment, "oracle", seed, worker);
   await using edgeLab = await labOf("edge", experiment, "student", seed, worker);

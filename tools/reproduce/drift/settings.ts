@@ -95,7 +95,7 @@ const MNIST = {
   dataset: "mnist",
   trainingImages: 20_000,
   anchor: { test: 1_000, rehearsal: 1_000 },
-  oracle: { spec: "examples/mnist-teacher.yaml", epochs: 4, batchSize: 128, learningRate: 0.002 },
+  oracle: { spec: "examples/mnist-teacher.yaml", epochs: 8, batchSize: 128, learningRate: 0.002 },
   student: { spec: "examples/mnist-sections.yaml", epochs: 2, batchSize: 128, learningRate: 0.002 },
   link: { uploadShare: 0.05, uniformShare: 0.2, slots: 10 },
   learner: {
