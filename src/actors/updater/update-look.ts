@@ -4,9 +4,10 @@
  * that after a failure or a crash the next look goes on.
  */
 import { isKnowledgeNetError } from "../../errors/index.ts";
-import type { LiveRecord, ModelRelease, NamedTensors } from "../../models/index.ts";
+import type { LiveRecord } from "../../models/index.ts";
 import {
   type DeviceUpdates,
+  digestOfTensors,
   dueRequest,
   durableOf,
   linkReturned,
@@ -18,10 +19,19 @@ import {
   type UpdateShelf,
 } from "../../models/updates/index.ts";
 import { createCounters } from "../../runtime/stream/index.ts";
-import { shapesOf, siteWeights } from "./site-weights.ts";
+import { makeWeights } from "./make-weights.ts";
+import { siteWeights } from "./site-weights.ts";
 import type { UpdaterActorDeps, UpdaterActorOptions } from "./updater-options.ts";
 import { storedRecord } from "./updater-record.ts";
-import { AUTHOR, fullToGet, judgeLive, NO_RECORD, partialsToGet, type UpdaterRecord } from "./updater-state.ts";
+import {
+  AUTHOR,
+  fullToGet,
+  judgeLive,
+  NO_RECORD,
+  partialsToGet,
+  type UpdaterRecord,
+  withPromotion,
+} from "./updater-state.ts";
 
 /** Of this process. */
 export interface UpdateFigures {
@@ -71,6 +81,8 @@ export function createUpdateLooks(
   let record: UpdaterRecord = NO_RECORD;
   /** Undefined: it is opened from the record. */
   let device: DeviceUpdates | undefined;
+  /** Of the live release, while the site has no weights of the learner's. */
+  let served: { readonly release: number; readonly digest: string } | undefined;
 
   const moment = () => ({ nowMs: clock.now(), jitter: random() });
   const reopen = (): void => {
@@ -121,6 +133,25 @@ export function createUpdateLooks(
     }
   };
 
+  /**
+   * A site that serves the weights of a number already, as it does where the learner began with its release, gets no full
+   * update of them. Not where keys are trusted: what the shelf says of an update is not signed.
+   */
+  const adopt = async (current: DeviceUpdates, live: LiveRecord, list: readonly ShelvedUpdate[]): Promise<void> => {
+    const isBeginning = current.kept.length === 0 && current.newest === 0 && list.length > 0;
+    if (!isBeginning || live.live === undefined || (bounds.trusted ?? []).length > 0) return;
+    if (served?.release !== live.live) {
+      const release = await model.release(live.live);
+      served = { release: live.live, digest: digestOfTensors(await weights.load(release)) };
+    }
+    const { release, digest } = served;
+    const found = list.findLast((each) => each.digest === digest);
+    if (found === undefined) return;
+    await write({ ...record, kept: [{ number: found.number, digest, release }], newest: found.number });
+    reopen();
+    log.info({ release, number: found.number }, "the live release has the weights of this update");
+  };
+
   /** A release that somebody else made live stays so until an update that is newer than what was seen. @returns whether it does */
   const isPaused = async (live: LiveRecord): Promise<boolean> => {
     const history =
@@ -158,48 +189,15 @@ export function createUpdateLooks(
     });
   };
 
-  /** The release that holds kept weights. @returns undefined when it is gone */
-  const releaseOf = async (digest: string): Promise<ModelRelease | undefined> => {
-    const found = record.kept.find((each) => each.digest === digest);
-    try {
-      return found === undefined ? undefined : await model.release(found.release);
-    } catch (error) {
-      if (isKnowledgeNetError(error, "KN_CONFIG", "KN_CHECKPOINT")) return undefined;
-      throw error;
-    }
-  };
-
-  type Made = { readonly outcome: "made"; readonly release: number } | { readonly outcome: "failed" | "lost" };
-
-  const make = async ({ start, steps, result }: UpdatePlan, live: number | undefined): Promise<Made> => {
-    const base = start === undefined ? await weights.pattern(live) : await releaseOf(start.digest);
-    if (base === undefined) return { outcome: "lost" };
-    if (steps.length === 0) return { outcome: "made", release: base.release };
-    let before: NamedTensors | undefined;
-    try {
-      before = start === undefined ? undefined : await weights.load(base);
-    } catch (error) {
-      if (isKnowledgeNetError(error, "KN_CHECKPOINT")) return { outcome: "lost" };
-      throw error;
-    }
-    try {
-      const tensors = await apply(steps, shapesOf(base.manifest.network), before);
-      const createdAt = new Date(clock.wallTimeMs()).toISOString();
-      return { outcome: "made", release: (await weights.publish(base, tensors, result, createdAt)).release };
-    } catch (error) {
-      // Not the trainer's weights, or none that can be served; a full disk may have room later.
-      const isFailed = isKnowledgeNetError(error, "KN_DECODE", "KN_CHECKPOINT") && !error.mayPass;
-      if (!isFailed) throw error;
-      refused.count("not-applied");
-      log.warn({ err: error, number: result.number }, "update not applied");
-      return { outcome: "failed" };
-    }
-  };
-
   /** @returns false when somebody else has made another release live meanwhile */
   const applyPlan = async (current: DeviceUpdates, plan: UpdatePlan): Promise<boolean> => {
-    const made = await make(plan, (await model.live()).live);
+    const { live: pattern } = await model.live();
+    const made = await makeWeights(plan, { kept: record.kept, live: pattern }, { model, weights, apply, clock });
     if (made.outcome !== "made") {
+      if (made.outcome === "failed") {
+        refused.count("not-applied");
+        log.warn({ err: made.error, number: plan.result.number }, "update not applied");
+      }
       device = settleUpdate(current, made.outcome, moment(), bounds).state;
       return true;
     }
@@ -209,14 +207,7 @@ export function createUpdateLooks(
       return false;
     }
     const settled = settleUpdate(current, "applied", moment(), bounds).state;
-    const { kept, newest } = durableOf(settled);
-    const releases = [{ ...plan.result, release: made.release }, ...record.kept];
-    const withRelease = kept.flatMap((each) => {
-      const found = releases.find(({ digest }) => digest === each.digest);
-      return found === undefined ? [] : [{ ...each, release: found.release }];
-    });
-    const instead = live.live === undefined ? {} : { instead: live.live };
-    await write({ format: 1, kept: withRelease, newest, promotion: { release: made.release, ...instead } });
+    await write(withPromotion(record, durableOf(settled), { ...plan.result, release: made.release }, live.change));
     device = settled;
     for (const { result } of plan.steps) figures.appliedBytes += sizes.get(result.number) ?? 0;
     figures.applied += plan.steps.length;
@@ -253,9 +244,12 @@ export function createUpdateLooks(
       if (live.live === record.promotion?.release) liveSinceMs = live.sinceMs;
       const isHeld = await isPaused(live);
       const list = await shelf.list();
+      for (const content of got) if (!list.some((each) => each.content === content)) got.delete(content);
       const heldUpTo = isHeld ? (record.pausedAt ?? 0) : 0;
       if (isHeld && (list.at(-1)?.number ?? 0) <= heldUpTo) return { found: "paused" };
 
+      await adopt(state.of, live, list);
+      state.of = await open();
       await takeIn(shelf, partialsToGet(list, state.of));
       state.of = await open();
       if (state.of.applying === undefined) await takeIn(shelf, fullToGet(list, state.of));

@@ -1,13 +1,13 @@
 /**
  * What an updater remembers and what it concludes from it. Pure.
  *
- * The record is written before anything that follows from it is done: a promotion is in it, with what was live, before it
- * is made. After a crash in between the model's own history says whether it was made.
+ * The record is written before anything that follows from it is done: a promotion is in it, with the number of the last
+ * change of what is live, before it is made. After a crash in between the model's own history says whether it was made.
  */
 import { z } from "zod";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { LiveChange, LiveRecord } from "../../models/index.ts";
-import type { DeviceUpdates, ShelvedUpdate } from "../../models/updates/index.ts";
+import type { DeviceUpdates, DurableUpdates, ShelvedUpdate } from "../../models/updates/index.ts";
 import { parseJson } from "../../runtime/store/index.ts";
 
 /** Author of the changes that it makes of what is live. */
@@ -23,8 +23,8 @@ const recordSchema = z.object({
   kept: z.array(z.object({ number: count, digest: z.string(), release: count })),
   /** Newest number that it has seen. */
   newest: count,
-  /** The last promotion that it decided on, and what was live before. */
-  promotion: z.object({ release: count, instead: count.optional() }).optional(),
+  /** The last promotion that it decided on, and the last change of the live record then. */
+  promotion: z.object({ release: count, after: count }).optional(),
   /** Newest number that it had seen when somebody else made another release live; what is newer ends the pause. */
   pausedAt: count.optional(),
 });
@@ -48,6 +48,20 @@ export function parseUpdaterRecord(model: string, value: Uint8Array): UpdaterRec
   });
 }
 
+/** The record before weights are made live: they are among those that it keeps. A pause ends. */
+export function withPromotion(
+  { kept: before }: UpdaterRecord,
+  { kept, newest }: DurableUpdates,
+  made: UpdaterRecord["kept"][number],
+  after: number,
+): UpdaterRecord {
+  const withRelease = kept.flatMap(({ number, digest }) => {
+    const found = [made, ...before].find((each) => each.digest === digest);
+    return found === undefined ? [] : [{ number, digest, release: found.release }];
+  });
+  return { format: 1, kept: withRelease, newest, promotion: { release: made.release, after } };
+}
+
 /**
  * - `own`: what the updater promoted last is live, or it has promoted nothing yet
  * - `promote`: it crashed, or its store was away, before it promoted what its record says
@@ -61,8 +75,7 @@ export function judgeLive(
   history: readonly LiveChange[],
 ): LiveVerdict {
   if (promotion === undefined || live === promotion.release) return "own";
-  const wasMade = history.some(({ to, by, kind }) => kind === "promoted" && to === promotion.release && by === AUTHOR);
-  return !wasMade && live === promotion.instead ? "promote" : "other";
+  return history.some(({ change, from, to }) => change > promotion.after && from !== to) ? "other" : "promote";
 }
 
 /** The partial updates after what the device has, newest first: so that those between are not made live one by one. */

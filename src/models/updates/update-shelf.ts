@@ -103,6 +103,7 @@ export async function openUpdateShelf(store: Store, model: string): Promise<Upda
       await whileReachable(async () => {
         if (kind === "full") await settleAsked(records, askedKey, entry.number);
         await removeOld(model, blobs, kept);
+        if (kind === "full") await blobs.sweep();
       });
     },
     newest: async () => newestOf(await read()),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readSigner, readTrustedKey } from "../../../../src/models/index.ts";
-import { FACTS, newKeyPair, updaterScene, weights } from "./updater-scene.ts";
+import { BEGIN, FACTS, newKeyPair, updaterScene, weights } from "./updater-scene.ts";
 
 describe("createUpdaterActor", () => {
   it("makes each update live as a release of its own, with its number in the manifest", async () => {
@@ -44,6 +44,32 @@ describe("createUpdaterActor", () => {
     await site.stop();
   });
 
+  it("gets no full update of the weights that the site serves already", async () => {
+    const { learner, site, truth, until, caughtUp } = await updaterScene({ begin: 1 });
+    await learner.put(learner.anchor());
+    await site.start();
+    await until(() => site.actor.state === "following.current", "it is current");
+    expect(site.figures).toMatchObject({ number: 1, applied: 0, appliedBytes: 0 });
+    const next = learner.next(2);
+    await learner.put(next);
+    await caughtUp();
+    expect(site.figures).toMatchObject({ number: 2, applied: 1, appliedBytes: next.bytes.length });
+    expect((await truth.history()).map(({ reason }) => reason)).toEqual(["", "update 2"]);
+    await site.stop();
+  });
+
+  it("gets it all the same where keys are trusted: what the shelf says is not signed", async () => {
+    const keys = newKeyPair();
+    const trusted = [readTrustedKey(keys.publicPem, "key.pub")];
+    const signer = readSigner(keys.privatePem, "key");
+    const { learner, site, until, caughtUp } = await updaterScene({ signer, trusted, begin: 1 });
+    await learner.put(learner.anchor());
+    await site.start();
+    await caughtUp();
+    await until(() => site.figures["applied"] === 1, "it applies the full update");
+    await site.stop();
+  });
+
   it("asks for a full update when the shelf has none that it can use, and takes the one that comes", async () => {
     const { learner, site, shelf, until, caughtUp } = await updaterScene();
     learner.anchor(); // never put
@@ -68,7 +94,7 @@ describe("createUpdaterActor", () => {
     const first = (await truth.live()).live;
     await learner.put(learner.next(2));
     await caughtUp();
-    await learner.put(learner.next(1, { kind: "restore" }));
+    await learner.put(learner.next(BEGIN, { kind: "restore" }));
     await caughtUp();
     expect((await truth.live()).live).toBe(first);
     await site.stop();
@@ -171,13 +197,11 @@ describe("createUpdaterActor, of stores that fail", () => {
         let calls = 1;
         for (let failing = 0; failing < calls; failing += 1) {
           const { learner, site, faults, caughtUp } = await updaterScene();
+          await learner.put(learner.anchor());
+          await learner.put(learner.next(2));
           calls = 0;
           faults[side].now = () => (calls++ === failing ? { kind } : undefined);
           await site.start();
-          await learner.put(learner.anchor());
-          await learner.put(learner.next(2));
-          await caughtUp();
-          await learner.put(learner.next(3));
           await caughtUp();
           await site.stop();
         }
@@ -185,36 +209,43 @@ describe("createUpdaterActor, of stores that fail", () => {
     },
   );
 
-  it("a crash at any write of the site: after the restart its digest is the trainer's", async () => {
-    for (const kind of ["refused", "unanswered"] as const) {
-      for (let writes = 0; ; writes += 1) {
-        const { learner, site, truth, faults, until, caughtUp } = await updaterScene();
-        await learner.put(learner.anchor());
-        await learner.put(learner.next(2));
-        let left = writes;
-        let isDown = false;
-        faults.site.now = ({ isChange }) => {
-          if (isDown) return { kind: "refused" };
-          if (!isChange || left-- > 0) return undefined;
-          isDown = true;
-          return { kind };
-        };
-        await site.start();
-        await until(async () => isDown || (await site.digest()) === learner.digest, "a crash, or the end");
-        const isOver = !isDown;
-        await site.stop();
-        faults.site.now = undefined;
-        await site.start();
-        await caughtUp();
-        const made = (await truth.history()).filter(({ by }) => by === "kn-updater");
-        expect(made.map(({ reason }) => reason)).toEqual(["update 2"]);
-        await learner.put(learner.next(3));
-        await caughtUp();
-        await site.stop();
-        if (isOver) break;
+  it.each(["masked", "restore"] as const)(
+    "a crash at any write while it makes a %s update live: after the restart its digest is the trainer's",
+    async (change) => {
+      for (const kind of ["refused", "unanswered"] as const) {
+        for (let writes = 0, isOver = false; !isOver; writes += 1) {
+          const { learner, site, truth, faults, until, caughtUp } = await updaterScene();
+          await learner.put(learner.anchor());
+          await site.start();
+          await caughtUp();
+          await learner.put(learner.next(2));
+          await caughtUp();
+          const before = (await truth.history()).length;
+          let left = writes;
+          let isDown = false;
+          faults.site.now = ({ isChange }) => {
+            if (isDown) return { kind: "refused" };
+            if (!isChange || left-- > 0) return undefined;
+            isDown = true;
+            return { kind };
+          };
+          await learner.put(change === "restore" ? learner.next(BEGIN, { kind: "restore" }) : learner.next(3));
+          await until(async () => isDown || (await site.digest()) === learner.digest, "a crash, or the end");
+          isOver = !isDown;
+          await site.stop();
+          faults.site.now = undefined;
+          await site.start();
+          await caughtUp();
+          await until(() => site.actor.state === "following.current", "it is current");
+          const after = (await truth.history()).slice(before);
+          expect(after).toMatchObject([{ by: "kn-updater", reason: "update 3" }]);
+          await learner.put(learner.next(4));
+          await caughtUp();
+          await site.stop();
+        }
       }
-    }
-  });
+    },
+  );
 
   it("takes the full update and those after it when the weights that it keeps are gone", async () => {
     const { learner, site, plain, caughtUp } = await updaterScene();

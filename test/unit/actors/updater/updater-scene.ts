@@ -23,13 +23,17 @@ import { FACTS, weights } from "../../models/model-scene.ts";
 
 export { newKeyPair };
 const MODEL = "digits";
+/** Other weights than those of the site's release. */
+export const BEGIN = 0.5;
 
 export interface UpdaterSceneOptions {
   /** Of the learner. */
   readonly signer?: Signer;
   readonly trusted?: readonly TrustedKey[];
-  /** The site has a release, 1, of the weights that the learner began with. @default true */
+  /** The site has a release, 1, live: its weights are all 1. @default true */
   readonly hasRelease?: boolean;
+  /** What the learner's weights are at first, all of them. @default BEGIN */
+  readonly begin?: number;
 }
 
 /** All tensors of the model, every value `value`. */
@@ -41,7 +45,12 @@ const PARTIAL: UpdateContent = {
   indices: { "weights/d1/kernel": Uint32Array.of(0, 3), "weights/d2/kernel": Uint32Array.of(1) },
 };
 
-export async function updaterScene({ signer, trusted = [], hasRelease = true }: UpdaterSceneOptions = {}) {
+export async function updaterScene({
+  signer,
+  trusted = [],
+  hasRelease = true,
+  begin = BEGIN,
+}: UpdaterSceneOptions = {}) {
   const clock = simulatedClock();
   const faults = { cloud: switchedFaults(), site: switchedFaults() };
   const plain = { cloud: await memoryStore({ clock }), site: await memoryStore({ clock }) };
@@ -55,7 +64,7 @@ export async function updaterScene({ signer, trusted = [], hasRelease = true }: 
   const signed = signer === undefined ? {} : { signer };
 
   let chain: UpdateChain = NO_UPDATES;
-  let tensors = tensorsOf(1);
+  let tensors = tensorsOf(begin);
   const build = (number: number, trained: NamedTensors, content: UpdateContent): BuiltUpdate => {
     const base = { number: chain.newest?.number ?? 0, tensors };
     const built = buildUpdate({ model: MODEL, number, base, trained, content, ...signed });
@@ -128,7 +137,7 @@ export async function updaterScene({ signer, trusted = [], hasRelease = true }: 
   async function until(holds: () => boolean | Promise<boolean>, what: string, limitMs = 900_000): Promise<void> {
     const endMs = clock.now() + limitMs;
     for (;;) {
-      for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+      for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       if (await holds()) return;
       if (clock.now() >= endMs) throw new Error(`in vain for ${what}`);
       await clock.advance(250);

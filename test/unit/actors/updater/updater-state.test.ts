@@ -6,44 +6,50 @@ import {
   NO_RECORD,
   parseUpdaterRecord,
   partialsToGet,
+  withPromotion,
 } from "../../../../src/actors/updater/updater-state.ts";
 import { type LiveChange, NOTHING_LIVE } from "../../../../src/models/index.ts";
 import { openDeviceUpdates, type ShelvedUpdate } from "../../../../src/models/updates/index.ts";
 
-const change = (to: number, by: string): LiveChange => ({
-  ...{ change: 1, atMs: 0, kind: "promoted", to, by, reason: "", numbers: {} },
+const change = (number: number, from: number, to: number): LiveChange => ({
+  ...{ change: number, atMs: 0, kind: "promoted", from, to, by: "somebody", reason: "", numbers: {} },
 });
 const live = (release: number) => ({ ...NOTHING_LIVE, live: release });
 
 describe("judgeLive", () => {
-  const record = { ...NO_RECORD, promotion: { release: 5, instead: 4 } };
+  const record = { ...NO_RECORD, promotion: { release: 5, after: 7 } };
 
   it.each([
     ["own", "it has promoted nothing yet", NO_RECORD, live(4), []],
-    ["own", "what it promoted is live", record, live(5), [change(5, "kn-updater")]],
-    ["promote", "it crashed before it promoted", record, live(4), [change(4, "kn-updater")]],
-    [
-      "promote",
-      "it crashed before it promoted what somebody had tried before",
-      record,
-      live(4),
-      [change(5, "kn promote")],
-    ],
-    [
-      "other",
-      "somebody went back to the one before",
-      record,
-      live(4),
-      [change(5, "kn-updater"), change(4, "kn promote")],
-    ],
-    ["other", "somebody promoted another one before it could", record, live(3), []],
-    ["other", "the model was removed", record, NOTHING_LIVE, [change(5, "kn-updater")]],
+    ["own", "what it promoted is live", record, live(5), [change(8, 4, 5)]],
+    ["own", "what it promoted is live again", record, live(5), [change(8, 4, 5), change(9, 5, 4), change(10, 4, 5)]],
+    ["promote", "it crashed before it promoted", record, live(4), [change(7, 3, 4)]],
+    ["promote", "it crashed before it promoted what had been live before", record, live(4), [change(7, 5, 4)]],
+    ["promote", "a candidate was started meanwhile", record, live(4), [change(7, 3, 4), change(8, 4, 4)]],
+    ["other", "somebody went back to the one before", record, live(4), [change(8, 4, 5), change(9, 5, 4)]],
+    ["other", "somebody promoted another one before it could", record, live(3), [change(8, 4, 3)]],
   ] as const)("is %s when %s", (verdict, _, given, now, history) => {
     expect(judgeLive(given, now, history)).toBe(verdict);
   });
 
-  it("promotes the first release of a model that nothing was live of", () => {
-    expect(judgeLive({ ...NO_RECORD, promotion: { release: 1 } }, NOTHING_LIVE, [])).toBe("promote");
+  it("is other when the model was removed, and promote when nothing was live yet", () => {
+    const { to: _to, ...removed } = change(9, 5, 0);
+    expect(judgeLive(record, NOTHING_LIVE, [{ ...removed, kind: "removed" }])).toBe("other");
+    expect(judgeLive({ ...NO_RECORD, promotion: { release: 1, after: 0 } }, NOTHING_LIVE, [])).toBe("promote");
+  });
+});
+
+describe("withPromotion", () => {
+  it("names the release of all weights that are kept, and ends a pause", () => {
+    const before = { ...NO_RECORD, kept: [{ number: 2, digest: "b", release: 8 }], newest: 2, pausedAt: 2 };
+    const kept = ["c", "b"].map((digest, index) => ({ number: 3 - index, digest }));
+    const made = { number: 3, digest: "c", release: 9 };
+    expect(withPromotion(before, { model: "m", kept, newest: 4 }, made, 7)).toEqual({
+      format: 1,
+      kept: [made, { number: 2, digest: "b", release: 8 }],
+      newest: 4,
+      promotion: { release: 9, after: 7 },
+    });
   });
 });
 
