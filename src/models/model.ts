@@ -33,6 +33,7 @@ import {
 } from "./live-record.ts";
 import { listModels } from "./list-models.ts";
 import { liveKey, type ModelStore } from "./model-store.ts";
+import { observationsOf } from "./observations/index.ts";
 import { encodeFacts, parseFacts } from "./release-facts.ts";
 import type { ModelRelease, NamedTensors } from "./release.ts";
 import type { Signer, TrustedKey } from "./signature.ts";
@@ -97,7 +98,7 @@ export interface Model {
    */
   retain(kept: number, isMeant?: (release: ModelRelease) => boolean): Promise<number[]>;
   /**
-   * Deletes all releases; the history stays, and their numbers are not used again. One that is published meanwhile stays.
+   * Deletes all releases and observations; the history stays, and their numbers are not used again. One that is published meanwhile stays.
    * Rejects with KN_CONFIG when there is none, and, unless it is forced, while one is live or pinned.
    * @returns what was deleted
    */
@@ -387,6 +388,7 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
         const releases = all.map(({ release }) => release);
         const { retired } = await command(at, { kind: "remove", releases, isForced }, note);
         for (const release of pinned) await at.releases.setPinned(release, false);
+        await at.store.removeLog(observationsOf(name));
         return removeRetired(at, retired);
       }),
   };

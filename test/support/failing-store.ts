@@ -116,6 +116,7 @@ export function failingStore(store: Store, faults: StoreFaults, clock: Clock): S
     return {
       name: log.name,
       append: (data) => calling(call("append", true), () => log.append(data)),
+      removeBefore: (position) => calling(call("removeBefore", true), () => log.removeBefore(position)),
       read(options) {
         const entries = log.read(options);
         return {

@@ -7,6 +7,7 @@ import { isKnowledgeNetError } from "../../errors/index.ts";
 import { decodeLiveInputs, type LiveInputs, NO_PROGRESS, observeSubject } from "../../messages/index.ts";
 import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
 import { type Clock, settlesWithin, type TimerHandle } from "../../runtime/clock/index.ts";
+import { sweepExpired } from "./expiry-sweep.ts";
 import { createHeldObservations } from "./held-observations.ts";
 import { createInputChoice } from "./input-choice.ts";
 import { createObservationUpload } from "./observation-upload.ts";
@@ -29,7 +30,7 @@ export function createObserverActor(options: ObserverActorOptions, deps: Observe
   const nowMs = steadyWallTime(clock);
   const ending = new AbortController();
   const messages = { received: 0, undecodable: 0 };
-  let following: Promise<void> = Promise.resolve();
+  let following: Promise<unknown> = Promise.resolve();
   let timer: TimerHandle | undefined;
   /** Release whose network inputs are of. */
   let known: number | undefined;
@@ -167,7 +168,8 @@ export function createObserverActor(options: ObserverActorOptions, deps: Observe
       onReconnected: () => undefined,
       onState(state) {
         // Not before: the chart takes no events of these while it opens.
-        if (state === "waiting") following = follow();
+        if (state === "waiting")
+          following = Promise.all([follow(), sweepExpired(model.name, { ...deps, nowMs }, ending.signal)]);
         return true;
       },
     },

@@ -9,4 +9,4 @@
  *   if (observation !== undefined) learn(observation);
  * }
  */
-export { type ObservationEntry, type ObservationLog, openObservationLog } from "./observation-log.ts";
+export { type ObservationEntry, type ObservationLog, observationsOf, openObservationLog } from "./observation-log.ts";

@@ -112,6 +112,8 @@ export interface Log {
   append(data: Uint8Array): Promise<number>;
   /** The entries from position `from` on, up to the last one at the time of the call. @default from the first one */
   read(options?: { readonly from?: number }): AsyncIterable<LogEntry>;
+  /** Deletes the entries below `position`, but never the newest one: positions go on from it. */
+  removeBefore(position: number): Promise<void>;
 }
 
 export type BucketKind = "kv" | "blobs";

@@ -54,6 +54,28 @@ export function describeObservationLog(
       expect(found.map(({ observation }) => observation?.model)).toEqual([undefined, undefined, "digits"]);
     });
 
+    it("deletes what has expired, up to the first that has not, and all at last; positions go on", async () => {
+      await using harness = await factory();
+      const log = await openObservationLog(harness.store, "digits", { maxEntries: 100 });
+      const until = [1, 3, 2, 5];
+      const positions: number[] = [];
+      for (const [number, afterMs] of until.entries())
+        positions.push(await log.append({ ...numbered(number), expiresAtMs: observedInput.atMs + afterMs }));
+      const numbersAt = async (afterMs: number): Promise<(number | undefined)[]> => {
+        await log.removeExpired(observedInput.atMs + afterMs);
+        return (await entriesOf(log.read())).map(({ observation }) => observation?.number);
+      };
+      expect(await numbersAt(0)).toEqual([0, 1, 2, 3]);
+      expect(await numbersAt(2)).toEqual([1, 2, 3]);
+      expect(await numbersAt(3)).toEqual([3]);
+      for (const afterMs of [5, 6]) expect(await numbersAt(afterMs)).toEqual([]);
+      const entries = [];
+      for await (const { data } of (await harness.store.log("observe.digits")).read()) entries.push(data.length);
+      expect(entries).toEqual([0]);
+      expect(await log.append(numbered(4))).toBeGreaterThan(positions[3] ?? 0);
+      expect((await entriesOf(log.read())).map(({ observation }) => observation?.number)).toEqual([4]);
+    });
+
     it("keeps the newest, at most twice as many as it must", async () => {
       await using harness = await factory();
       const log = await openObservationLog(harness.store, "digits", { maxEntries: 4 });

@@ -71,6 +71,30 @@ export function describeLogs(factory: StoreFactory): void {
       }
     }));
 
+  it("removeBefore deletes what is below a position, and never the newest entry", () =>
+    withStore(factory, async (harness) => {
+      const log = await harness.store.log("run", { maxEntries: 4 });
+      const other = await harness.store.log("other");
+      await log.removeBefore(1_000);
+      const positions: number[] = [];
+      for (const each of ["one", "two", "three", "four"]) {
+        positions.push(await log.append(bytes(each)));
+        await other.append(bytes(each));
+      }
+      await log.removeBefore(positions[0] ?? 0);
+      expect(await readAll(log)).toEqual(["one", "two", "three", "four"]);
+      await log.removeBefore(positions[2] ?? 0);
+      expect(await readAll(log)).toEqual(["three", "four"]);
+      await log.removeBefore(1_000_000);
+      await harness.reopen();
+      const again = await harness.store.log("run", { maxEntries: 4 });
+      expect(await readAll(again)).toEqual(["four"]);
+      expect(await again.append(bytes("five"))).toBeGreaterThan(positions[3] ?? 0);
+      for (let i = 0; i < 10; i += 1) await again.append(bytes(String(i)));
+      expect((await readAll(again)).slice(-4)).toEqual(["6", "7", "8", "9"]);
+      expect(await readAll(await harness.store.log("other"))).toHaveLength(4);
+    }));
+
   it("log lasts over a restart, and positions go on", () =>
     withStore(factory, async (harness) => {
       const first = await (await harness.store.log("run")).append(bytes("one"));

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { listModels } from "../../../src/models/index.ts";
 import { ARTIFACT_BLOBS } from "../../../src/runtime/artifacts/index.ts";
+import { openObservationLog } from "../../../src/models/observations/index.ts";
 import { failTimes } from "../../support/failing-store.ts";
+import { observedInput } from "../messages/observation/observation-samples.ts";
 import { BY, loadAll, modelScene } from "./model-scene.ts";
 
 async function blobsOf({ plain }: Awaited<ReturnType<typeof modelScene>>): Promise<string[]> {
@@ -22,6 +24,14 @@ describe("Model.remove", () => {
     expect(await listModels(plain)).toEqual([{ model: "other", releases: 1 }]);
     expect((await blobsOf(scene)).every((name) => name.startsWith("model.other."))).toBe(true);
     expect(await loadAll(other, 1)).toHaveLength(2);
+  });
+
+  it("deletes what was observed of its inputs", async () => {
+    const { model, publish, plain } = await modelScene();
+    await publish(1);
+    await (await openObservationLog(plain, "digits")).append(observedInput);
+    await model.remove(BY);
+    expect(await plain.logs("observe.")).toEqual([]);
   });
 
   it("refuses while a release is live or pinned, and changes nothing; forced it goes, into the history", async () => {

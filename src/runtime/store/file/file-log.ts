@@ -43,8 +43,7 @@ export async function openFileLog(folder: string, name: string, { files, assertO
     return done;
   };
 
-  const trim = async (kept: number): Promise<void> => {
-    const entries = (await contents()).entries.slice(-kept);
+  const keep = async (entries: readonly LogEntry[]): Promise<void> => {
     const parts = entries.map(encode);
     await files.write(folder, name, parts);
     count = entries.length;
@@ -65,7 +64,9 @@ export async function openFileLog(folder: string, name: string, { files, assertO
         await files.writeEnd(folder, name, endBytes, bytes);
         endBytes += bytes.byteLength;
         count += 1;
-        if (maxEntries !== undefined && count > 2 * maxEntries) await trim(maxEntries);
+        if (maxEntries !== undefined && count > 2 * maxEntries) {
+          await keep((await contents()).entries.slice(-maxEntries));
+        }
         return entry.position;
       });
     },
@@ -81,6 +82,14 @@ export async function openFileLog(folder: string, name: string, { files, assertO
           }
         },
       };
+    },
+    async removeBefore(position) {
+      assertOpen(`remove entries of ${name}`);
+      await exclusively(async () => {
+        const { entries } = await contents();
+        const kept = entries.filter((entry, index) => entry.position >= position || index === entries.length - 1);
+        if (kept.length < entries.length) await keep(kept);
+      });
     },
     remove: () =>
       exclusively(async () => {

@@ -127,7 +127,12 @@ export async function storeOverFiles(options: StoreOverFilesOptions, deps: Store
         await files.makeFolder(logsFolder);
         return openFileLog(logsFolder, name, { files, assertOpen });
       });
-      return { name, append: (data) => log.append(data, maxEntries), read: log.read };
+      return {
+        name,
+        append: (data) => log.append(data, maxEntries),
+        read: log.read,
+        removeBefore: (position) => log.removeBefore(position),
+      };
     },
     async buckets() {
       assertOpen("list buckets");

@@ -55,6 +55,15 @@ export async function jetStreamLog(options: JetStreamLogOptions, deps: JetStream
         if (maxEntries !== undefined && known > 2 * maxEntries) await trim(maxEntries).catch(() => undefined);
         return seq;
       }),
+    removeBefore: (position) =>
+      orTranslate(description, `remove entries of ${name}`, async () => {
+        assertOpen(`remove entries of ${name}`);
+        const newest = (await lastMessage(manager, LOG_STREAM, subject))?.seq ?? 0;
+        const seq = Math.min(position, newest);
+        if (seq < 1) return;
+        await manager.streams.purge(LOG_STREAM, { filter: subject, seq });
+        if (maxEntries !== undefined) known = await count();
+      }),
     read({ from = 0 } = {}) {
       assertOpen(`read ${name}`);
       const asked = <T>(work: () => Promise<T>): Promise<T> =>

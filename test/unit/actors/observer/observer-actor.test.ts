@@ -191,6 +191,21 @@ describe("createObserverActor", () => {
     expect(logged.map(({ input }) => [...input.values])).toEqual([4, 5, 6, 7].map((first) => [first, 0xee, 0, 0]));
     expect(observer.inputs).toMatchObject({ withheld: 1, redactionFailed: 2, observed: 4 });
   });
+
+  it("deletes observations within a minute of their end", async () => {
+    await using scene = await observerScene();
+    await scene.release();
+    await scene.startObserver({ ttlMs: 120_000 });
+    scene.send(bytesInput(4));
+    await scene.clock.advance(SLOT_MS + 60_000);
+    scene.send(bytesInput(4, 50));
+    await scene.clock.advance(54_000);
+    expect((await scene.logged()).map(numberOf)).toEqual([0, 1, 2, 3, 50, 51, 52, 53]);
+    await scene.clock.advance(60_000);
+    expect((await scene.logged()).map(numberOf)).toEqual([50, 51, 52, 53]);
+    await scene.clock.advance(70_000);
+    expect(await scene.logged()).toEqual([]);
+  });
 });
 
 describe("createObserverActor while its store is away", () => {
