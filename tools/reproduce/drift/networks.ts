@@ -6,9 +6,14 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ComputeWorker, openSection } from "../../../src/compute/index.ts";
-import { applyDomain, planWindows, type WindowPlan } from "../../../src/data/drift/index.ts";
-import { type DriftOptions } from "../../../src/data/drift/index.ts";
-import { type Dataset, epochOrder, randomDraws } from "../../../src/data/index.ts";
+import {
+  applyDomain,
+  type DriftOptions,
+  planWindows,
+  type Schedule,
+  type WindowPlan,
+} from "../../../src/data/drift/index.ts";
+import { augment, type Dataset, epochOrder, randomDraws } from "../../../src/data/index.ts";
 import { modelOf } from "../../../src/jobs/describe-slices.ts";
 import { openStudentLab } from "../../../src/jobs/kinds/continuous/student-lab.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../src/messages/checkpoint/index.ts";
@@ -21,8 +26,8 @@ export interface TrainedFor {
   readonly role: "oracle" | "student";
   readonly training: NetworkTraining;
   readonly seed: number;
-  /** Of the stream. */
-  readonly options: DriftOptions;
+  /** Of the windows in whose domains it is trained: an oracle's are those of all streams. */
+  readonly plans: readonly WindowPlan[];
   readonly dataset: Dataset;
   /** The last images of the training split, which neither learns from. */
   readonly apart: number;
@@ -51,8 +56,7 @@ export async function trainedNetwork(wanted: TrainedFor, worker: ComputeWorker):
 }
 
 /** The student is the same for all streams that begin alike. */
-function digestOf({ role, training, seed, options, dataset, apart }: TrainedFor, network: ModelSpec): string {
-  const plans = plansFor(role, options, dataset.classes);
+function digestOf({ role, training, seed, plans, dataset, apart }: TrainedFor, network: ModelSpec): string {
   const content = JSON.stringify([
     role,
     network,
@@ -66,20 +70,19 @@ function digestOf({ role, training, seed, options, dataset, apart }: TrainedFor,
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
 }
 
-function plansFor(role: TrainedFor["role"], options: DriftOptions, classes: number): readonly WindowPlan[] {
-  const plans = planWindows(options, classes);
-  if (role === "student") return plans.slice(0, 1);
-  // The oracle knows all classes, as often as they are.
-  return plans.map(({ domains }) => ({ domains, classShares: undefined }));
+/** Every domain of an experiment, all classes as often as they are. */
+export function oraclePlans(options: DriftOptions, schedules: readonly Schedule[], classes: number): WindowPlan[] {
+  return schedules.flatMap((schedule) =>
+    planWindows({ ...options, schedule }, classes).map(({ domains }) => ({ domains, classShares: undefined })),
+  );
 }
 
 async function train(
-  { role, training, seed, options, dataset, apart }: TrainedFor,
+  { role, training, seed, plans, dataset, apart }: TrainedFor,
   network: ModelSpec,
   worker: ComputeWorker,
 ): Promise<NamedTensors> {
-  const { epochs, batchSize, learningRate } = training;
-  const plans = plansFor(role, options, dataset.classes);
+  const { epochs, batchSize, learningRate, shift } = training;
   const known = knownImages(dataset, apart, plans);
   const perEpoch = Math.floor(known.length / batchSize);
   const optimizer = { kind: "adam", learningRate } as const;
@@ -98,8 +101,10 @@ async function train(
       const order = epochOrder(known.length, seed, epoch);
       const from = ((step - 1) % perEpoch) * batchSize;
       const images = Array.from(order.subarray(from, from + batchSize), (at) => known[at] as number);
+      const { inputs, labels } = imagesIn(images, plans, dataset, [seed, epoch]);
       return {
-        ...imagesIn(images, plans, dataset, [seed, epoch]),
+        inputs: augment(inputs, images, 1 + epoch, seed, { flip: false, shift, views: epochs }),
+        labels,
         logits: new Float32Array(batchSize * network.classes),
       };
     },

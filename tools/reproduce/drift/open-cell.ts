@@ -1,6 +1,7 @@
 /** Everything that one cell runs on: networks, stream, edge and cloud. */
 import type { ComputeWorker } from "../../../src/compute/index.ts";
 import { type Oracle, type StudentLab } from "../../../src/actors/learner/index.ts";
+import { planWindows } from "../../../src/data/drift/index.ts";
 import type { Dataset } from "../../../src/data/index.ts";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import { openStudentLab } from "../../../src/jobs/kinds/continuous/student-lab.ts";
@@ -13,7 +14,7 @@ import { anchorOf, type DriftScene, openScene, type SceneWindow, stackImages, st
 import { openEdge } from "./edge.ts";
 import { driftOf } from "./figures.ts";
 import { createTruth, openFollowCloud } from "./follow-cloud.ts";
-import { networkOf, trainedNetwork } from "./networks.ts";
+import { networkOf, oraclePlans, trainedNetwork } from "./networks.ts";
 import { runCell } from "./run-cell.ts";
 import { type DriftExperiment, type DriftKey, LEAST_DRIFT } from "./settings.ts";
 
@@ -32,11 +33,17 @@ export async function measureCell(
 ): Promise<DriftCell> {
   const { schedule, arm, seed } = key;
   const stream = streamOf(experiment, schedule, seed, dataset);
-  const common = { options: stream.options, dataset, folder: work, seed, apart: experiment.anchor.test } as const;
-  // One oracle for all seeds of a schedule: seeds are of streams and students.
-  const teacher = { ...common, role: "oracle", training: experiment.oracle, seed: 1 } as const;
+  const { options } = stream;
+  const common = { dataset, folder: work, apart: experiment.anchor.test } as const;
+  // One oracle for all streams: seeds are of streams and students.
+  const domains = oraclePlans({ ...options, seed: 1 }, Object.values(experiment.schedules), dataset.classes);
+  const teacher = { ...common, role: "oracle", training: experiment.oracle, plans: domains, seed: 1 } as const;
   const oracleWeights = await trainedNetwork(teacher, worker);
-  const weights = await trainedNetwork({ ...common, role: "student", training: experiment.student }, worker);
+  const plans = planWindows(options, dataset.classes).slice(0, 1);
+  const weights = await trainedNetwork(
+    { ...common, role: "student", training: experiment.student, plans, seed },
+    worker,
+  );
   await using oracleLab = await labOf("oracle", experiment, "oracle", seed, worker);
   await using edgeLab = await labOf("edge", experiment, "student", seed, worker);
   await using cloudLab = await labOf("cloud", experiment, "student", seed, worker);

@@ -27,6 +27,8 @@ export interface NetworkTraining {
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
+  /** Images are shifted by up to so many pixels; 0: not. */
+  readonly shift: number;
 }
 
 /** What a learner does with the observations of a window. */
@@ -93,10 +95,10 @@ const LOGITS: LogitsSpec = { kind: "plain", temperature: 2, weight: 1, nonTarget
 
 const MNIST = {
   dataset: "mnist",
-  trainingImages: 20_000,
+  trainingImages: 30_000,
   anchor: { test: 1_000, rehearsal: 1_000 },
-  oracle: { spec: "examples/mnist-teacher.yaml", epochs: 8, batchSize: 128, learningRate: 0.002 },
-  student: { spec: "examples/mnist-sections.yaml", epochs: 2, batchSize: 128, learningRate: 0.002 },
+  oracle: { spec: "examples/mnist-teacher.yaml", epochs: 10, batchSize: 128, learningRate: 0.002, shift: 2 },
+  student: { spec: "examples/mnist-sections.yaml", epochs: 2, batchSize: 128, learningRate: 0.002, shift: 0 },
   link: { uploadShare: 0.05, uniformShare: 0.2, slots: 10 },
   learner: {
     steps: 100,
@@ -158,7 +160,7 @@ export const DRIFT_EXPERIMENTS: Readonly<Record<"drift" | "drift-quick", DriftEx
     samples: 2_000,
     testSamples: 500,
     trainingImages: 6_000,
-    oracle: { ...MNIST.oracle, epochs: 3 },
+    oracle: { ...MNIST.oracle, epochs: 3, shift: 0 },
     arms: ["follow"],
     schedules: { ramp: { kind: "ramp", domain: [ROTATION] } },
     poisonedTraining: 2,
