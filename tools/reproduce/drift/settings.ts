@@ -121,7 +121,13 @@ const MNIST = {
 const ROTATION = { kind: "rotation", degrees: 90 } as const;
 const INVERSION = { kind: "inversion", amount: 1 } as const;
 
-export const DRIFT_EXPERIMENTS: Readonly<Record<"drift" | "drift-quick", DriftExperiment>> = {
+/** Corruptions of CIFAR-10-C that move a network of clean images by 15 points or more. */
+const NOISE = { kind: "gaussian-noise", severity: 5 } as const;
+const CONTRAST = { kind: "contrast", severity: 5 } as const;
+const FOG = { kind: "fog", severity: 5 } as const;
+const PIXELATE = { kind: "pixelate", severity: 5 } as const;
+
+export const DRIFT_EXPERIMENTS: Readonly<Record<"drift" | "drift-cifar" | "drift-quick", DriftExperiment>> = {
   drift: {
     ...MNIST,
     name: "drift",
@@ -150,6 +156,29 @@ export const DRIFT_EXPERIMENTS: Readonly<Record<"drift" | "drift-quick", DriftEx
           ],
         ],
       },
+    },
+  },
+  "drift-cifar": {
+    ...MNIST,
+    name: "drift-cifar",
+    title: "A student that follows corruptions of CIFAR-10 under a link budget",
+    dataset: "cifar-10",
+    trainingImages: 20_000,
+    oracle: { spec: "examples/cifar-teacher.yaml", epochs: 24, batchSize: 128, learningRate: 0.002, shift: 4 },
+    student: { spec: "examples/cifar-sections.yaml", epochs: 16, batchSize: 128, learningRate: 0.002, shift: 4 },
+    // 3.0 M weights: 2 % of them with the statistics of batch norm are 127 KB.
+    learner: { ...MNIST.learner, fraction: 0.02 },
+    windows: 20,
+    samples: 2_000,
+    testSamples: 500,
+    arms: ARMS,
+    schedules: {
+      ramp: { kind: "ramp", domain: [NOISE] },
+      abrupt: { kind: "abrupt", domain: [CONTRAST], at: 6 },
+      recurring: { kind: "recurring", first: [], second: [FOG], periodWindows: 5 },
+      "label-shift": { kind: "label-shift", concentration: 0.5, domain: [NOISE] },
+      "new-class": { kind: "new-class", classes: [7, 8, 9], at: 6, domain: [] },
+      mixture: { kind: "mixture", at: 6, share: 1, domains: [[NOISE], [CONTRAST], [FOG], [PIXELATE]] },
     },
   },
   "drift-quick": {
