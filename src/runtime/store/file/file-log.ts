@@ -29,12 +29,15 @@ export interface FileLog extends Omit<Log, "append"> {
 
 /** Rejects with KN_UNAVAILABLE when the file cannot be read. */
 export async function openFileLog(folder: string, name: string, { files, assertOpen }: FileLogDeps): Promise<FileLog> {
-  const contents = async (): Promise<Contents> => parse((await files.read(folder, name)) ?? new Uint8Array(0));
+  const content = async (): Promise<Uint8Array> => (await files.read(folder, name)) ?? new Uint8Array(0);
 
-  const found = await contents();
-  let { endBytes } = found;
-  let count = found.entries.length;
-  let lastPosition = found.entries.at(-1)?.position ?? 0;
+  // A crash tears the end only: the rest is not verified before it is read, however long the log is.
+  const found = await content();
+  const places = placesIn(found);
+  while (places.length > 0 && !isWhole(found, places.at(-1))) places.pop();
+  let endBytes = places.at(-1)?.end ?? 0;
+  let count = places.length;
+  let lastPosition = places.at(-1)?.position ?? 0;
 
   let tail: Promise<unknown> = Promise.resolve();
   const exclusively = <T>(change: () => Promise<T>): Promise<T> => {
@@ -43,11 +46,19 @@ export async function openFileLog(folder: string, name: string, { files, assertO
     return done;
   };
 
-  const keep = async (entries: readonly LogEntry[]): Promise<void> => {
-    const parts = entries.map(encode);
-    await files.write(folder, name, parts);
-    count = entries.length;
-    endBytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  /** Rewrites the file with the entries that `isKept` names, and no damaged ones. */
+  const keep = async (isKept: (place: EntryPlace, index: number, entries: number) => boolean): Promise<void> => {
+    const bytes = await content();
+    const all = placesIn(bytes).filter((place) => place.end <= endBytes);
+    const kept = all.filter((place, index) => isKept(place, index, all.length) && isWhole(bytes, place));
+    if (kept.length === all.length) return;
+    await files.write(
+      folder,
+      name,
+      kept.map(({ at, end }) => bytes.subarray(at, end)),
+    );
+    count = kept.length;
+    endBytes = kept.reduce((sum, { at, end }) => sum + end - at, 0);
   };
 
   return {
@@ -59,15 +70,15 @@ export async function openFileLog(folder: string, name: string, { files, assertO
       return exclusively(async () => {
         // Counted before the write: the position of a failed append is not given to another entry.
         lastPosition += 1;
-        const entry = { position: lastPosition, data: taken };
-        const bytes = encode(entry);
+        const bytes = encode({ position: lastPosition, data: taken });
         await files.writeEnd(folder, name, endBytes, bytes);
         endBytes += bytes.byteLength;
         count += 1;
+        const position = lastPosition;
         if (maxEntries !== undefined && count > 2 * maxEntries) {
-          await keep((await contents()).entries.slice(-maxEntries));
+          await keep((_place, index, entries) => index >= entries - maxEntries);
         }
-        return entry.position;
+        return position;
       });
     },
     read({ from = 0 } = {}) {
@@ -76,20 +87,18 @@ export async function openFileLog(folder: string, name: string, { files, assertO
       return {
         async *[Symbol.asyncIterator]() {
           await tail;
-          for (const entry of (await contents()).entries) {
+          const bytes = await content();
+          for (const place of placesIn(bytes)) {
             assertOpen(`read ${name}`);
-            if (entry.position >= from && entry.position <= last) yield entry;
+            if (place.position < from || place.position > last || !isWhole(bytes, place)) continue;
+            yield { position: place.position, data: new Uint8Array(bytes.subarray(place.at + HEAD_BYTES, place.end)) };
           }
         },
       };
     },
     async removeBefore(position) {
       assertOpen(`remove entries of ${name}`);
-      await exclusively(async () => {
-        const { entries } = await contents();
-        const kept = entries.filter((entry, index) => entry.position >= position || index === entries.length - 1);
-        if (kept.length < entries.length) await keep(kept);
-      });
+      await exclusively(() => keep((place, index, entries) => place.position >= position || index === entries - 1));
     },
     remove: () =>
       exclusively(async () => {
@@ -103,10 +112,11 @@ export async function openFileLog(folder: string, name: string, { files, assertO
   };
 }
 
-interface Contents {
-  readonly entries: LogEntry[];
-  /** End of the last whole entry. */
-  readonly endBytes: number;
+/** Where an entry is in the file, by its length. Whether it is whole its digest tells. */
+interface EntryPlace {
+  readonly position: number;
+  readonly at: number;
+  readonly end: number;
 }
 
 function encode({ position, data }: LogEntry): Uint8Array {
@@ -119,24 +129,24 @@ function encode({ position, data }: LogEntry): Uint8Array {
   return bytes;
 }
 
-/** Leaves out an entry whose bytes were changed. */
-function parse(bytes: Uint8Array): Contents {
+function placesIn(bytes: Uint8Array): EntryPlace[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const entries: LogEntry[] = [];
-  let endBytes = 0;
-  let at = 0;
-  while (at + HEAD_BYTES <= bytes.byteLength) {
+  const places: EntryPlace[] = [];
+  for (let at = 0; at + HEAD_BYTES <= bytes.byteLength; ) {
     const end = at + HEAD_BYTES + view.getUint32(at);
     if (end > bytes.byteLength) break;
-    const data = new Uint8Array(bytes.subarray(at + HEAD_BYTES, end));
-    const digest = bytes.subarray(at + POSITION_END, at + HEAD_BYTES);
-    if (digestOf(bytes.subarray(at, at + POSITION_END), data).equals(digest)) {
-      entries.push({ position: Number(view.getBigUint64(at + LENGTH_BYTES)), data });
-      endBytes = end;
-    }
+    places.push({ position: Number(view.getBigUint64(at + LENGTH_BYTES)), at, end });
     at = end;
   }
-  return { entries, endBytes };
+  return places;
+}
+
+/** False for an entry whose bytes were changed, or not all written. */
+function isWhole(bytes: Uint8Array, place: EntryPlace | undefined): boolean {
+  if (place === undefined) return false;
+  const { at, end } = place;
+  const digest = digestOf(bytes.subarray(at, at + POSITION_END), bytes.subarray(at + HEAD_BYTES, end));
+  return digest.equals(bytes.subarray(at + POSITION_END, at + HEAD_BYTES));
 }
 
 function digestOf(head: Uint8Array, data: Uint8Array): Buffer {
