@@ -2,13 +2,20 @@
  * `kn serve --follow` on a site whose NATS server is a leaf node of the learner's: requests go on while updates come over the
  * link, and while the link is cut; what is live in the end has the trainer's digest.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { expect, it } from "vitest";
 import { connectFleet } from "../../src/apps/connect/connect-fleet.ts";
-import { type Model, modelsInStore, type NamedTensors, openModel } from "../../src/models/index.ts";
+import {
+  type Model,
+  modelsInStore,
+  type NamedTensors,
+  newKeyPair,
+  openModel,
+  readSigner,
+  type Signer,
+} from "../../src/models/index.ts";
 import {
   type BuiltUpdate,
   buildUpdate,
@@ -23,6 +30,7 @@ import { startKn } from "../../tools/bench/serving/kn-process.ts";
 import { manifestOf, randomBlock, randomImages } from "../../tools/bench/serving/random-network.ts";
 import { reportOf, startLoad } from "../../tools/serving/load/index.ts";
 import { describeWithNats, startLeafPair } from "../support/nats-server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { moved } from "../unit/models/updates/update-scene.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -39,8 +47,10 @@ function learnerOf(network: ModelSpec) {
   const blocks = layersOfBlocks(network).map((_, block) => randomBlock(network, block, 1));
   let tensors = Object.assign({}, ...blocks) as NamedTensors;
   let number = 0;
-  const build = (trained: NamedTensors, content: UpdateContent): BuiltUpdate => {
-    const built = buildUpdate({ model: MODEL, number, base: { number: number - 1, tensors }, trained, content });
+  const build = (trained: NamedTensors, content: UpdateContent, signer?: Signer): BuiltUpdate => {
+    const base = { number: number - 1, tensors };
+    const signing = signer === undefined ? {} : { signer };
+    const built = buildUpdate({ model: MODEL, number, base, trained, content, ...signing });
     tensors = built.tensors;
     return built;
   };
@@ -49,15 +59,15 @@ function learnerOf(network: ModelSpec) {
   return {
     blocks,
     digest: () => digestOfTensors(tensors),
-    anchor(): BuiltUpdate {
+    anchor(signer?: Signer): BuiltUpdate {
       number += 1;
-      return build(tensors, { kind: "full" });
+      return build(tensors, { kind: "full" }, signer);
     },
-    next(): BuiltUpdate {
+    next(signer?: Signer): BuiltUpdate {
       number += 1;
       const kernels = Object.keys(tensors).filter((name) => name.endsWith("/kernel"));
       const indices = Object.fromEntries(kernels.map((name) => [name, sparse(name)]));
-      return build(moved(tensors, 0.01, number), { kind: "masked", coding: { codec: "int8" }, indices });
+      return build(moved(tensors, 0.01, number), { kind: "masked", coding: { codec: "int8" }, indices }, signer);
     },
   };
 }
@@ -70,25 +80,35 @@ async function liveDigest(model: Model): Promise<string | undefined> {
   return digestOfTensors(Object.assign({}, ...parts) as NamedTensors);
 }
 
+/** A learner at the hub, a site with a release of its first weights. */
+async function scene() {
+  const pair = await startLeafPair();
+  const connect = (port: number) =>
+    connectFleet({ address: `nats://127.0.0.1:${port}`, name: "kn test" }, { log: silentLogger });
+  const cloud = await connect(pair.hub.port);
+  const site = await connect(pair.leaf.port);
+  const { model: network } = parseTrainingSpec(await readFile(SPEC, "utf8"), { file: SPEC });
+  const learner = learnerOf(network);
+  const shelf = await openUpdateShelf(cloud.fleet.store, MODEL);
+  const model = openModel(modelsInStore(site.fleet.store), MODEL, { clock: systemClock() });
+  const first = await model.publish(manifestOf(network, new Date().toISOString()), learner.blocks);
+  await model.promote(first.release, { by: "test" });
+  const caughtUp = (): Promise<unknown> =>
+    waitFor(async () => (await liveDigest(model)) === learner.digest(), "the update", LIMIT_MS, 50);
+  return {
+    ...{ pair, cloud, site, network, learner, shelf, model, caughtUp, bus: `nats://127.0.0.1:${pair.leaf.port}` },
+    async [Symbol.asyncDispose]() {
+      await site[Symbol.asyncDispose]();
+      await cloud[Symbol.asyncDispose]();
+      await pair[Symbol.asyncDispose]();
+    },
+  };
+}
+
 describeWithNats("kn serve --follow", () => {
   it(`makes ${UPDATES} updates live under load, the link cut for some of them, and no request fails`, async () => {
-    const folder = await mkdtemp(join(tmpdir(), "knowledgenet-follow-"));
-    await using _folder = { [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
-    await using pair = await startLeafPair();
-    const connect = (port: number) =>
-      connectFleet({ address: `nats://127.0.0.1:${port}`, name: "kn test" }, { log: silentLogger });
-    await using cloud = await connect(pair.hub.port);
-    await using site = await connect(pair.leaf.port);
-    const { model: network } = parseTrainingSpec(await readFile(SPEC, "utf8"), { file: SPEC });
-    const learner = learnerOf(network);
-    const shelf = await openUpdateShelf(cloud.fleet.store, MODEL);
-    const model = openModel(modelsInStore(site.fleet.store), MODEL, { clock: systemClock() });
-    const first = await model.publish(manifestOf(network, new Date().toISOString()), learner.blocks);
-    await model.promote(first.release, { by: "test" });
-    const bus = `nats://127.0.0.1:${pair.leaf.port}`;
-    const caughtUp = (): Promise<unknown> =>
-      waitFor(async () => (await liveDigest(model)) === learner.digest(), "the update", LIMIT_MS, 50);
-
+    await using at = await scene();
+    const { pair, cloud, network, learner, shelf, model, caughtUp, bus } = at;
     const server = await startKn({
       args: [
         "serve",
@@ -142,5 +162,36 @@ describeWithNats("kn serve --follow", () => {
     expect(changes.map(({ by }) => by)).toEqual(changes.map(() => "kn-updater"));
     // What the site publishes stays there: only the updates came over the link.
     expect(await (await cloud.fleet.store.blobs("kn-artifacts")).list()).toEqual([]);
+  });
+});
+
+describeWithNats("kn follow", () => {
+  it("makes updates of a trusted learner live, as releases that the site signs", async () => {
+    await using keys = await temporaryFolder();
+    await using at = await scene();
+    const { learner, shelf, model, caughtUp, bus } = at;
+    const [own, site] = [newKeyPair(), newKeyPair()];
+    const fileOf = async (name: string, pem: string): Promise<string> => {
+      await writeFile(join(keys.path, name), pem);
+      return join(keys.path, name);
+    };
+    const trust = [await fileOf("learner.pub", own.publicPem), await fileOf("site.pub", site.publicPem)];
+    const key = await fileOf("site", site.privatePem);
+    const signer = readSigner(site.privatePem, "site");
+    const signing = openModel(modelsInStore(at.site.fleet.store), MODEL, { clock: systemClock(), signer });
+    const signed = await signing.publish(manifestOf(at.network, new Date().toISOString()), learner.blocks);
+    await model.promote(signed.release, { by: "test" });
+    await shelf.put(learner.anchor(readSigner(own.privatePem, "learner")));
+    const follower = await startKn({
+      args: ["follow", MODEL, "--bus", bus, "--from", `${bus}?domain=hub`, "--trust", ...trust, "--key", key],
+      env: process.env,
+      ready: /(updater-\d+) of digits at /,
+      onOutput: () => undefined,
+    });
+    await using _follower = { [Symbol.asyncDispose]: () => follower.stop() };
+    await shelf.put(learner.next(readSigner(own.privatePem, "learner")));
+    await caughtUp();
+    const { live = 0 } = await model.live();
+    expect((await model.release(live)).signature).toMatchObject({ kind: "signed", keyId: site.keyId });
   });
 });

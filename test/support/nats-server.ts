@@ -162,7 +162,8 @@ export interface LeafPair extends AsyncDisposable {
 /** A site and its hub, as deploy/k8s/overlays/edge has them: blobs and logs of one are not those of the other. */
 export async function startLeafPair(): Promise<LeafPair> {
   const leafPort = await freePort();
-  const listener = `leafnodes { host: 127.0.0.1, port: ${leafPort} }`;
+  // Not advertised: the leaf would dial the hub itself when its link is cut.
+  const listener = `leafnodes { host: 127.0.0.1, port: ${leafPort}, no_advertise: true }`;
   const hub = await startConfiguredNats(["server_name: hub", listener], { domain: "hub" });
   const uplink = await openCuttableLink(leafPort);
   const denied = `deny_imports: ["$O.>", "$KN.>"], deny_exports: ["$O.>", "$KN.>"]`;

@@ -12,6 +12,7 @@ import { connectFleet } from "../connect/connect-fleet.ts";
 import { registerDemo } from "./commands/demo.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerExport } from "./commands/export.ts";
+import { registerFollow } from "./commands/follow.ts";
 import { registerGc } from "./commands/gc.ts";
 import { registerImport } from "./commands/import.ts";
 import { registerKeys } from "./commands/keys.ts";
@@ -95,6 +96,7 @@ async function runCommand(argv: readonly string[], deps: ExecuteDeps): Promise<n
   registerWatch(program, deps, exit);
   registerServe(program, deps, exit);
   registerReplica(program, deps, exit);
+  registerFollow(program, deps, exit);
   registerObserve(program, deps, exit);
   registerRm(program, deps, exit);
   registerPublish(program, deps, exit);

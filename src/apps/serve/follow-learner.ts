@@ -78,12 +78,19 @@ export interface StartUpdaterDeps {
   readonly random: () => number;
 }
 
-/** Resolves when it follows. What ends it for good is logged: the model is served on as it is. */
+export interface RunningUpdater extends AsyncDisposable {
+  readonly id: string;
+  readonly state: string;
+  /** With the error that its supervisor gave up at, or with nothing. Never rejects. */
+  readonly ended: Promise<void | Error>;
+}
+
+/** Resolves when it follows. */
 export async function startUpdater(
   { run, softwareVersion, isShared, trusted }: StartUpdaterOptions,
   { from, ...deps }: StartUpdaterDeps,
-): Promise<AsyncDisposable> {
-  const { log, model } = deps;
+): Promise<RunningUpdater> {
+  const { model } = deps;
   const index = isShared ? ownIndex() : 0;
   const supervisor = createSupervisor(
     { isPatient: true },
@@ -100,10 +107,16 @@ export async function startUpdater(
     },
   );
   await supervisor.start();
-  void supervisor.ended.then((error) => {
-    if (error !== undefined) log.error({ err: error }, "updates are not followed any more: start it again");
-  });
-  return { [Symbol.asyncDispose]: () => supervisor.stop() };
+  return {
+    get id() {
+      return supervisor.actor.id;
+    },
+    get state() {
+      return supervisor.actor.state;
+    },
+    ended: supervisor.ended,
+    [Symbol.asyncDispose]: () => supervisor.stop(),
+  };
 }
 
 /** @throws KnowledgeNetError KN_CONFIG when what it publishes could not be served here */

@@ -60,13 +60,13 @@ export interface ServeModelDeps {
   /** Receives lines for the operator. */
   readonly say: (line: string) => void;
   /** Starts what makes a learner's updates live; absent: nothing does. */
-  readonly follow?: (() => Promise<AsyncDisposable>) | undefined;
+  readonly follow?: (() => Promise<Part>) | undefined;
 }
 
 /** Resolves when it has left after `signal`. Rejects with what ended it otherwise. */
 export async function serveModel(options: ServeModelOptions, deps: ServeModelDeps, signal: AbortSignal): Promise<void> {
   const { spec, isShared, noticeMs, graceMs } = options;
-  const { clock, model, front, metrics, say } = deps;
+  const { clock, log, model, front, metrics, say } = deps;
   const own: Part[] = [];
   await using _replicas = finallyDo(() => Promise.all(own.map((each) => each[Symbol.asyncDispose]())));
   const index = isShared ? ownIndex() : 0;
@@ -97,7 +97,11 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
     `${model.name} at http://${front.address}/v2/models/${model.name}${isShared ? ` and kn.v1.infer.${model.name}` : ""}`,
   );
   // Before the replicas, which may wait for the first release that is live.
-  await using _updater = await deps.follow?.();
+  await using updater = await deps.follow?.();
+  // Without it the model is served on as it is.
+  void updater?.ended.then((error) => {
+    if (error !== undefined) log.error({ err: error }, "updates are not followed any more: start it again");
+  });
 
   const failed: Promise<void | Error>[] = [gateway.ended];
   if (options.replicas !== "none") {

@@ -1,4 +1,4 @@
-/** `kn serve` and `kn replica` before their fleet is there; `kn publish --promote`. */
+/** `kn serve`, `kn replica` and `kn follow` before their fleet is there; `kn publish --promote`. */
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
@@ -14,10 +14,7 @@ const away: CliOptions = {
     ),
 };
 
-describe.each([
-  ["serve", "--nodes", "none"],
-  ["replica", "--copy", "0"],
-])("kn %s", (command, ...more) => {
+describe.each([["serve", "--nodes", "none"], ["replica", "--copy", "0"], ["follow"]])("kn %s", (command, ...more) => {
   const args = [command, "digits", ...more, "--bus", "nats://away:4222", "--http", "127.0.0.1:0"];
 
   it("waits for its fleet's server, tells so, and ends well at a signal", async () => {
