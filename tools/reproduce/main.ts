@@ -1,5 +1,5 @@
 /**
- * `npm run reproduce -- mnist | fault-schedule | kt | kt-quick | drift | drift-quick`: the experiments whose figures are in docs/results.
+ * `npm run reproduce -- mnist | fault-schedule | kt | kt-quick | drift | drift-cifar | drift-quick`: the experiments whose figures are in docs/results.
  * Each runs its unfinished cells and writes its table and plots; an interruption loses only the current cell.
  */
 import { join } from "node:path";
@@ -66,6 +66,11 @@ async function main(argv: readonly string[]): Promise<number> {
       code = await reproduceDrift(DRIFT_EXPERIMENTS.drift, options);
     },
   );
+  drift(
+    repeated(experiment("drift-cifar", "a student that follows corruptions of CIFAR-10: days on two cores"), "3"),
+  ).action(async (options: DriftCommandOptions) => {
+    code = await reproduceDrift(DRIFT_EXPERIMENTS["drift-cifar"], options);
+  });
   drift(
     repeated(experiment("drift-quick", "a student that follows turning digits: a minute, with bounds"), "1"),
   ).action(async (options: DriftCommandOptions) => {
