@@ -53,6 +53,8 @@ export interface LearnerSettings {
   /** Weight of the loss against the oracle's class. */
   readonly crossEntropy: number;
   readonly replayCapacity: number;
+  /** Images are shifted by up to so many pixels. */
+  readonly shift: number;
 }
 
 export interface DriftExperiment {
@@ -101,7 +103,7 @@ const MNIST = {
   student: { spec: "examples/mnist-sections.yaml", epochs: 2, batchSize: 128, learningRate: 0.002, shift: 0 },
   link: { uploadShare: 0.05, uniformShare: 0.2, slots: 10 },
   learner: {
-    steps: 100,
+    steps: 300,
     probeShare: 0.1,
     batchSize: 64,
     learningRate: 0.002,
@@ -114,6 +116,7 @@ const MNIST = {
     logits: LOGITS,
     crossEntropy: 0,
     replayCapacity: 1_000,
+    shift: 2,
   },
   resetEvery: 5,
 } as const;

@@ -12,6 +12,7 @@ import {
   type SectionHandle,
   type TensorData,
 } from "../../../compute/index.ts";
+import { augment, type AugmentationOptions } from "../../../data/index.ts";
 import type { LogitsSpec, ModelSpec, OptimizerSpec } from "../../../run-spec/index.ts";
 import type { TensorView } from "../../../messages/index.ts";
 import type { NamedTensors } from "../../../models/index.ts";
@@ -30,6 +31,8 @@ export interface StudentLabOptions {
     readonly logits?: LogitsSpec;
   };
   readonly seed: number;
+  /** Images of u8 are shown as another view in each step, with the labels that they have. @default as they are */
+  readonly augmentation?: Omit<AugmentationOptions, "views">;
 }
 
 /** Rows that are computed at a time: the activations of more take memory for nothing. */
@@ -81,7 +84,7 @@ export async function openStudentLab(options: StudentLabOptions, worker: Compute
     train: (from, plan) =>
       withSection(from, plan.steps, async (section) => {
         if (plan.focus !== undefined) await section.focus(plan.focus);
-        const losses = await trainSteps(section, plan, network.classes);
+        const losses = await trainSteps(section, plan, options);
         const last = losses.slice(-Math.ceil(losses.length / 4));
         const loss = last.reduce((sum, each) => sum + each / last.length, 0);
         return { weights: await weightsOf(section), loss };
@@ -110,17 +113,21 @@ function sectionOptions({ network, optimizer, learningRate, loss, seed }: Studen
 }
 
 /** @returns the loss of each step. */
-async function trainSteps(section: SectionHandle, plan: TrainPlan, classes: number): Promise<number[]> {
+async function trainSteps(
+  section: SectionHandle,
+  plan: TrainPlan,
+  { network, seed, augmentation }: StudentLabOptions,
+): Promise<number[]> {
   const losses: number[] = [];
   for (let step = 1; step <= plan.steps; step += 1) {
     const { inputs, logits, labels } = plan.batch(step);
     const rows = labels.length;
     const request = {
       step,
-      input: copyOf(inputs),
+      input: augmentation === undefined ? copyOf(inputs) : viewOf(inputs, step, seed, augmentation),
       ownShare: 0,
       labels: { dtype: "i32", shape: [rows], values: labels },
-      hint: { dtype: "f32", shape: [rows, classes], values: logits.slice() },
+      hint: { dtype: "f32", shape: [rows, network.classes], values: logits.slice() },
     } as const;
     losses.push((await section.train(request, undefined)).result.loss);
   }
@@ -145,6 +152,26 @@ async function answerInParts(
     nonFiniteRows.push(...result.nonFiniteRows.map((row) => from + row));
   }
   return { logits, nonFiniteRows };
+}
+
+/** [n, ...sample], a copy: the view of step `step` where they are images of u8. */
+function viewOf(
+  inputs: TensorView,
+  step: number,
+  seed: number,
+  augmentation: Omit<AugmentationOptions, "views">,
+): TensorData {
+  if (inputs.dtype !== "u8" || inputs.shape.length !== 4) return copyOf(inputs);
+  return augment(
+    inputs,
+    new Uint32Array(inputs.shape[0] ?? 0).map((_, row) => row),
+    step,
+    seed,
+    {
+      ...augmentation,
+      views: step,
+    },
+  );
 }
 
 async function weightsOf(section: SectionHandle): Promise<NamedTensors> {

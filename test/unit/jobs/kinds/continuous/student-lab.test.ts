@@ -181,6 +181,54 @@ describe("openStudentLab", () => {
     expect(differing("weights/logits/bias", free)).toHaveLength(CLASSES);
   });
 
+  it("shows images shifted, other ones in each step, and what it cannot shift as it is", async () => {
+    const images: ModelSpec = {
+      input: [3, 3, 1],
+      classes: 9,
+      layers: [
+        { name: "flat", type: "flatten" },
+        { name: "logits", type: "dense", units: 9 },
+      ],
+      cuts: [],
+    };
+    const options = {
+      network: images,
+      optimizer: { kind: "sgd", learningRate: 1, momentum: 0, nesterov: false },
+      learningRate: { peak: 1, schedule: "constant" },
+      loss: { crossEntropy: 1 },
+      seed: 3,
+    } as const;
+    const zeros = (shape: readonly number[]): TensorView => ({
+      dtype: "f32",
+      shape,
+      values: new Float32Array(shape.reduce((product, extent) => product * extent, 1)),
+    });
+    const from = { "weights/logits/kernel": zeros([9, 9]), "weights/logits/bias": zeros([9]) };
+    // One bright pixel in the middle: only the weights of the place where it is shown have a gradient.
+    const middle = Uint8Array.from({ length: 9 }, (_, place) => (place === 4 ? 1 : 0));
+    const placesOf = async (augmentation: { flip: boolean; shift: number } | undefined, dtype: "u8" | "f32") => {
+      await using lab = await openStudentLab(
+        { ...options, name: `images-${(opened += 1)}`, ...(augmentation === undefined ? {} : { augmentation }) },
+        worker,
+      );
+      const values = dtype === "u8" ? middle : Float32Array.from(middle);
+      const { weights } = await lab.train(from, {
+        steps: 40,
+        batch: () => ({
+          inputs: { dtype, shape: [1, 3, 3, 1], values } as TensorView,
+          logits: new Float32Array(9),
+          labels: Int32Array.of(0),
+        }),
+      });
+      const kernel = weights["weights/logits/kernel"]?.values ?? new Float32Array(81);
+      return Array.from({ length: 9 }, (_, place) => place).filter((place) => kernel[place * 9] !== 0);
+    };
+    expect(await placesOf({ flip: false, shift: 1 }, "u8")).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(await placesOf(undefined, "u8")).toEqual([4]);
+    expect(await placesOf({ flip: false, shift: 1 }, "f32")).toEqual([4]);
+    expect(middle.length).toBe(9);
+  });
+
   it("recalibrates: the moving mean is the mean over the batches, no weight changes", async () => {
     await using lab = await open();
     const from = weightsOf(0);
