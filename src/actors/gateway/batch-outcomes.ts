@@ -3,14 +3,23 @@ import type { KnowledgeNetError } from "../../errors/index.ts";
 import { errorOf, type Failure, type StageResult, type TensorView } from "../../messages/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import { type BatchContent, isOfRequests, isShadow, type RequestBatch, type ShadowCopy } from "./batch-content.ts";
+import {
+  type BatchContent,
+  isOfRequests,
+  isShadow,
+  type ObservedBatch,
+  type ObservedRows,
+  type RequestBatch,
+  type ShadowCopy,
+} from "./batch-content.ts";
 import { createBatchTimes } from "./batch-times.ts";
 import { compareShadow } from "./compare-shadow.ts";
 import type { BatchUnderWay, GatewayBatches } from "./gateway-batches.ts";
 import type { GatewayActorOptions, GatewayObserver } from "./gateway-options.ts";
 import type { GatewayReleases } from "./gateway-releases.ts";
 import { rowsOf } from "./join-inputs.ts";
-import type { AnsweredInput, LiveInputSender } from "./live-inputs.ts";
+import type { LiveInputSender } from "./live-inputs.ts";
+import { createObservedCopies } from "./observed-copies.ts";
 import type { OpenRequest, OpenRequests } from "./open-requests.ts";
 import { refusalOf } from "./refusals.ts";
 import { noteBatch } from "./release-guard.ts";
@@ -49,6 +58,7 @@ export function createBatchOutcomes(
   deps: BatchOutcomesDeps,
 ): BatchOutcomes {
   const { clock, log, table, releases, batches, queue, requests, observer, liveInputs, pump } = deps;
+  const observedCopies = createObservedCopies(liveInputs);
   /** Of the releases that are not judged: what one that is judged is compared with. */
   const usual = createBatchTimes();
 
@@ -59,7 +69,10 @@ export function createBatchOutcomes(
 
   const onLost: BatchOutcomes["onLost"] = (isLost, why) => {
     for (const { content, release } of batches.giveUp(isLost)) {
-      if (content.kind === "shadow") continue;
+      if (content.kind === "shadow") {
+        observedCopies.withoutCandidate(content.observed);
+        continue;
+      }
       sendAgain(
         content.requests,
         refusalOf("unavailable", { model, timeoutMs, detail: `${why}, with release ${release}` }),
@@ -74,7 +87,7 @@ export function createBatchOutcomes(
     nonFinite: readonly number[],
   ): void => {
     const figures = releases.figures(release);
-    const observed: AnsweredInput[] = [];
+    const observed: ObservedRows[] = [];
     let from = 0;
     for (const each of content.requests) {
       const to = from + each.samples;
@@ -86,33 +99,46 @@ export function createBatchOutcomes(
       } else {
         figures.answers += 1;
         const own = rowsOf(logits, from, to);
-        if (each.isObserved) observed.push({ input: each.input, logits: own });
+        if (each.isObserved) observed.push({ input: each.input, logits: own, from, to });
         requests.answer(each, own, { release, samples });
       }
       from = to;
     }
+    const batch = { release, inputs: release === releases.live?.release ? observed : [] };
+    const isCopied = content.shadow !== undefined && sendShadow(content.shadow, logits, nonFinite, batch);
     // Answered: in this turn nobody has written to inputs or logits yet.
-    if (observed.length > 0 && release === releases.live?.release) liveInputs.send(release, observed);
-    if (content.shadow !== undefined) sendShadow(content.shadow, logits, nonFinite);
+    if (!isCopied) observedCopies.withoutCandidate(batch);
   };
 
-  /** A copy is sent when no request waits, and one at a time: it delays a request by itself at most. */
-  const sendShadow = ({ release, input }: ShadowCopy, logits: TensorView, nonFinite: readonly number[]): void => {
-    if (queue.length > 0 || batches.filter(isShadow).length > 0) return;
+  /**
+   * A copy is sent when no request waits, and one at a time: it delays a request by itself at most.
+   * @returns whether it was; observers then get the inputs with its result
+   */
+  const sendShadow = (
+    { release, input }: ShadowCopy,
+    logits: TensorView,
+    nonFinite: readonly number[],
+    observed: ObservedBatch,
+  ): boolean => {
+    if (queue.length > 0 || batches.filter(isShadow).length > 0) return false;
     const route = table.route(release, clock.now());
-    if (route === undefined) return;
+    if (route === undefined) return false;
     // The result is lent for the length of the handler only.
     const expected = rowsOf(logits, 0, logits.shape[0] ?? 0);
+    const content = { kind: "shadow", expected, nonFinite, observed: observedCopies.own(observed) } as const;
     try {
-      batches.send({ kind: "shadow", expected, nonFinite }, { release, route, tensor: input, remainingMs: timeoutMs });
+      batches.send(content, { release, route, tensor: input, remainingMs: timeoutMs });
+      return true;
     } catch (error) {
       log.warn({ err: error, release }, "copy not sent");
+      return false;
     }
   };
 
   const onRefused = ({ content, release }: BatchUnderWay<BatchContent>, sender: string, failure: Failure): void => {
     const error = errorOf(failure);
     log.debug({ err: error, release, sender }, "batch refused by a replica");
+    if (content.kind === "shadow") observedCopies.withoutCandidate(content.observed);
     const isReplicas = error.code === "KN_STALE" || error.code === "KN_OVERLOADED" || error.code === "KN_UNAVAILABLE";
     if (error.code === "KN_STALE") table.lacks(sender, release);
     const isWaitedFor = content.kind === "requests" && content.requests.some(({ isSettled }) => !isSettled);
@@ -149,6 +175,7 @@ export function createBatchOutcomes(
       else if (content.kind === "shadow") {
         releases.figures(release).answers += 1;
         compareShadow(releases.figures(release), content, outcome.logits, nonFinite);
+        observedCopies.withCandidate(content.observed, outcome.logits, nonFinite);
       }
     } else onRefused(batch, result.sender, outcome);
     releases.judgeAll();

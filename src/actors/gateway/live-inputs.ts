@@ -31,6 +31,8 @@ export interface AnsweredInput {
   readonly input: TensorView;
   /** f32 [n, classes]. */
   readonly logits: TensorView;
+  /** The same of a candidate that computed a copy, if one did. */
+  readonly candidateLogits?: TensorView;
 }
 
 /** Samples, by what became of them. */
@@ -101,12 +103,17 @@ export function createLiveInputSender(
     for (const alike of groupsOf(answered)) {
       const input = joinInputs(alike.map((each) => each.input)) as InputTensor;
       const logits = joinInputs(alike.map((each) => each.logits)) as LiveInputs["logits"];
+      const copies = alike.map((each) => each.candidateLogits).filter((each) => each !== undefined);
+      const candidate = copies.length === 0 ? undefined : (joinInputs(copies) as LiveInputs["logits"]);
       const samples = input.shape[0] ?? 0;
       const rows = rowsWithin(bus.maxPayloadBytes, { input, logits });
       if (rows === 0) counts.tooLarge += samples;
       for (let from = 0; rows > 0 && from < samples; from += rows) {
         const to = Math.min(samples, from + rows);
-        publish({ model, release, input: viewOf(input, from, to), logits: viewOf(logits, from, to) });
+        publish({
+          ...{ model, release, input: viewOf(input, from, to), logits: viewOf(logits, from, to) },
+          ...(candidate === undefined ? {} : { candidateLogits: viewOf(candidate, from, to) }),
+        });
       }
     }
   };
@@ -135,12 +142,14 @@ function samplesOf(answered: readonly AnsweredInput[]): number {
   return answered.reduce((sum, { input }) => sum + (input.shape[0] ?? 0), 0);
 }
 
-/** Neighbours of one element type. A batch has one shape. */
+/** Neighbours of one element type, all with a candidate's logits or none. A batch has one shape. */
 function groupsOf(answered: readonly AnsweredInput[]): AnsweredInput[][] {
   const groups: AnsweredInput[][] = [];
   for (const each of answered) {
     const last = groups.at(-1);
-    if (last?.[0]?.input.dtype === each.input.dtype) last.push(each);
+    const [first] = last ?? [];
+    const hasCopy = each.candidateLogits !== undefined;
+    if (first?.input.dtype === each.input.dtype && hasCopy === (first.candidateLogits !== undefined)) last?.push(each);
     else groups.push([each]);
   }
   return groups;

@@ -130,7 +130,7 @@ export function createInputChoice(
       observer = successor;
       network = live;
     },
-    consider({ model: named, release, input, logits }, atMs) {
+    consider({ model: named, release, input, logits, candidateLogits }, atMs) {
       const [samples = 0, ...sample] = input.shape;
       const classes = logits.shape[1] ?? 0;
       if (named !== model) refused.otherModel += samples;
@@ -139,9 +139,11 @@ export function createInputChoice(
       else {
         for (let row = 0; row < samples; row += 1) {
           const payload = bytesOfRow(input, row);
-          const own = logits.values.slice(row * classes, (row + 1) * classes);
+          const ownOf = ({ values }: LiveInputs["logits"]) => values.slice(row * classes, (row + 1) * classes);
+          const own = ownOf(logits);
+          const candidate = candidateLogits === undefined ? {} : { candidateLogits: ownOf(candidateLogits) };
           factsOf.set(payload, { release, dtype: input.dtype, logits: own });
-          observer.consider({ payload, atMs, logits: own });
+          observer.consider({ payload, atMs, logits: own, ...candidate });
         }
       }
     },

@@ -4549,6 +4549,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             LiveInputs.prototype.release = null;
             LiveInputs.prototype.input = null;
             LiveInputs.prototype.logits = null;
+            LiveInputs.prototype.candidateLogits = null;
 
             LiveInputs.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4565,6 +4566,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.Tensor.encode(message.input, writer.uint32(26).fork(), _depth + 1).ldelim();
                 if (message.logits != null && $Object.hasOwnProperty.call(message, "logits"))
                     $root.knowledgenet.v1.Tensor.encode(message.logits, writer.uint32(34).fork(), _depth + 1).ldelim();
+                if (message.candidateLogits != null && $Object.hasOwnProperty.call(message, "candidateLogits"))
+                    $root.knowledgenet.v1.Tensor.encode(message.candidateLogits, writer.uint32(42).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4626,6 +4629,12 @@ const knowledgenet = $root.knowledgenet = (() => {
                             if (wireType !== 2)
                                 break;
                             message.logits = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.logits);
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            message.candidateLogits = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.candidateLogits);
                             continue;
                         }
                     }
@@ -5856,6 +5865,7 @@ export interface LiveInputsFields {
   readonly release?: number | null;
   readonly input?: TensorFields | null;
   readonly logits?: TensorFields | null;
+  readonly candidateLogits?: TensorFields | null;
 }
 
 export interface InterestFields {

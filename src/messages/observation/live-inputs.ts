@@ -16,27 +16,35 @@ export interface LiveInputs {
   readonly input: InputTensor;
   /** [n, classes]. */
   readonly logits: FloatTensor;
+  /** [n, classes], of a candidate that computed a copy. */
+  readonly candidateLogits?: FloatTensor;
 }
 
 const ATTEMPT = "decode live inputs";
-/** Name, release, two shapes of up to 8 axes and the tags of all fields. */
-const MAX_OVERHEAD_BYTES = 256;
+/** Name, release, three shapes of up to 8 axes and the tags of all fields. */
+const MAX_OVERHEAD_BYTES = 384;
 
 /** An upper bound of the size of the message, bytes. */
-export function liveInputsBytes({ input, logits }: Pick<LiveInputs, "input" | "logits">): number {
-  const tensors = [input, logits].map(({ shape, dtype }) => encodedTensorBytes(shape, dtype, "raw"));
+export function liveInputsBytes({
+  input,
+  logits,
+  candidateLogits = logits,
+}: Pick<LiveInputs, "input" | "logits" | "candidateLogits">): number {
+  const tensors = [input, logits, candidateLogits].map(({ shape, dtype }) => encodedTensorBytes(shape, dtype, "raw"));
   return tensors.reduce((sum, bytes) => sum + bytes, MAX_OVERHEAD_BYTES);
 }
 
 /** @throws KnowledgeNetError KN_NUMERIC on a value that is not finite; RangeError on inputs that no receiver takes. */
-export function encodeLiveInputs({ model, release, input, logits }: LiveInputs): Uint8Array {
-  const broken = brokenRule(input, logits);
+export function encodeLiveInputs(inputs: LiveInputs): Uint8Array {
+  const { model, release, input, logits, candidateLogits } = inputs;
+  const broken = brokenRule(inputs);
   if (broken !== undefined) throw new RangeError(`Cannot send live inputs: ${broken.rule} (got ${broken.value})`);
   return wire.LiveInputs.encode({
     model,
     release: writeCount("release", release),
     input: rawTensor(input),
     logits: rawTensor(logits),
+    ...(candidateLogits === undefined ? {} : { candidateLogits: rawTensor(candidateLogits) }),
   }).finish();
 }
 
@@ -48,24 +56,33 @@ export function decodeLiveInputs(data: Uint8Array, { maxBytes }: { readonly maxB
 function readFields(fields: LiveInputsFields): LiveInputs {
   const input = readInput(ATTEMPT, fields.input, 2);
   const logits = readLogits(ATTEMPT, fields.logits, 2);
-  const broken = brokenRule(input, logits);
-  if (broken !== undefined) throw refusal(ATTEMPT, broken.rule, broken.value);
-  return {
+  const candidate = fields.candidateLogits ?? undefined;
+  const live = {
     model: readToken(ATTEMPT, "model", fields.model),
     release: readRelease(ATTEMPT, fields.release),
     input,
     logits,
+    ...(candidate === undefined ? {} : { candidateLogits: readLogits(ATTEMPT, candidate, 2) }),
   };
+  const broken = brokenRule(live);
+  if (broken !== undefined) throw refusal(ATTEMPT, broken.rule, broken.value);
+  return live;
 }
 
 /** The rules between the tensors, for both sides. */
-function brokenRule(
-  { shape }: InputTensor,
-  logits: FloatTensor,
-): { readonly rule: string; readonly value: string | number } | undefined {
-  const samples = shape[0] ?? 0;
+function brokenRule({
+  input,
+  logits,
+  candidateLogits = logits,
+}: LiveInputs): { readonly rule: string; readonly value: string | number } | undefined {
+  const samples = input.shape[0] ?? 0;
   if (samples > MAX_BATCH_SAMPLES)
     return { rule: `a message must have at most ${MAX_BATCH_SAMPLES} samples`, value: samples };
-  if (logits.shape[0] === samples) return undefined;
-  return { rule: `logits must be [${samples}, classes]`, value: `[${logits.shape.join(", ")}]` };
+  if (logits.shape[0] !== samples)
+    return { rule: `logits must be [${samples}, classes]`, value: `[${logits.shape.join(", ")}]` };
+  if (candidateLogits.shape.join() === logits.shape.join()) return undefined;
+  return {
+    rule: `a candidate's logits must be [${logits.shape.join(", ")}]`,
+    value: `[${candidateLogits.shape.join(", ")}]`,
+  };
 }

@@ -63,6 +63,21 @@ describe("createLiveInputSender", () => {
     expect(sender.counts).toMatchObject({ sent: 4 });
   });
 
+  it("keeps a candidate's logits with their rows, apart from inputs without", async () => {
+    const { sender, messages, clock, samples } = scene();
+    const copied = (n: number, from: number) => ({
+      ...answered(n, from),
+      candidateLogits: answered(n, from + 10).logits,
+    });
+    sender.send(1, [copied(1, 0), copied(2, 1), answered(1, 3)]);
+    await clock.advance(0);
+    expect(samples()).toEqual([0, 1, 2, 3]);
+    expect(messages.map(({ candidateLogits }) => [...(candidateLogits?.values ?? [])])).toEqual([
+      [10, 10, 11, 11, 12, 12],
+      [],
+    ]);
+  });
+
   it("divides what one message does not hold, and leaves out samples that none holds", async () => {
     const { sender, messages, clock, samples } = scene({ maxPayloadBytes: 500 });
     sender.send(1, [answered(5, 0, 100)]);

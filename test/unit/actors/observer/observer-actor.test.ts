@@ -56,6 +56,18 @@ describe("createObserverActor", () => {
     expect(total / slots).toBeCloseTo(20, -0.5);
   });
 
+  it("measures the disagreement of the candidate, where one computed the input", async () => {
+    await using scene = await observerScene();
+    await scene.release();
+    await scene.startObserver();
+    const values = Float32Array.of(5, 0, 0, 5, 0, 0);
+    const logits = { dtype: "f32", shape: [2, CLASSES], values } as const;
+    const candidateLogits = { ...logits, values: Float32Array.of(5, 0, 0, 0, 5, 0) };
+    scene.send(bytesInput(2), { logits, candidateLogits });
+    await scene.clock.advance(SLOT_MS + 1);
+    expect((await scene.logged()).map(({ interest }) => interest.disagreement)).toEqual([0, 1]);
+  });
+
   it("keeps f32 as it came", async () => {
     await using scene = await observerScene();
     await scene.release();

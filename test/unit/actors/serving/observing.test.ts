@@ -96,6 +96,33 @@ describe("a gateway that observes all requests", () => {
     expect(run.samples()).toEqual([4, 5]);
   });
 
+  it("sends the logits of a candidate that computes a copy, and the inputs all the same when it does not", async () => {
+    let isBroken = false;
+    await using run = await observed("all", {
+      before(_replica, call, release) {
+        if (isBroken && call === "infer" && release === 2) throw new Error("it broke");
+      },
+    });
+    const { scene, messages } = run;
+    const { model } = scene.gateway;
+    const second = await scene.publishValue(2);
+    await scene.model.startCandidate({ release: second, mode: "shadow", percent: 100 }, BY);
+    await scene.until(() => model.releases.length === 2, "the candidate");
+    const input = samples(2, 3);
+    expect((await scene.outcome(model.infer({ input }))).kind).toBe("answer");
+    input.values.fill(0); // the client's again
+    await scene.clock.advance(50);
+    isBroken = true;
+    await scene.outcome(model.infer({ input: samples(1, 8) }));
+    await scene.clock.advance(50);
+    expect(run.samples()).toEqual([3, 4, 8]);
+    expect(messages.map(({ release }) => release)).toEqual([1, 1]);
+    expect(messages.map(({ candidateLogits }) => candidateLogits && [...candidateLogits.values])).toEqual([
+      expected(2, samples(2, 3)),
+      undefined,
+    ]);
+  });
+
   it("answers the same when nothing can be sent", async () => {
     await using run = await observed("all", {
       onPublish(subject) {

@@ -76,17 +76,18 @@ const anyObserved: fc.Arbitrary<ObservedInput> = fc.record(
   },
   { noNullPrototype: true },
 );
-const anyLive: fc.Arbitrary<LiveInputs> = anyInput
-  .filter(({ shape }) => shape.length >= 2)
-  .chain((input) =>
-    fc.record(
+const anyLive: fc.Arbitrary<LiveInputs> = fc
+  .record({ input: anyInput.filter(({ shape }) => shape.length >= 2), classes: fc.integer({ min: 2, max: 12 }) })
+  .chain(({ input, classes }) => {
+    const logits = anyLogits([input.shape[0] ?? 0, classes]);
+    return fc.record(
       {
-        ...{ model: anyToken, release: fc.integer({ min: 1 }), input: fc.constant(input) },
-        logits: fc.integer({ min: 2, max: 12 }).chain((classes) => anyLogits([input.shape[0] ?? 0, classes])),
+        ...{ model: anyToken, release: fc.integer({ min: 1 }), input: fc.constant(input), logits },
+        candidateLogits: logits,
       },
-      { noNullPrototype: true },
-    ),
-  );
+      { noNullPrototype: true, requiredKeys: ["model", "release", "input", "logits"] },
+    );
+  });
 
 describe("encodeLiveInputs", () => {
   it("writes what the schemas say, as buf and another reader read it", () => {
@@ -117,6 +118,11 @@ describe("encodeLiveInputs", () => {
       { input: { dtype: "u8", shape: [257, 1], values: new Uint8Array(257) } },
       /at most 256 samples/,
     ],
+    [
+      "a candidate's logits of other samples",
+      { candidateLogits: { dtype: "f32", shape: [1, 3], values: new Float32Array(3) } },
+      /candidate's logits must be \[2, 3\]/,
+    ],
   ])("is a mistake of the program with %s", (_what, part, rule) => {
     expect(() => encodeLiveInputs({ ...liveInputs, ...part })).toThrow(rule);
   });
@@ -144,6 +150,7 @@ describe("decodeLiveInputs", () => {
     ["inputs without samples' axes", changed({ input: tensor("U8", [2], 2) }), /2 axes/],
     ["more samples than a batch has", changed({ input: tensor("U8", [257, 1], 257) }), /at most 256/],
     ["logits of other samples", changed({ logits: tensor("F32", [3, 2], 24) }), /\[2, classes\]/],
+    ["a candidate's logits of other classes", changed({ candidateLogits: tensor("F32", [2, 2], 16) }), /\[2, 3\]/],
     ["logits of one axis", changed({ logits: tensor("F32", [2], 8) }), /2 axes/],
     ["no input", changed({ input: null }), /must have its tensors/],
   ])("refuses %s with KN_DECODE", (_what, bytes, rule) => {
@@ -214,7 +221,7 @@ describe("decodeObservedInput", () => {
 describe("every decoder of an observation", () => {
   it("takes or refuses each of 40,000 damaged messages", () => {
     const samples = [
-      { message: encodeLiveInputs(liveInputs), decode: decodeLiveInputs },
+      { message: encodeLiveInputs({ ...liveInputs, candidateLogits: liveInputs.logits }), decode: decodeLiveInputs },
       { message: encodeObservedInput(observedInput), decode: decodeObservedInput },
     ] as const;
     const draw = seededDraws(20_261_128);

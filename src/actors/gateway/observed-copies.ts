@@ -1,0 +1,41 @@
+/** Observed inputs of a batch: sent at once, or with the logits of a candidate when it has computed its copy. */
+import type { TensorView } from "../../messages/index.ts";
+import type { ObservedBatch } from "./batch-content.ts";
+import { rowsOf } from "./join-inputs.ts";
+import type { LiveInputSender } from "./live-inputs.ts";
+
+export interface ObservedCopies {
+  /** The batch with inputs of its own: after the answer a client may write to them. */
+  own(batch: ObservedBatch): ObservedBatch;
+  withoutCandidate(batch: ObservedBatch): void;
+  /** @param logits f32 [n, classes] of the whole batch @param nonFinite rows without a finite result */
+  withCandidate(batch: ObservedBatch, logits: TensorView, nonFinite: readonly number[]): void;
+}
+
+export function createObservedCopies(liveInputs: Pick<LiveInputSender, "send">): ObservedCopies {
+  const send = ({ release, inputs }: ObservedBatch): void => {
+    if (inputs.length > 0) liveInputs.send(release, inputs);
+  };
+  return {
+    own: ({ release, inputs }) => ({
+      release,
+      inputs: inputs.map((each) => ({
+        ...each,
+        input: { ...each.input, values: each.input.values.slice() } as TensorView,
+      })),
+    }),
+    withoutCandidate: send,
+    withCandidate: ({ release, inputs }, logits, nonFinite) => {
+      send({
+        release,
+        inputs: inputs.map((each) => {
+          const { from, to } = each;
+          // A candidate of another network has other classes: there is nothing to compare.
+          const isComparable =
+            logits.shape[1] === each.logits.shape[1] && !nonFinite.some((row) => row >= from && row < to);
+          return isComparable ? { ...each, candidateLogits: rowsOf(logits, from, to) } : each;
+        }),
+      });
+    },
+  };
+}
