@@ -4,6 +4,7 @@
  * Contract: a call has one deadline, repetitions included; the server is told what is left of it. A call is repeated only
  * where that is safe (retry-pause.ts). Inference has no effects, so `isRetrying` is on by default.
  */
+import { setMaxListeners } from "node:events";
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { KnowledgeNetError } from "../errors/index.ts";
@@ -101,6 +102,7 @@ export async function connectClient(options: ClientOptions, ports: ClientPorts =
   const agentOptions = { keepAlive: true, maxSockets: maxConnections };
   const agent = base.protocol === "https:" ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // one for each call in progress
 
   async function call(
     attempt: string,

@@ -24,6 +24,8 @@ const FORMS = {
   replica: { word: "replica", isSingle: false },
   /** Admits, batches and routes requests for inference. */
   gateway: { word: "gateway", isSingle: false },
+  /** Trains a student on what its observers see and the oracle says. */
+  learner: { word: "learner", isSingle: true },
   /** Follows a learner: makes what it promotes live on this site. */
   updater: { word: "updater", isSingle: false },
   /** Chooses live inputs of a served model within a budget. */
@@ -68,6 +70,7 @@ export function parseActorRef(id: string): ActorRef | undefined {
 
 export const FEEDER = actorRef("feeder").id;
 export const COORDINATOR = actorRef("coordinator").id;
+export const LEARNER = actorRef("learner").id;
 /** The whole student, trained end to end. */
 export const STUDENT = actorRef("whole-student").id;
 /** The same student, trained alone. */

@@ -35,7 +35,7 @@ const hintSchema = z.discriminatedUnion("kind", [
 export type HintSpec = z.infer<typeof hintSchema>;
 
 /** Loss between the student's logits and the teacher's. */
-const logitsSchema = z.strictObject({
+export const logitsSchema = z.strictObject({
   /** `standardised` (Sun et al. 2024) is the one that the CIFAR-10 figures of docs/results/kt are of. */
   kind: z.enum(["plain", "standardised", "decoupled"]).default("standardised"),
   /** Divides the logits of both, which softens the distributions. 2: the lower end of the usual 2 to 4. */

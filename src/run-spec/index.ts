@@ -17,6 +17,7 @@ export {
   gatewayActor,
   gradientActor,
   observerActor,
+  LEARNER,
   parseActorRef,
   replicaActor,
   STUDENT,
@@ -24,6 +25,12 @@ export {
   teacherActor,
   updaterActor,
 } from "./actor-ref.ts";
+export {
+  type ContinuousSpec,
+  continuousSpecSchema,
+  isContinuousSpec,
+  parseContinuousSpec,
+} from "./continuous-spec.ts";
 export {
   type DistillationSpec,
   distillationSpecSchema,

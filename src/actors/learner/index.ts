@@ -1,4 +1,5 @@
 /** The learner: follows the observations of a served student, trains it on what the oracle says, and decides. */
+export { cacheLabels, type ComputingOracle, type LabelCounts } from "./cached-oracle.ts";
 export { decodeFollowEvent, encodeFollowEvent, type FollowEvent, type RecordedEvent } from "./follow-events.ts";
 export {
   type Follower,
@@ -16,3 +17,5 @@ export type {
   Oracle,
 } from "./follower-options.ts";
 export type { StudentLab, TrainPlan } from "./student-lab.ts";
+export { createLearnerActor, type LearnerActorDeps, type LearnerActorOptions } from "./learner-actor.ts";
+export { type LearnerMemory, openLearnerMemory } from "./learner-memory.ts";

@@ -26,6 +26,7 @@ import { registerPublish } from "./commands/publish.ts";
 import { registerEvaluate } from "./commands/evaluate.ts";
 import { registerNode } from "./commands/node.ts";
 import { registerNodes } from "./commands/nodes.ts";
+import { registerReplay } from "./commands/replay.ts";
 import { registerReplica } from "./commands/replica.ts";
 import { registerResume } from "./commands/resume.ts";
 import { registerRm } from "./commands/rm.ts";
@@ -91,6 +92,7 @@ async function runCommand(argv: readonly string[], deps: ExecuteDeps): Promise<n
   registerNode(program, deps, exit);
   registerNodes(program, deps, exit);
   registerStatus(program, deps, exit);
+  registerReplay(program, deps, exit);
   registerStop(program, deps, exit);
   registerTeach(program, deps, exit);
   registerWatch(program, deps, exit);

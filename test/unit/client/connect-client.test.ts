@@ -200,6 +200,18 @@ describe("connectClient", () => {
     await expect(client.ready()).rejects.toMatchObject({ code: "KN_UNAVAILABLE" });
   });
 
+  it("has many calls in progress without a warning of the platform", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    await using server = await fakeServer(sendInference);
+    await using client = await connectClient({ url: server.url, model: "digits" });
+    await Promise.all(Array.from({ length: 20 }, () => client.infer(SAMPLES, { shape: [2, 2, 2, 1] })));
+    await new Promise((resolve) => setImmediate(resolve)); // warnings are emitted on the next turn
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   it("answers whether the model is ready, and its metadata", async () => {
     let status = 200;
     await using server = await fakeServer(({ url }, response) => {

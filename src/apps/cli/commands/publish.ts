@@ -64,20 +64,25 @@ export function registerPublish(program: Command, deps: ExecuteDeps, exit: (code
     .option("--runs <folder>", `folder of the runs, also with --bus (default: ${DEFAULT_RUNS_FOLDER})`)
     .option("--json", "print one JSON document and nothing else on stdout", false)
     .action(async (run: string, options: PublishCommandOptions) => {
-      const signer = options.key === undefined ? undefined : await signerIn(options.key);
-      const source = await readRun(run, options, deps);
-      const { facts, parts } = releaseOfRun(source);
-      const name = options.model ?? source.spec.name;
-      await withModels(options, "kn publish", deps, async (models) => {
-        const model = modelToPublish(models, name, signer, deps);
-        const release = await model.publish(facts, parts, { isPinned: options.pin });
-        if (options.promote) await model.promote(release.release, { by: authorOf("kn publish", deps), reason: "" });
-        await report(release, parts, models.description, model, options, deps);
-        // The release is there, whatever becomes of the old ones.
-        await model.retain(options.keep);
-      });
+      await publishRun(run, options, deps);
       exit(EXIT_OK);
     });
+}
+
+export async function publishRun(run: string, given: Partial<PublishCommandOptions>, deps: ExecuteDeps): Promise<void> {
+  const options = { pin: false, promote: false, keep: KEPT_RELEASES, json: false, ...given };
+  const signer = options.key === undefined ? undefined : await signerIn(options.key);
+  const source = await readRun(run, options, deps);
+  const { facts, parts } = releaseOfRun(source);
+  const name = options.model ?? source.spec.name;
+  await withModels(options, "kn publish", deps, async (models) => {
+    const model = modelToPublish(models, name, signer, deps);
+    const release = await model.publish(facts, parts, { isPinned: options.pin });
+    if (options.promote) await model.promote(release.release, { by: authorOf("kn publish", deps), reason: "" });
+    await report(release, parts, models.description, model, options, deps);
+    // The release is there, whatever becomes of the old ones.
+    await model.retain(options.keep);
+  });
 }
 
 async function report(

@@ -3,13 +3,14 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
-import { parseSpec, type RunSpec, type TeacherSpec } from "../../../run-spec/index.ts";
+import { isContinuousSpec, parseSpec, type TeacherSpec } from "../../../run-spec/index.ts";
 import { jobKindOf } from "../../../jobs/kinds/index.ts";
 import { findTeacher, publishTeacher } from "../../../jobs/find-teacher.ts";
 import { prepareRun } from "../prepare-run.ts";
 import { scopeOfRun } from "../../../runtime/artifacts/index.ts";
 import { createRunFolder } from "../../../jobs/run-folder.ts";
 import { dryRun } from "../dry-run.ts";
+import { followSpec } from "../follow-spec.ts";
 import { executeFleetRun } from "../execute-fleet-run.ts";
 import { type ExecuteDeps, executeRun, nameRun } from "../execute-run.ts";
 import { parseMinNodes, parseRunName, setOption, withExecuteOptions } from "../options.ts";
@@ -27,7 +28,14 @@ export interface RunCommandOptions {
   readonly data?: string;
   readonly json: boolean;
   readonly dryRun: boolean;
+  /** Of a continuous run. */
+  readonly models?: string;
+  readonly http?: string;
+  readonly key?: string;
 }
+
+/** Where a student answers that is served by its continuous run. */
+const FOLLOW_HTTP = "127.0.0.1:8080";
 
 export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   withExecuteOptions(program.command("run").argument("<spec>", "run spec, a YAML file").description("run a spec"), deps)
@@ -37,6 +45,9 @@ export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: nu
     .option("--min-nodes <count>", "with --nodes fleet: wait until so many nodes have joined", (text) =>
       parseMinNodes(text),
     )
+    .option("--http <host:port>", `of a continuous run: where the student answers, or none (default: ${FOLLOW_HTTP})`)
+    .option("--models <folder>", "of a continuous run: folder of the models (default: models, or the store of --bus)")
+    .option("--key <file>", "of a continuous run: private key that signs its updates")
     .option("--dry-run", "print blocks, boundaries and bytes per step, and run nothing", false)
     .action(async (file: string, options: RunCommandOptions) => {
       exit(await runSpecFile(file, options, deps));
@@ -44,7 +55,9 @@ export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: nu
 }
 
 export async function runSpecFile(file: string, options: RunCommandOptions, deps: ExecuteDeps): Promise<number> {
-  const read = await readSpec(file, teacherSettings(options));
+  const text = await readText(file);
+  if (isContinuousSpec(text)) return followSpec(text, file, { ...options, http: options.http ?? FOLLOW_HTTP }, deps);
+  const read = parseSpec(text, { file, set: teacherSettings(options) });
   const { teaching } = jobKindOf(read);
   const teacher = teaching === undefined ? undefined : await findTeacherOf(teaching.teacherOf(read), options, deps);
   const spec = teacher === undefined ? read : (teaching?.withTeacherModel(read, teacher.model) ?? read);
@@ -73,10 +86,9 @@ function findTeacherOf(teacher: TeacherSpec, { runs }: RunCommandOptions, { term
   return findTeacher({ teacher, runs, note: terminal.note }, clock);
 }
 
-async function readSpec(file: string, set: readonly string[]): Promise<RunSpec> {
-  let text: string;
+async function readText(file: string): Promise<string> {
   try {
-    text = await readFile(file, "utf8");
+    return await readFile(file, "utf8");
   } catch (error) {
     throw new KnowledgeNetError("KN_CONFIG", {
       attempt: `read the run spec ${file}`,
@@ -86,5 +98,4 @@ async function readSpec(file: string, set: readonly string[]): Promise<RunSpec> 
       cause: error,
     });
   }
-  return parseSpec(text, { file, set });
 }

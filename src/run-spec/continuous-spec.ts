@@ -1,0 +1,123 @@
+/** The spec of a continuous job: a student that is served, an oracle that labels what it sees, and the loop between them. */
+import { z } from "zod";
+import { logitsSchema } from "./distillation-spec.ts";
+import { nameSchema } from "./model-spec.ts";
+import { observeSchema } from "./observe-spec.ts";
+import { parseYaml } from "./parse-yaml.ts";
+import type { ParseSpecOptions } from "./parse-spec.ts";
+import { dataKeys, placementSchema, positive, scheduleKeys, seedSchema } from "./run-parts.ts";
+
+const share = z.number().min(0).max(1);
+
+const oracleSchema = z.strictObject({
+  /** A published model with the classes and the input of the student; its live release labels. */
+  model: nameSchema,
+  /** `blocks`: its sections in a pipeline, one replica each; `whole`: one replica computes all of it. */
+  mode: z.enum(["whole", "blocks"]).default("blocks"),
+  replicas: positive.max(64).default(1),
+});
+
+const windowSchema = z
+  .strictObject({
+    /** Observations of one window: it ends with the watch over the live release, and with training. 100: 5 % of 2,000. */
+    observations: positive.max(100_000).default(100),
+    /** Judged together; a candidate is promoted or refused after each so many. Must divide a window. */
+    roundObservations: positive.max(10_000).default(20),
+  })
+  .prefault({})
+  .refine(({ observations, roundObservations }) => observations % roundObservations === 0, {
+    message: "must divide window.observations",
+    path: ["roundObservations"],
+  });
+
+const trainingSchema = z
+  .strictObject({
+    ...scheduleKeys,
+    /** Of one candidate. */
+    steps: positive.max(100_000).default(200),
+    batchSize: positive.max(1_024).default(64),
+    /** Share of a batch from before the stream; only with an anchor. */
+    rehearsalShare: share.default(0.25),
+    /** Samples of the stream that are trained on again: half the last two windows, half of all before. */
+    replay: z.int().min(250).max(2_000).default(1_000),
+    /** Share of the steps that a trial without a mask has, which chooses the mask. */
+    probeShare: z.number().gt(0).max(1).default(0.2),
+    /** Trains when the student agrees with the oracle on less than this share of a window. */
+    below: share.default(0.98),
+    /** Weight of the oracle's answer as a label, beside its logits. */
+    crossEntropy: z.number().min(0).default(0.5),
+    logits: logitsSchema.prefault({}),
+  })
+  .prefault({});
+
+const updateSchema = z
+  .strictObject({
+    /** Share of the weights that an update sets; 1: all of them. */
+    fraction: z.number().gt(0).max(1).default(0.02),
+    codec: z.enum(["f32", "int8", "int4"]).default("int8"),
+    /** Updates between two full ones. */
+    anchorEvery: positive.default(20),
+    /** An update has at most so many bytes, of a smaller share if need be. 160 KB: a minute of a link of 21 kbit/s. */
+    maxBytes: positive.default(160_000),
+  })
+  .prefault({});
+
+const gateSchema = z
+  .strictObject({
+    alpha: z.number().gt(0).lt(1).default(0.01),
+    harmAlpha: z.number().gt(0).lt(1).default(0.05),
+    minimumEffect: share.default(0.005),
+    labelBudget: positive.default(100),
+    uniformLabels: z.int().min(0).default(10),
+    windowBudget: positive.default(3),
+    forgetting: share.default(0.02),
+    recallFloor: share.default(0.5),
+    recallDrop: share.default(0.1),
+    recallAlpha: z.number().gt(0).lt(1).default(0.01),
+    latencyRatio: z.number().min(1).default(1.2),
+  })
+  .prefault({});
+
+/** Inputs of the time before the stream. */
+const anchorSchema = z.strictObject({
+  dataset: dataKeys.dataset,
+  directory: dataKeys.directory,
+  /** Of the test set: what must not be forgotten. 1,000: a standard error of half a point. */
+  images: positive.max(10_000).default(1_000),
+  /** Of the training set: rehearsed. */
+  rehearsal: positive.max(10_000).default(1_000),
+});
+
+export const continuousSpecSchema = z.strictObject({
+  kind: z.literal("continuous"),
+  /** Part of the run's name. */
+  name: nameSchema,
+  seed: seedSchema,
+  oracle: oracleSchema,
+  student: z.strictObject({
+    /** A published model; its live release is where it begins. */
+    model: nameSchema,
+  }),
+  /** The edge: what is uploaded of its inputs. A half of them uniform, since only those decide. */
+  observe: observeSchema.prefault({ uniformShare: 0.5 }),
+  window: windowSchema,
+  training: trainingSchema,
+  update: updateSchema,
+  gate: gateSchema,
+  /** Chance of a rollback without reason, for as long as a release is live. */
+  watch: z.strictObject({ alpha: z.number().gt(0).lt(1).default(0.01) }).prefault({}),
+  /** Omitted: what window 0 shows is not to be forgotten, and nothing is rehearsed. */
+  anchor: anchorSchema.optional(),
+  placement: placementSchema,
+});
+export type ContinuousSpec = z.infer<typeof continuousSpecSchema>;
+
+/** Whether a text is the spec of a continuous job, well-formed or not. */
+export function isContinuousSpec(text: string): boolean {
+  return /^kind:\s*continuous\s*(#.*)?$/m.test(text);
+}
+
+/** @throws KnowledgeNetError KN_CONFIG for text that is not YAML, unknown keys, and values that break a rule. */
+export function parseContinuousSpec(text: string, options: ParseSpecOptions): ContinuousSpec {
+  return parseYaml(text, () => continuousSpecSchema, { ...options, what: "the spec of a continuous run" });
+}
