@@ -17,8 +17,10 @@ export interface UpdateFollowerDeps {
   readonly onFailed: () => void;
 }
 
-/** A watch is begun anew so often, ms: over a link that was cut it may fall silent; and a look follows in any case. */
-const REWATCH_MS = 5_000;
+/** A look follows so often in any case, ms: over a link that was cut a watch may be silent for longer. */
+const LOOK_EVERY_MS = 8_000;
+/** A watch is begun anew so often, ms: when the server comes back without its consumer it stays silent. */
+const REWATCH_MS = 60_000;
 /** Pause after a failure, ms; twice as long after each further one. */
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 4_000;
@@ -33,7 +35,7 @@ export async function followUpdates(deps: UpdateFollowerDeps, signal: AbortSigna
   let failures = 0;
   let obstacle: string | undefined;
   while (!signal.aborted) {
-    let waitMs = REWATCH_MS;
+    let waitMs = LOOK_EVERY_MS;
     try {
       const { found, dueAtMs } = await looks.look();
       if (failures > 0) {
@@ -42,7 +44,7 @@ export async function followUpdates(deps: UpdateFollowerDeps, signal: AbortSigna
       }
       [failures, obstacle] = [0, undefined];
       onFound(found);
-      if (dueAtMs !== undefined) waitMs = Math.min(REWATCH_MS, Math.max(0, dueAtMs - clock.now()));
+      if (dueAtMs !== undefined) waitMs = Math.min(LOOK_EVERY_MS, Math.max(0, dueAtMs - clock.now()));
     } catch (error) {
       if (!isKnowledgeNetError(error)) throw error;
       if (error.message !== obstacle) log.warn({ err: error }, "updates wait");

@@ -14,6 +14,7 @@ import {
   openDeviceUpdates,
   receiveUpdate,
   settleUpdate,
+  type ShelfHead,
   type ShelvedUpdate,
   type UpdatePlan,
   type UpdateShelf,
@@ -81,13 +82,24 @@ export function createUpdateLooks(
   let record: UpdaterRecord = NO_RECORD;
   /** Undefined: it is opened from the record. */
   let device: DeviceUpdates | undefined;
+  /** The list of a shelf, which is long, is read when what is newest has changed, or all of it is to be got again. */
+  let listed: { readonly head: string; readonly list: readonly ShelvedUpdate[] } | undefined;
   /** Of the live release, while the site has no weights of the learner's. */
   let served: { readonly release: number; readonly digest: string } | undefined;
 
   const moment = () => ({ nowMs: clock.now(), jitter: random() });
   const reopen = (): void => {
     device = undefined;
+    forgetShelf();
+  };
+  const forgetShelf = (): void => {
     got.clear();
+    listed = undefined;
+  };
+  const listOf = async (shelf: UpdateShelf, newest: ShelfHead | undefined): Promise<readonly ShelvedUpdate[]> => {
+    const head = JSON.stringify(newest ?? null);
+    if (listed?.head !== head) listed = { head, list: newest === undefined ? [] : await shelf.list() };
+    return listed.list;
   };
 
   const write = async (next: UpdaterRecord): Promise<void> => {
@@ -223,7 +235,7 @@ export function createUpdateLooks(
     if (due.request === undefined) return current;
     await shelf.ask(due.request);
     figures.fullAsked += 1;
-    got.clear();
+    forgetShelf();
     log.info({ newest: due.request.newest }, "asked for a full update");
     return due.state;
   };
@@ -243,11 +255,13 @@ export function createUpdateLooks(
       const live = await model.live();
       if (live.live === record.promotion?.release) liveSinceMs = live.sinceMs;
       const isHeld = await isPaused(live);
-      const list = await shelf.list();
-      for (const content of got) if (!list.some((each) => each.content === content)) got.delete(content);
+      const newest = await shelf.newest();
       const heldUpTo = isHeld ? (record.pausedAt ?? 0) : 0;
-      if (isHeld && (list.at(-1)?.number ?? 0) <= heldUpTo) return { found: "paused" };
+      if (isHeld && (newest?.number ?? 0) <= heldUpTo) return { found: "paused" };
+      if (!behind(state.of) && (newest?.number ?? 0) <= state.of.newest) return { found: "current" };
 
+      const list = await listOf(shelf, newest);
+      for (const content of got) if (!list.some((each) => each.content === content)) got.delete(content);
       await adopt(state.of, live, list);
       state.of = await open();
       await takeIn(shelf, partialsToGet(list, state.of));
@@ -261,8 +275,8 @@ export function createUpdateLooks(
         if (!(await applyPlan(state.of, state.of.applying))) return { found: "paused" };
         state.of = await open();
       }
-      const isFullNew = fullToGet(list, state.of).some(({ content }) => !got.has(content));
-      if (behind(state.of) && isFullNew) return { found: "waiting", dueAtMs: clock.now() };
+      const wanted = [...partialsToGet(list, state.of), ...(behind(state.of) ? fullToGet(list, state.of) : [])];
+      if (wanted.some(({ content }) => !got.has(content))) return { found: "waiting", dueAtMs: clock.now() };
       device = await askWhenDue(shelf, state.of);
       const dueAtMs = device.request?.dueAtMs;
       return { found: behind(device) ? "waiting" : "current", ...(dueAtMs === undefined ? {} : { dueAtMs }) };

@@ -78,12 +78,16 @@ export function judgeLive(
   return history.some(({ change, from, to }) => change > promotion.after && from !== to) ? "other" : "promote";
 }
 
-/** The partial updates after what the device has, newest first: so that those between are not made live one by one. */
-export function partialsToGet(list: readonly ShelvedUpdate[], { kept }: DeviceUpdates): readonly ShelvedUpdate[] {
-  const [held] = kept;
+/**
+ * The partial updates after what the device has, newest first: so that those between are not made live one by one. None
+ * where there is a full one that saves a long chain; else the first of a long chain.
+ */
+export function partialsToGet(list: readonly ShelvedUpdate[], device: DeviceUpdates): readonly ShelvedUpdate[] {
+  const [held] = device.kept;
   if (held === undefined) return [];
   const after = list.filter(({ kind, number }) => kind === "partial" && number > held.number);
-  return after.length > MAX_CHAIN ? [] : after.toReversed();
+  if (after.length > MAX_CHAIN && fullToGet(list, device).length > 0) return [];
+  return after.slice(0, MAX_CHAIN).toReversed();
 }
 
 /** The newest full update that is of use, and the partial ones after it. */

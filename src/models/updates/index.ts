@@ -42,4 +42,4 @@ export { readUpdate } from "./read-update.ts";
 export { type Selected, selectChannels, selectIndices } from "./select-values.ts";
 export { digestOfTensors } from "./tensor-digest.ts";
 export { extendChain, isAnchorDue, NO_UPDATES, type UpdateChain } from "./update-chain.ts";
-export { openUpdateShelf, type ShelvedUpdate, type UpdateShelf } from "./update-shelf.ts";
+export { openUpdateShelf, type ShelfHead, type ShelvedUpdate, type UpdateShelf } from "./update-shelf.ts";

@@ -1,7 +1,8 @@
 /**
  * Where the learner puts updates and devices get them, in any store. Devices pull, so a link that is cut costs nothing but
- * time. One record of a model lists what is on its shelf; the blobs are named by the digest of their bytes, so none is ever
- * overwritten by others. Kept are the newest two full updates, and the partial ones since the older of them: a device that
+ * time. One record of a model lists what is on its shelf; a small one beside it says what is newest, so that a device may
+ * look often over a thin link. The blobs are named by the digest of their bytes, so none is ever overwritten by others. Kept
+ * are the newest two full updates, and the partial ones since the older of them: a device that
  * is one behind an anchor takes the partial update that is a tenth of its size.
  */
 import { createHash } from "node:crypto";
@@ -38,9 +39,23 @@ const shelvedSchema = z.object({
   content: z.string(),
 });
 const shelfSchema = z.object({ format: z.literal(1), updates: z.array(shelvedSchema) });
+const headSchema = z.object({
+  format: z.literal(1),
+  /** Newest number and the digest of its tensors. */
+  number: z.int().min(1),
+  digest: z.string(),
+  /** Number of the newest full update; 0: none. */
+  full: z.int().min(0),
+});
 
 /** What the shelf says of an update without giving it: unsigned, so only for deciding what to get. */
 export type ShelvedUpdate = z.infer<typeof shelvedSchema>;
+
+/** What is newest. It differs after each `put` that changes the shelf. */
+export interface ShelfHead extends NumberedWeights {
+  /** Number of the newest full update; 0: none. */
+  readonly full: number;
+}
 
 export interface UpdateShelf {
   /**
@@ -49,8 +64,8 @@ export interface UpdateShelf {
    * weights, or is not after the newest; KN_CHECKPOINT or KN_UNAVAILABLE when it cannot be made durable.
    */
   put(built: Pick<BuiltUpdate, "bytes" | "update">): Promise<void>;
-  /** Undefined: none yet. */
-  newest(): Promise<NumberedWeights | undefined>;
+  /** Some hundred bytes over the link. Undefined: none yet. */
+  newest(): Promise<ShelfHead | undefined>;
   /** All of it, by ascending number; of one number the partial one last. */
   list(): Promise<readonly ShelvedUpdate[]>;
   /**
@@ -60,8 +75,8 @@ export interface UpdateShelf {
   get(number: number, kind?: ShelvedUpdate["kind"]): Promise<Uint8Array | undefined>;
   /** The newest full update, as `get`. */
   full(): Promise<{ readonly number: number; readonly bytes: Uint8Array } | undefined>;
-  /** The newest number at once, and after each `put`, by whatever process. Done after an abort. Rejects with KN_UNAVAILABLE. */
-  changes(signal?: AbortSignal): AsyncIterable<NumberedWeights | undefined>;
+  /** What is newest at once, and after each `put`, by whatever process. Done after an abort. Rejects with KN_UNAVAILABLE. */
+  changes(signal?: AbortSignal): AsyncIterable<ShelfHead | undefined>;
   /** Asks the learner for a full update of the newest number. It stays asked for until that is put. */
   ask(request: FullUpdateRequest): Promise<void>;
   /**
@@ -76,6 +91,7 @@ export async function openUpdateShelf(store: Store, model: string): Promise<Upda
   const records = await store.kv(BUCKET);
   const blobs = await store.blobs(BUCKET);
   const key = `${model}.shelf`;
+  const headKey = `${model}.newest`;
   const askedKey = `${model}.asked`;
   const read = async (): Promise<readonly ShelvedUpdate[]> => parseShelf(model, await records.get(key));
   const load = async (find: (updates: readonly ShelvedUpdate[]) => ShelvedUpdate | undefined) => {
@@ -100,13 +116,18 @@ export async function openUpdateShelf(store: Store, model: string): Promise<Upda
         kept = withEntry(model, before, entry);
         return kept === before ? undefined : encodeShelf(kept);
       });
+      const head = headOf(kept);
+      await changeKey(records, headKey, (found) => {
+        const before = parseHead(model, found);
+        return before !== undefined && !isAfter(head, before) ? undefined : encodeHead(head);
+      });
       await whileReachable(async () => {
         if (kind === "full") await settleAsked(records, askedKey, entry.number);
         await removeOld(model, blobs, kept);
         if (kind === "full") await blobs.sweep();
       });
     },
-    newest: async () => newestOf(await read()),
+    newest: async () => parseHead(model, await records.get(headKey)),
     list: read,
     get: async (number, kind) => {
       const isMeant = (each: ShelvedUpdate): boolean => each.number === number && (kind ?? each.kind) === each.kind;
@@ -114,12 +135,12 @@ export async function openUpdateShelf(store: Store, model: string): Promise<Upda
     },
     full: () => load((updates) => updates.findLast(({ kind }) => kind === "full")),
     async *changes(signal) {
-      const entry = await records.get(key);
+      const entry = await records.get(headKey);
       if (signal?.aborted === true) return;
-      yield newestOf(parseShelf(model, entry));
-      for await (const change of records.watch(key, signal === undefined ? {} : { signal })) {
+      yield parseHead(model, entry);
+      for await (const change of records.watch(headKey, signal === undefined ? {} : { signal })) {
         if (change.kind === "delete") yield undefined;
-        else if (change.entry.revision !== entry?.revision) yield newestOf(parseShelf(model, change.entry));
+        else if (change.entry.revision !== entry?.revision) yield parseHead(model, change.entry);
       }
     },
     async ask(request) {
@@ -143,18 +164,43 @@ const blobName = (model: string, { number, kind, content }: ShelvedUpdate): stri
 const encodeShelf = (updates: readonly ShelvedUpdate[]): Uint8Array =>
   new TextEncoder().encode(JSON.stringify({ format: 1, updates: [...updates] } satisfies z.input<typeof shelfSchema>));
 
+const encodeHead = (head: ShelfHead): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify({ format: 1, ...head } satisfies z.input<typeof headSchema>));
+
 /** @throws KnowledgeNetError KN_CHECKPOINT */
 function parseShelf(model: string, entry: KvEntry | undefined): readonly ShelvedUpdate[] {
   if (entry === undefined) return [];
   const parsed = shelfSchema.safeParse(parseJson(entry.value));
   if (parsed.success) return parsed.data.updates;
-  throw new KnowledgeNetError("KN_CHECKPOINT", {
+  throw otherVersion(model, entry);
+}
+
+/** @throws KnowledgeNetError KN_CHECKPOINT */
+function parseHead(model: string, entry: KvEntry | undefined): ShelfHead | undefined {
+  if (entry === undefined) return undefined;
+  const parsed = headSchema.safeParse(parseJson(entry.value));
+  if (!parsed.success) throw otherVersion(model, entry);
+  const { number, digest, full } = parsed.data;
+  return { number, digest, full };
+}
+
+function otherVersion(model: string, { value }: KvEntry): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CHECKPOINT", {
     attempt: `read which updates of ${model} there are`,
     rule: "the record must be one of this version",
-    value: new TextDecoder().decode(entry.value.subarray(0, 100)),
+    value: new TextDecoder().decode(value.subarray(0, 100)),
     remedy: "use the version of knowledgenet that wrote it",
   });
 }
+
+/** @param updates at least one */
+function headOf(updates: readonly ShelvedUpdate[]): ShelfHead {
+  const { number = 0, digest = "" } = newestOf(updates) ?? {};
+  return { number, digest, full: updates.findLast(({ kind }) => kind === "full")?.number ?? 0 };
+}
+
+const isAfter = (head: ShelfHead, before: ShelfHead): boolean =>
+  head.number > before.number || (head.number === before.number && head.full > before.full);
 
 function newestOf(updates: readonly ShelvedUpdate[]): NumberedWeights | undefined {
   const last = updates.at(-1);

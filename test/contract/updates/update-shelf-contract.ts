@@ -1,7 +1,12 @@
 /** What the shelf of updates does on every store: the same tests in memory, in a folder and on JetStream. */
 import { describe, expect, it } from "vitest";
-import type { NumberedWeights } from "../../../src/messages/index.ts";
-import { type BuiltUpdate, buildUpdate, openUpdateShelf, type UpdateShelf } from "../../../src/models/updates/index.ts";
+import {
+  type BuiltUpdate,
+  buildUpdate,
+  openUpdateShelf,
+  type ShelfHead,
+  type UpdateShelf,
+} from "../../../src/models/updates/index.ts";
 import type { Store } from "../../../src/runtime/store/index.ts";
 import { MODEL, trainerOf } from "../../unit/models/updates/device-scene.ts";
 
@@ -38,7 +43,7 @@ export function describeUpdateShelfContract(
         const first = anchorOf(trainer);
         const second = trainer.promote("masked", 2);
         for (const each of [first, second]) await shelf.put(each);
-        expect(await there.newest()).toEqual(second.result);
+        expect(await there.newest()).toEqual({ ...second.result, full: 1 });
         expect(await bytesOf(there.get(1))).toEqual(Buffer.from(first.bytes));
         expect(await bytesOf(there.get(2))).toEqual(Buffer.from(second.bytes));
         expect((await there.full())?.number).toBe(1);
@@ -53,7 +58,7 @@ export function describeUpdateShelfContract(
         await shelf.put(partial);
         const anchor = anchorOf(trainer);
         await shelf.put(anchor);
-        expect(await shelf.newest()).toEqual(partial.result);
+        expect(await shelf.newest()).toEqual({ ...partial.result, full: 2 });
         expect(await bytesOf(shelf.get(2))).toEqual(Buffer.from(partial.bytes));
         expect(await bytesOf(shelf.get(2, "full"))).toEqual(Buffer.from(anchor.bytes));
         expect((await shelf.full())?.number).toBe(2);
@@ -69,8 +74,10 @@ export function describeUpdateShelfContract(
         await shelf.put(anchor);
         const blobs = await store.blobs("kn-updates");
         for (const { name: blob } of await blobs.list()) await blobs.delete(blob);
+        await (await store.kv("kn-updates")).delete(`${MODEL}.newest`); // as if it was cut off before
         expect(await there.full()).toBeUndefined();
         await shelf.put(anchor);
+        expect(await there.newest()).toEqual({ ...anchor.result, full: 1 });
         expect((await there.full())?.number).toBe(1);
         expect(await bytesOf(there.get(1, "full"))).toEqual(Buffer.from(anchor.bytes));
       }));
@@ -88,7 +95,7 @@ export function describeUpdateShelfContract(
         await shelf.put(fourth);
         await expect(there.put(third)).rejects.toMatchObject({ code: "KN_FENCED" });
         expect(await bytesOf(there.get(2))).toEqual(Buffer.from(second.bytes));
-        expect(await there.newest()).toEqual(fourth.result);
+        expect(await there.newest()).toEqual({ ...fourth.result, full: 1 });
       }));
 
     it("put keeps the newest two full updates, and the partial ones since the older of them", () =>
@@ -122,14 +129,20 @@ export function describeUpdateShelfContract(
       scene(async (shelf, there) => {
         const trainer = trainerOf();
         const ended = new AbortController();
-        const seen: (NumberedWeights | undefined)[] = [];
+        const seen: (ShelfHead | undefined)[] = [];
         for await (const newest of there.changes(ended.signal)) {
           seen.push(newest);
           if (seen.length === 1) await shelf.put(anchorOf(trainer));
           if (seen.length === 2) await shelf.put(trainer.promote("masked", 2));
-          if (seen.length === 3) ended.abort();
+          if (seen.length === 3) await shelf.put(anchorOf(trainer));
+          if (seen.length === 4) ended.abort();
         }
-        expect(seen.map((each) => each?.number)).toEqual([undefined, 1, 2]);
+        expect(seen.map((each) => [each?.number, each?.full])).toEqual([
+          [undefined, undefined],
+          [1, 1],
+          [2, 1],
+          [2, 2],
+        ]);
         for await (const newest of there.changes()) {
           expect(newest?.number).toBe(2);
           break;

@@ -33,6 +33,24 @@ describe("createUpdaterActor", () => {
     await site.stop();
   });
 
+  it("catches up over a chain that is longer than what may wait on a device", async () => {
+    const { learner, site, truth, caughtUp } = await updaterScene();
+    await learner.put(learner.anchor());
+    await site.start();
+    await caughtUp();
+    await site.stop();
+    for (let number = 2; number <= 70; number += 1) await learner.put(learner.next(number));
+    await site.start();
+    await caughtUp();
+    expect((await truth.history()).map(({ reason }) => reason).slice(2)).toEqual([
+      "update 31",
+      "update 61",
+      "update 70",
+    ]);
+    expect(site.figures).toMatchObject({ fullAsked: 0 });
+    await site.stop();
+  });
+
   it("begins with the full update and those after it when it has no weights, and waits for a release to build on", async () => {
     const { learner, site, truth, until, caughtUp } = await updaterScene({ hasRelease: false });
     await learner.put(learner.anchor());

@@ -76,10 +76,13 @@ describe("partialsToGet, fullToGet", () => {
     expect(partialsToGet(list, device(0))).toEqual([]);
   });
 
-  it("get no chain that is longer than a full update", () => {
+  it("get the full one in place of a long chain, or the first of the chain where there is none", () => {
     const long = Array.from({ length: 40 }, (_, index) => shelved(index + 1, "partial"));
-    expect(partialsToGet(long, device(1))).toEqual([]);
-    expect(partialsToGet(long, device(20))).toHaveLength(20);
+    expect(partialsToGet([...long, shelved(40, "full")], device(1))).toEqual([]);
+    expect(partialsToGet([...long, shelved(40, "full")], device(20))).toHaveLength(20);
+    expect(partialsToGet(long, device(1)).map(({ number }) => number)).toEqual(
+      Array.from({ length: 30 }, (_, index) => 31 - index),
+    );
   });
 
   it("get the newest full one and those after it, unless it is older than what the device has", () => {
