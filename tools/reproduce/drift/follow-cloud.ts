@@ -51,9 +51,11 @@ export async function openFollowCloud(options: FollowCloudOptions, deps: FollowC
   };
   /** The next candidate is the poisoned one; then its number; then what became of it. */
   const poisoned: { isNext: boolean; candidate?: number; isRefused?: boolean } = { isNext: false };
-  const lab = withPoison(deps.lab, options.poison, () => {
+  const poisonedLab = withPoison(deps.lab, options.poison, () => {
     poisoned.isNext = true;
   });
+  // Both are of one network; what else runs on this machine must not decide.
+  const lab: StudentLab = { ...poisonedLab, compareLatency: () => Promise.resolve({ live: 1, candidate: 1 }) };
   const settings = followerOptions(options);
   const { follower } = await startFollower(settings, { ...deps, lab, oracle }, { ...options, number: FIRST_NUMBER });
   const { roundObservations } = settings.window;
