@@ -42,4 +42,5 @@ export { readUpdate } from "./read-update.ts";
 export { type Selected, selectChannels, selectIndices } from "./select-values.ts";
 export { digestOfTensors } from "./tensor-digest.ts";
 export { extendChain, isAnchorDue, NO_UPDATES, type UpdateChain } from "./update-chain.ts";
-export { openUpdateShelf, type ShelfHead, type ShelvedUpdate, type UpdateShelf } from "./update-shelf.ts";
+export type { ShelfHead, ShelvedUpdate } from "./shelf-records.ts";
+export { openUpdateShelf, type UpdateShelf } from "./update-shelf.ts";

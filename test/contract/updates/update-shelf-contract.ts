@@ -149,6 +149,117 @@ export function describeUpdateShelfContract(
         }
       }));
 
+    it("offer: the candidate is no update yet; its promotion reuses the blob", () =>
+      scene(async (shelf, there, store) => {
+        const trainer = trainerOf();
+        const first = anchorOf(trainer);
+        await shelf.put(first);
+        const second = trainer.promote("masked", 2);
+        await shelf.offer(second);
+        await shelf.offer(second);
+        expect(await there.candidate()).toMatchObject({ ...second.result, kind: "partial" });
+        expect(await there.newest()).toEqual({ ...first.result, full: 1, candidate: await there.candidate() });
+        expect(await there.list()).toHaveLength(1);
+        expect(await bytesOf(there.get(2))).toEqual(Buffer.from(second.bytes));
+        const revision = async () =>
+          (await (await store.blobs("kn-updates")).list(`${MODEL}.2.`)).map((each) => each.revision);
+        const offered = await revision();
+        await shelf.put(second);
+        expect(await revision()).toEqual(offered);
+        expect(await there.candidate()).toBeUndefined();
+        expect(await there.newest()).toEqual({ ...second.result, full: 1 });
+        expect(await bytesOf(there.get(2))).toEqual(Buffer.from(second.bytes));
+      }));
+
+    it("offer replaces another one, withdraw ends it; both remove its blob", () =>
+      scene(async (shelf, there, store) => {
+        const [trainer, other] = [trainerOf(), trainerOf()];
+        await shelf.put(anchorOf(trainer));
+        await shelf.offer(trainer.promote("masked", 2));
+        const replacing = other.promote("masked", 3);
+        await shelf.offer(replacing);
+        expect(await there.candidate()).toMatchObject(replacing.result);
+        expect(await bytesOf(there.get(2))).toEqual(Buffer.from(replacing.bytes));
+        expect(await blobNames(store)).toHaveLength(2);
+        await shelf.withdraw(3); // another number than that of the candidate
+        expect(await there.candidate()).toMatchObject(replacing.result);
+        for (let times = 0; times < 2; times += 1) await shelf.withdraw(2);
+        expect(await there.candidate()).toBeUndefined();
+        expect(await there.newest()).not.toHaveProperty("candidate");
+        expect(await there.get(2)).toBeUndefined();
+        expect(await blobNames(store)).toEqual([`${MODEL}.1.full`]);
+      }));
+
+    it("put of a newer number ends the offer; an anchor of the newest number does not", () =>
+      scene(async (shelf, there, store) => {
+        const [trainer, other] = [trainerOf(), trainerOf()];
+        await shelf.put(anchorOf(trainer));
+        for (const each of [trainer, other]) await shelf.put(each.promote("masked", 2));
+        const offered = trainer.promote("masked", 3);
+        await shelf.offer(offered);
+        await shelf.put(anchorOf(other));
+        expect(await there.candidate()).toMatchObject(offered.result);
+        const promoted = other.promote("masked", 4);
+        await shelf.put(promoted);
+        expect(await there.candidate()).toBeUndefined();
+        expect(await bytesOf(there.get(3))).toEqual(Buffer.from(promoted.bytes));
+        expect(await blobNames(store)).toHaveLength(4);
+      }));
+
+    it("offer rejects with KN_FENCED what is not made from the newest weights", () =>
+      scene(async (shelf, there) => {
+        const [trainer, other] = [trainerOf(), trainerOf()];
+        await expect(there.offer(anchorOf(trainer))).rejects.toMatchObject({ code: "KN_FENCED" });
+        await shelf.put(anchorOf(trainer));
+        const second = trainer.promote("masked", 2);
+        await shelf.put(second);
+        const [stale, early] = [other.promote("masked", 3), other.promote("masked", 4)];
+        for (const each of [second, stale, early, anchorOf(other)]) {
+          await expect(there.offer(each)).rejects.toMatchObject({ code: "KN_FENCED" });
+        }
+        expect(await there.candidate()).toBeUndefined();
+      }));
+
+    it("changes also gives each change of the candidate", () =>
+      scene(async (shelf, there) => {
+        const trainer = trainerOf();
+        await shelf.put(anchorOf(trainer));
+        const second = trainer.promote("masked", 2);
+        const ended = new AbortController();
+        const seen: (ShelfHead | undefined)[] = [];
+        for await (const newest of there.changes(ended.signal)) {
+          seen.push(newest);
+          if (seen.length === 1) await shelf.offer(second);
+          if (seen.length === 2) await shelf.withdraw(2);
+          if (seen.length === 3) await shelf.offer(second);
+          if (seen.length === 4) await shelf.put(second);
+          if (seen.length === 5) ended.abort();
+        }
+        expect(seen.map((each) => [each?.number, each?.candidate?.number ?? 0])).toEqual([
+          [1, 0],
+          [1, 2],
+          [1, 0],
+          [1, 2],
+          [2, 0],
+        ]);
+      }));
+
+    it("reads the records that a version without candidates wrote", () =>
+      scene(async (shelf, there, store) => {
+        const trainer = trainerOf();
+        await shelf.put(anchorOf(trainer));
+        const records = await store.kv("kn-updates");
+        for (const key of [`${MODEL}.shelf`, `${MODEL}.newest`]) {
+          const { value, revision } = (await records.get(key)) ?? { value: new Uint8Array(), revision: 0 };
+          const { offers: _offers, ...old } = JSON.parse(new TextDecoder().decode(value)) as Record<string, unknown>;
+          await records.update(key, new TextEncoder().encode(JSON.stringify(old)), revision);
+        }
+        expect((await there.newest())?.number).toBe(1);
+        const second = trainer.promote("masked", 2);
+        await shelf.offer(second);
+        expect((await there.newest())?.candidate).toMatchObject(second.result);
+      }));
+
     it("asked gives what devices ask for until a full update that is new enough is put", () =>
       scene(async (shelf, there) => {
         const trainer = trainerOf();
