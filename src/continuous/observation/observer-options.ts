@@ -27,7 +27,7 @@ const observerOptionsSchema = z
     slotsPerMinute: z.int().min(1).max(600).default(12),
     /** Share of the budget for inputs chosen with equal probability. They alone decide estimates of accuracy. */
     uniformShare: z.number().gt(0).max(1).default(0.2),
-    /** Weights of the parts of an input's interest. */
+    /** Weights of the parts of an input's interest, unless a candidate computed it: then disagreement alone counts. */
     interest: z
       .strictObject({ disagreement: weight.default(1), uncertainty: weight.default(1), novelty: weight.default(1) })
       .prefault({}),

@@ -3,7 +3,9 @@
  *
  * Time is divided into slots. Inputs of a slot are held in bounded memory until it ends; then two strata leave:
  * - `uniform`: each input of the slot with equal probability;
- * - `interesting`: of the rest, with a probability that grows with interest.
+ * - `interesting`: of the rest, with a probability that grows with interest. Of an input that a candidate computed,
+ *   disagreement alone is of interest: all that the two disagree about have the same chance, and estimates of who is right
+ *   get as many of them as there is room for.
  * No input has probability 0, so estimates from the weights are unbiased although the choice is not: the sum of
  * weight x value over the observations estimates the sum of the value over the inputs of the slot.
  *
@@ -23,7 +25,7 @@ export interface LiveInput {
   readonly atMs: number;
   /** [classes], of the live student. */
   readonly logits: ArrayLike<number>;
-  /** [classes], of the candidate, if there is one. */
+  /** [classes], of the candidate, if there is one: then disagreement alone is of interest. */
   readonly candidateLogits?: ArrayLike<number>;
 }
 
@@ -128,7 +130,9 @@ export function createObserver(input: ObserverInput, deps: ObserverDeps = {}): O
     offered: 0,
     pending: 0,
   });
-  const samplingWeight = ({ disagreement, uncertainty, novelty }: Interest): number => {
+  const samplingWeight = ({ interest, candidateLogits }: Held): number => {
+    const { disagreement, uncertainty, novelty } = interest;
+    if (candidateLogits !== undefined) return floor + (1 - floor) * disagreement;
     const all = weights.disagreement + weights.uncertainty + weights.novelty;
     if (all === 0) return 1;
     const sum = weights.disagreement * disagreement + weights.uncertainty * uncertainty + weights.novelty * novelty;
@@ -182,7 +186,7 @@ export function createObserver(input: ObserverInput, deps: ObserverDeps = {}): O
       const bytes = payload.length;
       // What is out of the uniform stratum for good is the rest, of which the other one is a sample.
       for (const rest of slot.uniform.offer({ item: held, weight: 1, bytes }, held.uniforms[0])) {
-        const weighted = { item: rest, weight: samplingWeight(rest.interest), bytes: rest.payload.length };
+        const weighted = { item: rest, weight: samplingWeight(rest), bytes: rest.payload.length };
         const out = slot.interesting.offer(weighted, rest.uniforms[1]);
         counts.notChosen += out.length;
         slot.pending -= out.length;

@@ -104,6 +104,27 @@ describe("createObserver", () => {
     expect(chosen.disputed / chosen.sure).toBeGreaterThan(3 * (1 / 19));
   });
 
+  it("of what a candidate computed, disagreement alone is of interest: all disagreements have the same chance", () => {
+    const observer = createObserver({ ...OPTIONS, interest: { disagreement: 0, uncertainty: 1, novelty: 1 } });
+    const random = randomFrom(5);
+    const ratios: number[] = [];
+    for (let slot = 0; slot < 50; slot += 1) {
+      const atMs = 5_000 * slot;
+      for (let index = 0; index < 500; index += 1) {
+        const logits = [1 + 8 * random(), random(), random()]; // sure or not
+        observer.consider({ ...input(atMs, 50, logits), candidateLogits: index % 5 === 0 ? [0, 8, 0] : logits });
+      }
+      const chosen = observer.take(atMs + 5_000).filter(({ stratum }) => stratum === "interesting");
+      const chances = (disagreement: number): number[] =>
+        chosen.filter(({ interest }) => interest.disagreement === disagreement).map(({ inclusion }) => inclusion);
+      const [disputed = 0, ...others] = chances(1);
+      expect(others.every((chance) => chance === disputed)).toBe(true);
+      ratios.push(...chances(0).map((chance) => chance / disputed));
+    }
+    expect(ratios.length).toBeGreaterThan(0);
+    for (const ratio of ratios) expect(ratio).toBeCloseTo(0.05, 10); // the floor
+  });
+
   it("uploads never more than the budget in any minute, whatever the arrivals, and counts every input once", () => {
     const arrivals = fc.array(
       fc.record({
