@@ -175,7 +175,7 @@ export function createBatchOutcomes(
       else if (content.kind === "shadow") {
         releases.figures(release).answers += 1;
         compareShadow(releases.figures(release), content, outcome.logits, nonFinite);
-        observedCopies.withCandidate(content.observed, outcome.logits, nonFinite);
+        observedCopies.withCandidate(content.observed, { release, logits: outcome.logits, nonFinite });
       }
     } else onRefused(batch, result.sender, outcome);
     releases.judgeAll();

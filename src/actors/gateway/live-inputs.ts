@@ -33,6 +33,8 @@ export interface AnsweredInput {
   readonly logits: TensorView;
   /** The same of a candidate that computed a copy, if one did. */
   readonly candidateLogits?: TensorView;
+  /** Of that candidate: set exactly when its logits are. */
+  readonly candidateRelease?: number;
 }
 
 /** Samples, by what became of them. */
@@ -105,6 +107,7 @@ export function createLiveInputSender(
       const logits = joinInputs(alike.map((each) => each.logits)) as LiveInputs["logits"];
       const copies = alike.map((each) => each.candidateLogits).filter((each) => each !== undefined);
       const candidate = copies.length === 0 ? undefined : (joinInputs(copies) as LiveInputs["logits"]);
+      const candidateRelease = alike[0]?.candidateRelease;
       const samples = input.shape[0] ?? 0;
       const rows = rowsWithin(bus.maxPayloadBytes, { input, logits });
       if (rows === 0) counts.tooLarge += samples;
@@ -113,6 +116,7 @@ export function createLiveInputSender(
         publish({
           ...{ model, release, input: viewOf(input, from, to), logits: viewOf(logits, from, to) },
           ...(candidate === undefined ? {} : { candidateLogits: viewOf(candidate, from, to) }),
+          ...(candidateRelease === undefined ? {} : { candidateRelease }),
         });
       }
     }
@@ -142,14 +146,14 @@ function samplesOf(answered: readonly AnsweredInput[]): number {
   return answered.reduce((sum, { input }) => sum + (input.shape[0] ?? 0), 0);
 }
 
-/** Neighbours of one element type, all with a candidate's logits or none. A batch has one shape. */
+/** Neighbours of one element type, all with logits of one candidate or of none. A batch has one shape. */
 function groupsOf(answered: readonly AnsweredInput[]): AnsweredInput[][] {
   const groups: AnsweredInput[][] = [];
   for (const each of answered) {
     const last = groups.at(-1);
     const [first] = last ?? [];
-    const hasCopy = each.candidateLogits !== undefined;
-    if (first?.input.dtype === each.input.dtype && hasCopy === (first.candidateLogits !== undefined)) last?.push(each);
+    const isAlike = first?.input.dtype === each.input.dtype && first.candidateRelease === each.candidateRelease;
+    if (isAlike) last?.push(each);
     else groups.push([each]);
   }
   return groups;

@@ -4,12 +4,21 @@ import type { ObservedBatch } from "./batch-content.ts";
 import { rowsOf } from "./join-inputs.ts";
 import type { LiveInputSender } from "./live-inputs.ts";
 
+/** What a candidate computed of a whole batch. */
+export interface CandidateCopy {
+  /** Of the candidate. */
+  readonly release: number;
+  /** f32 [n, classes]. */
+  readonly logits: TensorView;
+  /** Rows without a finite result. */
+  readonly nonFinite: readonly number[];
+}
+
 export interface ObservedCopies {
   /** The batch with inputs of its own: after the answer a client may write to them. */
   own(batch: ObservedBatch): ObservedBatch;
   withoutCandidate(batch: ObservedBatch): void;
-  /** @param logits f32 [n, classes] of the whole batch @param nonFinite rows without a finite result */
-  withCandidate(batch: ObservedBatch, logits: TensorView, nonFinite: readonly number[]): void;
+  withCandidate(batch: ObservedBatch, copy: CandidateCopy): void;
 }
 
 export function createObservedCopies(liveInputs: Pick<LiveInputSender, "send">): ObservedCopies {
@@ -25,7 +34,7 @@ export function createObservedCopies(liveInputs: Pick<LiveInputSender, "send">):
       })),
     }),
     withoutCandidate: send,
-    withCandidate: ({ release, inputs }, logits, nonFinite) => {
+    withCandidate: ({ release, inputs }, { release: candidateRelease, logits, nonFinite }) => {
       send({
         release,
         inputs: inputs.map((each) => {
@@ -33,7 +42,7 @@ export function createObservedCopies(liveInputs: Pick<LiveInputSender, "send">):
           // A candidate of another network has other classes: there is nothing to compare.
           const isComparable =
             logits.shape[1] === each.logits.shape[1] && !nonFinite.some((row) => row >= from && row < to);
-          return isComparable ? { ...each, candidateLogits: rowsOf(logits, from, to) } : each;
+          return isComparable ? { ...each, candidateRelease, candidateLogits: rowsOf(logits, from, to) } : each;
         }),
       });
     },

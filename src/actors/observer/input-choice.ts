@@ -6,7 +6,15 @@ import {
   type Observation,
   type Observer,
 } from "../../continuous/observation/index.ts";
-import { isAllFinite, type InputTensor, type LiveInputs, type ObservedInput } from "../../messages/index.ts";
+import {
+  isAllFinite,
+  type InputTensor,
+  type LiveInputs,
+  type ObservationComparison,
+  type ObservedInput,
+} from "../../messages/index.ts";
+import type { CandidateUpdates } from "./candidate-updates.ts";
+import { createComparisonCounts } from "./comparison-counts.ts";
 import type { ObserverActorDeps, ObserverActorOptions } from "./observer-options.ts";
 
 export type InputChoiceOptions = Pick<
@@ -40,17 +48,20 @@ export interface InputChoice {
   take(nowMs: number): readonly ObservedInput[];
 }
 
+export interface InputChoiceDeps extends Pick<ObserverActorDeps, "redact">, CandidateUpdates {}
+
 /** What an observation has besides what the observer knows. */
 interface InputFacts {
   readonly release: number;
   readonly dtype: InputTensor["dtype"];
   /** [classes]. */
   readonly logits: Float32Array;
+  readonly comparison: ObservationComparison | undefined;
 }
 
 export function createInputChoice(
   options: InputChoiceOptions,
-  { redact = (payload) => payload }: Pick<ObserverActorDeps, "redact">,
+  { redact = (payload) => payload, updateOf }: InputChoiceDeps,
 ): InputChoice {
   const { model, id, epoch, seed, budget, slotsPerMinute, uniformShare, ttlMs } = options;
   const shared = createSlidingBudget({ inputs: budget.inputsPerMinute, bytes: budget.bytesPerMinute });
@@ -59,6 +70,7 @@ export function createInputChoice(
   const before = Object.fromEntries(NOT_OBSERVED.map((cause) => [cause, 0])) as Record<string, number>;
   /** By the payload: what is not chosen is forgotten with it. */
   const factsOf = new WeakMap<Uint8Array, InputFacts>();
+  const comparisons = createComparisonCounts();
   let network: ObservedNetwork | undefined;
   let observer: Observer | undefined;
   let observedBefore = 0;
@@ -79,6 +91,11 @@ export function createInputChoice(
     return own;
   };
 
+  const compare = (update: number | undefined, live: Float32Array, candidate: Float32Array | undefined) =>
+    update === undefined || candidate === undefined
+      ? undefined
+      : comparisons.count(update, classOf(live) !== classOf(candidate));
+
   const leaveNetwork = (): void => {
     if (observer === undefined) return;
     const { counts } = observer;
@@ -88,7 +105,7 @@ export function createInputChoice(
   };
 
   const observedOf = ({ payload, atMs, expiresAtMs, ...chosen }: Observation): ObservedInput => {
-    const { release, dtype, logits } = factsOf.get(payload) as InputFacts;
+    const { release, dtype, logits, comparison } = factsOf.get(payload) as InputFacts;
     const shape = network?.input ?? [];
     const input: InputTensor =
       dtype === "u8"
@@ -99,6 +116,7 @@ export function createInputChoice(
       ...{ model, observer: id, epoch, number: next++, atMs, expiresAtMs, release },
       ...{ stratum, inclusion, weight, interest, input },
       logits: { dtype: "f32", shape: [logits.length], values: logits },
+      ...(comparison === undefined ? {} : { comparison }),
     };
   };
 
@@ -130,20 +148,23 @@ export function createInputChoice(
       observer = successor;
       network = live;
     },
-    consider({ model: named, release, input, logits, candidateLogits }, atMs) {
+    consider({ model: named, release, input, logits, candidateLogits, candidateRelease }, atMs) {
       const [samples = 0, ...sample] = input.shape;
       const classes = logits.shape[1] ?? 0;
       if (named !== model) refused.otherModel += samples;
       else if (network === undefined || observer === undefined) refused.unknownNetwork += samples;
       else if (!isSame(network, { input: sample, classes })) refused.otherShape += samples;
       else {
+        const update = candidateRelease === undefined ? undefined : updateOf(candidateRelease);
         for (let row = 0; row < samples; row += 1) {
           const payload = bytesOfRow(input, row);
-          const ownOf = ({ values }: LiveInputs["logits"]) => values.slice(row * classes, (row + 1) * classes);
-          const own = ownOf(logits);
-          const candidate = candidateLogits === undefined ? {} : { candidateLogits: ownOf(candidateLogits) };
-          factsOf.set(payload, { release, dtype: input.dtype, logits: own });
-          observer.consider({ payload, atMs, logits: own, ...candidate });
+          const own = rowOf(logits, row);
+          const candidate = candidateLogits === undefined ? undefined : rowOf(candidateLogits, row);
+          const live = { payload, atMs, logits: own };
+          const left = observer.consider(candidate === undefined ? live : { ...live, candidateLogits: candidate });
+          if (left !== undefined) continue;
+          const comparison = compare(update, own, candidate);
+          factsOf.set(payload, { release, dtype: input.dtype, logits: own, comparison });
         }
       }
     },
@@ -153,6 +174,16 @@ export function createInputChoice(
 
 function isSame(network: ObservedNetwork, other: ObservedNetwork): boolean {
   return network.classes === other.classes && network.input.join() === other.input.join();
+}
+
+function classOf(logits: Float32Array): number {
+  return logits.indexOf(Math.max(...logits));
+}
+
+/** [n, classes] -> [classes], a copy. */
+function rowOf({ shape, values }: LiveInputs["logits"], row: number): Float32Array {
+  const classes = shape[1] ?? 0;
+  return values.slice(row * classes, (row + 1) * classes);
 }
 
 /** A copy. */

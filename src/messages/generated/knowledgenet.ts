@@ -4550,6 +4550,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             LiveInputs.prototype.input = null;
             LiveInputs.prototype.logits = null;
             LiveInputs.prototype.candidateLogits = null;
+            LiveInputs.prototype.candidateRelease = null;
 
             LiveInputs.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4568,6 +4569,8 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.Tensor.encode(message.logits, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.candidateLogits != null && $Object.hasOwnProperty.call(message, "candidateLogits"))
                     $root.knowledgenet.v1.Tensor.encode(message.candidateLogits, writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.candidateRelease != null && $Object.hasOwnProperty.call(message, "candidateRelease") && (typeof message.candidateRelease === "object" ? message.candidateRelease.low || message.candidateRelease.high : message.candidateRelease !== 0))
+                    writer.uint32(48).uint64(message.candidateRelease);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4635,6 +4638,15 @@ const knowledgenet = $root.knowledgenet = (() => {
                             if (wireType !== 2)
                                 break;
                             message.candidateLogits = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.candidateLogits);
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.candidateRelease = value;
+                            else
+                                delete message.candidateRelease;
                             continue;
                         }
                     }
@@ -4785,6 +4797,10 @@ const knowledgenet = $root.knowledgenet = (() => {
             ObservedInput.prototype.interest = null;
             ObservedInput.prototype.input = null;
             ObservedInput.prototype.logits = null;
+            ObservedInput.prototype.candidate = null;
+            ObservedInput.prototype.disagrees = null;
+            ObservedInput.prototype.compared = null;
+            ObservedInput.prototype.disagreements = null;
 
             ObservedInput.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4819,6 +4835,14 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.Tensor.encode(message.input, writer.uint32(98).fork(), _depth + 1).ldelim();
                 if (message.logits != null && $Object.hasOwnProperty.call(message, "logits"))
                     $root.knowledgenet.v1.Tensor.encode(message.logits, writer.uint32(106).fork(), _depth + 1).ldelim();
+                if (message.candidate != null && $Object.hasOwnProperty.call(message, "candidate") && (typeof message.candidate === "object" ? message.candidate.low || message.candidate.high : message.candidate !== 0))
+                    writer.uint32(112).uint64(message.candidate);
+                if (message.disagrees != null && $Object.hasOwnProperty.call(message, "disagrees") && message.disagrees !== false)
+                    writer.uint32(120).bool(message.disagrees);
+                if (message.compared != null && $Object.hasOwnProperty.call(message, "compared") && (typeof message.compared === "object" ? message.compared.low || message.compared.high : message.compared !== 0))
+                    writer.uint32(128).uint64(message.compared);
+                if (message.disagreements != null && $Object.hasOwnProperty.call(message, "disagreements") && (typeof message.disagreements === "object" ? message.disagreements.low || message.disagreements.high : message.disagreements !== 0))
+                    writer.uint32(136).uint64(message.disagreements);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4958,6 +4982,42 @@ const knowledgenet = $root.knowledgenet = (() => {
                             if (wireType !== 2)
                                 break;
                             message.logits = $root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1, message.logits);
+                            continue;
+                        }
+                    case 14: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.candidate = value;
+                            else
+                                delete message.candidate;
+                            continue;
+                        }
+                    case 15: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.disagrees = value;
+                            else
+                                delete message.disagrees;
+                            continue;
+                        }
+                    case 16: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.compared = value;
+                            else
+                                delete message.compared;
+                            continue;
+                        }
+                    case 17: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.disagreements = value;
+                            else
+                                delete message.disagreements;
                             continue;
                         }
                     }
@@ -5866,6 +5926,7 @@ export interface LiveInputsFields {
   readonly input?: TensorFields | null;
   readonly logits?: TensorFields | null;
   readonly candidateLogits?: TensorFields | null;
+  readonly candidateRelease?: number | null;
 }
 
 export interface InterestFields {
@@ -5888,6 +5949,10 @@ export interface ObservedInputFields {
   readonly interest?: InterestFields | null;
   readonly input?: TensorFields | null;
   readonly logits?: TensorFields | null;
+  readonly candidate?: number | null;
+  readonly disagrees?: boolean | null;
+  readonly compared?: number | null;
+  readonly disagreements?: number | null;
 }
 
 export interface TensorUpdateFields {

@@ -3,6 +3,7 @@ export { decodeLiveInputs, encodeLiveInputs, type LiveInputs, liveInputsBytes } 
 export {
   decodeObservedInput,
   encodeObservedInput,
+  type ObservationComparison,
   type ObservationInterest,
   type ObservedInput,
 } from "./observed-input.ts";

@@ -4,7 +4,7 @@ import { MAX_BATCH_SAMPLES } from "../frame/stage.ts";
 import { rawTensor } from "../tensor/raw-tensor.ts";
 import { encodedTensorBytes } from "../tensor/tensor-codec.ts";
 import { decodeWire } from "../wire/bounded-reader.ts";
-import { readToken } from "../wire/fields.ts";
+import { readCount, readToken } from "../wire/fields.ts";
 import { writeCount } from "../wire/header.ts";
 import { refusal } from "../wire/refusal.ts";
 import { type FloatTensor, type InputTensor, readInput, readLogits, readRelease } from "./input-tensor.ts";
@@ -18,10 +18,12 @@ export interface LiveInputs {
   readonly logits: FloatTensor;
   /** [n, classes], of a candidate that computed a copy. */
   readonly candidateLogits?: FloatTensor;
+  /** Of that candidate: set exactly when its logits are. */
+  readonly candidateRelease?: number;
 }
 
 const ATTEMPT = "decode live inputs";
-/** Name, release, three shapes of up to 8 axes and the tags of all fields. */
+/** Name, two releases, three shapes of up to 8 axes and the tags of all fields. */
 const MAX_OVERHEAD_BYTES = 384;
 
 /** An upper bound of the size of the message, bytes. */
@@ -36,7 +38,7 @@ export function liveInputsBytes({
 
 /** @throws KnowledgeNetError KN_NUMERIC on a value that is not finite; RangeError on inputs that no receiver takes. */
 export function encodeLiveInputs(inputs: LiveInputs): Uint8Array {
-  const { model, release, input, logits, candidateLogits } = inputs;
+  const { model, release, input, logits, candidateLogits, candidateRelease } = inputs;
   const broken = brokenRule(inputs);
   if (broken !== undefined) throw new RangeError(`Cannot send live inputs: ${broken.rule} (got ${broken.value})`);
   return wire.LiveInputs.encode({
@@ -45,6 +47,7 @@ export function encodeLiveInputs(inputs: LiveInputs): Uint8Array {
     input: rawTensor(input),
     logits: rawTensor(logits),
     ...(candidateLogits === undefined ? {} : { candidateLogits: rawTensor(candidateLogits) }),
+    ...(candidateRelease === undefined ? {} : { candidateRelease: writeCount("candidateRelease", candidateRelease) }),
   }).finish();
 }
 
@@ -57,30 +60,35 @@ function readFields(fields: LiveInputsFields): LiveInputs {
   const input = readInput(ATTEMPT, fields.input, 2);
   const logits = readLogits(ATTEMPT, fields.logits, 2);
   const candidate = fields.candidateLogits ?? undefined;
+  const candidateRelease = readCount(ATTEMPT, "candidate_release", fields.candidateRelease);
   const live = {
     model: readToken(ATTEMPT, "model", fields.model),
     release: readRelease(ATTEMPT, fields.release),
     input,
     logits,
     ...(candidate === undefined ? {} : { candidateLogits: readLogits(ATTEMPT, candidate, 2) }),
+    ...(candidateRelease === 0 ? {} : { candidateRelease }),
   };
   const broken = brokenRule(live);
   if (broken !== undefined) throw refusal(ATTEMPT, broken.rule, broken.value);
   return live;
 }
 
-/** The rules between the tensors, for both sides. */
+/** The rules between the fields, for both sides. */
 function brokenRule({
   input,
   logits,
-  candidateLogits = logits,
+  candidateLogits,
+  candidateRelease,
 }: LiveInputs): { readonly rule: string; readonly value: string | number } | undefined {
   const samples = input.shape[0] ?? 0;
   if (samples > MAX_BATCH_SAMPLES)
     return { rule: `a message must have at most ${MAX_BATCH_SAMPLES} samples`, value: samples };
   if (logits.shape[0] !== samples)
     return { rule: `logits must be [${samples}, classes]`, value: `[${logits.shape.join(", ")}]` };
-  if (candidateLogits.shape.join() === logits.shape.join()) return undefined;
+  if ((candidateLogits === undefined) !== (candidateRelease === undefined) || candidateRelease === 0)
+    return { rule: "a candidate's logits must come with its release", value: candidateRelease ?? "none" };
+  if (candidateLogits === undefined || candidateLogits.shape.join() === logits.shape.join()) return undefined;
   return {
     rule: `a candidate's logits must be [${logits.shape.join(", ")}]`,
     value: `[${candidateLogits.shape.join(", ")}]`,

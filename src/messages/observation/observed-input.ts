@@ -14,6 +14,18 @@ export interface ObservationInterest {
   readonly novelty: number;
 }
 
+/** Of the live release with a candidate, about the input; counts are of the observer's epoch, by candidate. */
+export interface ObservationComparison {
+  /** Number of the update that the candidate is made of, from 1. */
+  readonly candidate: number;
+  /** Their classes differ. */
+  readonly disagrees: boolean;
+  /** Inputs that were compared when this one was considered, this one included, whether chosen or not. */
+  readonly compared: number;
+  /** Those of them of which the classes differ. */
+  readonly disagreements: number;
+}
+
 export interface ObservedInput {
   readonly model: string;
   /** Who chose it, a token. */
@@ -37,6 +49,8 @@ export interface ObservedInput {
   readonly input: InputTensor;
   /** [classes]. */
   readonly logits: FloatTensor;
+  /** Absent: no candidate computed it, or none that is made of an update. */
+  readonly comparison?: ObservationComparison;
 }
 
 const ATTEMPT = "decode an observation";
@@ -50,7 +64,7 @@ const STRATA = {
 export function encodeObservedInput(observed: ObservedInput): Uint8Array {
   const broken = brokenRule(observed);
   if (broken !== undefined) throw new RangeError(`Cannot write an observation: ${broken.rule} (got ${broken.value})`);
-  const { model, observer, epoch, stratum, inclusion, weight, interest, input, logits } = observed;
+  const { model, observer, epoch, stratum, inclusion, weight, interest, input, logits, comparison } = observed;
   return wire.ObservedInput.encode({
     ...{ model, observer, epoch, inclusion, weight, interest },
     number: writeCount("number", observed.number),
@@ -60,6 +74,7 @@ export function encodeObservedInput(observed: ObservedInput): Uint8Array {
     stratum: STRATA[stratum],
     input: rawTensor(input),
     logits: rawTensor(logits),
+    ...(comparison === undefined ? {} : writeComparison(comparison)),
   }).finish();
 }
 
@@ -68,7 +83,17 @@ export function decodeObservedInput(data: Uint8Array, { maxBytes }: { readonly m
   return decodeWire(wire.ObservedInput, data, { attempt: ATTEMPT, maxBytes }, readFields);
 }
 
+function writeComparison({ candidate, disagrees, compared, disagreements }: ObservationComparison) {
+  return {
+    candidate: writeCount("candidate", candidate),
+    disagrees,
+    compared: writeCount("compared", compared),
+    disagreements: writeCount("disagreements", disagreements),
+  };
+}
+
 function readFields(fields: ObservedInputFields): ObservedInput {
+  const comparison = readComparison(fields);
   const observed = {
     model: readToken(ATTEMPT, "model", fields.model),
     observer: readToken(ATTEMPT, "observer", fields.observer),
@@ -83,6 +108,7 @@ function readFields(fields: ObservedInputFields): ObservedInput {
     interest: readInterest(fields.interest),
     input: readInput(ATTEMPT, fields.input, 1),
     logits: readLogits(ATTEMPT, fields.logits, 1),
+    ...(comparison === undefined ? {} : { comparison }),
   };
   const broken = brokenRule(observed);
   if (broken !== undefined) throw refusal(ATTEMPT, broken.rule, broken.value);
@@ -94,6 +120,22 @@ function readInterest(fields: InterestFields | null | undefined): ObservationInt
   return { disagreement: disagreement ?? 0, uncertainty: uncertainty ?? 0, novelty: novelty ?? 0 };
 }
 
+function readComparison(fields: ObservedInputFields): ObservationComparison | undefined {
+  const comparison = {
+    candidate: readCount(ATTEMPT, "candidate", fields.candidate),
+    disagrees: fields.disagrees ?? false,
+    compared: readCount(ATTEMPT, "compared", fields.compared),
+    disagreements: readCount(ATTEMPT, "disagreements", fields.disagreements),
+  };
+  const { candidate, disagrees, compared, disagreements } = comparison;
+  return candidate > 0 || disagrees || compared > 0 || disagreements > 0 ? comparison : undefined;
+}
+
+interface BrokenRule {
+  readonly rule: string;
+  readonly value: number;
+}
+
 /** The rules of the numbers, for both sides. */
 function brokenRule({
   atMs,
@@ -101,12 +143,22 @@ function brokenRule({
   inclusion,
   weight,
   interest,
-}: ObservedInput): { readonly rule: string; readonly value: number } | undefined {
+  comparison,
+}: ObservedInput): BrokenRule | undefined {
   if (expiresAtMs <= atMs) return { rule: `expires_at_ms must be above at_ms, ${atMs}`, value: expiresAtMs };
   if (!(inclusion > 0 && inclusion <= 1)) return { rule: "inclusion must be above 0, at most 1", value: inclusion };
   if (!(weight > 0 && weight < Infinity)) return { rule: "weight must be finite, above 0", value: weight };
   for (const [part, value] of Object.entries(interest) as [string, number][]) {
     if (!(value >= 0 && value <= 1)) return { rule: `${part} must be from 0 to 1`, value };
   }
-  return undefined;
+  return comparison === undefined ? undefined : brokenComparison(comparison);
+}
+
+function brokenComparison(comparison: ObservationComparison): BrokenRule | undefined {
+  const { candidate, disagrees, compared, disagreements } = comparison;
+  if (candidate < 1) return { rule: "a candidate that was compared must count from 1", value: candidate };
+  if (compared < 1) return { rule: "compared must count this input", value: compared };
+  const least = disagrees ? 1 : 0;
+  if (disagreements >= least && disagreements <= compared) return undefined;
+  return { rule: `disagreements must be from ${least} to compared, ${compared}`, value: disagreements };
 }

@@ -63,19 +63,19 @@ describe("createLiveInputSender", () => {
     expect(sender.counts).toMatchObject({ sent: 4 });
   });
 
-  it("keeps a candidate's logits with their rows, apart from inputs without", async () => {
+  it("keeps a candidate's release and logits with their rows, apart from inputs without", async () => {
     const { sender, messages, clock, samples } = scene();
-    const copied = (n: number, from: number) => ({
+    const copied = (n: number, from: number, candidateRelease = 8) => ({
       ...answered(n, from),
       candidateLogits: answered(n, from + 10).logits,
+      candidateRelease,
     });
-    sender.send(1, [copied(1, 0), copied(2, 1), answered(1, 3)]);
+    sender.send(1, [copied(1, 0), copied(2, 1), answered(1, 3), copied(1, 4), copied(1, 5, 9)]);
     await clock.advance(0);
-    expect(samples()).toEqual([0, 1, 2, 3]);
-    expect(messages.map(({ candidateLogits }) => [...(candidateLogits?.values ?? [])])).toEqual([
-      [10, 10, 11, 11, 12, 12],
-      [],
-    ]);
+    expect(samples()).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(
+      messages.map(({ candidateRelease, candidateLogits }) => [candidateRelease, ...(candidateLogits?.values ?? [])]),
+    ).toEqual([[8, 10, 10, 11, 11, 12, 12], [undefined], [8, 14, 14], [9, 15, 15]]);
   });
 
   it("divides what one message does not hold, and leaves out samples that none holds", async () => {

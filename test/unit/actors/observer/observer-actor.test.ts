@@ -63,7 +63,7 @@ describe("createObserverActor", () => {
     const values = Float32Array.of(5, 0, 0, 5, 0, 0);
     const logits = { dtype: "f32", shape: [2, CLASSES], values } as const;
     const candidateLogits = { ...logits, values: Float32Array.of(5, 0, 0, 0, 5, 0) };
-    scene.send(bytesInput(2), { logits, candidateLogits });
+    scene.send(bytesInput(2), { logits, candidateLogits, candidateRelease: 9 });
     await scene.clock.advance(SLOT_MS + 1);
     expect((await scene.logged()).map(({ interest }) => interest.disagreement)).toEqual([0, 1]);
   });

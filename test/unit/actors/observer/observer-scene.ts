@@ -16,7 +16,7 @@ import { type Bus, createMemoryBroker } from "../../../../src/runtime/bus/index.
 import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 import type { StoreCall, StoreFaults } from "../../../support/failing-store.ts";
 import { randomFrom } from "../../../support/random.ts";
-import { BY, modelScene } from "../../models/model-scene.ts";
+import { BY, FACTS, modelScene, weights } from "../../models/model-scene.ts";
 
 export const CLASSES = 3;
 /** Bytes of one input of the scene's network, [2, 2, 1]. */
@@ -131,6 +131,11 @@ export async function observerScene(connect?: () => Promise<Bus>) {
       await model.promote(release, BY);
       await clock.advance(300);
       return release;
+    },
+    /** Publishes weights that are all `value` as those of an update, as an updater does. @returns the release */
+    async updateRelease(number: number, value = 1): Promise<number> {
+      const origin = { ...FACTS.origin, kind: "continuous", phase: "continuous", generation: number };
+      return (await model.publish({ ...FACTS, origin }, weights(value))).release;
     },
     /** Sends inputs as a gateway does, with logits of random interest. */
     send(input: InputTensor, parts: Partial<LiveInputs> = {}): void {

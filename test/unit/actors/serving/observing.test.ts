@@ -121,6 +121,7 @@ describe("a gateway that observes all requests", () => {
       expected(2, samples(2, 3)),
       undefined,
     ]);
+    expect(messages.map(({ candidateRelease }) => candidateRelease)).toEqual([second, undefined]);
   });
 
   it("answers the same when nothing can be sent", async () => {

@@ -18,7 +18,7 @@ import {
 } from "../../../../src/messages/index.ts";
 import { anyCount, anyFloats, anyToken, anyValue } from "../samples.ts";
 import { seededDraws } from "../model-update/update-samples.ts";
-import { liveInputs, observedInput } from "./observation-samples.ts";
+import { comparedInput, comparedInputs, liveInputs, observedInput } from "./observation-samples.ts";
 
 const LIMITS = { maxBytes: 1 << 20 };
 const SCHEMAS = path.resolve(import.meta.dirname, "../../../../schemas");
@@ -60,6 +60,18 @@ const anyLogits = (shape: readonly number[]) =>
     .map((values) => ({ dtype: "f32" as const, shape, values: Float32Array.from(values) }));
 const anyShare = fc.double({ min: 0, max: 1, noNaN: true });
 
+const anyComparison: fc.Arbitrary<NonNullable<ObservedInput["comparison"]>> = fc
+  .record({ compared: fc.integer({ min: 1 }), disagrees: fc.boolean() })
+  .chain(({ compared, disagrees }) =>
+    fc.record(
+      {
+        ...{ candidate: fc.integer({ min: 1 }), disagrees: fc.constant(disagrees), compared: fc.constant(compared) },
+        disagreements: fc.integer({ min: disagrees ? 1 : 0, max: compared }),
+      },
+      { noNullPrototype: true },
+    ),
+  );
+
 const anyObserved: fc.Arbitrary<ObservedInput> = fc.record(
   {
     ...{ model: anyToken, observer: anyToken, epoch: anyToken, number: anyCount },
@@ -76,29 +88,35 @@ const anyObserved: fc.Arbitrary<ObservedInput> = fc.record(
   },
   { noNullPrototype: true },
 );
+const anyOrNone = fc.oneof(
+  anyObserved,
+  fc.tuple(anyObserved, anyComparison).map(([observed, comparison]) => ({ ...observed, comparison })),
+);
 const anyLive: fc.Arbitrary<LiveInputs> = fc
   .record({ input: anyInput.filter(({ shape }) => shape.length >= 2), classes: fc.integer({ min: 2, max: 12 }) })
   .chain(({ input, classes }) => {
     const logits = anyLogits([input.shape[0] ?? 0, classes]);
-    return fc.record(
-      {
-        ...{ model: anyToken, release: fc.integer({ min: 1 }), input: fc.constant(input), logits },
-        candidateLogits: logits,
-      },
-      { noNullPrototype: true, requiredKeys: ["model", "release", "input", "logits"] },
+    const answered = { model: anyToken, release: fc.integer({ min: 1 }), input: fc.constant(input), logits };
+    const copied = { candidateLogits: logits, candidateRelease: fc.integer({ min: 1 }) };
+    return fc.oneof(
+      fc.record(answered, { noNullPrototype: true }),
+      fc.record({ ...answered, ...copied }, { noNullPrototype: true }),
     );
   });
 
 describe("encodeLiveInputs", () => {
   it("writes what the schemas say, as buf and another reader read it", () => {
-    const message = encodeLiveInputs(liveInputs);
-    const { input, logits } = liveInputs;
-    expect(readByBuf("LiveInputs", message)).toEqual({
-      ...{ model: "digits", release: "4" },
-      input: { dtype: "DTYPE_U8", shape: [2, 2, 2, 1], codec: "CODEC_RAW", data: base64(input.values) },
-      logits: { dtype: "DTYPE_F32", shape: [2, 3], codec: "CODEC_RAW", data: base64(logits.values) },
+    const message = encodeLiveInputs(comparedInputs);
+    const { input, logits, candidateLogits = logits } = comparedInputs;
+    const logitsOf = ({ values }: LiveInputs["logits"]) => ({
+      ...{ dtype: "DTYPE_F32", shape: [2, 3], codec: "CODEC_RAW", data: base64(values) },
     });
-    expect(decodeLiveInputs(rewritten("LiveInputs", message), LIMITS)).toEqual(liveInputs);
+    expect(readByBuf("LiveInputs", message)).toEqual({
+      ...{ model: "digits", release: "4", candidateRelease: "6" },
+      input: { dtype: "DTYPE_U8", shape: [2, 2, 2, 1], codec: "CODEC_RAW", data: base64(input.values) },
+      ...{ logits: logitsOf(logits), candidateLogits: logitsOf(candidateLogits) },
+    });
+    expect(decodeLiveInputs(rewritten("LiveInputs", message), LIMITS)).toEqual(comparedInputs);
   });
 
   it("carries any inputs, in no more bytes than liveInputsBytes says", () => {
@@ -120,8 +138,15 @@ describe("encodeLiveInputs", () => {
     ],
     [
       "a candidate's logits of other samples",
-      { candidateLogits: { dtype: "f32", shape: [1, 3], values: new Float32Array(3) } },
+      { candidateLogits: { dtype: "f32", shape: [1, 3], values: new Float32Array(3) }, candidateRelease: 6 },
       /candidate's logits must be \[2, 3\]/,
+    ],
+    ["a candidate's logits without its release", { candidateLogits: liveInputs.logits }, /come with its release/],
+    ["a candidate's release without its logits", { candidateRelease: 6 }, /come with its release/],
+    [
+      "the release 0 of a candidate",
+      { candidateLogits: liveInputs.logits, candidateRelease: 0 },
+      /come with its release/,
     ],
   ])("is a mistake of the program with %s", (_what, part, rule) => {
     expect(() => encodeLiveInputs({ ...liveInputs, ...part })).toThrow(rule);
@@ -150,7 +175,17 @@ describe("decodeLiveInputs", () => {
     ["inputs without samples' axes", changed({ input: tensor("U8", [2], 2) }), /2 axes/],
     ["more samples than a batch has", changed({ input: tensor("U8", [257, 1], 257) }), /at most 256/],
     ["logits of other samples", changed({ logits: tensor("F32", [3, 2], 24) }), /\[2, classes\]/],
-    ["a candidate's logits of other classes", changed({ candidateLogits: tensor("F32", [2, 2], 16) }), /\[2, 3\]/],
+    [
+      "a candidate's logits of other classes",
+      changed({ candidateLogits: tensor("F32", [2, 2], 16), candidateRelease: 6 }),
+      /\[2, 3\]/,
+    ],
+    [
+      "a candidate's logits without its release",
+      changed({ candidateLogits: tensor("F32", [2, 3], 24) }),
+      /come with its release/,
+    ],
+    ["a candidate's release without its logits", changed({ candidateRelease: 6 }), /come with its release/],
     ["logits of one axis", changed({ logits: tensor("F32", [2], 8) }), /2 axes/],
     ["no input", changed({ input: null }), /must have its tensors/],
   ])("refuses %s with KN_DECODE", (_what, bytes, rule) => {
@@ -164,9 +199,13 @@ describe("decodeLiveInputs", () => {
 });
 
 describe("encodeObservedInput", () => {
+  const compared = (part: object): Partial<ObservedInput> => ({
+    comparison: { candidate: 12, disagrees: true, compared: 40, disagreements: 3, ...part },
+  });
+
   it("writes what the schemas say, as buf and another reader read it", () => {
-    const message = encodeObservedInput(observedInput);
-    const { input, logits } = observedInput;
+    const message = encodeObservedInput(comparedInput);
+    const { input, logits } = comparedInput;
     expect(readByBuf("ObservedInput", message)).toEqual({
       ...{ model: "digits", observer: "observer-0", epoch: "d3f8a1", number: "7", release: "4" },
       ...{ atMs: "1790000000000", expiresAtMs: "1790003600000" },
@@ -174,13 +213,20 @@ describe("encodeObservedInput", () => {
       interest: { disagreement: 1, uncertainty: 0.5 },
       input: { dtype: "DTYPE_U8", shape: [2, 2, 1], codec: "CODEC_RAW", data: base64(input.values) },
       logits: { dtype: "DTYPE_F32", shape: [3], codec: "CODEC_RAW", data: base64(logits.values) },
+      ...{ candidate: "12", disagrees: true, compared: "40", disagreements: "3" },
     });
-    expect(decodeObservedInput(rewritten("ObservedInput", message), LIMITS)).toEqual(observedInput);
+    expect(decodeObservedInput(rewritten("ObservedInput", message), LIMITS)).toEqual(comparedInput);
+  });
+
+  it("writes nothing of a candidate where none was compared", () => {
+    const fields = Object.keys(readBy("ObservedInput", encodeObservedInput(observedInput)));
+    expect(fields).not.toEqual(expect.arrayContaining([expect.stringMatching(/candidate|disagrees|compared/)]));
+    expect(fields).toContain("logits");
   });
 
   it("carries any observation", () => {
     fc.assert(
-      fc.property(anyObserved, (observed) => {
+      fc.property(anyOrNone, (observed) => {
         expect(decodeObservedInput(encodeObservedInput(observed), LIMITS)).toEqual(observed);
       }),
     );
@@ -191,6 +237,11 @@ describe("encodeObservedInput", () => {
     ["an inclusion of 0", { inclusion: 0 }, /inclusion/],
     ["a weight that is not finite", { weight: Infinity }, /weight/],
     ["an interest above 1", { interest: { ...observedInput.interest, novelty: 1.5 } }, /novelty/],
+    ["the candidate 0", compared({ candidate: 0 }), /candidate that was compared must count from 1/],
+    ["counts that lack the input itself", compared({ compared: 0 }), /compared must count this input/],
+    ["more disagreements than inputs", compared({ disagreements: 41 }), /from 1 to compared, 40/],
+    ["a disagreement that is not counted", compared({ disagreements: 0 }), /from 1 to compared, 40/],
+    ["disagreements below 0", compared({ disagrees: false, disagreements: -1 }), /from 0 to compared, 40/],
   ])("is a mistake of the program with %s", (_what, part, rule) => {
     expect(() => encodeObservedInput({ ...observedInput, ...part })).toThrow(rule);
   });
@@ -211,6 +262,12 @@ describe("decodeObservedInput", () => {
     ["an inclusion that is no number", changed({ inclusion: Number.NaN }), /inclusion/],
     ["a weight of 0", changed({ weight: 0 }), /weight/],
     ["an interest below 0", changed({ interest: { uncertainty: -0.5 } }), /uncertainty/],
+    ["a disagreement with no candidate", changed({ disagrees: true }), /candidate that was compared must count from 1/],
+    ["a count with no candidate", changed({ compared: 3 }), /candidate that was compared must count from 1/],
+    ["disagreements with no candidate", changed({ disagreements: 3 }), /candidate that was compared must count from 1/],
+    ["a candidate without counts", changed({ candidate: 12 }), /compared must count this input/],
+    ["more disagreements than inputs", changed({ candidate: 1, compared: 2, disagreements: 3 }), /from 0 to compared/],
+    ["a disagreement that is not counted", changed({ candidate: 1, compared: 2, disagrees: true }), /from 1 to/],
     ["no logits", changed({ logits: null }), /must have its tensors/],
   ])("refuses %s with KN_DECODE", (_what, bytes, rule) => {
     expect(() => decodeObservedInput(bytes, LIMITS)).toThrow(rule);
@@ -221,8 +278,8 @@ describe("decodeObservedInput", () => {
 describe("every decoder of an observation", () => {
   it("takes or refuses each of 40,000 damaged messages", () => {
     const samples = [
-      { message: encodeLiveInputs({ ...liveInputs, candidateLogits: liveInputs.logits }), decode: decodeLiveInputs },
-      { message: encodeObservedInput(observedInput), decode: decodeObservedInput },
+      { message: encodeLiveInputs(comparedInputs), decode: decodeLiveInputs },
+      { message: encodeObservedInput(comparedInput), decode: decodeObservedInput },
     ] as const;
     const draw = seededDraws(20_261_128);
     const below = (limit: number): number => Math.floor(draw() * limit);
