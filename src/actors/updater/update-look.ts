@@ -14,13 +14,13 @@ import {
   openDeviceUpdates,
   receiveUpdate,
   settleUpdate,
-  type ShelfHead,
   type ShelvedUpdate,
   type UpdatePlan,
   type UpdateShelf,
 } from "../../models/updates/index.ts";
 import { createCounters } from "../../runtime/stream/index.ts";
 import { makeWeights } from "./make-weights.ts";
+import { createShelfReader } from "./shelf-reader.ts";
 import { siteWeights } from "./site-weights.ts";
 import type { UpdaterActorDeps, UpdaterActorOptions } from "./updater-options.ts";
 import { storedRecord } from "./updater-record.ts";
@@ -74,32 +74,18 @@ export function createUpdateLooks(
   const weights = siteWeights(model);
   const refused = createCounters();
   const figures = { applied: 0, appliedBytes: 0, fullAsked: 0 };
-  /** Bytes of each update that was taken in, by its number. */
-  const sizes = new Map<number, number>();
-  /** Contents that were got; each is got once, until a full update is asked for. */
-  const got = new Set<string>();
+  const reader = createShelfReader();
   let liveSinceMs: number | undefined;
   let record: UpdaterRecord = NO_RECORD;
   /** Undefined: it is opened from the record. */
   let device: DeviceUpdates | undefined;
-  /** The list of a shelf, which is long, is read when what is newest has changed, or all of it is to be got again. */
-  let listed: { readonly head: string; readonly list: readonly ShelvedUpdate[] } | undefined;
   /** Of the live release, while the site has no weights of the learner's. */
   let served: { readonly release: number; readonly digest: string } | undefined;
 
   const moment = () => ({ nowMs: clock.now(), jitter: random() });
   const reopen = (): void => {
     device = undefined;
-    forgetShelf();
-  };
-  const forgetShelf = (): void => {
-    got.clear();
-    listed = undefined;
-  };
-  const listOf = async (shelf: UpdateShelf, newest: ShelfHead | undefined): Promise<readonly ShelvedUpdate[]> => {
-    const head = JSON.stringify(newest ?? null);
-    if (listed?.head !== head) listed = { head, list: newest === undefined ? [] : await shelf.list() };
-    return listed.list;
+    reader.forget();
   };
 
   const write = async (next: UpdaterRecord): Promise<void> => {
@@ -127,20 +113,12 @@ export function createUpdateLooks(
 
   const takeIn = async (shelf: UpdateShelf, wanted: readonly ShelvedUpdate[]): Promise<void> => {
     for (const each of wanted) {
-      if (device === undefined || got.has(each.content)) continue;
-      let bytes: Uint8Array | undefined;
-      try {
-        bytes = await shelf.get(each.number, each.kind);
-      } catch (error) {
-        if (!isKnowledgeNetError(error, "KN_CHECKPOINT")) throw error;
+      const bytes = await reader.get(shelf, each, (error) => {
         refuse(each, "damaged", error);
-      }
-      got.add(each.content);
+      });
       if (bytes === undefined) continue;
-      const received = receiveUpdate(device, bytes, moment(), bounds);
-      device = received.state;
-      sizes.set(each.number, bytes.length);
-      const { decision } = received;
+      const { state, decision } = receiveUpdate(await open(), bytes, moment(), bounds);
+      device = state;
       if (decision.kind === "ignore" && decision.reason !== "duplicate") refuse(each, decision.reason, decision.error);
     }
   };
@@ -221,9 +199,8 @@ export function createUpdateLooks(
     const settled = settleUpdate(current, "applied", moment(), bounds).state;
     await write(withPromotion(record, durableOf(settled), { ...plan.result, release: made.release }, live.change));
     device = settled;
-    for (const { result } of plan.steps) figures.appliedBytes += sizes.get(result.number) ?? 0;
+    figures.appliedBytes += reader.takeSizes(plan.steps.map(({ result }) => result.number));
     figures.applied += plan.steps.length;
-    for (const number of sizes.keys()) if (number <= plan.result.number) sizes.delete(number);
     await promote();
     return true;
   };
@@ -235,7 +212,7 @@ export function createUpdateLooks(
     if (due.request === undefined) return current;
     await shelf.ask(due.request);
     figures.fullAsked += 1;
-    forgetShelf();
+    reader.forget();
     log.info({ newest: due.request.newest }, "asked for a full update");
     return due.state;
   };
@@ -260,8 +237,7 @@ export function createUpdateLooks(
       if (isHeld && (newest?.number ?? 0) <= heldUpTo) return { found: "paused" };
       if (!behind(state.of) && (newest?.number ?? 0) <= state.of.newest) return { found: "current" };
 
-      const list = await listOf(shelf, newest);
-      for (const content of got) if (!list.some((each) => each.content === content)) got.delete(content);
+      const list = await reader.list(shelf, newest);
       await adopt(state.of, live, list);
       state.of = await open();
       await takeIn(shelf, partialsToGet(list, state.of));
@@ -276,7 +252,7 @@ export function createUpdateLooks(
         state.of = await open();
       }
       const wanted = [...partialsToGet(list, state.of), ...(behind(state.of) ? fullToGet(list, state.of) : [])];
-      if (wanted.some(({ content }) => !got.has(content))) return { found: "waiting", dueAtMs: clock.now() };
+      if (wanted.some(reader.isNew)) return { found: "waiting", dueAtMs: clock.now() };
       device = await askWhenDue(shelf, state.of);
       const dueAtMs = device.request?.dueAtMs;
       return { found: behind(device) ? "waiting" : "current", ...(dueAtMs === undefined ? {} : { dueAtMs }) };

@@ -4,7 +4,7 @@ import { randomFrom } from "../../../support/random.ts";
 import { randomFaults } from "../../../support/failing-store.ts";
 import { updaterScene } from "./updater-scene.ts";
 
-const SEEDS = 25;
+const SEEDS = 10;
 const UPDATES = 8;
 
 it(`an updater ends at the learner's digest after any faults (${SEEDS} seeds)`, async () => {
