@@ -104,6 +104,11 @@ export const continuousSpecSchema = z.strictObject({
   training: trainingSchema,
   update: updateSchema,
   gate: gateSchema,
+  /**
+   * What a candidate is judged on: `edge`: it computes beside the live release there, and their disagreements are observed;
+   * `uniform`: the uniform observations, for devices without room for two releases.
+   */
+  evidence: z.enum(["edge", "uniform"]).default("edge"),
   /** Chance of a rollback without reason, for as long as a release is live. */
   watch: z.strictObject({ alpha: z.number().gt(0).lt(1).default(0.01) }).prefault({}),
   /** Omitted: what window 0 shows is not to be forgotten, and nothing is rehearsed. */

@@ -41,6 +41,13 @@ export interface FollowerOptions {
   };
   readonly gate: GateRules;
   readonly watch: WatchRules;
+  /**
+   * What a candidate is judged on.
+   * - `edge`: it computes beside the live release on the edge, and all of their disagreements there are a chance to be
+   *   observed: the labels of a decision go where they tell most
+   * - `uniform`: the uniform observations, computed here; for devices without room for two releases
+   */
+  readonly evidence: "edge" | "uniform";
 }
 
 /** One observation, decoded and checked. */
@@ -49,8 +56,23 @@ export interface FollowedInput {
   readonly position: number;
   /** Elements of the sample shape. */
   readonly values: Uint8Array | Float32Array;
-  /** Only uniform ones decide; the others train. */
+  /** Uniform ones estimate; which ones decide, `FollowerOptions.evidence` says. The others train. */
   readonly stratum: "uniform" | "interesting";
+  /** Of the live release with a candidate, on the edge; absent: none was compared. */
+  readonly comparison?: Comparison;
+}
+
+/** What an edge found out about a candidate that computes beside the live release. */
+export interface Comparison {
+  /** Start of the observer: its counts begin at 0. */
+  readonly epoch: string;
+  /** Number of the candidate's update. */
+  readonly candidate: number;
+  /** The classes of both differ on this input. */
+  readonly disagrees: boolean;
+  /** Inputs that were compared so far, this one included, and those of them whose classes differ. */
+  readonly compared: number;
+  readonly disagreements: number;
 }
 
 /** The teacher of the student. Equal inputs are computed once for each version. */

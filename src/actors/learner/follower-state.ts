@@ -41,6 +41,8 @@ export interface Candidate extends NumberedNetwork {
   /** Ended windows, and the open one. */
   readonly windows: readonly WindowEvidence[];
   readonly facts: Pick<Evidence, "sets" | "latencyMs" | "nonFiniteOutputs">;
+  /** Newest counts of the edges, by the start of their observer. */
+  readonly counted: Readonly<Record<string, { readonly compared: number; readonly disagreements: number }>>;
 }
 
 export interface FollowerState {
@@ -58,6 +60,8 @@ export interface FollowerState {
   readonly candidate?: Candidate;
   /** Made so far. */
   readonly candidates: number;
+  /** Of the next update: no two candidates have one number. */
+  readonly nextNumber: number;
   readonly oracle?: string;
   /** Inputs that must not be forgotten; undefined until window 0 has ended, where no others were given. */
   readonly anchor?: { readonly inputs: TensorView; readonly labels: Int32Array; readonly startShare: number };

@@ -1,15 +1,9 @@
 /** How a follower's state changes, apart from what is computed and sent. Pure. */
-import {
-  type Agreements,
-  type GateRules,
-  type LabelledPair,
-  labelsLeft,
-  type WindowEvidence,
-} from "../../continuous/index.ts";
+import { type Agreements, type LabelledPair, labelsLeft, type WindowEvidence } from "../../continuous/index.ts";
 import { extendChain } from "../../models/updates/index.ts";
 import type { BuiltUpdate } from "../../models/updates/index.ts";
 import { confidenceOf } from "./answers.ts";
-import type { FollowedInput } from "./follower-options.ts";
+import type { FollowedInput, FollowerOptions } from "./follower-options.ts";
 import { type Candidate, type FollowerState, NO_LABELS, NOTHING_SEEN, type NumberedNetwork } from "./follower-state.ts";
 
 /** Inputs of a round with the class that each answers. */
@@ -65,43 +59,64 @@ const sum = (one: Agreements, other: Agreements): Agreements => ({
   right: one.right + other.right,
 });
 
+type TestOptions = Pick<FollowerOptions, "evidence" | "gate" | "classes">;
+
 /**
  * The evidence of the candidate. Uniform inputs are asked in their order: the first ones whatever the answers are, for the
- * estimates, then those where the answers differ, for the decision, within the budget of labels.
+ * estimates, then inputs where the answers differ, for the decision, within the budget of labels. Each disagreement had the
+ * same chance to be observed: as a uniform input, or for its disagreement.
  */
-export function testCandidate(
-  state: FollowerState,
-  { inputs, labels, live, candidate: tested }: Round,
-  { gate, classes }: { readonly gate: GateRules; readonly classes: number },
-): FollowerState {
+export function testCandidate(state: FollowerState, round: Round, options: TestOptions): FollowerState {
   const { candidate } = state;
+  const { inputs, labels, live, candidate: tested } = round;
   if (candidate === undefined || tested === undefined) return state;
   const isOpen = candidate.windows.at(-1)?.window === state.window;
   const ended = isOpen ? candidate.windows.slice(0, -1) : candidate.windows;
-  let open: WindowEvidence = candidate.windows.at(isOpen ? -1 : candidate.windows.length) ?? {
-    window: state.window,
-    inputs: 0,
-    disagreements: 0,
-    labels: [],
-    agreed: Array.from({ length: classes }, () => 0),
-    isOpen: true,
-  };
-  for (const [row, { stratum }] of inputs.entries()) {
+  let open = (isOpen ? candidate.windows.at(-1) : undefined) ?? newWindow(state.window, options);
+  let { counted } = candidate;
+  for (const [row, input] of inputs.entries()) {
     const [label, own, other] = [labels[row], live[row], tested.answers[row]];
-    if (stratum !== "uniform" || label === undefined || own === undefined || other === undefined) continue;
-    const left = labelsLeft({ windows: [...ended, open] }, gate);
-    const isAsked = own !== other && left.disagreements > 0;
-    open = withInput(
-      open,
-      { label, live: own, candidate: other },
-      left.uniform > 0 ? "uniform" : isAsked ? "disagreement" : undefined,
-    );
+    if (label === undefined || own === undefined || other === undefined) continue;
+    const pair = { label, live: own, candidate: other };
+    const left = labelsLeft({ windows: [...ended, open] }, options.gate);
+    if (options.evidence === "uniform") {
+      if (input.stratum !== "uniform") continue;
+      open = withInput(open, pair, stratumOf(left, true, own !== other));
+      continue;
+    }
+    const { comparison } = input;
+    if (comparison?.candidate !== candidate.number) continue;
+    const { epoch, compared, disagreements, disagrees } = comparison;
+    const before = counted[epoch] ?? { compared: 0, disagreements: 0 };
+    counted = { ...counted, [epoch]: { compared, disagreements } };
+    open = {
+      ...open,
+      inputs: open.inputs + Math.max(0, compared - before.compared),
+      disagreements: open.disagreements + Math.max(0, disagreements - before.disagreements),
+    };
+    // The last bits of logits depend on the batch: a tie that is none here counts as neither.
+    if (disagrees !== (own !== other)) continue;
+    const stratum = stratumOf(left, input.stratum === "uniform", disagrees);
+    if (stratum !== undefined) open = { ...open, labels: [...open.labels, { stratum, ...pair }] };
   }
-  const facts = {
-    ...candidate.facts,
-    nonFiniteOutputs: candidate.facts.nonFiniteOutputs + tested.nonFinite,
-  };
-  return { ...state, candidate: { ...candidate, windows: [...ended, open], facts } };
+  const nonFiniteOutputs = candidate.facts.nonFiniteOutputs + tested.nonFinite;
+  const facts = { ...candidate.facts, nonFiniteOutputs };
+  return { ...state, candidate: { ...candidate, windows: [...ended, open], facts, counted } };
+}
+
+/** On the edge nobody counts by class where both agree: recall is then judged on sets alone. */
+function newWindow(window: number, { evidence, classes }: TestOptions): WindowEvidence {
+  const agreed = evidence === "edge" ? {} : { agreed: Array.from({ length: classes }, () => 0) };
+  return { window, inputs: 0, disagreements: 0, labels: [], ...agreed, isOpen: true };
+}
+
+function stratumOf(
+  left: ReturnType<typeof labelsLeft>,
+  isUniform: boolean,
+  isDisagreement: boolean,
+): LabelledPair["stratum"] | undefined {
+  if (isUniform && left.uniform > 0) return "uniform";
+  return isDisagreement && left.disagreements > 0 ? "disagreement" : undefined;
 }
 
 function withInput(
@@ -128,7 +143,8 @@ export function withEndedEvidence(state: FollowerState): FollowerState {
 }
 
 export function withCandidate(state: FollowerState, candidate: Candidate): FollowerState {
-  return { ...state, candidates: candidate.candidate, candidate, onTrial: NO_LABELS };
+  const nextNumber = candidate.number + 1;
+  return { ...state, candidates: candidate.candidate, nextNumber, candidate, onTrial: NO_LABELS };
 }
 
 export function withoutCandidate({ candidate: _gone, ...state }: FollowerState): FollowerState {
@@ -157,6 +173,7 @@ export function rolledBack(state: FollowerState, number: number, update: BuiltUp
   const { previous, ...rest } = withoutCandidate(state);
   return {
     ...rest,
+    nextNumber: number + 1,
     live: { number, weights: previous?.weights ?? rest.live.weights },
     watched: { before: NO_LABELS, windows: [] },
     open: { ...rest.open, sinceLive: NO_LABELS, paired: NOTHING_SEEN.paired },

@@ -4,7 +4,7 @@
  * state and the inputs in their order: after a crash it goes on from a saved state and does the same again.
  *
  * A round is judged together; a window ends with the watch over the live release and, where it is called for, a new
- * candidate. Only uniform inputs decide: the others were chosen because they are interesting.
+ * candidate.
  */
 import {
   createReplayMemory,
@@ -57,6 +57,8 @@ export interface FollowStep {
   readonly events: readonly FollowEvent[];
   /** For devices, in this order: to be sent when the state is saved, and again after a crash. */
   readonly updates: readonly SentUpdate[];
+  /** What is to compute beside the live release after that; undefined: nothing. */
+  readonly offer: SentUpdate | undefined;
 }
 
 export interface Follower {
@@ -92,11 +94,12 @@ export async function startFollower(
     onTrial: NO_LABELS,
     chain: extendChain(NO_UPDATES, built.update),
     candidates: 0,
+    nextNumber: number + 1,
     reference: { confidences: [], right: [] },
     ...(anchor === undefined || startShare === undefined ? {} : { anchor: { ...anchor.test, startShare } }),
   };
   const follower = createFollower(options, deps, state, newReplay(options));
-  return { follower, step: { events: [anchorEvent(state, built)], updates: [built] } };
+  return { follower, step: { events: [anchorEvent(state, built)], updates: [built], offer: undefined } };
 }
 
 /** Goes on from a saved state. Rejects with KN_CHECKPOINT when it is none. */
@@ -262,7 +265,7 @@ function createFollower(
     const found = watchRollback(watched, options.watch);
     if (found.verdict === "keep") return;
     await dropCandidate("what it was made from was rolled back");
-    const number = live.number + 1;
+    const number = state.nextNumber;
     const built = buildUpdate({
       ...{ model, number, base: { number: live.number, tensors: live.weights } },
       ...{ trained: previous.weights, content: { kind: "restore" } },
@@ -276,8 +279,7 @@ function createFollower(
   };
 
   const train = async (version: string): Promise<void> => {
-    const { live, window } = state;
-    const number = live.number + 1;
+    const { live, window, nextNumber: number } = state;
     const candidate = state.candidates + 1;
     const remembered = await rehearsal.labelled(version);
     const request = { live, number, window, candidate, replay, rehearsal: remembered };
@@ -291,7 +293,7 @@ function createFollower(
         bytes: 0,
         reason: `finite outputs: ${attempt.message}`,
       });
-      state = { ...state, candidates: candidate };
+      state = { ...state, candidates: candidate, nextNumber: number + 1 };
       return;
     }
     const { built, facts: made } = attempt;
@@ -309,6 +311,7 @@ function createFollower(
         content,
         bytes,
         windows: [],
+        counted: {},
         facts: { ...anchored, latencyMs },
       }),
     );
@@ -332,7 +335,10 @@ function createFollower(
   };
 
   const taken = (): FollowStep => {
-    const step = { events, updates };
+    const { candidate } = state;
+    const isOffered = options.evidence === "edge" && candidate !== undefined;
+    const offer = isOffered ? { bytes: candidate.bytes, update: ownUpdate(candidate.bytes, model) } : undefined;
+    const step = { events, updates, offer };
     events = [];
     updates = [];
     return step;

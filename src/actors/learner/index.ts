@@ -10,6 +10,7 @@ export {
 } from "./follower.ts";
 export type {
   Anchor,
+  Comparison,
   FollowedInput,
   FollowerDeps,
   FollowerOptions,

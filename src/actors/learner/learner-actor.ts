@@ -54,11 +54,11 @@ export function createLearnerActor(options: LearnerActorOptions, deps: LearnerAc
   let recorded = 0;
   const totals = { candidates: 0, promotions: 0, refusals: 0, rollbacks: 0, updateBytes: 0 };
 
-  const deliver = async ({ firstEvent, events, updates }: Outbox): Promise<void> => {
-    for (const bytes of updates) {
-      const read = readUpdate(bytes, { model: followerOptions.model, trusted: [] });
-      if (read.kind === "read") await shelf.put({ bytes, update: read.update });
-    }
+  const deliver = async ({ firstEvent, events, updates, offer }: Outbox): Promise<void> => {
+    for (const bytes of updates) await shelf.put(builtOf(bytes));
+    const offered = await shelf.candidate();
+    if (offer !== undefined) await shelf.offer(builtOf(offer));
+    else if (offered !== undefined) await shelf.withdraw(offered.number);
     for (const [offset, event] of events.entries()) {
       const sequence = firstEvent + offset;
       if (sequence < recorded) continue; // sent before a crash
@@ -68,6 +68,11 @@ export function createLearnerActor(options: LearnerActorOptions, deps: LearnerAc
       deps.onEvent?.(event);
     }
   };
+  const builtOf = (bytes: Uint8Array) => {
+    const read = readUpdate(bytes, { model: followerOptions.model, trusted: [] });
+    if (read.kind === "refused") throw new RangeError(`an update of its own is ${read.reason}`);
+    return { bytes, update: read.update };
+  };
   const count = (event: FollowEvent): void => {
     if (event.kind === "candidate") totals.candidates += 1;
     if (event.kind === "promotion") totals.promotions += 1;
@@ -76,9 +81,12 @@ export function createLearnerActor(options: LearnerActorOptions, deps: LearnerAc
     if ("bytes" in event && event.kind !== "candidate" && event.kind !== "refusal") totals.updateBytes += event.bytes;
   };
   /** Saved first, sent then. */
-  const take = async (follower: Follower, { events, updates }: FollowStep): Promise<void> => {
+  const take = async (follower: Follower, { events, updates, offer }: FollowStep): Promise<void> => {
     if (events.length === 0 && updates.length === 0) return;
-    const outbox = { firstEvent: recorded, events, updates: updates.map(({ bytes }) => bytes) };
+    const outbox = {
+      ...{ firstEvent: recorded, events, updates: updates.map(({ bytes }) => bytes) },
+      offer: offer?.bytes,
+    };
     await memory.save(follower.snapshot(), outbox);
     await deliver(outbox);
   };

@@ -22,6 +22,8 @@ export interface Outbox {
   readonly events: readonly FollowEvent[];
   /** SignedUpdate bytes, in their order. */
   readonly updates: readonly Uint8Array[];
+  /** What is to be on offer after that; undefined: nothing. */
+  readonly offer: Uint8Array | undefined;
 }
 
 export interface LearnerMemory {
@@ -70,30 +72,34 @@ export async function openLearnerMemory(store: Store, run: string): Promise<Lear
 }
 
 const SENT = "sent/";
+const OFFER = "offer";
 
 function writeSaved({ metadata, tensors }: SafetensorsContent, outbox: Outbox): SafetensorsContent {
-  const { firstEvent, events, updates } = outbox;
+  const { firstEvent, events, updates, offer } = outbox;
+  const offered: Record<string, TensorView> =
+    offer === undefined ? {} : { [OFFER]: { dtype: "u8", shape: [offer.length], values: offer } };
   const sent = updates.map((values, index): [string, TensorView] => [
     `${SENT}${index}`,
     { dtype: "u8", shape: [values.length], values },
   ]);
   return {
     metadata: { ...metadata, outbox: JSON.stringify({ firstEvent, events }) },
-    tensors: { ...tensors, ...Object.fromEntries(sent) },
+    tensors: { ...tensors, ...Object.fromEntries(sent), ...offered },
   };
 }
 
 function readSaved({ metadata, tensors }: SafetensorsContent): { state: SafetensorsContent; outbox: Outbox } {
-  const { firstEvent, events } = JSON.parse(metadata["outbox"] ?? "{}") as Omit<Outbox, "updates">;
+  const { firstEvent, events } = JSON.parse(metadata["outbox"] ?? "{}") as Omit<Outbox, "updates" | "offer">;
   const updates = Object.entries(tensors).flatMap(([name, { values }]) =>
     name.startsWith(SENT) ? [{ place: Number(name.slice(SENT.length)), bytes: values as Uint8Array }] : [],
   );
-  const rest = Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.startsWith(SENT)));
+  const rest = Object.fromEntries(Object.entries(tensors).filter(([name]) => !name.startsWith(SENT) && name !== OFFER));
   return {
     state: { metadata, tensors: rest },
     outbox: {
       firstEvent,
       events,
+      offer: tensors[OFFER]?.values as Uint8Array | undefined,
       updates: updates.sort((one, other) => one.place - other.place).map(({ bytes }) => bytes),
     },
   };

@@ -58,7 +58,11 @@ export function createObservationRounds(
         const { input, stratum } = observation;
         // A view on the entry's bytes, which are ours, or bytes as floats.
         const values = dtype === input.dtype ? input.values : Float32Array.from(input.values);
-        taken.push({ position: entry.position, values, stratum });
+        const { comparison, epoch } = observation;
+        taken.push({
+          ...{ position: entry.position, values, stratum },
+          ...(comparison === undefined ? {} : { comparison: { epoch, ...comparison } }),
+        });
         if (taken.length === window.roundObservations) break;
       }
       if (taken.length < window.roundObservations) return undefined;

@@ -2,18 +2,20 @@
  * The edge of the bench, in simulated time: it serves, uploads what its observer chooses, and applies the updates that
  * reach it as a device does. One window takes one minute.
  */
-import { createObserver, type Observation, type Observer } from "../../../src/continuous/index.ts";
-import type { StudentLab } from "../../../src/actors/learner/index.ts";
+import { createObserver, type Observer } from "../../../src/continuous/index.ts";
+import type { Comparison, StudentLab } from "../../../src/actors/learner/index.ts";
 import type { NamedTensors } from "../../../src/models/index.ts";
 import {
   applyUpdates,
   type DeviceUpdates,
   digestOfTensors,
   openDeviceUpdates,
+  readUpdate,
   receiveUpdate,
   settleUpdate,
   type TensorShapes,
 } from "../../../src/models/updates/index.ts";
+import type { EdgeObservation } from "./cloud.ts";
 import { rowsOf } from "./predictions.ts";
 import type { DriftScene, SceneImages } from "./drift-scene.ts";
 import type { DriftExperiment } from "./settings.ts";
@@ -22,13 +24,17 @@ export const MODEL = "digits";
 /** Of the weights that the student begins with. */
 export const FIRST_NUMBER = 1;
 const WINDOW_MS = 60_000;
+/** Under which the lab of the edge holds a candidate. */
+const CANDIDATE_KEY = -2;
 
 export interface Edge {
   /** Number of what is served; the lab holds it under this key. */
   readonly served: number;
   readonly observer: Pick<Observer, "counts">;
   /** Serves the live images of part `slot` of a window. @returns what leaves at the end of the part */
-  serve(window: number, slot: number, live: SceneImages): Promise<readonly Observation[]>;
+  serve(window: number, slot: number, live: SceneImages): Promise<readonly EdgeObservation[]>;
+  /** Makes the update of a candidate compute beside what is served; undefined: none does any more. */
+  compare(offer: Uint8Array | undefined): Promise<void>;
   /** @returns whether it is served now. */
   receive(bytes: Uint8Array, window: number): Promise<boolean>;
 }
@@ -66,6 +72,11 @@ export async function openEdge(
   let device: DeviceUpdates = openDeviceUpdates({ model: MODEL, kept: [first], newest: FIRST_NUMBER }, at(0)).state;
   await lab.hold(FIRST_NUMBER, weights);
   const servedNumber = (): number => device.kept[0]?.number ?? FIRST_NUMBER;
+  /** What computes beside it. */
+  let beside: { readonly number: number; compared: number; disagreements: number } | undefined;
+  /** Of the inputs of a part, by their sequence. */
+  let comparisons = new Map<number, Comparison>();
+  const classOf = (logits: Float32Array): number => logits.indexOf(Math.max(...logits));
 
   return {
     get served() {
@@ -76,14 +87,44 @@ export async function openEdge(
       const [from, to] = [slot, slot + 1].map((part) => Math.floor((part * samples) / link.slots)) as [number, number];
       const part = rowsOf(inputs, from, to);
       const { logits } = await lab.answer(servedNumber(), part);
+      const others = beside === undefined ? undefined : (await lab.answer(CANDIDATE_KEY, part)).logits;
+      comparisons = new Map();
       for (let row = 0; row < to - from; row += 1) {
+        const own = logits.subarray(row * classes, (row + 1) * classes);
+        const other = others?.subarray(row * classes, (row + 1) * classes);
+        if (beside !== undefined && other !== undefined) {
+          const disagrees = classOf(own) !== classOf(other);
+          beside.compared += 1;
+          beside.disagreements += Number(disagrees);
+          const { number: candidate, compared, disagreements } = beside;
+          const comparison = { epoch: "edge", candidate, disagrees, compared, disagreements };
+          comparisons.set(observer.counts.considered, comparison);
+        }
         observer.consider({
           payload: part.values.subarray(row * imageBytes, (row + 1) * imageBytes) as Uint8Array,
           atMs: window * WINDOW_MS + ((from + row) * WINDOW_MS) / samples,
-          logits: logits.subarray(row * classes, (row + 1) * classes),
+          logits: own,
+          ...(other === undefined ? {} : { candidateLogits: other }),
         });
       }
-      return observer.take(window * WINDOW_MS + ((slot + 1) * WINDOW_MS) / link.slots);
+      const taken = observer.take(window * WINDOW_MS + ((slot + 1) * WINDOW_MS) / link.slots);
+      return taken.map((each) => {
+        const comparison = comparisons.get(each.sequence);
+        return comparison === undefined ? each : { ...each, comparison };
+      });
+    },
+    async compare(offer) {
+      const read = offer === undefined ? undefined : readUpdate(offer, { model: MODEL, trusted: [] });
+      const update = read?.kind === "read" ? read.update : undefined;
+      const base = kept.get(update?.base?.digest ?? "");
+      if (update === undefined || base === undefined) {
+        if (beside !== undefined) await lab.drop(CANDIDATE_KEY);
+        beside = undefined;
+        return;
+      }
+      if (beside?.number === update.result.number) return;
+      await lab.hold(CANDIDATE_KEY, applyUpdates([update], shapes, base));
+      beside = { number: update.result.number, compared: 0, disagreements: 0 };
     },
     async receive(bytes, window) {
       const received = receiveUpdate(device, bytes, at(window));

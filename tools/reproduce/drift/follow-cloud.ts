@@ -61,8 +61,10 @@ export async function openFollowCloud(options: FollowCloudOptions, deps: FollowC
   const { roundObservations } = settings.window;
   let waiting: FollowedInput[] = [];
   let position = 0;
+  let offered: Uint8Array | undefined;
 
-  const take = ({ events: decided, updates }: FollowStep, window: number): CloudUpdate[] => {
+  const take = ({ events: decided, updates, offer }: FollowStep, window: number): CloudUpdate[] => {
+    offered = offer?.bytes;
     for (const event of decided) {
       if (event.kind === "candidate" && poisoned.isNext) {
         poisoned.isNext = false;
@@ -83,13 +85,16 @@ export async function openFollowCloud(options: FollowCloudOptions, deps: FollowC
     get counts() {
       return { ...counts };
     },
+    get offer() {
+      return offered;
+    },
     get poisonRefused() {
       return poisoned.isRefused;
     },
     events,
     async observe(window, observations) {
-      for (const { payload, stratum } of observations) {
-        waiting.push({ position, values: payload, stratum });
+      for (const { payload, stratum, comparison } of observations) {
+        waiting.push({ position, values: payload, stratum, ...(comparison === undefined ? {} : { comparison }) });
         position += 1;
       }
       const updates: CloudUpdate[] = [];
@@ -113,6 +118,7 @@ function followerOptions({ learner, seed, classes, sampleShape }: FollowCloudOpt
     update: { fraction, coding: { codec: "int8" }, anchorEvery: 20, maxBytes },
     gate: { ...GATE_RULES, ...learner.gate },
     watch: { alpha: 0.01 },
+    evidence: learner.evidence,
   };
 }
 

@@ -64,6 +64,7 @@ async function runWindow(
   const deliver = async (sent: readonly CloudUpdate[]): Promise<void> => {
     for (const update of sent) await edge.receive(update.bytes, window);
     updates.push(...sent);
+    await edge.compare(cloud.offer);
   };
 
   const start = shareRight(await answers(), test.labels);

@@ -45,6 +45,7 @@ export interface LearnerSettings {
   /** Of observations, as the follower counts. */
   readonly window: { readonly observations: number; readonly roundObservations: number };
   readonly gate: Partial<GateRules>;
+  readonly evidence: "edge" | "uniform";
   /** Share of the weights that an update sets, and its largest size. */
   readonly fraction: number;
   readonly maxBytes: number;
@@ -111,6 +112,7 @@ const MNIST = {
     below: 0.98,
     window: { observations: 100, roundObservations: 10 },
     gate: {},
+    evidence: "edge",
     fraction: 0.3,
     maxBytes: 160_000,
     logits: LOGITS,

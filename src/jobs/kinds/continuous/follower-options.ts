@@ -43,5 +43,6 @@ export function followerOptionsOf(
     update: { fraction, coding: { codec }, anchorEvery, maxBytes },
     gate,
     watch,
+    evidence: spec.evidence,
   };
 }

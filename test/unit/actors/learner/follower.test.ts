@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  type FollowedInput,
   type FollowEvent,
   type Follower,
   type FollowerDeps,
@@ -39,6 +40,7 @@ const OPTIONS: FollowerOptions = {
   // The world turns for good: what was right in window 0 is forgotten rightly.
   gate: { ...GATE_RULES, forgetting: 1, recallDrop: 1, recallFloor: 0 },
   watch: { alpha: 0.01 },
+  evidence: "uniform",
 };
 const THIRD = Math.PI / 3;
 
@@ -80,6 +82,15 @@ function accuracy(weights: NamedTensors, turn: number): number {
   return right.length / points.length;
 }
 
+const SHAPES = { "weights/dense/kernel": [3, 3], "weights/norm/moving_mean": [1] };
+
+interface EdgeCounts {
+  candidate: number;
+  compared: number;
+  disagreements: number;
+  seen: number;
+}
+
 const kinds = (events: readonly FollowEvent[]): string[] => events.map(({ kind }) => kind);
 
 describe("startFollower", () => {
@@ -100,10 +111,9 @@ describe("startFollower", () => {
     // Half of what it rehearses is of the old world, which contradicts the new one.
     expect(accuracy(follower.state.live.weights, THIRD)).toBeGreaterThan(0.85);
     expect(kinds(events)).toContain("promotion");
-    const shapes = { "weights/dense/kernel": [3, 3], "weights/norm/moving_mean": [1] };
     const onDevice = applyUpdates(
       updates.map(({ update }) => update),
-      shapes,
+      SHAPES,
       undefined,
     );
     expect(digestOfTensors(onDevice)).toBe(digestOfTensors(follower.state.live.weights));
@@ -180,6 +190,86 @@ describe("startFollower", () => {
     expect(kinds(step.events)).toEqual(["oracle", "refusal"]);
     expect(followed.follower.replay.recent.every(({ oracleVersion }) => oracleVersion === "2")).toBe(true);
     expect(followed.oracle.asked - asked).toBeGreaterThanOrEqual(held);
+  });
+});
+
+describe("a candidate that computes on the edge", () => {
+  const ON_EDGE: FollowerOptions = { ...OPTIONS, evidence: "edge" };
+
+  /** Observations of an edge with 20 inputs for each one that it uploads: all where both differ, and each twentieth. */
+  function edgeRound(
+    from: number,
+    turn: number,
+    offer: SentUpdate | undefined,
+    live: NamedTensors,
+    counts: EdgeCounts,
+  ) {
+    const candidate = offer === undefined ? undefined : applyUpdates([offer.update], SHAPES, live);
+    const answer = (weights: NamedTensors, point: Float32Array): number => {
+      const logits = logitsOf(weights, point);
+      return logits.indexOf(Math.max(...logits));
+    };
+    const inputs: FollowedInput[] = [];
+    for (let index = from; inputs.length < 20; index += 1) {
+      counts.seen += 1;
+      const values = pointOf(index, turn);
+      const disagrees = candidate !== undefined && answer(live, values) !== answer(candidate, values);
+      if (offer !== undefined && counts.candidate !== offer.update.result.number) {
+        Object.assign(counts, { candidate: offer.update.result.number, compared: 0, disagreements: 0 });
+      }
+      counts.compared += Number(candidate !== undefined);
+      counts.disagreements += Number(disagrees);
+      const isUniform = index % 20 === 0;
+      if (!disagrees && !isUniform) continue;
+      const { compared, disagreements } = counts;
+      const comparison = { epoch: "edge", candidate: counts.candidate, disagrees, compared, disagreements };
+      inputs.push({
+        ...{ position: counts.seen, values, stratum: isUniform ? "uniform" : "interesting" },
+        ...(candidate === undefined ? {} : { comparison }),
+      });
+    }
+    return inputs;
+  }
+
+  it("is offered, judged where both differ among all inputs, and promoted within a window", async () => {
+    const followed = await follow(ON_EDGE);
+    const { follower } = followed;
+    await pass(followed, { from: 0, to: 1, turn: 0 });
+    const counts: EdgeCounts = { candidate: 0, compared: 0, disagreements: 0, seen: 100 };
+    let offer: SentUpdate | undefined;
+    const offers: number[] = [];
+    for (let round = 0; round < 40; round += 1) {
+      const inputs = edgeRound(counts.seen, 0.5, offer, follower.state.live.weights, counts);
+      const step = await follower.observe(inputs);
+      followed.events.push(...step.events);
+      ({ offer } = step);
+      if (offer !== undefined) offers.push(offer.update.result.number);
+    }
+    const promotions = followed.events.flatMap((event) => (event.kind === "promotion" ? [event] : []));
+    expect(promotions.length).toBeGreaterThan(0);
+    const [first] = promotions;
+    const inputs = first?.decision?.evidence.windows.reduce((sum, window) => sum + window.inputs, 0) ?? 0;
+    // Far more than were uploaded.
+    expect(inputs).toBeGreaterThan(100);
+    expect(first?.decision?.judgement.labels).toBeLessThanOrEqual(100);
+    expect(accuracy(follower.state.live.weights, 0.5)).toBeGreaterThan(0.9);
+    // No two candidates have one number.
+    const numbers = followed.events.flatMap((event) => (event.kind === "candidate" ? [event.number] : []));
+    expect(new Set(numbers).size).toBe(numbers.length);
+    expect([...new Set(offers)]).toEqual(numbers.slice(0, new Set(offers).size));
+  });
+
+  it("is not judged on what was compared with another one, or with none", async () => {
+    const followed = await follow(ON_EDGE);
+    await pass(followed, { from: 0, to: 1, turn: 0 });
+    await pass(followed, { from: 1, to: 2, turn: 0.5 });
+    const { candidate } = followed.follower.state;
+    expect(candidate).toBeDefined();
+    const strange = { epoch: "edge", candidate: 99, disagrees: true, compared: 500, disagreements: 400 };
+    const round = roundOf(200, 20, 0.5).map((input) => ({ ...input, comparison: strange }));
+    await followed.follower.observe(round);
+    await followed.follower.observe(roundOf(220, 20, 0.5));
+    expect(followed.follower.state.candidate?.windows).toMatchObject([{ inputs: 0, disagreements: 0, labels: [] }]);
   });
 });
 

@@ -72,6 +72,14 @@ describe("createObservationRounds", () => {
     expect(reader.counts).toMatchObject({ undecodable: 1, followed: 2, repeated: 0 });
   });
 
+  it("passes on what the edge has compared, by the start of its observer", async () => {
+    const comparison = { candidate: 3, disagrees: true, compared: 40, disagreements: 7 };
+    const reader = rounds(logOf([observed(0, { comparison }), observed(1)]));
+    const [first, second] = (await reader.next(-1)) ?? [];
+    expect(first?.comparison).toEqual({ epoch: "one", ...comparison });
+    expect(second).not.toHaveProperty("comparison");
+  });
+
   it("takes bytes as floats, another start of an observer as no loss", async () => {
     const reader = rounds(
       logOf([
