@@ -31,7 +31,7 @@ export interface DeviceUpdateOptions {
   readonly requestTimeoutMs?: number;
 }
 
-const DEFAULTS = {
+export const DEVICE_DEFAULTS = {
   ...{ trusted: [], keptWeights: 2, maxPending: 32, maxPendingBytes: 64 << 20 },
   ...{ requestSpreadMs: 5_000, requestTimeoutMs: 15_000 },
 } as const satisfies Required<DeviceUpdateOptions>;
@@ -50,6 +50,8 @@ export interface DurableUpdates {
   readonly kept: readonly NumberedWeights[];
   /** Newest number that it has seen; 0: none. */
   readonly newest: number;
+  /** Weights that it has beside them, made from an offer (device-offers.ts): not served, not seen. */
+  readonly offered?: NumberedWeights;
 }
 
 interface Pending {
@@ -97,17 +99,17 @@ interface Decided {
 
 /** After a start. A device without weights, or one that had seen a newer number, needs a full update. */
 export function openDeviceUpdates(
-  { model, kept, newest }: DurableUpdates,
+  { newest, ...durable }: DurableUpdates,
   at: Moment,
   options: DeviceUpdateOptions = {},
 ): Decided {
-  const state = { model, kept, newest: Math.max(newest, kept[0]?.number ?? 0), pending: [] };
-  return decide(state, at, { ...DEFAULTS, ...options }, "gap");
+  const state = { ...durable, newest: Math.max(newest, durable.kept[0]?.number ?? 0), pending: [] };
+  return decide(state, at, { ...DEVICE_DEFAULTS, ...options }, "gap");
 }
 
 /** What has to survive a crash. */
-export function durableOf({ model, kept, newest }: DeviceUpdates): DurableUpdates {
-  return { model, kept, newest };
+export function durableOf({ model, kept, newest, offered }: DeviceUpdates): DurableUpdates {
+  return { model, kept, newest, ...(offered === undefined ? {} : { offered }) };
 }
 
 /** @param bytes from anybody; kept while the update waits, so they must not change */
@@ -117,7 +119,7 @@ export function receiveUpdate(
   at: Moment,
   given: DeviceUpdateOptions = {},
 ): Decided {
-  const options = { ...DEFAULTS, ...given };
+  const options = { ...DEVICE_DEFAULTS, ...given };
   const ignore = (reason: RefusedUpdate | "old" | "duplicate" | "too-large", error?: Error): Decided => ({
     state,
     decision: { kind: "ignore", reason, ...(error === undefined ? {} : { error }) },
@@ -145,15 +147,18 @@ export function receiveUpdate(
  * starts from are gone
  */
 export function settleUpdate(
-  { applying, ...state }: DeviceUpdates,
+  { applying, offered, ...rest }: DeviceUpdates,
   outcome: "applied" | "failed" | "lost",
   at: Moment,
   given: DeviceUpdateOptions = {},
 ): Decided {
   if (applying === undefined) throw new RangeError("no update is being applied");
-  const options = { ...DEFAULTS, ...given };
+  const options = { ...DEVICE_DEFAULTS, ...given };
   const { result, steps, start } = applying;
   const areKeptGone = outcome === "lost" || steps.length === 0; // nothing else can be wrong without steps
+  const isOfferOver =
+    outcome === "applied" ? (offered?.number ?? 0) <= result.number : areKeptGone && offered?.digest === start?.digest;
+  const state: DeviceUpdates = offered === undefined || isOfferOver ? rest : { ...rest, offered };
   if (outcome === "applied") {
     const others = state.kept.filter(({ digest }) => digest !== result.digest);
     const kept = [result, ...others].slice(0, options.keptWeights);
@@ -174,7 +179,7 @@ export function dueRequest(
 ): { readonly state: DeviceUpdates; readonly request?: FullUpdateRequest } {
   const { request, applying, model, kept, newest } = state;
   if (request === undefined || applying !== undefined || nowMs < request.dueAtMs) return { state };
-  const { requestTimeoutMs } = { ...DEFAULTS, ...given };
+  const { requestTimeoutMs } = { ...DEVICE_DEFAULTS, ...given };
   const waitMs = requestTimeoutMs * 2 ** Math.min(request.sent, MAX_DOUBLINGS) * (1 + jitter);
   const [held] = kept;
   return {
@@ -191,7 +196,7 @@ export function linkReturned(
   { nowMs, jitter }: Moment,
   given: DeviceUpdateOptions = {},
 ): DeviceUpdates {
-  const { requestSpreadMs } = { ...DEFAULTS, ...given };
+  const { requestSpreadMs } = { ...DEVICE_DEFAULTS, ...given };
   return state.request === undefined
     ? state
     : { ...state, request: { dueAtMs: nowMs + jitter * requestSpreadMs, sent: 0 } };
@@ -222,8 +227,12 @@ function reasonOf({ base }: ModelUpdate, served: NumberedWeights | undefined): "
  * From the newest number back to weights that are kept, or to a full update, which is the longer way round. A step is
  * there only if its result has the digest that the step after it applies to.
  */
-function planTo(newest: number, { kept, pending }: DeviceUpdates): UpdatePlan | undefined {
-  const keptAs = (digest: string): NumberedWeights | undefined => kept.find((each) => each.digest === digest);
+export function planTo(
+  newest: number,
+  { kept, offered, pending }: Pick<DeviceUpdates, "kept" | "offered" | "pending">,
+): UpdatePlan | undefined {
+  const held = offered === undefined ? kept : [...kept, offered];
+  const keptAs = (digest: string): NumberedWeights | undefined => held.find((each) => each.digest === digest);
   let steps: readonly ModelUpdate[] = [];
   let wanted: { readonly number: number; readonly digest?: string } = { number: newest };
   let result: NumberedWeights | undefined;

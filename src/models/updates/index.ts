@@ -23,6 +23,7 @@ export {
   type UpdateContent,
   type UpdateRequest,
 } from "./build-update.ts";
+export { promoteOffered, receiveOffer, withOffered } from "./device-offers.ts";
 export {
   type DeviceUpdateOptions,
   type DeviceUpdates,
