@@ -39,6 +39,8 @@ export async function makeWeights(
     else if (number === undefined) return { outcome: "lost" };
     else base = await model.release(number);
     if (steps.length === 0) return { outcome: "made", release: base.release };
+    const found = await weights.find(result);
+    if (found !== undefined) return { outcome: "made", release: found.release };
     if (start !== undefined) before = await weights.load(base);
   } catch (error) {
     if (start !== undefined && isKnowledgeNetError(error, "KN_CONFIG", "KN_CHECKPOINT")) return { outcome: "lost" };

@@ -1,8 +1,8 @@
 /** The weights that a site has: each lies in a release of its model, under the digest of its tensors in the record. */
-import { KnowledgeNetError } from "../../errors/index.ts";
+import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { NumberedWeights } from "../../messages/index.ts";
 import { type Model, type ModelRelease, type NamedTensors, partsOf, weightShapesOf } from "../../models/index.ts";
-import type { TensorShapes } from "../../models/updates/index.ts";
+import { digestOfTensors, type TensorShapes } from "../../models/updates/index.ts";
 import type { ModelSpec } from "../../run-spec/index.ts";
 
 /** `origin.kind` of the releases that updates make. */
@@ -16,6 +16,8 @@ export interface SiteWeights {
    * none.
    */
   pattern(live: number | undefined): Promise<ModelRelease>;
+  /** The release that an update has made, where one was published and the record of it was lost. */
+  find(made: NumberedWeights): Promise<ModelRelease | undefined>;
   /** A release of these tensors with the facts of the one that it builds on. Rejects as `Model.publish`. */
   publish(base: ModelRelease, tensors: NamedTensors, made: NumberedWeights, createdAt: string): Promise<ModelRelease>;
   /** Deletes the oldest of its own releases beyond `kept`; those in `used` stay. */
@@ -23,11 +25,30 @@ export interface SiteWeights {
 }
 
 export function siteWeights(model: Model): SiteWeights {
+  const load = async (release: ModelRelease): Promise<NamedTensors> => {
+    const parts: NamedTensors[] = [];
+    for (const block of release.digests.keys()) parts.push(await model.loadPart(release, block));
+    return Object.assign({}, ...parts) as NamedTensors;
+  };
+  const hasDigest = async (release: ModelRelease, digest: string): Promise<boolean> => {
+    try {
+      return digestOfTensors(await load(release)) === digest;
+    } catch (error) {
+      if (isKnowledgeNetError(error, "KN_CHECKPOINT")) return false; // damaged, or deleted meanwhile
+      throw error;
+    }
+  };
+
   return {
-    async load(release) {
-      const parts: NamedTensors[] = [];
-      for (const block of release.digests.keys()) parts.push(await model.loadPart(release, block));
-      return Object.assign({}, ...parts) as NamedTensors;
+    load,
+    async find({ number, digest }) {
+      const { retired } = await model.live();
+      for (const release of await model.releases()) {
+        const { kind, generation } = release.manifest.origin;
+        const isUsable = release.signature.kind !== "refused" && !retired.includes(release.release);
+        if (kind === ORIGIN && generation === number && isUsable && (await hasDigest(release, digest))) return release;
+      }
+      return undefined;
     },
     async pattern(live) {
       if (live !== undefined) return model.release(live);

@@ -4,6 +4,7 @@
  * that after a failure or a crash the next look goes on.
  */
 import { isKnowledgeNetError } from "../../errors/index.ts";
+import type { NumberedWeights } from "../../messages/index.ts";
 import type { LiveRecord } from "../../models/index.ts";
 import {
   type DeviceUpdates,
@@ -12,14 +13,17 @@ import {
   durableOf,
   linkReturned,
   openDeviceUpdates,
+  promoteOffered,
   receiveUpdate,
   settleUpdate,
+  type ShelfHead,
   type ShelvedUpdate,
   type UpdatePlan,
   type UpdateShelf,
 } from "../../models/updates/index.ts";
 import { createCounters } from "../../runtime/stream/index.ts";
-import { makeWeights } from "./make-weights.ts";
+import { type MadeWeights, makeWeights } from "./make-weights.ts";
+import { createOfferLooks } from "./offer-look.ts";
 import { createShelfReader } from "./shelf-reader.ts";
 import { siteWeights } from "./site-weights.ts";
 import type { UpdaterActorDeps, UpdaterActorOptions } from "./updater-options.ts";
@@ -27,6 +31,7 @@ import { storedRecord } from "./updater-record.ts";
 import {
   AUTHOR,
   fullToGet,
+  heldBy,
   judgeLive,
   NO_RECORD,
   partialsToGet,
@@ -40,6 +45,8 @@ export interface UpdateFigures {
   readonly number: number;
   /** Newest number that was seen. */
   readonly newest: number;
+  /** Number of what is offered and computed as a shadow; 0: nothing. */
+  readonly candidate: number;
   /** Since when they are live, ms since 1970. */
   readonly liveSinceMs?: number;
   readonly applied: number;
@@ -63,9 +70,14 @@ export interface UpdateLooks {
 }
 
 const KEPT_RELEASES = 4;
+const SHADOW_PERCENT = 100;
 
 export function createUpdateLooks(
-  { updates: bounds = {}, keptReleases = KEPT_RELEASES }: Pick<UpdaterActorOptions, "updates" | "keptReleases">,
+  {
+    updates: bounds = {},
+    keptReleases = KEPT_RELEASES,
+    shadowPercent = SHADOW_PERCENT,
+  }: Pick<UpdaterActorOptions, "updates" | "keptReleases" | "shadowPercent">,
   deps: UpdaterActorDeps & { readonly onApplying: () => void },
 ): UpdateLooks {
   const { model, models, openShelf, apply, clock, log, random, onApplying } = deps;
@@ -101,8 +113,10 @@ export function createUpdateLooks(
   const open = async (): Promise<DeviceUpdates> => {
     if (device !== undefined) return device;
     record = await stored.read();
-    const kept = record.kept.map(({ number, digest }) => ({ number, digest }));
-    device = openDeviceUpdates({ model: name, kept, newest: record.newest }, moment(), bounds).state;
+    const weightsOf = ({ number, digest }: NumberedWeights): NumberedWeights => ({ number, digest });
+    const kept = record.kept.map(weightsOf);
+    const offered = record.offered === undefined ? {} : { offered: weightsOf(record.offered) };
+    device = openDeviceUpdates({ model: name, kept, newest: record.newest, ...offered }, moment(), bounds).state;
     return device;
   };
 
@@ -172,17 +186,24 @@ export function createUpdateLooks(
     const after = await model.promote(promotion.release, { reason, by: AUTHOR });
     liveSinceMs = after.sinceMs;
     log.info({ release: promotion.release, number: kept[0]?.number }, "update is live");
-    const used = [promotion.release, ...kept.map(({ release }) => release)];
+    await retain();
+  };
+
+  const retain = async (): Promise<void> => {
+    const promoted = record.promotion === undefined ? [] : [record.promotion.release];
+    const used = [...promoted, ...heldBy(record).map(({ release }) => release)];
     await weights.retain(keptReleases, used).catch((error: unknown) => {
       if (!isKnowledgeNetError(error)) throw error;
       log.warn({ err: error }, "old releases stay until the next update");
     });
   };
 
+  const make = (plan: UpdatePlan, { live }: LiveRecord): Promise<MadeWeights> =>
+    makeWeights(plan, { kept: heldBy(record), live }, { model, weights, apply, clock });
+
   /** @returns false when somebody else has made another release live meanwhile */
   const applyPlan = async (current: DeviceUpdates, plan: UpdatePlan): Promise<boolean> => {
-    const { live: pattern } = await model.live();
-    const made = await makeWeights(plan, { kept: record.kept, live: pattern }, { model, weights, apply, clock });
+    const made = await make(plan, await model.live());
     if (made.outcome !== "made") {
       if (made.outcome === "failed") {
         refused.count("not-applied");
@@ -217,45 +238,73 @@ export function createUpdateLooks(
     return due.state;
   };
 
+  const offers = createOfferLooks({
+    ...{ model, bounds, log, percent: shadowPercent },
+    site: {
+      get record() {
+        return record;
+      },
+      ...{ write, open, reopen, make, refuse, retain },
+      hold(held) {
+        device = held;
+      },
+      onMade(sizeBytes) {
+        figures.applied += 1;
+        figures.appliedBytes += sizeBytes;
+      },
+    },
+  });
+
+  /** @param isHeld somebody else has made another release live */
+  const follow = async (shelf: UpdateShelf, live: LiveRecord, isHeld: boolean, newest?: ShelfHead): Promise<Look> => {
+    const state = { of: await open() };
+    const heldUpTo = isHeld ? (record.pausedAt ?? 0) : 0;
+    if (isHeld && (newest?.number ?? 0) <= heldUpTo) return { found: "paused" };
+    if (!behind(state.of) && (newest?.number ?? 0) <= state.of.newest) return { found: "current" };
+
+    const list = await reader.list(shelf, newest);
+    await adopt(state.of, live, list);
+    device = await open();
+    if (newest !== undefined) device = promoteOffered(device, newest);
+    if (device.applying === undefined) await takeIn(shelf, partialsToGet(list, device));
+    state.of = await open();
+    if (state.of.applying === undefined) await takeIn(shelf, fullToGet(list, state.of));
+    state.of = await open();
+    if (state.of.newest > record.newest) await write({ ...record, newest: state.of.newest });
+    if (isHeld && state.of.newest <= heldUpTo) return { found: "paused" };
+    while (state.of.applying !== undefined) {
+      onApplying();
+      if (!(await applyPlan(state.of, state.of.applying))) return { found: "paused" };
+      state.of = await open();
+    }
+    const wanted = [...partialsToGet(list, state.of), ...(behind(state.of) ? fullToGet(list, state.of) : [])];
+    if (wanted.some(reader.isNew)) return { found: "waiting", dueAtMs: clock.now() };
+    device = await askWhenDue(shelf, state.of);
+    const dueAtMs = device.request?.dueAtMs;
+    return { found: behind(device) ? "waiting" : "current", ...(dueAtMs === undefined ? {} : { dueAtMs }) };
+  };
+
   return {
     get figures() {
       const number = record.kept[0]?.number ?? 0;
       const since = liveSinceMs === undefined ? {} : { liveSinceMs };
-      return { number, newest: device?.newest ?? record.newest, ...since, ...figures, refused: refused.snapshot() };
+      const own = { number, newest: device?.newest ?? record.newest, candidate: offers.shadow };
+      return { ...own, ...since, ...figures, refused: refused.snapshot() };
     },
     linkReturned() {
       if (device !== undefined) device = linkReturned(device, moment(), bounds);
     },
     async look() {
       const shelf = await openShelf();
-      const state = { of: await open() };
+      await open();
       const live = await model.live();
       if (live.live === record.promotion?.release) liveSinceMs = live.sinceMs;
       const isHeld = await isPaused(live);
       const newest = await shelf.newest();
-      const heldUpTo = isHeld ? (record.pausedAt ?? 0) : 0;
-      if (isHeld && (newest?.number ?? 0) <= heldUpTo) return { found: "paused" };
-      if (!behind(state.of) && (newest?.number ?? 0) <= state.of.newest) return { found: "current" };
-
-      const list = await reader.list(shelf, newest);
-      await adopt(state.of, live, list);
-      state.of = await open();
-      await takeIn(shelf, partialsToGet(list, state.of));
-      state.of = await open();
-      if (state.of.applying === undefined) await takeIn(shelf, fullToGet(list, state.of));
-      state.of = await open();
-      if (state.of.newest > record.newest) await write({ ...record, newest: state.of.newest });
-      if (isHeld && state.of.newest <= heldUpTo) return { found: "paused" };
-      while (state.of.applying !== undefined) {
-        onApplying();
-        if (!(await applyPlan(state.of, state.of.applying))) return { found: "paused" };
-        state.of = await open();
-      }
-      const wanted = [...partialsToGet(list, state.of), ...(behind(state.of) ? fullToGet(list, state.of) : [])];
-      if (wanted.some(reader.isNew)) return { found: "waiting", dueAtMs: clock.now() };
-      device = await askWhenDue(shelf, state.of);
-      const dueAtMs = device.request?.dueAtMs;
-      return { found: behind(device) ? "waiting" : "current", ...(dueAtMs === undefined ? {} : { dueAtMs }) };
+      await offers.end(live, newest);
+      const look = await follow(shelf, live, isHeld, newest);
+      if (look.found === "current") await offers.follow(shelf, newest);
+      return look;
     },
   };
 }

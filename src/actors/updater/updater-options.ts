@@ -10,6 +10,8 @@ export interface UpdaterActorOptions extends ActorOptions {
   readonly updates?: DeviceUpdateOptions;
   /** Releases of its own that it keeps, beside those that are live, pinned or kept as weights; 1 or more. @default 4 */
   readonly keptReleases?: number;
+  /** Share of the requests that a shadow of what is offered computes too, above 0 and at most 100. @default 100 */
+  readonly shadowPercent?: number;
 }
 
 export interface UpdaterActorDeps extends ActorDeps {

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { LiveChange, LiveRecord } from "../../models/index.ts";
-import type { DeviceUpdates, DurableUpdates, ShelvedUpdate } from "../../models/updates/index.ts";
+import type { DeviceUpdates, DurableUpdates, ShelfHead, ShelvedUpdate } from "../../models/updates/index.ts";
 import { parseJson } from "../../runtime/store/index.ts";
 
 /** Author of the changes that it makes of what is live. */
@@ -27,6 +27,10 @@ const recordSchema = z.object({
   promotion: z.object({ release: count, after: count }).optional(),
   /** Newest number that it had seen when somebody else made another release live; what is newer ends the pause. */
   pausedAt: count.optional(),
+  /** Weights that were offered, the release that holds them, and the last change of the live record then. */
+  offered: z
+    .object({ number: count, digest: z.string(), content: z.string(), release: count, after: count })
+    .optional(),
 });
 export type UpdaterRecord = z.infer<typeof recordSchema>;
 
@@ -48,18 +52,23 @@ export function parseUpdaterRecord(model: string, value: Uint8Array): UpdaterRec
   });
 }
 
-/** The record before weights are made live: they are among those that it keeps. A pause ends. */
+/** The record before weights are made live: they are among those that it keeps. A pause and an offer end. */
 export function withPromotion(
-  { kept: before }: UpdaterRecord,
+  record: UpdaterRecord,
   { kept, newest }: DurableUpdates,
   made: UpdaterRecord["kept"][number],
   after: number,
 ): UpdaterRecord {
   const withRelease = kept.flatMap(({ number, digest }) => {
-    const found = [made, ...before].find((each) => each.digest === digest);
+    const found = [made, ...heldBy(record)].find((each) => each.digest === digest);
     return found === undefined ? [] : [{ number, digest, release: found.release }];
   });
   return { format: 1, kept: withRelease, newest, promotion: { release: made.release, after } };
+}
+
+/** Weights that the site has, what was offered included. */
+export function heldBy({ kept, offered }: UpdaterRecord): UpdaterRecord["kept"] {
+  return offered === undefined ? kept : [...kept, offered];
 }
 
 /**
@@ -76,6 +85,32 @@ export function judgeLive(
 ): LiveVerdict {
   if (promotion === undefined || live === promotion.release) return "own";
   return history.some(({ change, from, to }) => change > promotion.after && from !== to) ? "other" : "promote";
+}
+
+/** Whether the offer has ended without its promotion. */
+export function isOver({ number, digest, content }: NonNullable<UpdaterRecord["offered"]>, head?: ShelfHead): boolean {
+  if (head?.number === number && head.digest === digest) return false;
+  return head?.candidate?.content !== content || head.candidate.number !== number;
+}
+
+/**
+ * - `own`: the offered weights are the shadow
+ * - `start`: they are to be: they were not yet, or something else was made live meanwhile
+ * - `other`: somebody else has a candidate
+ * - `ended`: somebody has ended it
+ */
+export type ShadowVerdict = "own" | "start" | "other" | "ended";
+
+export function judgeShadow(
+  { release, after }: NonNullable<UpdaterRecord["offered"]>,
+  { candidate }: LiveRecord,
+  history: readonly LiveChange[],
+): ShadowVerdict {
+  if (candidate !== undefined) return candidate.release === release && candidate.mode === "shadow" ? "own" : "other";
+  const isEnded = history.some(
+    (each) => each.change > after && each.kind === "candidate-ended" && each.candidate?.release === release,
+  );
+  return isEnded ? "ended" : "start";
 }
 
 /**

@@ -193,6 +193,7 @@ export function createServingMetrics(model: string): ServingMetrics {
       };
       figure("kn_update_number", "Number of the newest update that was made live", "number");
       figure("kn_update_newest_number", "Number of the newest update that was seen", "newest");
+      figure("kn_update_candidate_number", "Number of the offered update that is the shadow; 0: none", "candidate");
       figure("kn_update_age_seconds", "Time since the newest update was made live", "ageMs", 1 / 1_000);
       figure("kn_update_applied_bytes", "Bytes of the updates that were applied", "appliedBytes");
     },

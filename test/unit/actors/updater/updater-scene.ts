@@ -17,7 +17,7 @@ import type { Actor } from "../../../../src/runtime/actor/index.ts";
 import { memoryBus } from "../../../../src/runtime/bus/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
 import { memoryStore } from "../../../../src/runtime/store/index.ts";
-import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
+import { type Logger, silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 import { failingStore, switchedFaults } from "../../../support/failing-store.ts";
 import { FACTS, weights } from "../../models/model-scene.ts";
 
@@ -34,6 +34,8 @@ export interface UpdaterSceneOptions {
   readonly hasRelease?: boolean;
   /** What the learner's weights are at first, all of them. @default BEGIN */
   readonly begin?: number;
+  /** @default none */
+  readonly log?: Logger;
 }
 
 /** All tensors of the model, every value `value`. */
@@ -50,6 +52,7 @@ export async function updaterScene({
   trusted = [],
   hasRelease = true,
   begin = BEGIN,
+  log = silentLogger,
 }: UpdaterSceneOptions = {}) {
   const clock = simulatedClock();
   const faults = { cloud: switchedFaults(), site: switchedFaults() };
@@ -65,13 +68,17 @@ export async function updaterScene({
 
   let chain: UpdateChain = NO_UPDATES;
   let tensors = tensorsOf(begin);
-  const build = (number: number, trained: NamedTensors, content: UpdateContent): BuiltUpdate => {
+  const make = (number: number, trained: NamedTensors, content: UpdateContent): BuiltUpdate => {
     const base = { number: chain.newest?.number ?? 0, tensors };
-    const built = buildUpdate({ model: MODEL, number, base, trained, content, ...signed });
+    return buildUpdate({ model: MODEL, number, base, trained, content, ...signed });
+  };
+  const extend = (built: BuiltUpdate): BuiltUpdate => {
     chain = extendChain(chain, built.update);
     tensors = built.tensors;
     return built;
   };
+  const build = (number: number, trained: NamedTensors, content: UpdateContent): BuiltUpdate =>
+    extend(make(number, trained, content));
   const learner = {
     get digest() {
       return chain.newest?.digest;
@@ -83,6 +90,22 @@ export async function updaterScene({
     next: (value: number, content = PARTIAL) => build(learner.number + 1, tensorsOf(value), content),
     anchor: () => build(Math.max(1, learner.number), tensors, { kind: "full" }),
     put: (built: BuiltUpdate) => shelf.put(built),
+    /** Offers it: the next number, as `next`; it is not promoted. */
+    async offer(value: number): Promise<BuiltUpdate> {
+      const built = make(learner.number + 1, tensorsOf(value), PARTIAL);
+      await shelf.offer(built);
+      return built;
+    },
+    /** Promotes what was offered. */
+    promote: (built: BuiltUpdate) => shelf.put(extend(built)),
+  };
+
+  const digestOf = async (number: number | undefined): Promise<string | undefined> => {
+    if (number === undefined) return undefined;
+    const release = await truth.release(number);
+    const loading = Promise.all(release.digests.map((_, block) => truth.loadPart(release, block)));
+    const parts = await loading.catch(() => undefined); // deleted
+    return parts === undefined ? undefined : digestOfTensors(Object.assign({}, ...parts) as NamedTensors);
   };
 
   const siteOf = (id: string) => {
@@ -101,7 +124,7 @@ export async function updaterScene({
             ...{ source: "the cloud", updates: { trusted }, keptReleases: 2 },
           },
           {
-            ...{ bus, clock, log: silentLogger },
+            ...{ bus, clock, log },
             model: openModel(siteModels, MODEL, { clock }),
             models: siteModels,
             openShelf: () => openUpdateShelf(cloud, MODEL),
@@ -121,13 +144,11 @@ export async function updaterScene({
         return bus.services.find(({ name }) => name === "kn-updater")?.data ?? {};
       },
       /** Digest of what is live. */
-      async digest(): Promise<string | undefined> {
-        const { live } = await truth.live();
-        if (live === undefined) return undefined;
-        const release = await truth.release(live);
-        const loading = Promise.all(release.digests.map((_, block) => truth.loadPart(release, block)));
-        const parts = await loading.catch(() => undefined); // deleted
-        return parts === undefined ? undefined : digestOfTensors(Object.assign({}, ...parts) as NamedTensors);
+      digest: async (): Promise<string | undefined> => digestOf((await truth.live()).live),
+      /** Digest of the shadow. */
+      async shadow(): Promise<string | undefined> {
+        const { candidate } = await truth.live();
+        return candidate?.mode === "shadow" ? digestOf(candidate.release) : undefined;
       },
     };
   };
@@ -146,6 +167,14 @@ export async function updaterScene({
 
   return {
     ...{ clock, faults, plain, truth, shelf, learner, site, until },
+    /** Of each release that an updater has published, oldest first. */
+    async published(): Promise<readonly (string | undefined)[]> {
+      const own = (await truth.releases()).filter(({ manifest }) => manifest.origin.kind === "continuous");
+      return Promise.all(own.toReversed().map(({ release }) => digestOf(release)));
+    },
+    /** Until this is the shadow; undefined: there is none. */
+    shadowed: (built: BuiltUpdate | undefined) =>
+      until(async () => (await site.shadow()) === built?.result.digest, `shadow ${built?.result.number}`),
     /** A second updater of the site. */
     another: () => siteOf("updater-1"),
     /** Until the site serves the learner's newest weights. */

@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import {
   encodeUpdaterRecord,
   fullToGet,
+  isOver,
   judgeLive,
+  judgeShadow,
   NO_RECORD,
   parseUpdaterRecord,
   partialsToGet,
@@ -36,6 +38,43 @@ describe("judgeLive", () => {
     const { to: _to, ...removed } = change(9, 5, 0);
     expect(judgeLive(record, NOTHING_LIVE, [{ ...removed, kind: "removed" }])).toBe("other");
     expect(judgeLive({ ...NO_RECORD, promotion: { release: 1, after: 0 } }, NOTHING_LIVE, [])).toBe("promote");
+  });
+});
+
+const offered = { number: 3, digest: "c", content: "of c", release: 9, after: 7 };
+const newest = { number: 2, digest: "b", full: 1 };
+const candidate = { number: 3, digest: "c", content: "of c", kind: "partial" } as const;
+
+describe("isOver", () => {
+  it.each([
+    [false, "it is offered", { ...newest, candidate }],
+    [false, "it is promoted", { number: 3, digest: "c", full: 1 }],
+    [false, "it is promoted, and another one offered", { number: 3, digest: "c", full: 1, candidate }],
+    [true, "it is withdrawn", newest],
+    [true, "another one is offered", { ...newest, candidate: { ...candidate, content: "of d" } }],
+    [true, "another one is promoted in its place", { number: 3, digest: "d", full: 1 }],
+    [true, "the shelf is empty", undefined],
+  ] as const)("is %s when %s", (over, _, head) => {
+    expect(isOver(offered, head)).toBe(over);
+  });
+});
+
+describe("judgeShadow", () => {
+  const shadow = { release: 9, mode: "shadow", percent: 100 } as const;
+  const started = { ...change(8, 4, 4), kind: "candidate-started", candidate: shadow } as const;
+  const ended = { ...change(9, 4, 4), kind: "candidate-ended", candidate: shadow } as const;
+  const replaced = { ...change(9, 4, 5), candidate: shadow };
+
+  it.each([
+    ["own", "it is the shadow", { ...live(4), candidate: shadow }, [started]],
+    ["other", "another release is", { ...live(4), candidate: { ...shadow, release: 8 } }, [started]],
+    ["other", "somebody gives it a share", { ...live(4), candidate: { ...shadow, mode: "canary" } }, [started]],
+    ["start", "it was not yet", live(4), []],
+    ["start", "an earlier offer of it has ended", live(4), [{ ...ended, change: 7 }]],
+    ["start", "a promotion has ended it", live(5), [started, replaced]],
+    ["ended", "somebody has ended it", live(4), [started, ended]],
+  ] as const)("is %s when %s", (verdict, _, now, history) => {
+    expect(judgeShadow(offered, now, history)).toBe(verdict);
   });
 });
 

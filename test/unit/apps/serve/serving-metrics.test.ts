@@ -25,13 +25,18 @@ it("createServingMetrics shows the tensors of the replicas in this process, at e
 it("createServingMetrics shows the figures of the updater in this process, where there is one", async () => {
   const metrics = createServingMetrics("digits");
   let services: ServiceReport[] = [
-    { name: "kn-updater", metadata: {}, data: { number: 7, newest: 8, ageMs: 1_500, appliedBytes: 4_000 } },
+    {
+      name: "kn-updater",
+      metadata: {},
+      data: { number: 7, newest: 8, candidate: 9, ageMs: 1_500, appliedBytes: 4_000 },
+    },
   ];
   metrics.showUpdater(() => services);
   const lines = async () => (await metrics.text()).split("\n").filter((line) => line.startsWith("kn_update_"));
   expect(await lines()).toEqual([
     'kn_update_number{model="digits"} 7',
     'kn_update_newest_number{model="digits"} 8',
+    'kn_update_candidate_number{model="digits"} 9',
     'kn_update_age_seconds{model="digits"} 1.5',
     'kn_update_applied_bytes{model="digits"} 4000',
   ]);
