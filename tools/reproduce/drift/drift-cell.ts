@@ -23,6 +23,8 @@ const windowSchema = z.object({
   labels: count,
   /** Bytes of each update that the edge received. */
   updates: z.array(z.object({ kind: z.string(), bytes: count })),
+  /** To the edge in all: updates, and candidates that were to compute there. A promoted candidate is sent once. */
+  sentBytes: count,
   promotions: count,
   refusals: count,
   rollbacks: count,

@@ -63,6 +63,7 @@ export async function openEdge(
     budget: { inputsPerMinute, bytesPerMinute: inputsPerMinute * imageBytes },
     maxInputBytes: imageBytes,
     slotsPerMinute: link.slots,
+    floor: link.floor,
   });
   const shapes: TensorShapes = Object.fromEntries(Object.entries(weights).map(([name, { shape }]) => [name, shape]));
   /** Weights that the device has, by digest. */

@@ -17,6 +17,8 @@ export interface DriftFigures {
   readonly uploadShare: number;
   /** 95th percentile of the bytes of an update; undefined: there was none. */
   readonly p95Bytes: number | undefined;
+  /** To the edge, refused candidates included. */
+  readonly sentBytesPerWindow: number;
   /** On window 0's test images, by what was served at the end, less that at the start. */
   readonly windowZeroChange: number;
   readonly updates: number;
@@ -40,6 +42,7 @@ export function figuresOf({ windows, windowZeroStart, samples }: DriftCell): Dri
     accuracy: mean(windows.map(({ accuracy }) => accuracy)),
     uploadShare: sum(({ uploads }) => uploads) / (windows.length * samples),
     p95Bytes: percentile95(updates.map(({ bytes }) => bytes)),
+    sentBytesPerWindow: sum(({ sentBytes }) => sentBytes) / windows.length,
     windowZeroChange: (windows.at(-1)?.windowZero ?? NaN) - windowZeroStart,
     updates: updates.length,
     refusals: sum(({ refusals }) => refusals),

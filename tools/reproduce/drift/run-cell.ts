@@ -24,8 +24,10 @@ export async function runCell(experiment: DriftExperiment, key: DriftKey, deps: 
   const right = async (number: number, { inputs, labels }: SceneImages): Promise<number> =>
     shareRight(await predict(lab, number, inputs, scene.classes), labels);
   const windows: WindowFigures[] = [];
+  /** What the edge has got. */
+  const received = new WeakSet<Uint8Array>();
   for (let window = 0; window < experiment.windows; window += 1) {
-    const figures = await runWindow(experiment, window, zero, deps);
+    const figures = await runWindow(experiment, window, zero, deps, received);
     windows.push(figures);
     const { accuracy, oracle, frozen, updates } = figures;
     say(
@@ -50,6 +52,7 @@ async function runWindow(
   window: number,
   zero: SceneImages,
   { scene, lab, edge, cloud }: CellDeps,
+  received: WeakSet<Uint8Array>,
 ): Promise<WindowFigures> {
   const { live, test, oracle, frozen } = await scene.window(window);
   const answered = new Map<number, Int32Array>();
@@ -61,10 +64,16 @@ async function runWindow(
   };
   const before = { ...cloud.counts, ...edge.observer.counts };
   const updates: CloudUpdate[] = [];
+  let sentBytes = 0;
   const deliver = async (sent: readonly CloudUpdate[]): Promise<void> => {
     for (const update of sent) await edge.receive(update.bytes, window);
     updates.push(...sent);
     await edge.compare(cloud.offer);
+    for (const bytes of [cloud.offer, ...sent.map((update) => update.bytes)]) {
+      if (bytes === undefined || received.has(bytes)) continue;
+      received.add(bytes);
+      sentBytes += bytes.length;
+    }
   };
 
   const start = shareRight(await answers(), test.labels);
@@ -89,6 +98,7 @@ async function runWindow(
     uploadBytes: after.observedBytes - before.observedBytes,
     labels: after.labels - before.labels,
     updates: updates.map(({ kind, bytes }) => ({ kind, bytes: bytes.length })),
+    sentBytes,
     promotions: after.promotions - before.promotions,
     refusals: after.refusals - before.refusals,
     rollbacks: after.rollbacks - before.rollbacks,

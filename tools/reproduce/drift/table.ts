@@ -63,6 +63,7 @@ const HEAD = [
   "uploaded",
   "p95 bytes of an update",
   "updates",
+  "to the edge a window",
   "window 0 at the end",
 ];
 
@@ -75,8 +76,8 @@ function references(cells: readonly DriftCell[]): string[][] {
   const all = mean(bySeed.flatMap(({ windows }) => windows.map(({ oracle, frozen }) => oracle - frozen)));
   const seeds = String(bySeed.length);
   return [
-    ["frozen", seeds, of("frozen"), range(gaps, points), points(all), "0", "0", "-", "0", points(0)],
-    ["oracle, always on", seeds, of("oracle"), points(0), points(0), percent(1), "all", "-", "-", "-"],
+    ["frozen", seeds, of("frozen"), range(gaps, points), points(all), "0", "0", "-", "0", "0", points(0)],
+    ["oracle, always on", seeds, of("oracle"), points(0), points(0), percent(1), "all", "-", "-", "-", "-"],
   ];
 }
 
@@ -100,6 +101,7 @@ function rowOf(arm: Arm, { name }: DriftExperiment, seeds: number, cells: readon
       ({ updates }) => updates,
       (value) => value.toFixed(1),
     ),
+    of(({ sentBytesPerWindow }) => sentBytesPerWindow, kilobytes),
     of(({ windowZeroChange }) => windowZeroChange, points),
   ];
 }

@@ -5,7 +5,7 @@ import { driftOf, figuresOf, recoveredAfterNext, returnChange } from "../../../.
 function window(figures: Partial<WindowFigures>): WindowFigures {
   return {
     ...{ accuracy: 0.9, start: 0.9, end: 0.9, oracle: 1, frozen: 0.9, windowZero: 0.9 },
-    ...{ uploads: 0, uploadBytes: 0, labels: 0, updates: [], promotions: 0, refusals: 0, rollbacks: 0 },
+    ...{ uploads: 0, uploadBytes: 0, labels: 0, updates: [], sentBytes: 0, promotions: 0, refusals: 0, rollbacks: 0 },
     ...figures,
   };
 }
@@ -49,6 +49,7 @@ describe("figuresOf", () => {
     );
     expect(figures).toMatchObject({ uploadShare: 0.04, labels: 60, refusals: 1, rollbacks: 2, updates: 20 });
     expect(figures.p95Bytes).toBe(118);
+    expect(figuresOf(cellOf([window({ sentBytes: 300 }), window({ sentBytes: 100 })])).sentBytesPerWindow).toBe(200);
     expect(figuresOf(cellOf([window({})])).p95Bytes).toBeUndefined();
   });
 
