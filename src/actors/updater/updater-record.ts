@@ -37,6 +37,11 @@ export function storedRecord(models: ModelStore, model: string): StoredRecord {
   };
 }
 
+/** Number of the newest update that the site of `models` has seen; 0: none. Rejects as `StoredRecord.read`. */
+export async function newestOnSite(models: ModelStore, model: string): Promise<number> {
+  return (await storedRecord(models, model).read()).newest;
+}
+
 function unread(model: string): KnowledgeNetError {
   return new KnowledgeNetError("KN_FENCED", {
     attempt: `change the updater's record of ${model}`,

@@ -2,7 +2,7 @@
  * `kn demo --follow`: a student of upright digits is served while the digits begin to turn. It follows an oracle that knows
  * all turns; a frozen copy beside it does not.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PACKAGE_ROOT } from "../../../setup/index.ts";
 import type { FollowEvent } from "../../actors/learner/index.ts";
@@ -15,7 +15,7 @@ import { type Model, type NamedTensors, openModel } from "../../models/index.ts"
 import { layersOfBlocks, parseContinuousSpec } from "../../run-spec/index.ts";
 import { drawLines } from "../follow/follow-chart.ts";
 import { type Answered, sendWindow, turningDigits } from "../follow/turning-traffic.ts";
-import { DEFAULT_MODELS_FOLDER, folderModels } from "../models/index.ts";
+import { folderModels } from "../models/index.ts";
 import { openDataset } from "../open-dataset.ts";
 import { publishRun } from "./commands/publish.ts";
 import { type RunCommandOptions, runSpecFile } from "./commands/run.ts";
@@ -46,12 +46,13 @@ interface Row {
 /** @returns the exit code. */
 export async function followDemo(options: RunCommandOptions, deps: ExecuteDeps): Promise<number> {
   const { terminal, clock } = deps;
-  const models = options.models ?? DEFAULT_MODELS_FOLDER;
-  await publishedModel("follow-oracle", [ORACLE_IMAGES], models, options, deps);
-  await publishedModel("follow-student", [], models, options, deps);
   const file = example("follow");
   const text = await readFile(file, "utf8");
   const name = `follow-${new Date(clock.wallTimeMs()).toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-")}`;
+  // Of this demo alone: another one begins with the student of upright digits again.
+  const models = join(options.runs, name, "models");
+  await publishedModel("follow-oracle", [ORACLE_IMAGES], models, options, deps);
+  await publishedModel("follow-student", [], models, options, deps);
   const spec = parseContinuousSpec(text, { file, set: [...options.set] });
   const dataset = await openDataset({
     data: { dataset: "mnist", holdout: 0 },
@@ -93,7 +94,7 @@ export async function followDemo(options: RunCommandOptions, deps: ExecuteDeps):
   return code;
 }
 
-/** Trains and publishes it unless a release of it is live. */
+/** Publishes the network of the demo's run of that name, which is trained by the first demo. */
 async function publishedModel(
   name: string,
   set: readonly string[],
@@ -101,18 +102,18 @@ async function publishedModel(
   options: RunCommandOptions,
   deps: ExecuteDeps,
 ): Promise<void> {
-  {
-    await using store = folderModels({ directory: models }, deps);
-    const { live } = await openModel(store, name, deps).live();
-    if (live !== undefined) {
-      deps.terminal.write(`release ${live} of ${name} is there already, in ${models}`);
-      return;
-    }
+  const run = `demo-${name}`;
+  if (!(await isComplete(options.runs, run))) {
+    await rm(join(options.runs, run), { recursive: true, force: true }); // cut off before
+    const code = await runSpecFile(example(name), { ...options, set: [...set], name: run, dryRun: false }, deps);
+    if (code !== EXIT_OK) deps.terminal.exit(code);
   }
-  const run = `${name}-${deps.clock.wallTimeMs()}`;
-  const code = await runSpecFile(example(name), { ...options, set: [...set], name: run, dryRun: false }, deps);
-  if (code !== EXIT_OK) deps.terminal.exit(code);
   await publishRun(run, { model: name, models, runs: options.runs, promote: true }, deps);
+}
+
+async function isComplete(runs: string, run: string): Promise<boolean> {
+  const text = await readFile(join(runs, run, "results.json"), "utf8").catch(() => "{}");
+  return (JSON.parse(text) as { readonly outcome?: unknown }).outcome === "completed";
 }
 
 interface Judges extends AsyncDisposable {

@@ -3,6 +3,7 @@
  * with its observer and its updater (the edge). It ends with `signal`, and goes on where it was when it is started again.
  */
 import type { FollowEvent } from "../../actors/learner/index.ts";
+import { newestOnSite } from "../../actors/updater/index.ts";
 import type { BackendPreference } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { abortOf } from "../../fleet/abort.ts";
@@ -82,6 +83,7 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
           },
         },
       ),
+      seenOnSite: () => newestOnSite(place.models, spec.student.model),
       ...(anchor === undefined ? {} : { anchor }),
       ...(signer === undefined ? {} : { signer }),
       onEvent(event) {

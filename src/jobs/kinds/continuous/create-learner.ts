@@ -44,6 +44,8 @@ export interface CreateLearnerDeps {
   readonly model: Pick<Model, "loadPart">;
   readonly observations: Pick<ObservationLog, "read">;
   readonly oracle: ComputingOracle;
+  /** Newest number that a site has seen, of the updates of other learners. @default 0 */
+  readonly seenOnSite?: () => Promise<number>;
   readonly anchor?: Anchor;
   readonly signer?: Signer;
   readonly onEvent?: (event: FollowEvent) => void;
@@ -112,7 +114,8 @@ export async function createLearnerSite(
             return { follower: await resumeFollower(follower, followerDeps, saved.state), ...close };
           }
           // After those of an earlier run: devices take no number twice.
-          const number = ((await shelf.newest())?.number ?? 0) + 1;
+          const [shelved, seen] = [(await shelf.newest())?.number ?? 0, (await deps.seenOnSite?.()) ?? 0];
+          const number = Math.max(shelved, seen) + 1;
           return { ...(await startFollower(follower, followerDeps, { weights, number })), ...close };
         },
       },
