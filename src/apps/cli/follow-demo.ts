@@ -79,7 +79,7 @@ export async function followDemo(options: RunCommandOptions, deps: ExecuteDeps):
       terminal.write(lineOf(rows.at(-1) as Row));
     }
   };
-  const code = await followSpec(text, file, { ...options, name, http: options.http ?? "127.0.0.1:0" }, deps, {
+  const code = await followSpec(text, file, { ...options, name, models, http: options.http ?? "127.0.0.1:0" }, deps, {
     signal: ending.signal,
     onEvent: (event) => void decisions.push(event),
     onServing(url) {
