@@ -19,10 +19,13 @@ const oracleSchema = z.strictObject({
 
 const windowSchema = z
   .strictObject({
-    /** Observations of one window: it ends with the watch over the live release, and with training. 100: 5 % of 2,000. */
-    observations: positive.max(100_000).default(100),
+    /**
+     * Observations of one window: it ends with the watch over the live release, and with training. 30: a new candidate may
+     * begin three times in 100 observations, of which a decision takes some 50.
+     */
+    observations: positive.max(100_000).default(30),
     /** Judged together; a candidate is promoted or refused after each so many. Must divide a window. */
-    roundObservations: positive.max(10_000).default(20),
+    roundObservations: positive.max(10_000).default(10),
   })
   .prefault({})
   .refine(({ observations, roundObservations }) => observations % roundObservations === 0, {
@@ -33,17 +36,21 @@ const windowSchema = z
 const trainingSchema = z
   .strictObject({
     ...scheduleKeys,
-    /** Of one candidate. */
-    steps: positive.max(100_000).default(200),
+    /** Of one candidate. 300: with 100 the turning digits of docs/results/drift stay a point further behind. */
+    steps: positive.max(100_000).default(300),
     batchSize: positive.max(1_024).default(64),
-    /** Share of a batch from before the stream; only with an anchor. */
-    rehearsalShare: share.default(0.25),
+    /** Share of a batch from before the stream; only with an anchor. Below 0.3 candidates forget more than the gate allows. */
+    rehearsalShare: share.default(0.35),
+    /** Largest shift of images of bytes, pixels: each step shows them as other views. 2: of digits; no flips. */
+    shift: z.int().min(0).max(32).default(2),
     /** Samples of the stream that are trained on again: half the last two windows, half of all before. */
     replay: z.int().min(250).max(2_000).default(1_000),
     /** Share of the steps that a trial without a mask has, which chooses the mask. */
     probeShare: z.number().gt(0).max(1).default(0.2),
-    /** Trains when the student agrees with the oracle on less than this share of a window. */
-    below: share.default(0.98),
+    /** Trains when the student agrees with the oracle on less than this share of a window's uniform inputs. */
+    below: share.default(1),
+    /** With new statistics of batch norm alone it must agree on this share of a window: else it is trained. */
+    enough: share.default(0.98),
     /** Weight of the oracle's answer as a label, beside its logits. */
     crossEntropy: z.number().min(0).default(0.5),
     logits: logitsSchema.prefault({}),
@@ -69,7 +76,8 @@ const gateSchema = z
     minimumEffect: share.default(0.005),
     labelBudget: positive.default(100),
     uniformLabels: z.int().min(0).default(10),
-    windowBudget: positive.default(3),
+    /** Windows of a decision. 4 of 30 observations: with more, one weak candidate blocks the better ones after it. */
+    windowBudget: positive.default(4),
     forgetting: share.default(0.02),
     recallFloor: share.default(0.5),
     recallDrop: share.default(0.1),
@@ -97,9 +105,11 @@ export const continuousSpecSchema = z.strictObject({
   student: z.strictObject({
     /** A published model; its live release is where it begins. */
     model: nameSchema,
+    /** Of what is observed; bytes only where all values are whole. @default bytes for a network of images */
+    input: z.enum(["u8", "f32"]).optional(),
   }),
-  /** The edge: what is uploaded of its inputs. A half of them uniform, since only those decide. */
-  observe: observeSchema.prefault({ uniformShare: 0.5 }),
+  /** The edge: what is uploaded of its inputs. */
+  observe: observeSchema.prefault({}),
   window: windowSchema,
   training: trainingSchema,
   update: updateSchema,

@@ -29,6 +29,8 @@ export interface FollowerOptions {
     readonly probeShare: number;
     /** Trains when the live release agrees with the oracle on less than this share of the window's uniform inputs. */
     readonly below: number;
+    /** New statistics of batch norm are a candidate by themselves when with them it agrees on this share of a window. */
+    readonly enough: number;
   };
   readonly update: {
     /** Share of the weights that an update sets; 1: all of them, as a full update. */
@@ -87,7 +89,7 @@ export interface Oracle {
 export interface Anchor {
   /** Must not be forgotten; never trained on. [n, ...sample], and their classes. */
   readonly test: { readonly inputs: TensorView; readonly labels: Int32Array };
-  /** Rehearsed; [n, ...sample], none of them in `test`. The oracle labels them once. */
+  /** Rehearsed, with the answers of the beginning; [n, ...sample], none of them in `test`. */
   readonly rehearsal: TensorView;
 }
 

@@ -13,6 +13,7 @@ import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
 import type { NamedTensors } from "../../models/index.ts";
 import type { UpdateChain } from "../../models/updates/index.ts";
 import type { CandidateMade } from "./follow-events.ts";
+import type { Rehearsal } from "./rehearsal.ts";
 
 export interface NumberedNetwork {
   readonly number: number;
@@ -65,6 +66,8 @@ export interface FollowerState {
   readonly oracle?: string;
   /** Inputs that must not be forgotten; undefined until window 0 has ended, where no others were given. */
   readonly anchor?: { readonly inputs: TensorView; readonly labels: Int32Array; readonly startShare: number };
+  /** Of the time before the stream, [n, ...sample], with the logits of the beginning. */
+  readonly rehearsal?: Rehearsal;
   /** Confidences of window 0, and whether each was right. */
   readonly reference: { readonly confidences: readonly number[]; readonly right: readonly boolean[] };
   readonly adwin?: AdwinState;
@@ -80,7 +83,7 @@ export const NOTHING_SEEN: OpenWindow = {
   paired: { live: 0, previous: 0 },
 };
 
-type Small = Omit<FollowerState, "live" | "previous" | "candidate" | "anchor"> & {
+type Small = Omit<FollowerState, "live" | "previous" | "candidate" | "anchor" | "rehearsal"> & {
   readonly live: number;
   readonly previous?: number;
   readonly candidate?: Omit<Candidate, "weights" | "bytes">;
@@ -91,7 +94,7 @@ const FORMAT = "1";
 
 /** Arrays are not copied. */
 export function writeFollowerState(state: FollowerState, replay: ReplayState): SafetensorsContent {
-  const { live, previous, candidate, anchor, ...rest } = state;
+  const { live, previous, candidate, anchor, rehearsal, ...rest } = state;
   const small: Small = {
     ...rest,
     live: live.number,
@@ -111,6 +114,11 @@ export function writeFollowerState(state: FollowerState, replay: ReplayState): S
   if (anchor !== undefined) {
     tensors["anchor/inputs"] = anchor.inputs;
     tensors["anchor/labels"] = { dtype: "i32", shape: [anchor.labels.length], values: anchor.labels };
+  }
+  if (rehearsal !== undefined) {
+    const { inputs, logits } = rehearsal;
+    tensors["rehearsal/inputs"] = inputs;
+    tensors["rehearsal/logits"] = { dtype: "f32", shape: [logits.length], values: logits };
   }
   const metadata: Record<string, string> = { format: FORMAT, state: JSON.stringify(small) };
   for (const [key, value] of Object.entries(replay.metadata)) metadata[`replay/${key}`] = value;
@@ -132,6 +140,7 @@ export function readFollowerState({ metadata, tensors }: SafetensorsContent): {
     });
   }
   const { live, previous, candidate, anchor, ...rest } = JSON.parse(text) as Small;
+  const [rehearsed, logits] = [tensors["rehearsal/inputs"], tensors["rehearsal/logits"]];
   const [inputs, labels, update] = [tensors["anchor/inputs"], tensors["anchor/labels"], tensors["update"]];
   return {
     state: {
@@ -150,6 +159,7 @@ export function readFollowerState({ metadata, tensors }: SafetensorsContent): {
       ...(anchor === undefined || inputs === undefined
         ? {}
         : { anchor: { ...anchor, inputs, labels: labels?.values as Int32Array } }),
+      ...(rehearsed === undefined ? {} : { rehearsal: { inputs: rehearsed, logits: logits?.values as Float32Array } }),
     },
     replay: {
       metadata: unprefixed("replay/", metadata),

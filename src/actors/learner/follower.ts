@@ -48,7 +48,7 @@ import {
   withWatchedWindow,
 } from "./follower-transitions.ts";
 import { makeCandidate } from "./make-candidate.ts";
-import { createRehearsal } from "./rehearsal.ts";
+import { rehearsalOf } from "./rehearsal.ts";
 import { describeWindow } from "./window-figures.ts";
 
 export type SentUpdate = Pick<BuiltUpdate, "bytes" | "update">;
@@ -84,6 +84,7 @@ export async function startFollower(
   const { lab, anchor } = deps;
   const built = fullUpdate(options, deps, { number, weights });
   await lab.hold(number, weights);
+  const rehearsal = anchor === undefined ? undefined : await rehearsalOf(anchor.rehearsal, number, deps);
   const startShare = anchor === undefined ? undefined : await startShareOf(anchor.test, number, options, lab);
   const state: FollowerState = {
     position: -1,
@@ -97,6 +98,7 @@ export async function startFollower(
     nextNumber: number + 1,
     reference: { confidences: [], right: [] },
     ...(anchor === undefined || startShare === undefined ? {} : { anchor: { ...anchor.test, startShare } }),
+    ...(rehearsal === undefined ? {} : { rehearsal }),
   };
   const follower = createFollower(options, deps, state, newReplay(options));
   return { follower, step: { events: [anchorEvent(state, built)], updates: [built], offer: undefined } };
@@ -141,7 +143,6 @@ function createFollower(
 ): Follower {
   const { lab, oracle, judge = judgeByRules } = deps;
   const { classes, model, window: windows, gate } = options;
-  const rehearsal = createRehearsal(deps);
   let state = initial;
   let events: FollowEvent[] = [];
   let updates: SentUpdate[] = [];
@@ -278,11 +279,10 @@ function createFollower(
     await moveTo(rolledBack(state, number, built.update));
   };
 
-  const train = async (version: string): Promise<void> => {
+  const train = async (): Promise<void> => {
     const { live, window, nextNumber: number } = state;
     const candidate = state.candidates + 1;
-    const remembered = await rehearsal.labelled(version);
-    const request = { live, number, window, candidate, replay, rehearsal: remembered };
+    const request = { live, number, window, candidate, replay, rehearsal: state.rehearsal };
     const attempt = await unlessNumeric(() => makeCandidate(request, options, deps));
     if (attempt instanceof KnowledgeNetError) {
       events.push({
@@ -330,7 +330,7 @@ function createFollower(
     await watch();
     const { right, labels } = event.agreement;
     const isBehind = labels > 0 && right / labels < options.training.below;
-    if (state.candidate === undefined && (isBehind || event.drift.length > 0)) await train(version);
+    if (state.candidate === undefined && (isBehind || event.drift.length > 0)) await train();
     state = withNextWindow(state);
   };
 

@@ -19,6 +19,7 @@ import { classesOf, rowsOf, stack } from "./answers.ts";
 import type { CandidateMade } from "./follow-events.ts";
 import type { FollowerDeps, FollowerOptions } from "./follower-options.ts";
 import type { NumberedNetwork } from "./follower-state.ts";
+import type { Rehearsal } from "./rehearsal.ts";
 import type { TrainPlan } from "./student-lab.ts";
 
 export interface MakeCandidate {
@@ -28,8 +29,7 @@ export interface MakeCandidate {
   /** Counted over the run: draws of two candidates differ. */
   readonly candidate: number;
   readonly replay: ReplayMemory;
-  /** Of the time before the stream, labelled by the oracle that labelled the replay. */
-  readonly rehearsal: { readonly inputs: TensorView; readonly logits: Float32Array } | undefined;
+  readonly rehearsal: Rehearsal | undefined;
 }
 
 export interface MadeCandidate {
@@ -59,7 +59,7 @@ export async function makeCandidate(
   const statistics = batchNormStatistics(live.weights);
   if (statistics.length > 0) {
     const calibrated = await lab.recalibrate(live.weights, calibrationBatches(replay, window, options));
-    if ((await agreementOnWindow(calibrated, replay, window, options, lab)) >= training.below) {
+    if ((await agreementOnWindow(calibrated, replay, window, options, lab)) >= training.enough) {
       const built = buildUpdate({ ...common, trained: calibrated, content: { kind: "batch-norm" } });
       return { built, facts: { content: "batch-norm", ...sizesOf(built), fraction: 0, samples } };
     }

@@ -33,7 +33,7 @@ export function createObservationRounds(
     const { input, epoch, number, expiresAtMs } = observed;
     if (number <= (seen.get(epoch) ?? -1)) return "repeated";
     const [own, wanted] = [input.shape.join(), sampleShape.join()];
-    if (own !== wanted || (dtype === "u8" && input.dtype !== "u8")) return "otherShape";
+    if (own !== wanted || (dtype === "u8" && !areBytes(input.values))) return "otherShape";
     return expiresAtMs <= wallTimeMs() ? "expired" : undefined;
   };
 
@@ -56,8 +56,7 @@ export function createObservationRounds(
           continue;
         }
         const { input, stratum } = observation;
-        // A view on the entry's bytes, which are ours, or bytes as floats.
-        const values = dtype === input.dtype ? input.values : Float32Array.from(input.values);
+        const values = valuesAs(dtype, input);
         const { comparison, epoch } = observation;
         taken.push({
           ...{ position: entry.position, values, stratum },
@@ -72,4 +71,13 @@ export function createObservationRounds(
       return taken;
     },
   };
+}
+
+const areBytes = (values: Uint8Array | Float32Array): boolean =>
+  values instanceof Uint8Array || values.every((each) => Number.isInteger(each) && each >= 0 && each <= 255);
+
+/** A view on the entry's bytes, which are ours, or a copy in the other type: equal inputs then have one label. */
+function valuesAs(dtype: "u8" | "f32", input: ObservedInput["input"]): Uint8Array | Float32Array {
+  if (dtype === input.dtype) return input.values;
+  return dtype === "u8" ? Uint8Array.from(input.values) : Float32Array.from(input.values);
 }

@@ -1,28 +1,37 @@
-/** What the student was trained for before the stream, labelled by the oracle once for each of its versions. */
+/** What the student was trained for before the stream, with what it answered then: it is to keep that. */
 import type { TensorView } from "../../messages/index.ts";
+import { rowsOf } from "./answers.ts";
 import type { FollowerDeps } from "./follower-options.ts";
 
+/** [n, ...sample], and logits [n, classes]. */
 export interface Rehearsal {
-  /** @returns undefined where there is none, and while the oracle is not of that version any more */
-  labelled(version: string): Promise<{ readonly inputs: TensorView; readonly logits: Float32Array } | undefined>;
+  readonly inputs: TensorView;
+  readonly logits: Float32Array;
 }
 
-export function createRehearsal({ anchor, oracle }: Pick<FollowerDeps, "anchor" | "oracle">): Rehearsal {
-  const inputs = anchor?.rehearsal;
-  const rows = inputs?.shape[0] ?? 0;
-  let known: { readonly version: string; readonly logits: Float32Array } | undefined;
-  return {
-    async labelled(version) {
-      if (inputs === undefined || rows === 0) return undefined;
-      if (known?.version !== version) {
-        const elements = inputs.values.length / rows;
-        known = await oracle.label(
-          Array.from({ length: rows }, (_, row) =>
-            (inputs.values as Uint8Array).subarray(row * elements, (row + 1) * elements),
-          ),
-        );
-      }
-      return known.version === version ? { inputs, logits: known.logits } : undefined;
-    },
-  };
+const BATCH = 250;
+
+/**
+ * Not the oracle's answers: one that knows all of the world may be worse than the student on the part that it came from, and
+ * would pull it below what must not be forgotten.
+ * @param key of the weights that the student begins with
+ */
+export async function rehearsalOf(
+  inputs: TensorView,
+  key: number,
+  { lab }: Pick<FollowerDeps, "lab">,
+): Promise<Rehearsal> {
+  const rows = inputs.shape[0] ?? 0;
+  const parts: Float32Array[] = [];
+  for (let from = 0; from < rows; from += BATCH) {
+    const { logits } = await lab.answer(key, rowsOf(inputs, from, Math.min(rows, from + BATCH)));
+    parts.push(logits);
+  }
+  const logits = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    logits.set(part, at);
+    at += part.length;
+  }
+  return { inputs, logits };
 }

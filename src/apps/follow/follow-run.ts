@@ -57,7 +57,8 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
   const oracleModel = openModel(place.models, spec.oracle.model, { clock, trusted });
   const release = await liveRelease(student);
   await liveRelease(oracleModel);
-  const { network } = release.manifest;
+  const { network, image } = release.manifest;
+  const dtype = spec.student.input ?? (image === undefined ? "f32" : "u8");
   const anchor = await loadAnchor(spec, network, { data, env });
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
@@ -68,12 +69,12 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
     { ...actorDeps, model: oracleModel },
   );
   await using site = await createLearnerSite(
-    { run, spec, backend, softwareVersion, release, dtype: "f32" },
+    { run, spec, backend, softwareVersion, release, dtype },
     {
       ...{ ...actorDeps, store, model: student },
       observations: await openObservationLog(store, spec.student.model),
       oracle: servedOracle(
-        { sampleShape: network.input, classes: network.classes, dtype: "f32" },
+        { sampleShape: network.input, classes: network.classes, dtype },
         {
           ...oracle,
           clock,

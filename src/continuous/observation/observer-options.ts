@@ -31,8 +31,8 @@ const observerOptionsSchema = z
     interest: z
       .strictObject({ disagreement: weight.default(1), uncertainty: weight.default(1), novelty: weight.default(1) })
       .prefault({}),
-    /** Chance of an input without any interest, against 1 for one that has all. */
-    floor: z.number().gt(0).max(1).default(0.05),
+    /** Chance of an input without any interest, against 1 for one that has all. 0.01: a hundred of them weigh as one. */
+    floor: z.number().gt(0).max(1).default(0.01),
     /** Age at which an input is not uploaded any more. One hour: a window of the learner. */
     ttlMs: z.int().min(1).default(3_600_000),
   })

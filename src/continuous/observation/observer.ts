@@ -132,7 +132,7 @@ export function createObserver(input: ObserverInput, deps: ObserverDeps = {}): O
   });
   const samplingWeight = ({ interest, candidateLogits }: Held): number => {
     const { disagreement, uncertainty, novelty } = interest;
-    if (candidateLogits !== undefined) return floor + (1 - floor) * disagreement;
+    if (candidateLogits !== undefined) return disagreement === 1 ? 1 : floor; // 1: another class
     const all = weights.disagreement + weights.uncertainty + weights.novelty;
     if (all === 0) return 1;
     const sum = weights.disagreement * disagreement + weights.uncertainty * uncertainty + weights.novelty * novelty;

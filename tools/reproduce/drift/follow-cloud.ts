@@ -114,7 +114,7 @@ function followerOptions({ learner, seed, classes, sampleShape }: FollowCloudOpt
   const { steps, batchSize, fraction, maxBytes, probeShare, rehearsalShare, below, replayCapacity, window } = learner;
   return {
     ...{ model: MODEL, seed, classes, sampleShape, dtype: "u8", window },
-    training: { steps, batchSize, rehearsalShare, replay: replayCapacity, probeShare, below },
+    training: { steps, batchSize, rehearsalShare, replay: replayCapacity, probeShare, below, enough: 0.98 },
     update: { fraction, coding: { codec: "int8" }, anchorEvery: 20, maxBytes },
     gate: { ...GATE_RULES, ...learner.gate },
     watch: { alpha: 0.01 },

@@ -79,7 +79,7 @@ export async function createLearnerSite(
     cacheLabels(deps.oracle, store),
   ]);
   const memory = await openLearnerMemory(store, run);
-  const { optimizer, schedule, warmup, crossEntropy, logits } = spec.training;
+  const { optimizer, schedule, warmup, crossEntropy, logits, shift } = spec.training;
   let incarnations = 0;
 
   const create: ActorFactory = () => {
@@ -101,6 +101,9 @@ export async function createLearnerSite(
               ...{ name, network, optimizer, seed: spec.seed },
               learningRate: { peak: optimizer.learningRate, schedule, warmup },
               loss: { crossEntropy, logits },
+              ...(dtype === "u8" && shift > 0 && network.input.length === 3
+                ? { augmentation: { flip: false, shift } }
+                : {}),
             },
             await compute.worker(),
           );

@@ -35,7 +35,7 @@ const OPTIONS: FollowerOptions = {
   sampleShape: [...SAMPLE_SHAPE],
   dtype: "f32",
   window: { observations: 100, roundObservations: 20 },
-  training: { steps: 60, batchSize: 64, rehearsalShare: 0, replay: 250, probeShare: 0.2, below: 0.97 },
+  training: { steps: 60, batchSize: 64, rehearsalShare: 0, replay: 250, probeShare: 0.2, below: 0.97, enough: 0.97 },
   update: { fraction: 0.9, coding: { codec: "f32" }, anchorEvery: 20, maxBytes: 1e6 },
   // The world turns for good: what was right in window 0 is forgotten rightly.
   gate: { ...GATE_RULES, forgetting: 1, recallDrop: 1, recallFloor: 0 },

@@ -122,7 +122,7 @@ describe("createObserver", () => {
       ratios.push(...chances(0).map((chance) => chance / disputed));
     }
     expect(ratios.length).toBeGreaterThan(0);
-    for (const ratio of ratios) expect(ratio).toBeCloseTo(0.05, 10); // the floor
+    for (const ratio of ratios) expect(ratio).toBeCloseTo(0.01, 10); // the floor
   });
 
   it("uploads never more than the budget in any minute, whatever the arrivals, and counts every input once", () => {
