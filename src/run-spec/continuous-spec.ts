@@ -47,7 +47,7 @@ const trainingSchema = z
     replay: z.int().min(250).max(2_000).default(1_000),
     /** Share of the steps that a trial without a mask has, which chooses the mask. */
     probeShare: z.number().gt(0).max(1).default(0.2),
-    /** Trains when the student agrees with the oracle on less than this share of a window's uniform inputs. */
+    /** Trains when the student agrees with the oracle on less than this share of a window's observations. */
     below: share.default(1),
     /** With new statistics of batch norm alone it must agree on this share of a window: else it is trained. */
     enough: share.default(0.98),

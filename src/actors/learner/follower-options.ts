@@ -27,7 +27,7 @@ export interface FollowerOptions {
     readonly replay: number;
     /** Steps without a mask, by whose movements it is chosen; a share of `steps`. */
     readonly probeShare: number;
-    /** Trains when the live release agrees with the oracle on less than this share of the window's uniform inputs. */
+    /** Trains when the live release agrees with the oracle on less than this share of the window's observations. */
     readonly below: number;
     /** New statistics of batch norm are a candidate by themselves when with them it agrees on this share of a window. */
     readonly enough: number;

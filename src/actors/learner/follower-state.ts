@@ -23,6 +23,8 @@ export interface NumberedNetwork {
 /** A window's figures so far. */
 export interface OpenWindow {
   readonly observations: number;
+  /** Of all of them, those that the live release answers otherwise than the oracle. */
+  readonly wrong: number;
   /** Of the live release on the uniform inputs. */
   readonly uniform: Agreements;
   /** Of those, the ones since the last change of the live release. */
@@ -42,6 +44,8 @@ export interface Candidate extends NumberedNetwork {
   /** Ended windows, and the open one. */
   readonly windows: readonly WindowEvidence[];
   readonly facts: Pick<Evidence, "sets" | "latencyMs" | "nonFiniteOutputs">;
+  /** That ended since it was offered, without a comparison by any edge. */
+  readonly unseenWindows: number;
   /** Newest counts of the edges, by the start of their observer. */
   readonly counted: Readonly<Record<string, { readonly compared: number; readonly disagreements: number }>>;
 }
@@ -77,6 +81,7 @@ export const NO_LABELS: Agreements = { labels: 0, right: 0 };
 
 export const NOTHING_SEEN: OpenWindow = {
   observations: 0,
+  wrong: 0,
   uniform: NO_LABELS,
   sinceLive: NO_LABELS,
   confidences: [],

@@ -35,6 +35,7 @@ export function countRound(state: FollowerState, { inputs, labels, live, liveLog
     onTrial: sum(state.onTrial, seen),
     open: {
       observations: open.observations + inputs.length,
+      wrong: open.wrong + live.filter((answer, row) => answer !== labels[row]).length,
       uniform: sum(open.uniform, seen),
       sinceLive: sum(open.sinceLive, seen),
       confidences: [...open.confidences, ...confidences],
@@ -74,6 +75,7 @@ export function testCandidate(state: FollowerState, round: Round, options: TestO
   const ended = isOpen ? candidate.windows.slice(0, -1) : candidate.windows;
   let open = (isOpen ? candidate.windows.at(-1) : undefined) ?? newWindow(state.window, options);
   let { counted } = candidate;
+  let isCompared = options.evidence === "uniform" || isOpen;
   for (const [row, input] of inputs.entries()) {
     const [label, own, other] = [labels[row], live[row], tested.answers[row]];
     if (label === undefined || own === undefined || other === undefined) continue;
@@ -89,6 +91,7 @@ export function testCandidate(state: FollowerState, round: Round, options: TestO
     const { epoch, compared, disagreements, disagrees } = comparison;
     const before = counted[epoch] ?? { compared: 0, disagreements: 0 };
     counted = { ...counted, [epoch]: { compared, disagreements } };
+    isCompared = true;
     open = {
       ...open,
       inputs: open.inputs + Math.max(0, compared - before.compared),
@@ -101,7 +104,9 @@ export function testCandidate(state: FollowerState, round: Round, options: TestO
   }
   const nonFiniteOutputs = candidate.facts.nonFiniteOutputs + tested.nonFinite;
   const facts = { ...candidate.facts, nonFiniteOutputs };
-  return { ...state, candidate: { ...candidate, windows: [...ended, open], facts, counted } };
+  // A window without a comparison says nothing about it: the edge does not have it yet, or these inputs came before it.
+  const windows = isCompared ? [...ended, open] : ended;
+  return { ...state, candidate: { ...candidate, windows, facts, counted } };
 }
 
 /** On the edge nobody counts by class where both agree: recall is then judged on sets alone. */
@@ -139,7 +144,8 @@ export function withEndedEvidence(state: FollowerState): FollowerState {
   const { candidate } = state;
   if (candidate === undefined) return state;
   const windows = candidate.windows.map((each) => ({ ...each, isOpen: false }));
-  return { ...state, candidate: { ...candidate, windows } };
+  const unseenWindows = windows.length === 0 ? candidate.unseenWindows + 1 : 0;
+  return { ...state, candidate: { ...candidate, windows, unseenWindows } };
 }
 
 export function withCandidate(state: FollowerState, candidate: Candidate): FollowerState {

@@ -135,6 +135,9 @@ function anchorEvent({ window }: FollowerState, { bytes, result }: BuiltUpdate):
   return { kind: "anchor", window, number: result.number, bytes: bytes.length };
 }
 
+/** An edge that cannot compute two releases would block what may be better: some windows of a backlog, and then some. */
+const MOST_UNSEEN_WINDOWS = 20;
+
 function createFollower(
   options: FollowerOptions,
   deps: FollowerDeps,
@@ -312,6 +315,7 @@ function createFollower(
         bytes,
         windows: [],
         counted: {},
+        unseenWindows: 0,
         facts: { ...anchored, latencyMs },
       }),
     );
@@ -319,6 +323,7 @@ function createFollower(
 
   const closeWindow = async (version: string): Promise<void> => {
     state = withEndedEvidence(state);
+    if ((state.candidate?.unseenWindows ?? 0) >= MOST_UNSEEN_WINDOWS) await dropCandidate("no edge has compared it");
     await decide();
     if (state.anchor === undefined) {
       state = { ...state, anchor: await anchorFrom(replay, state.live.number, options, lab) };
@@ -328,8 +333,9 @@ function createFollower(
     events.push(event);
     state = { ...state, adwin };
     await watch();
-    const { right, labels } = event.agreement;
-    const isBehind = labels > 0 && right / labels < options.training.below;
+    // Of all observations, though not all were chosen by chance: a wrong answer is a reason to train, not an estimate.
+    const { wrong, observations } = state.open;
+    const isBehind = 1 - wrong / observations < options.training.below;
     if (state.candidate === undefined && (isBehind || event.drift.length > 0)) await train();
     state = withNextWindow(state);
   };

@@ -28,11 +28,14 @@ const example = (name: string): string => join(PACKAGE_ROOT, "examples", `${name
 const WINDOWS = 8;
 /** Turn in the last window. Digits that lie on their side are other digits to a network that has not seen them. */
 const DEGREES = 60;
-/** 12 seconds of traffic. */
-const IMAGES = 2_400;
-/** The world waits for a learner on a slow machine, at most so long for each window, ms. */
+/** 8 seconds of traffic, of which 80 inputs are observed. */
+const IMAGES = 1_600;
+/** On a slow machine the world waits for the learner: until it has done nothing for a while, at most so long, ms. */
 const MAX_WAIT_MS = 60_000;
-const LOOK_MS = 100;
+const IDLE_MS = 1_000;
+const LOOK_MS = 50;
+/** Half of the usual: minutes are short. */
+const STEPS = "training.steps=150";
 /** Enough for an oracle of 97 % at every turn, in a minute on two cores. */
 const ORACLE_IMAGES = "data.limit=24000";
 
@@ -68,26 +71,33 @@ export async function followDemo(options: RunCommandOptions, deps: ExecuteDeps):
   const decisions: FollowEvent[] = [];
   const rows: Row[] = [];
   let traffic: Promise<void> | undefined;
+  let learner: { readonly state: string } | undefined;
   const send = async (url: string): Promise<void> => {
     await untilReady(url, deps);
     for (let window = 0; window < WINDOWS && !ending.signal.aborted; window += 1) {
       const shown = stream.window(window);
       const answered = await sendWindow(shown, { url, model: spec.student.model, clock });
-      const deadlineMs = clock.now() + MAX_WAIT_MS;
-      while (endedWindows(decisions) <= window && clock.now() < deadlineMs) await clock.sleep(LOOK_MS);
+      await untilIdle(() => learner?.state, deps);
       rows.push({ window, answered, ...(await judges.judge(shown)) });
       terminal.write(lineOf(rows.at(-1) as Row));
     }
   };
-  const code = await followSpec(text, file, { ...options, name, models, http: options.http ?? "127.0.0.1:0" }, deps, {
-    signal: ending.signal,
-    onEvent: (event) => void decisions.push(event),
-    onServing(url) {
-      traffic = send(url).finally(() => {
-        ending.abort();
-      });
+  const code = await followSpec(
+    text,
+    file,
+    { ...options, name, models, set: [STEPS, ...options.set], http: options.http ?? "127.0.0.1:0" },
+    deps,
+    {
+      signal: ending.signal,
+      onEvent: (event) => void decisions.push(event),
+      onStarted: (started) => (learner = started),
+      onServing(url) {
+        traffic = send(url).finally(() => {
+          ending.abort();
+        });
+      },
     },
-  });
+  );
   await traffic;
   await report(join(options.runs, name), rows, decisions, deps);
   terminal.write(`what it decided: kn replay ${name}; why: kn replay ${name} --window 2`);
@@ -165,8 +175,13 @@ async function untilReady(url: string, { clock }: ExecuteDeps): Promise<void> {
   while (!(await isReady())) await clock.sleep(200);
 }
 
-function endedWindows(decisions: readonly FollowEvent[]): number {
-  return decisions.filter(({ kind }) => kind === "window").length;
+async function untilIdle(state: () => string | undefined, { clock }: ExecuteDeps): Promise<void> {
+  const deadlineMs = clock.now() + MAX_WAIT_MS;
+  let idleSinceMs = clock.now();
+  while (clock.now() < Math.min(deadlineMs, idleSinceMs + IDLE_MS)) {
+    await clock.sleep(LOOK_MS);
+    if (state() !== "following.waiting") idleSinceMs = clock.now();
+  }
 }
 
 const turnOf = (window: number): string => `${((DEGREES * window) / (WINDOWS - 1)).toFixed(0)}°`;

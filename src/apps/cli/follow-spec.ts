@@ -33,7 +33,7 @@ export interface FollowOptions extends ExecuteOptions {
   readonly key?: string;
 }
 
-export interface FollowHooks extends Pick<FollowRunDeps, "onEvent"> {
+export interface FollowHooks extends Pick<FollowRunDeps, "onEvent" | "onStarted"> {
   /** The student answers at this URL. */
   readonly onServing?: (url: string) => void;
   /** Ends it, as a signal of the process does. */
@@ -92,7 +92,7 @@ export async function followSpec(
       },
       {
         ...{ place, store, clock, log, env, trusted, signer, say },
-        ...(hooks.onEvent === undefined ? {} : { onEvent: hooks.onEvent }),
+        ...{ onEvent: hooks.onEvent, onStarted: hooks.onStarted },
         serveEdge:
           options.http === NOWHERE
             ? undefined

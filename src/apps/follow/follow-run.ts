@@ -45,6 +45,8 @@ export interface FollowRunDeps {
   /** Receives lines for the operator. */
   readonly say: (line: string) => void;
   readonly onEvent?: ((event: FollowEvent) => void) | undefined;
+  /** The learner runs. @param learner its state as in its chart */
+  readonly onStarted?: ((learner: { readonly state: string }) => void) | undefined;
   /** Runs the edge until the signal; absent: it is elsewhere. Rejects with what ended it otherwise. */
   readonly serveEdge?: ((signal: AbortSignal) => Promise<void>) | undefined;
 }
@@ -102,6 +104,11 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
   };
   await supervisor.start();
   say(`${run}: ${spec.student.model} follows ${spec.oracle.model}`);
+  deps.onStarted?.({
+    get state() {
+      return supervisor.actor.state;
+    },
+  });
   const edge = deps.serveEdge?.(both);
   const ended = [oracle.ended, supervisor.ended].map(failed);
   const outcome = await Promise.race([abortOf(signal), ...ended, ...(edge === undefined ? [] : [edge.then(unasked)])]);

@@ -269,7 +269,18 @@ describe("a candidate that computes on the edge", () => {
     const round = roundOf(200, 20, 0.5).map((input) => ({ ...input, comparison: strange }));
     await followed.follower.observe(round);
     await followed.follower.observe(roundOf(220, 20, 0.5));
-    expect(followed.follower.state.candidate?.windows).toMatchObject([{ inputs: 0, disagreements: 0, labels: [] }]);
+    expect(followed.follower.state.candidate?.windows).toEqual([]);
+  });
+
+  it("waits for an edge that does not have it yet, but not for ever", async () => {
+    const followed = await follow(ON_EDGE);
+    await pass(followed, { from: 0, to: 1, turn: 0 });
+    await pass(followed, { from: 1, to: 2, turn: 0.5 });
+    await pass(followed, { from: 2, to: 20, turn: 0.5 });
+    expect(kinds(followed.events)).not.toContain("refusal");
+    await pass(followed, { from: 20, to: 23, turn: 0.5 });
+    const refusal = followed.events.find(({ kind }) => kind === "refusal");
+    expect(refusal).toMatchObject({ candidate: 1, reason: "no edge has compared it" });
   });
 });
 
