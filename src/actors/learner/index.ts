@@ -1,6 +1,6 @@
 /** The learner: follows the observations of a served student, trains it on what the oracle says, and decides. */
 export { cacheLabels, type ComputingOracle, type LabelCounts } from "./cached-oracle.ts";
-export { decodeFollowEvent, encodeFollowEvent, type FollowEvent, type RecordedEvent } from "./follow-events.ts";
+export { decodeFollowEvent, type FollowEvent, type RecordedEvent } from "./follow-events.ts";
 export {
   type Follower,
   type FollowStep,
