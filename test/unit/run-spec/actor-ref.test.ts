@@ -37,7 +37,7 @@ describe("parseActorRef", () => {
     const index = fc.nat({ max: 999_999_999 });
     fc.assert(
       fc.property(fc.constantFrom(...ACTOR_KINDS), index, index, (kind, any, other) => {
-        const isSingle = ["feeder", "coordinator", "whole-student", "student-alone"].includes(kind);
+        const isSingle = ["feeder", "coordinator", "whole-student", "student-alone", "learner"].includes(kind);
         const ref = actorRef(kind, isSingle ? 0 : any, ["teacher-section", "replica"].includes(kind) ? other : 0);
         expect(parseActorRef(ref.id)).toEqual(ref);
       }),

@@ -2,7 +2,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
-import { parseSpec, parseTrainingSpec, type TrainingSpec } from "../../../src/run-spec/index.ts";
+import {
+  isContinuousSpec,
+  parseContinuousSpec,
+  parseSpec,
+  parseTrainingSpec,
+  type TrainingSpec,
+} from "../../../src/run-spec/index.ts";
 
 const MINIMAL = `kind: training
 name: tiny
@@ -231,6 +237,31 @@ describe("parseSpec, what does not go together", () => {
   });
 });
 
+describe("parseContinuousSpec", () => {
+  const TEXT = "kind: continuous\nname: follow\noracle: { model: big }\nstudent: { model: small }\n";
+
+  it("fills in defaults that fit together", () => {
+    const spec = parseContinuousSpec(TEXT, { file: "follow.yaml" });
+    expect(spec.window.observations % spec.window.roundObservations).toBe(0);
+    expect(spec).toMatchObject({ seed: 1, evidence: "edge", update: { codec: "int8", maxBytes: 160_000 } });
+    expect(spec.anchor).toBeUndefined();
+  });
+
+  it.each([
+    ["window: { observations: 25, roundObservations: 10 }", /window\.roundObservations.*must divide/],
+    ["update: { fraction: 0 }", /update\.fraction/],
+    ["training: { replay: 100 }", /training\.replay/],
+    ["gate: { alpa: 0.01 }", /a key must be known here.*alpa.*alpha/s],
+  ])("refuses %s", (line, message) => {
+    expect(() => parseContinuousSpec(`${TEXT}${line}\n`, { file: "follow.yaml" })).toThrow(message);
+  });
+
+  it("is told by its kind, also of a text that is refused", () => {
+    expect(isContinuousSpec(`${TEXT}strange: 1\n`)).toBe(true);
+    expect(isContinuousSpec("kind: training # not continuous\n")).toBe(false);
+  });
+});
+
 describe("examples", () => {
   const folder = fileURLToPath(new URL("../../../examples/", import.meta.url));
   const files = readdirSync(folder).filter((file) => file.endsWith(".yaml"));
@@ -240,7 +271,8 @@ describe("examples", () => {
   });
 
   it.each(files)("%s parses, and is named after its file", (file) => {
-    const spec = parseSpec(readFileSync(`${folder}${file}`, "utf8"), { file });
+    const text = readFileSync(`${folder}${file}`, "utf8");
+    const spec = isContinuousSpec(text) ? parseContinuousSpec(text, { file }) : parseSpec(text, { file });
     expect(`${spec.name}.yaml`).toBe(file);
   });
 });
