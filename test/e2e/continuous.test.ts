@@ -1,0 +1,173 @@
+/** A continuous run as its users have it: one command, a served student that follows, a kill, and what it has decided. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { folderModels } from "../../src/apps/models/index.ts";
+import { connectClient } from "../../src/client/index.ts";
+import { openModel } from "../../src/models/index.ts";
+import { layersOfBlocks, type ModelSpec } from "../../src/run-spec/index.ts";
+import { systemClock } from "../../src/runtime/clock/index.ts";
+import { manifestOf, randomBlock, randomImages } from "../../tools/bench/serving/random-network.ts";
+import { KN, kn } from "../support/kn.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const INPUT = [8, 8, 1] as const;
+const SPEC = `
+kind: continuous
+name: follow
+oracle: { model: oracle }
+student: { model: student }
+observe: { inputsPerMinute: 6000, bytesPerMinute: 60000000, slotsPerMinute: 600 }
+training: { steps: 60, shift: 0, optimizer: { kind: adam, learningRate: 0.01 } }
+update: { fraction: 0.5 }
+gate: { recallDrop: 1, recallFloor: 0, forgetting: 1 } # weights at random know nothing that could be forgotten
+`;
+
+/** Of one task: an oracle in two sections, and a student of half its size. */
+function network(units: number, cuts: string[]): ModelSpec {
+  return {
+    input: [...INPUT],
+    classes: 3,
+    layers: [
+      { name: "scale", type: "rescaling", scale: 1 / 128, offset: -1 },
+      { name: "flat", type: "flatten" },
+      { name: "hidden", type: "dense", units, useBias: true },
+      { name: "relu", type: "re_lu" },
+      { name: "logits", type: "dense", units: 3, useBias: true },
+    ],
+    cuts,
+  } as ModelSpec;
+}
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+
+async function publish(name: string, model: ModelSpec, seed: number): Promise<void> {
+  const clock = systemClock();
+  await using models = folderModels({ directory: join(folder.path, "models") }, { clock });
+  const opened = openModel(models, name, { clock });
+  const parts = layersOfBlocks(model).map((_, block) => randomBlock(model, block, seed));
+  const { release } = await opened.publish(manifestOf(model, new Date(0).toISOString()), parts);
+  await opened.promote(release, { by: "test", reason: "" });
+}
+
+interface Following extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly ended: Promise<number | null>;
+  text(): string;
+}
+
+function follow(): Following {
+  const args = ["run", "follow.yaml", "--http", "127.0.0.1:0", "--models", "models"];
+  const child = spawn(process.execPath, [KN, ...args], { cwd: folder.path, stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  const onData = (chunk: Buffer): void => {
+    text += chunk.toString();
+  };
+  child.stdout.on("data", onData);
+  child.stderr.on("data", onData);
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  return {
+    ...{ child, ended, text: () => text },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** Sends images while `work` goes on. @returns what `work` does, and the releases that answered */
+async function underTraffic<T>(following: Following, seed: number, work: () => Promise<T>) {
+  const url = await waitFor(
+    () => /student at (http:\S+)\/v2\/models\/student/.exec(following.text())?.[1],
+    "an address",
+    30_000,
+  );
+  await waitFor(async () => (await fetch(`${url}/v2/models/student/ready`)).status === 200, "readiness", 60_000);
+  await using client = await connectClient({ url, model: "student" });
+  const releases = new Set<number>();
+  let isOver = false;
+  const send = async (): Promise<void> => {
+    for (let batch = 0; !isOver; batch += 1) {
+      const { values } = randomImages(INPUT, 8, seed + batch);
+      const { release } = await client.infer(Uint8Array.from(values), { shape: [8, ...INPUT] });
+      releases.add(release);
+    }
+  };
+  const sending = send();
+  try {
+    return { result: await work(), releases };
+  } finally {
+    isOver = true;
+    await sending;
+  }
+}
+
+const windowsIn = (text: string): number[] =>
+  [...text.matchAll(/^window (\d+) \| release/gm)].map(([, at]) => Number(at));
+
+async function replay(...args: string[]): Promise<Record<string, unknown>> {
+  const { code, stdout, stderr } = await kn(["replay", "follow", "--json", ...args], folder.path).ended;
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  await writeFile(join(folder.path, "follow.yaml"), SPEC);
+  await publish("oracle", network(24, ["relu"]), 1);
+  await publish("student", network(12, []), 2);
+}, 60_000);
+
+afterAll(() => folder[Symbol.asyncDispose]());
+
+describe("kn run of a continuous spec", () => {
+  it("promotes what is better, goes on after a kill, and can say why", async () => {
+    await using first = follow();
+    const { releases } = await underTraffic(first, 0, () =>
+      waitFor(() => /promoted as update/.test(first.text()), `a promotion: ${first.text()}`, 120_000),
+    );
+    expect(releases.size).toBeGreaterThan(0);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const before = Math.max(...windowsIn(first.text()));
+
+    await using second = follow();
+    const { releases: after } = await underTraffic(second, 100_000, () =>
+      waitFor(() => windowsIn(second.text()).some((window) => window > before + 1), "more windows", 120_000),
+    );
+    // What was promoted is made live, wherever the kill was.
+    expect(Math.max(...after)).toBeGreaterThan(1);
+    second.child.kill("SIGTERM");
+    expect(await second.ended).toBe(0);
+
+    const { events, promotions } = (await replay()) as {
+      events: { sequence: number; event: { kind: string; window: number } }[];
+      promotions: number;
+    };
+    expect(promotions).toBeGreaterThan(0);
+    // Nothing is missing, nothing is there twice, whatever was cut off by the kill.
+    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index));
+    const windows = events.flatMap(({ event }) => (event.kind === "window" ? [event.window] : []));
+    expect(windows).toEqual(windows.map((_, index) => index));
+
+    const promotion = events.find(({ event }) => event.kind === "promotion");
+    const { decisions } = (await replay("--window", String(promotion?.event.window))) as {
+      decisions: { isSame: boolean; judgement: { verdict: string } }[];
+    };
+    expect(decisions).toContainEqual(
+      expect.objectContaining({ isSame: true, judgement: expect.objectContaining({ verdict: "promote" }) as unknown }),
+    );
+  }, 300_000);
+
+  it("refuses a model that is not there, and a run that is none, with what to do", async () => {
+    await writeFile(join(folder.path, "absent.yaml"), SPEC.replace("model: oracle", "model: nobody"));
+    const absent = await kn(["run", "absent.yaml", "--name", "absent", "--http", "none"], folder.path).ended;
+    expect(absent.code).not.toBe(0);
+    expect(absent.stderr).toMatch(/KN_CONFIG.*nobody.*a release of it must be live.*kn publish/s);
+    const none = await kn(["replay", "nothing"], folder.path).ended;
+    expect(none.code).not.toBe(0);
+    expect(none.stderr).toMatch(/KN_CONFIG.*it must be a continuous run/s);
+  }, 60_000);
+});
