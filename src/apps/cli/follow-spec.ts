@@ -8,7 +8,7 @@ import { isServerAddress } from "../connect/bus-address.ts";
 import { openFollowFolder } from "../follow/follow-folder.ts";
 import { followRun, type FollowRunDeps } from "../follow/follow-run.ts";
 import { DEFAULT_MODELS_FOLDER, signerIn, trustedKeys } from "../models/index.ts";
-import { startUpdater } from "../serve/follow-learner.ts";
+import { followedStore, startUpdater } from "../serve/follow-learner.ts";
 import { runOfModel } from "../serve/replica-process.ts";
 import { serveModel } from "../serve/serve-model.ts";
 import { openServingFront } from "../serve/serving-front.ts";
@@ -29,6 +29,8 @@ export interface FollowOptions extends ExecuteOptions {
   readonly models?: string;
   /** Where the student answers over HTTP; "none": the edge is elsewhere. */
   readonly http: string;
+  /** Store with the observations of an edge that has its own; undefined: they are in the cloud's. */
+  readonly observations?: string;
   /** Private key that signs updates, and releases made of them. */
   readonly key?: string;
 }
@@ -83,6 +85,10 @@ export async function followSpec(
     if (place === undefined) return EXIT_OK;
     await using cloud = await cloudStore(place, folder.storePath, deps);
     const { store } = cloud;
+    await using edge =
+      options.observations === undefined
+        ? undefined
+        : await followedStore(options.observations, { fleet: undefined, name: `kn run ${name}` }, clock);
     const trusted = await trustedKeys([], env);
     const signer = options.key === undefined ? undefined : await signerIn(options.key);
     await followRun(
@@ -91,7 +97,7 @@ export async function followSpec(
         ...{ oracle: "here", data: options.data },
       },
       {
-        ...{ place, store, clock, log, env, trusted, signer, say },
+        ...{ place, store, observed: await edge?.open(), clock, log, env, trusted, signer, say },
         ...{ onEvent: hooks.onEvent, onStarted: hooks.onStarted },
         serveEdge:
           options.http === NOWHERE

@@ -37,6 +37,8 @@ export interface FollowRunDeps {
   readonly place: ServingPlace;
   /** Of the cloud. */
   readonly store: Store;
+  /** With the observations; @default the cloud's */
+  readonly observed?: Store | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly env: NodeJS.ProcessEnv;
@@ -74,7 +76,7 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
     { run, spec, backend, softwareVersion, release, dtype },
     {
       ...{ ...actorDeps, store, model: student },
-      observations: await openObservationLog(store, spec.student.model),
+      observations: await openObservationLog(deps.observed ?? store, spec.student.model),
       oracle: servedOracle(
         { sampleShape: network.input, classes: network.classes, dtype },
         {

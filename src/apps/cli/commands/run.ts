@@ -31,6 +31,7 @@ export interface RunCommandOptions {
   /** Of a continuous run. */
   readonly models?: string;
   readonly http?: string;
+  readonly observations?: string;
   readonly key?: string;
 }
 
@@ -47,6 +48,10 @@ export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: nu
     )
     .option("--http <host:port>", `of a continuous run: where the student answers, or none (default: ${FOLLOW_HTTP})`)
     .option("--models <folder>", "of a continuous run: folder of the models (default: models, or the store of --bus)")
+    .option(
+      "--observations <address>",
+      "of a continuous run: the store of an edge with a JetStream of its own, nats://host:port?domain=edge",
+    )
     .option("--key <file>", "of a continuous run: private key that signs its updates")
     .option("--dry-run", "print blocks, boundaries and bytes per step, and run nothing", false)
     .action(async (file: string, options: RunCommandOptions) => {
