@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folderModels } from "../../src/apps/models/index.ts";
 import { connectClient } from "../../src/client/index.ts";
-import { openModel } from "../../src/models/index.ts";
+import { type ModelStore, modelsInStore, openModel } from "../../src/models/index.ts";
 import { layersOfBlocks, type ModelSpec } from "../../src/run-spec/index.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
+import { connectJetStreamStore } from "../../src/runtime/store/index.ts";
 import { manifestOf, randomBlock, randomImages } from "../../tools/bench/serving/random-network.ts";
 import { KN, kn } from "../support/kn.ts";
+import { describeWithNats, startTestNats } from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -41,11 +43,10 @@ function network(units: number, cuts: string[]): ModelSpec {
   } as ModelSpec;
 }
 
+const clock = systemClock();
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 
-async function publish(name: string, model: ModelSpec, seed: number): Promise<void> {
-  const clock = systemClock();
-  await using models = folderModels({ directory: join(folder.path, "models") }, { clock });
+async function publish(models: ModelStore, name: string, model: ModelSpec, seed: number): Promise<void> {
   const opened = openModel(models, name, { clock });
   const parts = layersOfBlocks(model).map((_, block) => randomBlock(model, block, seed));
   const { release } = await opened.publish(manifestOf(model, new Date(0).toISOString()), parts);
@@ -58,8 +59,14 @@ interface Following extends AsyncDisposable {
   text(): string;
 }
 
-function follow(): Following {
-  const args = ["run", "follow.yaml", "--http", "127.0.0.1:0", "--models", "models"];
+async function publishBoth(models: ModelStore): Promise<void> {
+  await publish(models, "oracle", network(24, ["relu"]), 1);
+  await publish(models, "student", network(12, []), 2);
+}
+
+const IN_ONE_PROCESS = ["run", "follow.yaml", "--http", "127.0.0.1:0", "--models", "models"];
+
+function start(args: readonly string[] = IN_ONE_PROCESS): Following {
   const child = spawn(process.execPath, [KN, ...args], { cwd: folder.path, stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   const onData = (chunk: Buffer): void => {
@@ -116,15 +123,15 @@ async function replay(...args: string[]): Promise<Record<string, unknown>> {
 beforeAll(async () => {
   folder = await temporaryFolder();
   await writeFile(join(folder.path, "follow.yaml"), SPEC);
-  await publish("oracle", network(24, ["relu"]), 1);
-  await publish("student", network(12, []), 2);
+  await using models = folderModels({ directory: join(folder.path, "models") }, { clock });
+  await publishBoth(models);
 }, 60_000);
 
 afterAll(() => folder[Symbol.asyncDispose]());
 
 describe("kn run of a continuous spec", () => {
   it("promotes what is better, goes on after a kill, and can say why", async () => {
-    await using first = follow();
+    await using first = start();
     const { releases } = await underTraffic(first, 0, () =>
       waitFor(() => /promoted as update/.test(first.text()), `a promotion: ${first.text()}`, 120_000),
     );
@@ -133,7 +140,7 @@ describe("kn run of a continuous spec", () => {
     await first.ended;
     const before = Math.max(...windowsIn(first.text()));
 
-    await using second = follow();
+    await using second = start();
     const { releases: after } = await underTraffic(second, 100_000, () =>
       waitFor(() => windowsIn(second.text()).some((window) => window > before + 1), "more windows", 120_000),
     );
@@ -170,4 +177,22 @@ describe("kn run of a continuous spec", () => {
     expect(none.code).not.toBe(0);
     expect(none.stderr).toMatch(/KN_CONFIG.*it must be a continuous run/s);
   }, 60_000);
+});
+
+describeWithNats("a continuous run on two sites", () => {
+  it("follows a student that another process serves", async () => {
+    await using nats = await startTestNats({ jetstream: true });
+    await using store = await connectJetStreamStore({ servers: nats.url, name: "test" });
+    await publishBoth(modelsInStore(store));
+    await using cloud = start(["run", "follow.yaml", "--bus", nats.url, "--http", "none", "--name", "cloud"]);
+    const observing = ["--observe-inputs", "6000", "--observe-bytes", "60000000"];
+    const serving = ["--bus", nats.url, "--http", "127.0.0.1:0", "--observe", ...observing, "--follow"];
+    await using edge = start(["serve", "student", ...serving]);
+    const { releases } = await underTraffic(edge, 0, () =>
+      waitFor(() => /promoted as update/.test(cloud.text()), `a promotion: ${cloud.text()}${edge.text()}`, 180_000),
+    );
+    expect(releases.size).toBeGreaterThan(0);
+    const model = openModel(modelsInStore(store), "student", { clock });
+    await waitFor(async () => ((await model.live()).live ?? 1) > 1, "the edge to make it live", 30_000);
+  }, 300_000);
 });
