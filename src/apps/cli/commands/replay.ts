@@ -3,21 +3,12 @@ import type { Command } from "commander";
 import type { RecordedEvent } from "../../../actors/learner/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import { DEFAULT_RUNS_FOLDER } from "../../../jobs/run-folder.ts";
-import { readFileStore } from "../../../runtime/store/index.ts";
-import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { findFollowFolder } from "../../follow/follow-folder.ts";
-import {
-  findingTable,
-  readHistory,
-  type ReplayedDecision,
-  replayWindow,
-  summariseHistory,
-  windowTable,
-} from "../../follow/follow-history.ts";
+import { findingTable, type ReplayedDecision, replayWindow } from "../../follow/follow-history.ts";
 import { lineOfEvent } from "../../follow/follow-lines.ts";
 import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
+import { historyInFleet, historyInFolder, showHistory } from "../follow-status.ts";
 import { parseWholeNumber } from "./serve.ts";
 import { drawText } from "../text-table.ts";
 
@@ -39,7 +30,7 @@ export function registerReplay(program: Command, deps: ExecuteDeps, exit: (code:
     .option("--json", "print one JSON document and nothing else on stdout", false)
     .action(async (run: string, options: ReplayOptions) => {
       const history = await historyOfRun(run, options, deps);
-      if (options.window === undefined) showAll(run, history, options, deps);
+      if (options.window === undefined) showHistory(run, history, options, deps);
       else showWindow(history, options.window, options, deps);
       exit(EXIT_OK);
     });
@@ -47,7 +38,8 @@ export function registerReplay(program: Command, deps: ExecuteDeps, exit: (code:
 
 async function historyOfRun(run: string, options: ReplayOptions, deps: ExecuteDeps): Promise<readonly RecordedEvent[]> {
   const address = optionalFleetAddress(options.bus, deps);
-  const history = address === undefined ? await inFolder(run, options, deps) : await inFleet(run, address, deps);
+  const history =
+    address === undefined ? await historyInFolder(run, options.runs, deps) : await historyInFleet(run, address, deps);
   if (history.length > 0) return history;
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `replay ${run}`,
@@ -55,41 +47,6 @@ async function historyOfRun(run: string, options: ReplayOptions, deps: ExecuteDe
     value: address === undefined ? `none in ${options.runs}` : "none on the fleet",
     remedy: "start one: kn run examples/follow.yaml; name its place: --runs or --bus",
   });
-}
-
-async function inFolder(run: string, { runs }: ReplayOptions, { clock }: ExecuteDeps) {
-  const folder = await findFollowFolder(runs, run);
-  if (folder === undefined) return [];
-  await using store = await readFileStore({ directory: folder.storePath, clock });
-  return await readHistory(store, folder.name);
-}
-
-async function inFleet(run: string, address: string, deps: ExecuteDeps) {
-  await using connected = await deps.connectFleet({ address, name: "kn replay" }, { log: silentLogger });
-  return await readHistory(connected.fleet.store, run);
-}
-
-function showAll(
-  run: string,
-  history: readonly RecordedEvent[],
-  { json }: ReplayOptions,
-  { terminal, clock }: ExecuteDeps,
-): void {
-  const summary = summariseHistory(history);
-  if (json) {
-    terminal.write(JSON.stringify({ run, ...summary, events: history }, undefined, 2));
-    return;
-  }
-  const age = summary.liveSinceMs === null ? 0 : Math.max(0, clock.wallTimeMs() - summary.liveSinceMs) / 1_000;
-  terminal.write(
-    drawText([
-      windowTable(history),
-      `${run}: ${summary.windows} windows, ${summary.observations} observations; ${summary.candidates} candidates, ` +
-        `${summary.promotions} promoted, ${summary.refusals} refused, ${summary.rollbacks} rollbacks`,
-      `update ${summary.live ?? "-"} is live since ${age.toFixed(0)} s; ${summary.updates} updates of ` +
-        `${summary.updateBytes} bytes together; labels of ${summary.oracle ?? "-"}`,
-    ]),
-  );
 }
 
 function showWindow(

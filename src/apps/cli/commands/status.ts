@@ -10,6 +10,7 @@ import { actorsOf } from "../../../jobs/run-plan.ts";
 import { phaseOf } from "../../../fleet/records.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK, exitCodeOfErrorCode } from "../exit.ts";
+import { continuousStatus } from "../follow-status.ts";
 import { withFleetBus } from "../bus-options.ts";
 
 interface StatusOptions {
@@ -20,17 +21,26 @@ interface StatusOptions {
 
 export function registerStatus(program: Command, deps: ExecuteDeps, exit: (code: number) => void): void {
   withFleetBus(
-    program.command("status").argument("<run>", "name of a run").description("show the state of a run of a fleet"),
+    program
+      .command("status")
+      .argument("<run>", "name of a run")
+      .description("show the state of a run of a fleet, or of a continuous run"),
     deps,
   )
     .option("--follow", "follow it until the run ends", false)
     .option("--json", "print JSON; with --follow one line per change", false)
     .action(async (run: string, options: StatusOptions) => {
+      const inFolder = await continuousStatus(run, options, undefined, deps);
+      if (inFolder !== undefined) {
+        exit(inFolder);
+        return;
+      }
       await using connected = await deps.connectFleet(
         { address: options.bus, name: "kn status" },
         { log: silentLogger },
       );
-      exit(await showStatus(run, options, connected.fleet, deps));
+      const { fleet } = connected;
+      exit((await continuousStatus(run, options, fleet.store, deps)) ?? (await showStatus(run, options, fleet, deps)));
     });
 }
 

@@ -11,6 +11,7 @@ import { createRunMonitor, type MonitorFigures } from "../../../jobs/run-monitor
 import type { RunStatus } from "../../../fleet/run-status.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK, exitCodeOfErrorCode } from "../exit.ts";
+import { continuousStatus } from "../follow-status.ts";
 import { drawTable } from "../text-table.ts";
 import { withFleetBus } from "../bus-options.ts";
 
@@ -26,17 +27,21 @@ export function registerWatch(program: Command, deps: ExecuteDeps, exit: (code: 
   )
     .option("--once", "draw one picture after a second of listening, and end", false)
     .action(async (run: string, options: { readonly bus: string; readonly once: boolean }) => {
-      exit(await watch(run, options, deps));
+      const shown = { json: false, follow: !options.once };
+      exit((await continuousStatus(run, shown, undefined, deps)) ?? (await watch(run, options, deps)));
     });
 }
 
 async function watch(
   run: string,
   options: { readonly bus: string; readonly once: boolean },
-  { terminal, clock, connectFleet }: ExecuteDeps,
+  deps: ExecuteDeps,
 ): Promise<number> {
+  const { terminal, clock, connectFleet } = deps;
   await using connected = await connectFleet({ address: options.bus, name: "kn watch" }, { log: silentLogger });
   const { bus, fleet } = connected;
+  const continuous = await continuousStatus(run, { json: false, follow: !options.once }, fleet.store, deps);
+  if (continuous !== undefined) return continuous;
   const record = await runRecordOf(run, fleet);
   const monitor = createRunMonitor(actorsOf(record.spec, record.phase).learners.at(-1) ?? "");
   const watching = createControlChannel({ run, actor: "watch" }, { bus, log: silentLogger }).watch("*", (event) => {
