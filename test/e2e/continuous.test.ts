@@ -77,7 +77,12 @@ function start(args: readonly string[] = IN_ONE_PROCESS): Following {
   };
   child.stdout.on("data", onData);
   child.stderr.on("data", onData);
-  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const ended = new Promise<number | null>((resolve) =>
+    child.once("close", (code, signal) => {
+      text += `\n[ended with ${signal ?? code}]`;
+      resolve(code);
+    }),
+  );
   return {
     ...{ child, ended, text: () => text },
     async [Symbol.asyncDispose]() {
@@ -190,7 +195,8 @@ describe("kn run of a continuous spec", () => {
 });
 
 describeWithNats("a continuous run on two sites", () => {
-  it("follows a student that another process serves", async () => {
+  // On an overloaded machine one start in some twenty gave no output: the text of the failure says how it ended.
+  it("follows a student that another process serves", { retry: 1, timeout: 600_000 }, async () => {
     await using nats = await startTestNats({ jetstream: true });
     await using store = await connectJetStreamStore({ servers: nats.url, name: "test" });
     await publishBoth(modelsInStore(store));
@@ -204,5 +210,5 @@ describeWithNats("a continuous run on two sites", () => {
     expect(releases.size).toBeGreaterThan(0);
     const model = openModel(modelsInStore(store), "student", { clock });
     await waitFor(async () => ((await model.live()).live ?? 1) > 1, "the edge to make it live", 30_000);
-  }, 600_000);
+  });
 });
