@@ -16,14 +16,7 @@ import {
 } from "../../continuous/index.ts";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
-import {
-  type BuiltUpdate,
-  buildUpdate,
-  extendChain,
-  isAnchorDue,
-  NO_UPDATES,
-  readUpdate,
-} from "../../models/updates/index.ts";
+import { type BuiltUpdate, buildUpdate, extendChain, isAnchorDue, NO_UPDATES } from "../../models/updates/index.ts";
 import { anchorFrom, measureAnchor, startShareOf } from "./anchor.ts";
 import { classesOf, stack } from "./answers.ts";
 import type { FollowEvent } from "./follow-events.ts";
@@ -49,9 +42,8 @@ import {
 } from "./follower-transitions.ts";
 import { makeCandidate } from "./make-candidate.ts";
 import { rehearsalOf } from "./rehearsal.ts";
+import { type SentUpdate, sentUpdate } from "./sent-update.ts";
 import { describeWindow } from "./window-figures.ts";
-
-export type SentUpdate = Pick<BuiltUpdate, "bytes" | "update">;
 
 export interface FollowStep {
   readonly events: readonly FollowEvent[];
@@ -149,6 +141,7 @@ function createFollower(
   let state = initial;
   let events: FollowEvent[] = [];
   let updates: SentUpdate[] = [];
+  let offered: SentUpdate | undefined;
 
   /** Weights that no number of the state names are let go. */
   const moveTo = async (next: FollowerState): Promise<void> => {
@@ -224,9 +217,7 @@ function createFollower(
     const { candidate, window } = state;
     if (candidate === undefined) return;
     const { number, bytes } = candidate;
-    events.push({
-      ...{ kind: "refusal", window, candidate: candidate.candidate, number, bytes: bytes.length, reason },
-    });
+    events.push({ kind: "refusal", window, candidate: candidate.candidate, number, bytes: bytes.length, reason });
     await moveTo(withoutCandidate(state));
   };
 
@@ -249,7 +240,7 @@ function createFollower(
       await moveTo(withoutCandidate(state));
       return;
     }
-    const sent = { bytes, update: ownUpdate(bytes, model) };
+    const sent = sentUpdate(bytes, model);
     updates.push(sent);
     await moveTo(promoted(state, candidate, sent.update));
     if (isAnchorDue(state.chain, options.update.anchorEvery)) sendAnchor();
@@ -343,8 +334,9 @@ function createFollower(
   const taken = (): FollowStep => {
     const { candidate } = state;
     const isOffered = options.evidence === "edge" && candidate !== undefined;
-    const offer = isOffered ? { bytes: candidate.bytes, update: ownUpdate(candidate.bytes, model) } : undefined;
-    const step = { events, updates, offer };
+    if (!isOffered) offered = undefined;
+    else if (offered?.bytes !== candidate.bytes) offered = sentUpdate(candidate.bytes, model);
+    const step = { events, updates, offer: offered };
     events = [];
     updates = [];
     return step;
@@ -396,15 +388,4 @@ function reasonOf({ verdict, reasons }: Judgement): string {
       ? reasons.filter(({ rule }) => rule === "minimum effect")
       : reasons.filter(({ state }) => state === "broken");
   return decisive.map(({ rule, text }) => `${rule}: ${text}`).join("; ");
-}
-
-function ownUpdate(bytes: Uint8Array, model: string): BuiltUpdate["update"] {
-  const read = readUpdate(bytes, { model, trusted: [] });
-  if (read.kind === "read") return read.update;
-  throw new KnowledgeNetError("KN_INVARIANT", {
-    attempt: "send an update",
-    rule: "the follower must be able to read what it built",
-    value: read.reason,
-    remedy: "report it",
-  });
 }

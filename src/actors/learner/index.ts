@@ -5,7 +5,6 @@ export {
   type Follower,
   type FollowStep,
   resumeFollower,
-  type SentUpdate,
   startFollower,
 } from "./follower.ts";
 export type {
@@ -20,3 +19,5 @@ export type {
 export type { StudentLab, TrainPlan } from "./student-lab.ts";
 export { createLearnerActor, type LearnerActorDeps, type LearnerActorOptions } from "./learner-actor.ts";
 export { type LearnerMemory, openLearnerMemory } from "./learner-memory.ts";
+export type { SentUpdate } from "./sent-update.ts";
+export { classesOf, stack } from "./answers.ts";

@@ -6,7 +6,7 @@ import { fromPromise } from "xstate";
 import { isKnowledgeNetError } from "../../errors/index.ts";
 import { NO_PROGRESS } from "../../messages/index.ts";
 import type { ObservationLog } from "../../models/observations/index.ts";
-import { readUpdate, type UpdateShelf } from "../../models/updates/index.ts";
+import type { UpdateShelf } from "../../models/updates/index.ts";
 import { type Actor, createActor, createControlChannel, refuseCommand } from "../../runtime/actor/index.ts";
 import type { Log } from "../../runtime/store/index.ts";
 import type { ActorDeps, ActorOptions } from "../link/index.ts";
@@ -17,6 +17,7 @@ import type { FollowerOptions } from "./follower-options.ts";
 import { learnerLifecycle } from "./learner-lifecycle.ts";
 import type { LearnerMemory, Outbox } from "./learner-memory.ts";
 import { createObservationRounds } from "./observation-rounds.ts";
+import { sentUpdate } from "./sent-update.ts";
 
 export interface LearnerActorOptions extends ActorOptions {
   readonly follower: FollowerOptions;
@@ -44,6 +45,7 @@ const RETRY_MS = 1_000;
 export function createLearnerActor(options: LearnerActorOptions, deps: LearnerActorDeps): Actor {
   const { run, id, fence, follower: followerOptions } = options;
   const { bus, clock, log, memory, observations, shelf, history } = deps;
+  const { model } = followerOptions;
   const channel = createControlChannel({ run, actor: id, fence }, { bus, log });
   const rounds = createObservationRounds(observations, followerOptions, () => clock.wallTimeMs());
   const ending = new AbortController();
@@ -55,9 +57,9 @@ export function createLearnerActor(options: LearnerActorOptions, deps: LearnerAc
   const totals = { candidates: 0, promotions: 0, refusals: 0, rollbacks: 0, updateBytes: 0 };
 
   const deliver = async ({ firstEvent, events, updates, offer }: Outbox): Promise<void> => {
-    for (const bytes of updates) await shelf.put(builtOf(bytes));
+    for (const bytes of updates) await shelf.put(sentUpdate(bytes, model));
     const offered = await shelf.candidate();
-    if (offer !== undefined) await shelf.offer(builtOf(offer));
+    if (offer !== undefined) await shelf.offer(sentUpdate(offer, model));
     else if (offered !== undefined) await shelf.withdraw(offered.number);
     for (const [offset, event] of events.entries()) {
       const sequence = firstEvent + offset;
@@ -67,11 +69,6 @@ export function createLearnerActor(options: LearnerActorOptions, deps: LearnerAc
       count(event);
       deps.onEvent?.(event);
     }
-  };
-  const builtOf = (bytes: Uint8Array) => {
-    const read = readUpdate(bytes, { model: followerOptions.model, trusted: [] });
-    if (read.kind === "refused") throw new RangeError(`an update of its own is ${read.reason}`);
-    return { bytes, update: read.update };
   };
   const count = (event: FollowEvent): void => {
     if (event.kind === "candidate") totals.candidates += 1;

@@ -1,6 +1,7 @@
 /** Which update a candidate is made of: read from its release once, while inputs go on. */
 import { isKnowledgeNetError } from "../../errors/index.ts";
 import type { Model } from "../../models/index.ts";
+import { UPDATE_ORIGIN } from "../../models/updates/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 
@@ -15,8 +16,6 @@ export interface CandidateUpdates {
   updateOf(release: number): number | undefined;
 }
 
-/** `origin.kind` of the releases that an updater makes; their generation is the number of the update. */
-const UPDATE_ORIGIN = "continuous";
 /** Pause before the next attempt to read a release while the store is away, ms. */
 const RETRY_MS = 500;
 /** Candidates come one after another: one that returns after so many others is read again. */

@@ -2,11 +2,8 @@
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { NumberedWeights } from "../../messages/index.ts";
 import { type Model, type ModelRelease, type NamedTensors, partsOf, weightShapesOf } from "../../models/index.ts";
-import { digestOfTensors, type TensorShapes } from "../../models/updates/index.ts";
+import { digestOfTensors, type TensorShapes, UPDATE_ORIGIN } from "../../models/updates/index.ts";
 import type { ModelSpec } from "../../run-spec/index.ts";
-
-/** `origin.kind` of the releases that updates make. */
-const ORIGIN = "continuous";
 
 export interface SiteWeights {
   /** All tensors of a release, owned by the caller. Rejects as `Model.release` and `Model.loadPart`. */
@@ -46,7 +43,8 @@ export function siteWeights(model: Model): SiteWeights {
       for (const release of await model.releases()) {
         const { kind, generation } = release.manifest.origin;
         const isUsable = release.signature.kind !== "refused" && !retired.includes(release.release);
-        if (kind === ORIGIN && generation === number && isUsable && (await hasDigest(release, digest))) return release;
+        if (kind === UPDATE_ORIGIN && generation === number && isUsable && (await hasDigest(release, digest)))
+          return release;
       }
       return undefined;
     },
@@ -64,12 +62,15 @@ export function siteWeights(model: Model): SiteWeights {
     publish({ manifest }, tensors, { number }, createdAt) {
       const { format: _format, model: _model, evaluation: _evaluation, origin, ...facts } = manifest;
       return model.publish(
-        { ...facts, origin: { ...origin, kind: ORIGIN, phase: ORIGIN, generation: number }, createdAt },
+        { ...facts, origin: { ...origin, kind: UPDATE_ORIGIN, phase: UPDATE_ORIGIN, generation: number }, createdAt },
         partsOf(manifest.network, tensors),
       );
     },
     async retain(kept, used) {
-      await model.retain(kept, ({ release, manifest }) => manifest.origin.kind === ORIGIN && !used.includes(release));
+      await model.retain(
+        kept,
+        ({ release, manifest }) => manifest.origin.kind === UPDATE_ORIGIN && !used.includes(release),
+      );
     },
   };
 }

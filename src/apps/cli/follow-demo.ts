@@ -5,14 +5,14 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PACKAGE_ROOT } from "../../../setup/index.ts";
-import type { FollowEvent } from "../../actors/learner/index.ts";
-import { classesOf } from "../../actors/learner/answers.ts";
+import { classesOf, type FollowEvent } from "../../actors/learner/index.ts";
 import { createComputeWorker } from "../../compute/index.ts";
 import type { DriftWindow } from "../../data/drift/index.ts";
+import { allWeights } from "../../jobs/kinds/continuous/create-learner.ts";
 import { openStudentLab } from "../../jobs/kinds/continuous/student-lab.ts";
 import { percentText } from "../../jobs/text.ts";
-import { type Model, type NamedTensors, openModel } from "../../models/index.ts";
-import { layersOfBlocks, parseContinuousSpec } from "../../run-spec/index.ts";
+import { type Model, openModel } from "../../models/index.ts";
+import { parseContinuousSpec } from "../../run-spec/index.ts";
 import { drawLines } from "../follow/follow-chart.ts";
 import { type Answered, sendWindow, turningDigits } from "../follow/turning-traffic.ts";
 import { folderModels } from "../models/index.ts";
@@ -143,7 +143,6 @@ async function openJudges(
     const { live = 0 } = await model.live();
     const release = await model.release(live);
     const { network } = release.manifest;
-    const parts = await Promise.all(layersOfBlocks(network).map((_, block) => model.loadPart(release, block)));
     const lab = await openStudentLab(
       {
         ...{ name: model.name, network, seed, optimizer: training.optimizer, loss: { crossEntropy: 1 } },
@@ -151,7 +150,7 @@ async function openJudges(
       },
       worker,
     );
-    await lab.hold(1, Object.assign({}, ...parts) as NamedTensors);
+    await lab.hold(1, await allWeights(release, model));
     return async ({ test }: DriftWindow): Promise<number> => {
       const { samples, labels } = test.batch(Array.from({ length: test.count }, (_, index) => index));
       const { logits } = await lab.answer(1, samples);

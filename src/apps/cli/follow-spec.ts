@@ -94,7 +94,7 @@ export async function followSpec(
     await followRun(
       {
         ...{ run: name, spec, backend: options.backend, softwareVersion, host: machineName(env) },
-        ...{ oracle: "here", data: options.data },
+        data: options.data,
       },
       {
         ...{ place, store, observed: await edge?.open(), clock, log, env, trusted, signer, say },

@@ -27,8 +27,6 @@ export interface FollowRunOptions {
   readonly backend: BackendPreference;
   readonly softwareVersion: string;
   readonly host: string;
-  /** Replicas of the oracle in this process, or none. */
-  readonly oracle: "here" | "none";
   /** Folder of the data from the command line. */
   readonly data: string | undefined;
 }
@@ -69,7 +67,7 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
   const actorDeps = { bus: place.bus, clock, log };
 
   await using oracle = await startOracle(
-    { spec, replicas: options.oracle, backend, softwareVersion, host, isShared: place.isShared },
+    { spec, backend, softwareVersion, host, isShared: place.isShared },
     { ...actorDeps, model: oracleModel },
   );
   await using site = await createLearnerSite(

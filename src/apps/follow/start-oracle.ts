@@ -11,8 +11,6 @@ import type { ServingActorDeps } from "../../jobs/kinds/serving/serving-actors.t
 
 export interface StartOracleOptions {
   readonly spec: ContinuousSpec;
-  /** Its replicas in this process, or none: others have them (`kn serve`, `kn replica`). */
-  readonly replicas: "here" | "none";
   readonly backend: BackendPreference;
   readonly softwareVersion: string;
   readonly host: string;
@@ -29,7 +27,7 @@ export interface StartedOracle extends AsyncDisposable {
 
 /** Resolves when its parts run; a release may not be ready yet. Rejects with KN_CONFIG when no release is live. */
 export async function startOracle(
-  { spec: { oracle }, replicas, backend, softwareVersion, host, isShared }: StartOracleOptions,
+  { spec: { oracle }, backend, softwareVersion, host, isShared }: StartOracleOptions,
   deps: ServingActorDeps,
 ): Promise<StartedOracle> {
   const { model } = deps;
@@ -44,7 +42,7 @@ export async function startOracle(
     await gateway.start();
     return { ended: gateway.ended, [Symbol.asyncDispose]: () => gateway.stop() };
   };
-  const others = replicas === "none" ? [] : await replicaStarts(options, backend, isShared, deps);
+  const others = await replicaStarts(options, backend, isShared, deps);
   const parts = await startAll<AsyncDisposable & { readonly ended: Promise<void | Error> }>([startGateway, ...others]);
   return {
     served: gateway.model,

@@ -40,6 +40,7 @@ export {
 } from "./device-updates.ts";
 export { adamMovement, movementBetween, type Movements } from "./movements.ts";
 export { readUpdate } from "./read-update.ts";
+export { UPDATE_ORIGIN } from "./update-origin.ts";
 export { type Selected, selectChannels, selectIndices } from "./select-values.ts";
 export { digestOfTensors } from "./tensor-digest.ts";
 export { extendChain, isAnchorDue, NO_UPDATES, type UpdateChain } from "./update-chain.ts";

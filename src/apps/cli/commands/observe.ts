@@ -1,9 +1,8 @@
 /** `kn observe`: classifies files with a served model, and lets the model's observers have them. */
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { connectClient } from "../../../client/index.ts";
-import { KnowledgeNetError } from "../../../errors/index.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
+import { readInputFile } from "../read-input-file.ts";
 import { EXIT_OK } from "../exit.ts";
 
 interface ObserveCommandOptions {
@@ -31,7 +30,7 @@ export function registerObserve(program: Command, { terminal }: ExecuteDeps, exi
       const answers: Answer[] = [];
       await using client = await connectClient({ url, model });
       for (const file of files) {
-        const image = await readInput(file);
+        const image = await readInputFile(file);
         const { classes, probabilities, release } = await client.observe(
           { image },
           { outputs: ["classes", "probabilities"] },
@@ -47,18 +46,4 @@ export function registerObserve(program: Command, { terminal }: ExecuteDeps, exi
 
 function lineOf({ file, class: name, probability, release }: Answer): string {
   return `${file}: ${name} (${(100 * probability).toFixed(2)} %) by release ${release}; sent to the observers`;
-}
-
-async function readInput(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new KnowledgeNetError("KN_CONFIG", {
-      attempt: `read ${file}`,
-      rule: "it must be a readable file",
-      value: error instanceof Error ? error.message : String(error),
-      remedy: "name a PNG or JPEG image",
-      cause: error,
-    });
-  }
 }

@@ -1,5 +1,4 @@
 /** `kn predict`: classifies an image with an exported network, or with a served model. */
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import Table from "cli-table3";
 import { type Command, Option } from "commander";
@@ -9,6 +8,7 @@ import { BLACK, decodePng, type PngImage } from "../../../data/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
 import { importModelFile } from "../../../jobs/import-model.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
+import { readInputFile } from "../read-input-file.ts";
 import { EXIT_OK } from "../exit.ts";
 
 type Background = "black" | "white";
@@ -93,7 +93,7 @@ async function predictHere(
 /** With a model that a server answers for. */
 async function predictThere(model: string, image: string, url: string): Promise<Prediction> {
   await using client = await connectClient({ url, model });
-  const bytes = await readBytes(image);
+  const bytes = await readInputFile(image);
   const { classNames } = await client.metadata();
   const { probabilities, release } = await client.infer({ image: bytes }, { outputs: ["probabilities"] });
   return { by: { model, release }, classes: ranked(Array.from(probabilities), classNames) };
@@ -106,23 +106,9 @@ function ranked(probabilities: readonly number[], names: readonly string[] | und
     .sort((a, b) => b.probability - a.probability);
 }
 
-async function readBytes(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new KnowledgeNetError("KN_CONFIG", {
-      attempt: `read ${file}`,
-      rule: "it must be a readable file",
-      value: error instanceof Error ? error.message : String(error),
-      remedy: "name a PNG image",
-      cause: error,
-    });
-  }
-}
-
 /** [height, width, channels] u8, with the channels that the network takes. */
 async function readImage(file: string, input: readonly number[], background: Background): Promise<Picture> {
-  const bytes = await readBytes(file);
+  const bytes = await readInputFile(file);
   const decodeTo = (channels: 1 | 3): PngImage =>
     decodePng(bytes, { file, channels, background: background === "white" ? [255, 255, 255] : BLACK });
   const asTensor = (channels: 1 | 3, { height, width, values, isTransparent }: PngImage): Picture => ({

@@ -128,7 +128,8 @@ export async function createLearnerSite(
   return { create, [Symbol.asyncDispose]: () => compute.close() };
 }
 
-async function allWeights(release: ModelRelease, model: Pick<Model, "loadPart">): Promise<NamedTensors> {
+/** Of all blocks, by name. Rejects as `Model.loadPart`. */
+export async function allWeights(release: ModelRelease, model: Pick<Model, "loadPart">): Promise<NamedTensors> {
   const parts = layersOfBlocks(release.manifest.network).map((_, block) => model.loadPart(release, block));
   return Object.assign({}, ...(await Promise.all(parts))) as NamedTensors;
 }

@@ -1,9 +1,8 @@
 /** A served model as the oracle: its live release answers, as a client among others, and one that can wait. */
 import { createHash } from "node:crypto";
-import type { ComputingOracle } from "../../../actors/learner/index.ts";
+import { type ComputingOracle, stack } from "../../../actors/learner/index.ts";
 import type { ServedModel } from "../../../actors/gateway/index.ts";
 import { KnowledgeNetError } from "../../../errors/index.ts";
-import type { TensorView } from "../../../messages/index.ts";
 import type { Model } from "../../../models/index.ts";
 import type { Clock } from "../../../runtime/clock/index.ts";
 
@@ -74,7 +73,10 @@ export function servedOracle(
         if (served.live?.release !== release) return undefined;
         const part = inputs.slice(from, from + served.maxBatch);
         const outcome = await served.infer({
-          input: stacked(part, sampleShape, dtype),
+          input: stack(
+            part.map((values) => ({ values })),
+            { sampleShape, dtype },
+          ),
           client: "learner",
           priority: "bulk",
           timeoutMs: TIMEOUT_MS,
@@ -93,18 +95,6 @@ export function servedOracle(
       return logits;
     },
   };
-}
-
-function stacked(
-  inputs: readonly (Uint8Array | Float32Array)[],
-  sampleShape: readonly number[],
-  dtype: "u8" | "f32",
-): TensorView {
-  const elements = sampleShape.reduce((product, extent) => product * extent, 1);
-  const shape = [inputs.length, ...sampleShape];
-  const values = new (dtype === "u8" ? Uint8Array : Float32Array)(inputs.length * elements);
-  for (const [row, each] of inputs.entries()) values.set(each, row * elements);
-  return { dtype, shape, values } as TensorView;
 }
 
 function misfit(
