@@ -6,6 +6,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { expect, it } from "vitest";
+import { connectClient } from "../../src/client/index.ts";
 import { connectFleet } from "../../src/apps/connect/connect-fleet.ts";
 import {
   type Model,
@@ -137,9 +138,20 @@ describeWithNats("kn serve --follow", () => {
       seed: 1,
       durationMs: 600_000,
     });
+    await using client = await connectClient({ url: server.said, model: MODEL });
+    const image = new Float32Array(784);
+    /** The gateway answers by what is live: that the record of it says so is not enough. */
+    const answers = (): Promise<unknown> =>
+      waitFor(
+        async () => (await client.infer(image)).release === (await model.live()).live,
+        "an answer by what is live",
+        LIMIT_MS,
+        50,
+      );
     const anchor = learner.anchor();
     await shelf.put(anchor);
     await caughtUp();
+    await answers();
     for (let update = 1; update <= UPDATES; update += 1) {
       if (update === CUT_AFTER) pair.uplink.cut();
       const before = await liveDigest(model);
@@ -149,12 +161,14 @@ describeWithNats("kn serve --follow", () => {
       if (update < CUT_AFTER || update > CUT_AFTER + 2) {
         if (update > CUT_AFTER) pair.uplink.mend();
         await caughtUp();
+        await answers();
       } else expect(await liveDigest(model)).toBe(before);
     }
     load.stop();
     const report = await reportOf(await load.ended);
     expect(report.total.outcomes).toEqual({ ok: report.total.requests });
-    expect(Object.keys(report.total.releases).length).toBeGreaterThan(UPDATES - 3);
+    // How many releases the load met depends on its pace; that each answered is waited for above.
+    expect(Object.keys(report.total.releases).length).toBeGreaterThan(1);
 
     const metrics = await (await fetch(`${server.said}/metrics`)).text();
     expect(metrics).toContain(`kn_update_number{model="${MODEL}"} ${UPDATES + 1}`);
