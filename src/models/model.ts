@@ -36,6 +36,7 @@ import { liveKey, type ModelStore } from "./model-store.ts";
 import { observationsOf } from "./observations/index.ts";
 import { encodeFacts, parseFacts } from "./release-facts.ts";
 import type { ModelRelease, NamedTensors } from "./release.ts";
+import { clearShelf } from "./shelf/index.ts";
 import type { Signer, TrustedKey } from "./signature.ts";
 
 /** Wait before an absent store is asked again, ms: within the quarter of a second in which changes are seen. */
@@ -98,7 +99,8 @@ export interface Model {
    */
   retain(kept: number, isMeant?: (release: ModelRelease) => boolean): Promise<number[]>;
   /**
-   * Deletes all releases and observations; the history stays, and their numbers are not used again. One that is published meanwhile stays.
+   * Deletes all releases, observations and updates; the history stays, and their numbers are not used again. One that is
+   * published meanwhile stays.
    * Rejects with KN_CONFIG when there is none, and, unless it is forced, while one is live or pinned.
    * @returns what was deleted
    */
@@ -389,6 +391,7 @@ export function openModel(models: ModelStore, name: string, { clock, trusted = [
         const { retired } = await command(at, { kind: "remove", releases, isForced }, note);
         for (const release of pinned) await at.releases.setPinned(release, false);
         await at.store.removeLog(observationsOf(name));
+        await clearShelf(at.store, name);
         return removeRetired(at, retired);
       }),
   };

@@ -44,5 +44,5 @@ export { UPDATE_ORIGIN } from "./update-origin.ts";
 export { type Selected, selectChannels, selectIndices } from "./select-values.ts";
 export { digestOfTensors } from "./tensor-digest.ts";
 export { extendChain, isAnchorDue, NO_UPDATES, type UpdateChain } from "./update-chain.ts";
-export type { ShelfHead, ShelvedUpdate } from "./shelf-records.ts";
+export type { ShelfHead, ShelvedUpdate } from "../shelf/index.ts";
 export { openUpdateShelf, type UpdateShelf } from "./update-shelf.ts";

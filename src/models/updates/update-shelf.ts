@@ -20,16 +20,15 @@ import {
   NOTHING_SHELVED,
   parseHead,
   parseShelf,
+  shelfKeys,
   type ShelfHead,
   type ShelfRecord,
   type ShelvedUpdate,
+  UPDATES_BUCKET,
   withEntry,
   withOffer,
   withoutOffer,
-} from "./shelf-records.ts";
-
-/** Bucket of the records and of the blobs. */
-const BUCKET = "kn-updates";
+} from "../shelf/index.ts";
 
 export interface UpdateShelf {
   /**
@@ -74,11 +73,9 @@ export interface UpdateShelf {
 
 /** Rejects with KN_UNAVAILABLE when the store is away. */
 export async function openUpdateShelf(store: Store, model: string): Promise<UpdateShelf> {
-  const records = await store.kv(BUCKET);
-  const blobs = await store.blobs(BUCKET);
-  const key = `${model}.shelf`;
-  const headKey = `${model}.newest`;
-  const askedKey = `${model}.asked`;
+  const records = await store.kv(UPDATES_BUCKET);
+  const blobs = await store.blobs(UPDATES_BUCKET);
+  const { key, headKey, askedKey } = shelfKeys(model);
   const read = async (): Promise<ShelfRecord> => parseShelf(model, await records.get(key));
   const load = async (find: (updates: readonly ShelvedUpdate[]) => ShelvedUpdate | undefined) => {
     const entry = find(entriesOf(await read()));

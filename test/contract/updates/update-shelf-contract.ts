@@ -7,6 +7,7 @@ import {
   type ShelfHead,
   type UpdateShelf,
 } from "../../../src/models/updates/index.ts";
+import { clearShelf, storedShelves } from "../../../src/models/shelf/index.ts";
 import type { Store } from "../../../src/runtime/store/index.ts";
 import { MODEL, trainerOf } from "../../unit/models/updates/device-scene.ts";
 
@@ -123,6 +124,34 @@ export function describeUpdateShelfContract(
         trainer.promote("masked", 2);
         await shelf.put(anchorOf(trainer));
         expect((await blobNames(store)).sort()).toEqual([`${MODEL}-2.1.partial`, `${MODEL}.2.full`]);
+      }));
+
+    it("clearShelf removes updates, offer and request of one model, and keeps its newest number", () =>
+      scene(async (shelf, there, store) => {
+        expect(await storedShelves(store)).toEqual([]);
+        const trainer = trainerOf();
+        const first = anchorOf(trainer);
+        await shelf.put(first);
+        await shelf.offer(trainer.promote("masked", 2));
+        await shelf.ask({ model: MODEL, newest: 9 });
+        const other = await openUpdateShelf(store, `${MODEL}-2`);
+        await (await store.blobs("kn-updates")).put(`${MODEL}-2.1.full.${"0".repeat(64)}`, Uint8Array.of(1));
+        expect((await storedShelves(store)).map(({ model, records, blobs }) => [model, records, blobs.length])).toEqual(
+          [
+            [MODEL, [`${MODEL}.asked`, `${MODEL}.shelf`], 2],
+            [`${MODEL}-2`, [], 1],
+          ],
+        );
+        for (let times = 0; times < 2; times += 1) await clearShelf(store, MODEL);
+        expect((await storedShelves(store)).map(({ model }) => model)).toEqual([`${MODEL}-2`]);
+        expect(await there.list()).toEqual([]);
+        expect(await there.full()).toBeUndefined();
+        expect(await there.newest()).toEqual({ ...first.result, full: 0 });
+        expect(await other.newest()).toBeUndefined();
+        const second = anchorOf(trainer);
+        await shelf.put(second); // a later learner, above it
+        expect(await there.newest()).toEqual({ ...second.result, full: 2 });
+        expect((await there.full())?.number).toBe(2);
       }));
 
     it("changes gives the newest number at once and after each put", () =>

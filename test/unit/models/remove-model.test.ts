@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { listModels } from "../../../src/models/index.ts";
 import { ARTIFACT_BLOBS } from "../../../src/runtime/artifacts/index.ts";
 import { openObservationLog } from "../../../src/models/observations/index.ts";
+import { openUpdateShelf } from "../../../src/models/updates/index.ts";
 import { failTimes } from "../../support/failing-store.ts";
 import { observedInput } from "../messages/observation/observation-samples.ts";
+import { trainerOf } from "./updates/device-scene.ts";
 import { BY, loadAll, modelScene } from "./model-scene.ts";
 
 async function blobsOf({ plain }: Awaited<ReturnType<typeof modelScene>>): Promise<string[]> {
@@ -32,6 +34,18 @@ describe("Model.remove", () => {
     await (await openObservationLog(plain, "digits")).append(observedInput);
     await model.remove(BY);
     expect(await plain.logs("observe.")).toEqual([]);
+  });
+
+  it("deletes the updates of it on the store's shelf, and those of no other model", async () => {
+    const { model, publish, plain } = await modelScene();
+    await publish(1);
+    const shelf = await openUpdateShelf(plain, "digits");
+    await shelf.put(trainerOf().promote("full", 2));
+    await (await plain.blobs("kn-updates")).put(`other.1.full.${"0".repeat(64)}`, Uint8Array.of(1));
+    await model.remove(BY);
+    expect(await shelf.list()).toEqual([]);
+    expect((await (await plain.blobs("kn-updates")).list()).map(({ name }) => name.split(".")[0])).toEqual(["other"]);
+    expect((await shelf.newest())?.number).toBe(2);
   });
 
   it("refuses while a release is live or pinned, and changes nothing; forced it goes, into the history", async () => {

@@ -4,6 +4,9 @@ import { KnowledgeNetError } from "../../errors/index.ts";
 import type { ModelUpdate, NumberedWeights } from "../../messages/index.ts";
 import { type KvEntry, parseJson } from "../../runtime/store/index.ts";
 
+/** Bucket of the records and of the blobs. */
+export const UPDATES_BUCKET = "kn-updates";
+
 const KEPT_FULL = 2;
 /** Of 190 bytes each in the record, which has 512 KiB; an anchor follows after some 20. */
 const MAX_PARTIAL = 1_000;
@@ -56,6 +59,15 @@ export const NOTHING_SHELVED: ShelfRecord = { updates: [], offers: 0 };
 
 interface HeadRecord extends ShelfHead {
   readonly offers: number;
+}
+
+/** Of the list, of what is newest, and of the request for a full update. */
+export function shelfKeys(model: string): {
+  readonly key: string;
+  readonly headKey: string;
+  readonly askedKey: string;
+} {
+  return { key: `${model}.shelf`, headKey: `${model}.newest`, askedKey: `${model}.asked` };
 }
 
 const encode = (record: object): Uint8Array => new TextEncoder().encode(JSON.stringify({ format: 1, ...record }));
@@ -114,6 +126,14 @@ export function headAfter(model: string, record: ShelfRecord, found: KvEntry | u
 function isAfter(head: HeadRecord, before: HeadRecord): boolean {
   if (head.number !== before.number) return head.number > before.number;
   return head.full !== before.full ? head.full > before.full : head.offers > before.offers;
+}
+
+/** The head of a shelf that was cleared: its number is not used again. @throws KnowledgeNetError KN_CHECKPOINT */
+export function clearedHead(model: string, found: KvEntry): Uint8Array | undefined {
+  const before = parseHeadRecord(model, found);
+  if (before === undefined || (before.full === 0 && before.candidate === undefined)) return undefined;
+  const { number, digest, offers: count } = before;
+  return encode({ number, digest, full: 0, offers: count + 1 });
 }
 
 export function newestOf({ updates }: Pick<ShelfRecord, "updates">): NumberedWeights | undefined {
