@@ -5,7 +5,9 @@ import { type ContinuousSpec, parseContinuousSpec, type ServingSpec, servingSpec
 import { fileStore, type Store } from "../../runtime/store/index.ts";
 import { machineName } from "../connect/machine-name.ts";
 import { isServerAddress } from "../connect/bus-address.ts";
+import { awaitReleases } from "../follow/await-releases.ts";
 import { openFollowFolder } from "../follow/follow-folder.ts";
+import { openFollowProbes } from "../follow/follow-probes.ts";
 import { followRun, type FollowRunDeps } from "../follow/follow-run.ts";
 import { DEFAULT_MODELS_FOLDER, signerIn, trustedKeys } from "../models/index.ts";
 import { followedStore, startUpdater } from "../serve/follow-learner.ts";
@@ -18,7 +20,7 @@ import { useThreads } from "./commands/serve.ts";
 import type { ExecuteDeps, ExecuteOptions } from "./execute-run.ts";
 import { EXIT_OK } from "./exit.ts";
 import { parseRunName } from "./options.ts";
-import { openServiceLog } from "./service-log.ts";
+import { type LogForm, openServiceLog } from "./service-log.ts";
 
 export interface FollowOptions extends ExecuteOptions {
   readonly runs: string;
@@ -33,6 +35,10 @@ export interface FollowOptions extends ExecuteOptions {
   readonly observations?: string;
   /** Private key that signs updates, and releases made of them. */
   readonly key?: string;
+  /** Where probes and metrics answer; undefined: nowhere, and a model without a live release ends it. */
+  readonly probes?: string;
+  /** @default text */
+  readonly log?: LogForm;
 }
 
 export interface FollowHooks extends Pick<FollowRunDeps, "onEvent" | "onStarted"> {
@@ -59,7 +65,7 @@ export async function followSpec(
   const name = options.name === undefined ? spec.name : parseRunName(options.name);
   const folder = await openFollowFolder(options.runs, name, spec);
   useThreads(1, env);
-  const { log, say } = openServiceLog("text", name, deps);
+  const { log, say } = openServiceLog(options.log ?? "text", name, deps);
   const leaving = new AbortController();
   const forget = terminal.onSignal(() => {
     if (leaving.signal.aborted) terminal.exit(1); // a second signal ends at once
@@ -69,36 +75,40 @@ export async function followSpec(
     leaving.abort(new Error("asked to leave"));
   });
   try {
+    await using probes =
+      options.probes === undefined ? undefined : await openFollowProbes(options.probes, spec.student.model);
+    const onObstacle = (reason: string): void => {
+      say(`waiting: ${reason}`);
+      probes?.wait(reason);
+    };
     const bus = isServerAddress(options.bus) ? options.bus : undefined;
     const models = options.models ?? (bus === undefined ? DEFAULT_MODELS_FOLDER : undefined);
     await using place = await openServingPlace(
       { bus, models, name: `kn run ${name}`, signal: leaving.signal },
-      {
-        clock,
-        log,
-        connect: connectFleet,
-        onObstacle: (reason) => {
-          say(`waiting: ${reason}`);
-        },
-      },
+      { clock, log, connect: connectFleet, onObstacle },
     );
     if (place === undefined) return EXIT_OK;
     await using cloud = await cloudStore(place, folder.storePath, deps);
     const { store } = cloud;
-    await using edge =
+    await using site =
       options.observations === undefined
         ? undefined
         : await followedStore(options.observations, { fleet: undefined, name: `kn run ${name}` }, clock);
     const trusted = await trustedKeys([], env);
     const signer = options.key === undefined ? undefined : await signerIn(options.key);
+    const begins = [spec.student, spec.oracle].map(({ model }) => openModel(place.models, model, { clock, trusted }));
+    if (probes !== undefined && !(await awaitReleases(begins, { clock, onObstacle }, leaving.signal))) return EXIT_OK;
     await followRun(
       {
         ...{ run: name, spec, backend: options.backend, softwareVersion, host: machineName(env) },
         data: options.data,
       },
       {
-        ...{ place, store, observed: await edge?.open(), clock, log, env, trusted, signer, say },
-        ...{ onEvent: hooks.onEvent, onStarted: hooks.onStarted },
+        ...{ place, store, site, clock, log, env, trusted, signer, say, onEvent: hooks.onEvent },
+        onStarted(learner) {
+          probes?.follow(learner, () => place.bus.services);
+          hooks.onStarted?.(learner);
+        },
         serveEdge:
           options.http === NOWHERE
             ? undefined

@@ -8,8 +8,9 @@ import { jsonLog } from "./run-log.ts";
 const LOG_FORMS = ["text", "json"] as const;
 export type LogForm = (typeof LOG_FORMS)[number];
 
-export function logFormOption(): Option {
-  return new Option("--log <form>", "lines of text, or one JSON document in each line")
+/** @param which of the command's runs have it, for its description. @default all */
+export function logFormOption(which = ""): Option {
+  return new Option("--log <form>", `${which}lines of text, or one JSON document in each line`)
     .choices(LOG_FORMS)
     .default("text");
 }

@@ -16,9 +16,11 @@ import type { Clock } from "../../runtime/clock/index.ts";
 import type { Store } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { ContinuousSpec } from "../../run-spec/index.ts";
+import type { FollowedStore } from "../serve/follow-learner.ts";
 import type { ServingPlace } from "../serve/serving-place.ts";
 import { lineOfEvent } from "./follow-lines.ts";
 import { loadAnchor } from "./load-anchor.ts";
+import { siteObservations } from "./site-observations.ts";
 import { startOracle } from "./start-oracle.ts";
 
 export interface FollowRunOptions {
@@ -35,8 +37,8 @@ export interface FollowRunDeps {
   readonly place: ServingPlace;
   /** Of the cloud. */
   readonly store: Store;
-  /** With the observations; @default the cloud's */
-  readonly observed?: Store | undefined;
+  /** Has the observations, in a store of its own; @default they are in the cloud's */
+  readonly site?: Pick<FollowedStore, "open"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly env: NodeJS.ProcessEnv;
@@ -74,7 +76,10 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
     { run, spec, backend, softwareVersion, release, dtype },
     {
       ...{ ...actorDeps, store, model: student },
-      observations: await openObservationLog(deps.observed ?? store, spec.student.model),
+      observations:
+        deps.site === undefined
+          ? await openObservationLog(store, spec.student.model)
+          : siteObservations(deps.site, spec.student.model),
       oracle: servedOracle(
         { sampleShape: network.input, classes: network.classes, dtype },
         {

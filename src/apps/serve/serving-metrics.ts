@@ -15,6 +15,8 @@ export interface ServingMetrics {
   showObserving(services: () => readonly ServiceReport[]): void;
   /** Shows the statistics of the updater among these services, where there is one. */
   showUpdater(services: () => readonly ServiceReport[]): void;
+  /** The same of the learner. */
+  showLearner(services: () => readonly ServiceReport[]): void;
 }
 
 /** Upper bounds of durations, s: from the cost of a message to the longest time limit. */
@@ -38,6 +40,28 @@ const OBSERVING = [
     help: "Observations: logged, or lost, by cause",
   },
 ] as const;
+
+const FOLLOWED = ["followed", "undecodable", "otherShape", "expired", "repeated", "lost"];
+const DECISIONS = ["candidates", "promotions", "refusals", "rollbacks"];
+/** Of a learner: what became of observations, who labelled them, and what it decided. */
+const LEARNING = [
+  {
+    ...{ name: "kn_learner_observations_total", help: "Observations: followed, or why not" },
+    outcomes: (data: ServiceReport["data"]) => pick(data, FOLLOWED),
+  },
+  {
+    ...{ name: "kn_learner_labels_total", help: "Labels: computed by the oracle, or cached" },
+    outcomes: (data: ServiceReport["data"]) => countsIn(data["labels"]),
+  },
+  {
+    ...{ name: "kn_learner_decisions_total", help: "Decisions of the learner" },
+    outcomes: (data: ServiceReport["data"]) => pick(data, DECISIONS),
+  },
+] as const;
+
+function pick(data: ServiceReport["data"], keys: readonly string[]): [string, number][] {
+  return countsIn(data).filter(([key]) => keys.includes(key));
+}
 
 function countsIn(counts: unknown): [string, number][] {
   if (typeof counts !== "object" || counts === null) return [];
@@ -81,6 +105,20 @@ export function createServingMetrics(model: string): ServingMetrics {
     forgetOldest();
     return fresh;
   };
+
+  /** Figures of the first service of that name. */
+  const figuresOf =
+    (service: string, services: () => readonly ServiceReport[]) =>
+    (name: string, help: string, field: string, factor = 1): void => {
+      new Gauge({
+        ...{ name, help, labelNames: ["model"], registers },
+        collect() {
+          this.reset();
+          const value = services().find((each) => each.name === service)?.data[field];
+          if (typeof value === "number") this.set({ model }, value * factor);
+        },
+      });
+    };
 
   return {
     contentType: registry.contentType,
@@ -181,21 +219,28 @@ export function createServingMetrics(model: string): ServingMetrics {
       }
     },
     showUpdater(services) {
-      const figure = (name: string, help: string, field: string, factor = 1): void => {
-        new Gauge({
-          ...{ name, help, labelNames: ["model"], registers },
-          collect() {
-            this.reset();
-            const value = services().find((each) => each.name === "kn-updater")?.data[field];
-            if (typeof value === "number") this.set({ model }, value * factor);
-          },
-        });
-      };
+      const figure = figuresOf("kn-updater", services);
       figure("kn_update_number", "Number of the newest update that was made live", "number");
       figure("kn_update_newest_number", "Number of the newest update that was seen", "newest");
       figure("kn_update_candidate_number", "Number of the offered update that is the shadow; 0: none", "candidate");
       figure("kn_update_age_seconds", "Time since the newest update was made live", "ageMs", 1 / 1_000);
       figure("kn_update_applied_bytes", "Bytes of the updates that were applied", "appliedBytes");
+    },
+    showLearner(services) {
+      const figure = figuresOf("kn-learner", services);
+      figure("kn_learner_window", "Window of observations that the learner is at", "window");
+      figure("kn_learner_live_number", "Number of the update that the learner holds to be live", "live");
+      for (const { name, help, outcomes } of LEARNING) {
+        new Counter({
+          ...{ name, help, labelNames: ["model", "outcome"], registers },
+          collect() {
+            this.reset();
+            const data = services().find((each) => each.name === "kn-learner")?.data;
+            if (data === undefined) return;
+            for (const [outcome, count] of outcomes(data)) this.inc({ model, outcome }, count);
+          },
+        });
+      }
     },
   };
 }

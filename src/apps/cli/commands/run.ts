@@ -13,6 +13,7 @@ import { dryRun } from "../dry-run.ts";
 import { followSpec } from "../follow-spec.ts";
 import { executeFleetRun } from "../execute-fleet-run.ts";
 import { type ExecuteDeps, executeRun, nameRun } from "../execute-run.ts";
+import { type LogForm, logFormOption } from "../service-log.ts";
 import { parseMinNodes, parseRunName, setOption, withExecuteOptions } from "../options.ts";
 
 export interface RunCommandOptions {
@@ -33,6 +34,8 @@ export interface RunCommandOptions {
   readonly http?: string;
   readonly observations?: string;
   readonly key?: string;
+  readonly probes?: string;
+  readonly log?: LogForm;
 }
 
 /** Where a student answers that is served by its continuous run. */
@@ -53,6 +56,11 @@ export function registerRun(program: Command, deps: ExecuteDeps, exit: (code: nu
       "of a continuous run: the store of an edge with a JetStream of its own, nats://host:port?domain=edge",
     )
     .option("--key <file>", "of a continuous run: private key that signs its updates")
+    .option(
+      "--probes <host:port>",
+      "of a continuous run: serve /healthz, /readyz, /startupz and /metrics there, and wait for releases to go live",
+    )
+    .addOption(logFormOption("of a continuous run: "))
     .option("--dry-run", "print blocks, boundaries and bytes per step, and run nothing", false)
     .action(async (file: string, options: RunCommandOptions) => {
       exit(await runSpecFile(file, options, deps));

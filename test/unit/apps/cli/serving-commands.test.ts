@@ -1,4 +1,4 @@
-/** `kn serve`, `kn replica` and `kn follow` before their fleet is there; `kn publish --promote`. */
+/** `kn serve`, `kn replica`, `kn follow` and a learner before their fleet is there; `kn publish --promote`. */
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
@@ -37,6 +37,19 @@ describe.each([["serve", "--nodes", "none"], ["replica", "--copy", "0"], ["follo
       msg: expect.stringContaining("waiting") as string,
     });
   });
+});
+
+it("kn run of a learner with probes waits for its fleet's server, and ends well at a signal", async () => {
+  await using folder = await temporaryFolder();
+  const spec = join(folder.path, "follow.yaml");
+  await writeFile(spec, "kind: continuous\nname: follow\noracle: { model: oracle }\nstudent: { model: digits }\n");
+  const place = ["--bus", "nats://away:4222", "--http", "none", "--runs", join(folder.path, "runs")];
+  const running = startKn(["run", spec, ...place, "--probes", "127.0.0.1:0", "--log", "json"], away);
+  await waitFor(() => running.stdout().includes("waiting: KN_UNAVAILABLE: Cannot connect to nats://away:4222"), "it");
+  running.signal("SIGTERM");
+  const { code, stdout, stderr } = await running.ended;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(JSON.parse(stdout.trim().split("\n")[0] ?? "")).toMatchObject({ level: 30, run: "follow" });
 });
 
 it("kn serve --follow needs a store to follow", async () => {

@@ -69,3 +69,27 @@ it("createServingMetrics shows what became of live inputs, at each scrape", asyn
   inputs = { observed: 4 };
   expect(await lines()).toContain('kn_observer_inputs_total{model="digits",actor="observer-0",outcome="observed"} 4');
 });
+
+it("createServingMetrics shows the figures of the learner in this process, where there is one", async () => {
+  const metrics = createServingMetrics("digits");
+  const data = { window: 4, position: 140, live: 7, followed: 130, expired: 2, labels: { computed: 90, cached: 9 } };
+  let services: ServiceReport[] = [
+    { name: "kn-learner", metadata: {}, data: { ...data, candidates: 3, promotions: 1, refusals: 2, rollbacks: 0 } },
+  ];
+  metrics.showLearner(() => services);
+  const lines = async () => (await metrics.text()).split("\n").filter((line) => line.startsWith("kn_learner_"));
+  expect(await lines()).toEqual([
+    'kn_learner_window{model="digits"} 4',
+    'kn_learner_live_number{model="digits"} 7',
+    'kn_learner_observations_total{model="digits",outcome="followed"} 130',
+    'kn_learner_observations_total{model="digits",outcome="expired"} 2',
+    'kn_learner_labels_total{model="digits",outcome="computed"} 90',
+    'kn_learner_labels_total{model="digits",outcome="cached"} 9',
+    'kn_learner_decisions_total{model="digits",outcome="candidates"} 3',
+    'kn_learner_decisions_total{model="digits",outcome="promotions"} 1',
+    'kn_learner_decisions_total{model="digits",outcome="refusals"} 2',
+    'kn_learner_decisions_total{model="digits",outcome="rollbacks"} 0',
+  ]);
+  services = [];
+  expect(await lines()).toEqual([]);
+});
