@@ -1,6 +1,6 @@
 /**
- * Removal of a run from a fleet, and collection of what no run record names: status, leases, fencing tokens, history, and
- * artifacts. A plan deletes nothing; `apply` deletes what the plan lists.
+ * Removal of a run from a fleet, and collection of what no run record names: status, leases, fencing tokens, history,
+ * artifacts, and what continuous runs have left. A plan deletes nothing; `apply` deletes what the plan lists.
  *
  * @example
  * const plan = await planRemoval("digits", fleet);
@@ -8,6 +8,7 @@
  * await plan.apply();
  */
 import { KnowledgeNetError } from "../errors/index.ts";
+import { type FollowItem, planFollowCollection, planFollowRemoval } from "../jobs/kinds/continuous/collect-follows.ts";
 import {
   applyArtifactCollection,
   ARTIFACT_BLOBS,
@@ -35,7 +36,8 @@ export interface CollectionItem {
     /** Of a put that was cut off. */
     | "upload"
     | "bucket"
-    | "folder";
+    | "folder"
+    | FollowItem["kind"];
   readonly name: string;
   readonly sizeBytes?: number;
 }
@@ -56,7 +58,8 @@ export const GRACE_MS = 3_600_000;
 const FORMER_BUCKET = /^(?:checkpoints|manifests|teacher|teachers)-(.+)$/;
 
 /**
- * Everything of one run. Rejects with KN_CONFIG while it goes on, or when nothing of that name is there.
+ * Everything of one run. Rejects with KN_CONFIG while it goes on, or when nothing of that name is there. That a continuous
+ * run goes on its learner alone says, on the bus: the caller asks.
  */
 export async function planRemoval(run: string, fleet: Fleet): Promise<Collection> {
   const record = await fleet.runs.get(run);
@@ -68,7 +71,10 @@ export async function planRemoval(run: string, fleet: Fleet): Promise<Collection
       remedy: `end it first: kn stop ${run}`,
     });
   }
-  const plan = await planOf(fleet, (name) => name === run, [scopeOfRun(run)], await formerBuckets(fleet, run));
+  const plan = both(
+    await planFollowRemoval(run, fleet.store),
+    await planOf(fleet, (name) => name === run, [scopeOfRun(run)], await formerBuckets(fleet, run)),
+  );
   if (plan.items.length > 0) return plan;
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `remove ${run}`,
@@ -81,11 +87,15 @@ export async function planRemoval(run: string, fleet: Fleet): Promise<Collection
 /** What no run record names, blobs that no manifest names, and uploads that were cut off. */
 export async function planCollection(fleet: Fleet, clock: Pick<Clock, "wallTimeMs">): Promise<Collection> {
   const known = new Set(await fleet.runs.kv.keys());
-  const beforeMs = clock.wallTimeMs() - GRACE_MS;
+  const nowMs = clock.wallTimeMs();
+  const beforeMs = nowMs - GRACE_MS;
   const scopes = await unknownScopes(fleet, known, beforeMs);
   const former = (await formerBuckets(fleet)).filter(({ name }) => !known.has(FORMER_BUCKET.exec(name)?.[1] ?? ""));
   const unnamed = await planArtifactCollection(fleet.store, beforeMs);
-  const plan = await planOf(fleet, (run) => !known.has(run), scopes, former, unnamed);
+  const plan = both(
+    await planOf(fleet, (run) => !known.has(run), scopes, former, unnamed),
+    await planFollowCollection(fleet.store, { beforeMs, nowMs, isIdle: false }),
+  );
   const blobs = await fleet.store.blobs(ARTIFACT_BLOBS);
   const uploads = await blobs.sweep({ isDryRun: true });
   return {
@@ -106,6 +116,16 @@ export async function planNodeCollection(local: Store, fleet: Fleet): Promise<Co
   return {
     items: blobs.map(({ name, sizeBytes }) => ({ kind: "blob", name, sizeBytes })),
     apply: () => applyArtifactCollection(local, { blobs, records: [] }),
+  };
+}
+
+function both(one: Collection, other: Collection): Collection {
+  return {
+    items: [...one.items, ...other.items],
+    async apply() {
+      await one.apply();
+      await other.apply();
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 import { contentDigest } from "../../continuous/index.ts";
 import type { KeyValue, Store } from "../../runtime/store/index.ts";
 import type { Oracle } from "./follower-options.ts";
+import { labelKey, openLabels } from "./label-records.ts";
 
 /** A model that computes, as a served one does. */
 export interface ComputingOracle {
@@ -16,9 +17,6 @@ export interface LabelCounts {
   readonly cached: number;
 }
 
-const BUCKET = "kn-labels";
-/** A month: the stream is long past by then. */
-const TTL_MS = 30 * 24 * 3_600_000;
 /** Records that are read or written together. */
 const AT_ONCE = 16;
 /** Changes of the oracle during one request. */
@@ -28,14 +26,14 @@ export async function cacheLabels(
   oracle: ComputingOracle,
   store: Store,
 ): Promise<Oracle & { readonly counts: LabelCounts }> {
-  const labels = await store.kv(BUCKET, { ttlMs: TTL_MS });
+  const labels = await openLabels(store);
   const counts = { computed: 0, cached: 0 };
   return {
     counts,
     async label(inputs) {
       for (let attempt = 1; ; attempt += 1) {
         const version = await oracle.version();
-        const keys = inputs.map((input) => `${version}.${contentDigest(input)}`);
+        const keys = inputs.map((input) => labelKey(version, contentDigest(input)));
         const known = await readAll(labels, keys);
         const missing = [...new Map(keys.map((key, index) => [key, index])).values()].filter(
           (index) => !known.has(keys[index] ?? ""),

@@ -19,5 +19,7 @@ export type {
 export type { StudentLab, TrainPlan } from "./student-lab.ts";
 export { createLearnerActor, type LearnerActorDeps, type LearnerActorOptions } from "./learner-actor.ts";
 export { type LearnerMemory, openLearnerMemory } from "./learner-memory.ts";
+export { removeLabels, unusedLabels } from "./label-records.ts";
+export { removeSaves, savesOf, storedLearners, unusedSaves } from "./stored-learners.ts";
 export type { SentUpdate } from "./sent-update.ts";
 export { classesOf, stack } from "./answers.ts";

@@ -84,7 +84,7 @@ export function createLearnerActor(options: LearnerActorOptions, deps: LearnerAc
       ...{ firstEvent: recorded, events, updates: updates.map(({ bytes }) => bytes) },
       offer: offer?.bytes,
     };
-    await memory.save(follower.snapshot(), outbox);
+    await memory.save(follower.snapshot(), outbox, follower.state.oracle);
     await deliver(outbox);
   };
 

@@ -7,13 +7,31 @@ import { z } from "zod";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from "../../messages/checkpoint/index.ts";
 import type { TensorView } from "../../messages/index.ts";
-import type { Store } from "../../runtime/store/index.ts";
+import { parseJson, type Store } from "../../runtime/store/index.ts";
 import type { FollowEvent } from "./follow-events.ts";
 
-/** Bucket of the records and of the blobs. */
-const BUCKET = "kn-continuous";
+/** Bucket of the records, by run, and of the blobs. */
+export const LEARNERS_BUCKET = "kn-continuous";
 
-const recordSchema = z.strictObject({ format: z.literal(1), sequence: z.int().min(1), blob: z.string() });
+const recordSchema = z.strictObject({
+  format: z.literal(1),
+  sequence: z.int().min(1),
+  blob: z.string(),
+  /** That it follows. */
+  model: z.string(),
+  /** Version of the oracle whose labels the state has; absent: it has none. */
+  oracle: z.string().optional(),
+});
+/** Of a saved state. */
+export type LearnerRecord = z.infer<typeof recordSchema>;
+
+/** Undefined: one of another format. */
+export function parseLearnerRecord(value: Uint8Array): LearnerRecord | undefined {
+  return recordSchema.safeParse(parseJson(value)).data;
+}
+
+/** Name of the blob of a run's save. */
+export const saveName = (run: string, sequence: number): string => `${run}.${sequence}`;
 
 /** Of one step, to be sent. */
 export interface Outbox {
@@ -29,12 +47,16 @@ export interface Outbox {
 export interface LearnerMemory {
   /** The newest saved state and what was to be sent with it; undefined: none. Rejects with KN_CHECKPOINT when it is damaged. */
   load(): Promise<{ readonly state: SafetensorsContent; readonly outbox: Outbox } | undefined>;
-  /** Rejects with KN_FENCED when another learner has saved meanwhile. */
-  save(state: SafetensorsContent, outbox: Outbox): Promise<void>;
+  /**
+   * Rejects with KN_FENCED when another learner has saved meanwhile.
+   * @param oracle version of the oracle whose labels the state has
+   */
+  save(state: SafetensorsContent, outbox: Outbox, oracle?: string): Promise<void>;
 }
 
-export async function openLearnerMemory(store: Store, run: string): Promise<LearnerMemory> {
-  const [records, blobs] = await Promise.all([store.kv(BUCKET), store.blobs(BUCKET)]);
+/** @param model that the run follows */
+export async function openLearnerMemory(store: Store, run: string, model: string): Promise<LearnerMemory> {
+  const [records, blobs] = await Promise.all([store.kv(LEARNERS_BUCKET), store.blobs(LEARNERS_BUCKET)]);
   let revision: number | undefined;
   let sequence = 0;
 
@@ -50,23 +72,24 @@ export async function openLearnerMemory(store: Store, run: string): Promise<Lear
     async load() {
       const entry = await records.get(run);
       if (entry === undefined) return undefined;
-      const record = recordSchema.safeParse(JSON.parse(new TextDecoder().decode(entry.value)));
-      if (!record.success) throw damaged("a record of another format");
-      const bytes = await blobs.get(record.data.blob);
-      if (bytes === undefined) throw damaged(`${record.data.blob} is absent`);
+      const record = parseLearnerRecord(entry.value);
+      if (record === undefined) throw damaged("a record of another format");
+      const bytes = await blobs.get(record.blob);
+      if (bytes === undefined) throw damaged(`${record.blob} is absent`);
       ({ revision } = entry);
-      ({ sequence } = record.data);
+      ({ sequence } = record);
       return readSaved(decodeSafetensors(bytes));
     },
-    async save(state, outbox) {
+    async save(state, outbox, oracle) {
       const next = sequence + 1;
-      const blob = `${run}.${next}`;
+      const blob = saveName(run, next);
       await blobs.put(blob, encodeSafetensors(writeSaved(state, outbox)));
-      const value = new TextEncoder().encode(JSON.stringify({ format: 1, sequence: next, blob }));
+      const record: LearnerRecord = { format: 1, sequence: next, blob, model, oracle };
+      const value = new TextEncoder().encode(JSON.stringify(record));
       revision = await (revision === undefined ? records.create(run, value) : records.update(run, value, revision));
       sequence = next;
       // The one before stays: a reader may be at it.
-      if (next > 2) await blobs.delete(`${run}.${next - 2}`);
+      if (next > 2) await blobs.delete(saveName(run, next - 2));
     },
   };
 }

@@ -1,7 +1,8 @@
 /** A continuous run on disk: one folder with its spec and its store. A run of the same name goes on where it was. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { KnowledgeNetError } from "../../errors/index.ts";
+import type { UnreadableRun } from "../../jobs/run-folder.ts";
 import { type ContinuousSpec, parseContinuousSpec } from "../../run-spec/index.ts";
 
 export interface FollowFolder {
@@ -50,6 +51,29 @@ export async function findFollowFolder(
   const file = join(path, SPEC_FILE);
   const text = await readFile(file, "utf8").catch(() => undefined);
   return text === undefined ? undefined : { ...folderAt(path, name), spec: parseContinuousSpec(text, { file }) };
+}
+
+/** Every continuous run in `runs`, with the time of its last start (ms since 1970). */
+export async function listFollowFolders(
+  runs: string,
+): Promise<{ readonly folder: FollowFolder | UnreadableRun; readonly startedMs: number }[]> {
+  const found = [];
+  for (const name of await readdir(runs).catch(() => [])) {
+    const path = resolve(runs, name);
+    const file = await stat(join(path, SPEC_FILE)).catch(() => undefined);
+    if (file === undefined) continue; // none, or a run of another kind
+    found.push({ folder: await readFolder(runs, name), startedMs: file.mtimeMs });
+  }
+  return found;
+}
+
+async function readFolder(runs: string, name: string): Promise<FollowFolder | UnreadableRun> {
+  const path = resolve(runs, name);
+  try {
+    return (await findFollowFolder(runs, name)) ?? folderAt(path, name);
+  } catch (error) {
+    return { name, path, reason: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 function folderAt(path: string, name: string): FollowFolder {

@@ -14,6 +14,7 @@ export {
   fileStore,
   type FileStoreOptions,
   isFolderInUse,
+  isStoreInUse,
   readFileStore,
 } from "./file/index.ts";
 export { connectJetStreamStore, type JetStreamStoreOptions } from "./jetstream/index.ts";

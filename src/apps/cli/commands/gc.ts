@@ -9,9 +9,11 @@ import { isKnowledgeNetError } from "../../../errors/index.ts";
 import { applyArtifactCollection, planArtifactCollection } from "../../../runtime/artifacts/index.ts";
 import { fileStore } from "../../../runtime/store/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
-import { type Collection, planCollection, planNodeCollection } from "../../../fleet/collection.ts";
+import { type Collection, GRACE_MS, planCollection, planNodeCollection } from "../../../fleet/collection.ts";
 import type { Fleet } from "../../../fleet/fleet.ts";
+import { planFollowCollection } from "../../../jobs/kinds/continuous/collect-follows.ts";
 import { DEFAULT_RUNS_FOLDER, listRunFolders } from "../../../jobs/run-folder.ts";
+import { listFollowFolders } from "../../follow/follow-folder.ts";
 import { DEFAULT_MODELS_FOLDER, folderModels } from "../../models/index.ts";
 import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import { describeCollection } from "../describe-collection.ts";
@@ -32,7 +34,8 @@ export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: num
   program
     .command("gc")
     .description(
-      "remove what no run and no release refers to: leases, status, history, checkpoints of removed runs, cut-off saves",
+      "remove what no run and no release refers to: leases, status, history, checkpoints of removed runs, cut-off saves, " +
+        "labels of a former oracle, updates of removed models",
     )
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
     .option("--models <folder>", "where models are kept", DEFAULT_MODELS_FOLDER)
@@ -48,7 +51,11 @@ export function registerGc(program: Command, deps: ExecuteDeps, exit: (code: num
       const address = optionalFleetAddress(options.bus, deps);
       const items: Collection["items"][number][] = [];
       if (address === undefined)
-        items.push(...(await collectFolders(options, deps)), ...(await collectModels(options, deps)));
+        items.push(
+          ...(await collectFolders(options, deps)),
+          ...(await collectFollowFolders(options, deps)),
+          ...(await collectModels(options, deps)),
+        );
       else {
         await using connected = await deps.connectFleet({ address, name: "kn gc" }, { log: silentLogger });
         const plan = await planCollection(connected.fleet, deps.clock);
@@ -72,6 +79,21 @@ async function collectFolders({ runs, dryRun }: GcOptions, deps: ExecuteDeps): P
       if (!dryRun) await applyArtifactCollection(store, plan);
       for (const { name, sizeBytes } of plan.blobs)
         found.push({ kind: "blob", name: `${folder.name}/${name}`, sizeBytes });
+    });
+  }
+  return found;
+}
+
+/** What continuous runs need no more, in the folder of each that no process uses. */
+async function collectFollowFolders({ runs, dryRun }: GcOptions, deps: ExecuteDeps): Promise<Collection["items"]> {
+  const found: Collection["items"][number][] = [];
+  const nowMs = deps.clock.wallTimeMs();
+  for (const { folder } of await listFollowFolders(runs)) {
+    if (!("storePath" in folder)) continue; // of another version
+    await withIdleStore(folder.storePath, deps, async (store) => {
+      const plan = await planFollowCollection(store, { nowMs, beforeMs: nowMs - GRACE_MS, isIdle: true });
+      if (!dryRun) await plan.apply();
+      found.push(...plan.items.map((item) => ({ ...item, name: `${folder.name}/${item.name}` })));
     });
   }
   return found;

@@ -1,10 +1,14 @@
 /** `kn runs`: the runs in the runs folder. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import Table from "cli-table3";
 import type { Command } from "commander";
 import { z } from "zod";
+import { storedLearners } from "../../../actors/learner/index.ts";
+import { isStoreInUse, readFileStore } from "../../../runtime/store/index.ts";
 import { silentLogger } from "../../../runtime/telemetry/index.ts";
 import { describeAddress } from "../../connect/bus-address.ts";
+import { learnersOnBus } from "../../connect/learners-on-bus.ts";
+import { listFollowFolders } from "../../follow/follow-folder.ts";
 import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import { DEFAULT_RUNS_FOLDER, listRunFolders, type UnreadableRun } from "../../../jobs/run-folder.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
@@ -27,7 +31,7 @@ export function registerRuns(program: Command, deps: ExecuteDeps, exit: (code: n
     .option("--json", "print one JSON document", false)
     .action(async (options: { readonly runs: string; readonly bus?: string | true; readonly json: boolean }) => {
       const address = optionalFleetAddress(options.bus, deps);
-      const rows = address === undefined ? await runsInFolder(options.runs) : await runsOfFleet(address, deps);
+      const rows = address === undefined ? await rowsOfFolder(options.runs, deps) : await runsOfFleet(address, deps);
       if (options.json) {
         terminal.write(JSON.stringify(rows, undefined, 2));
       } else if (rows.length === 0) {
@@ -52,11 +56,15 @@ interface RunRow {
   readonly reason?: string;
 }
 
-async function runsOfFleet(address: string, { connectFleet }: ExecuteDeps): Promise<RunRow[]> {
+async function runsOfFleet(address: string, { connectFleet, clock }: ExecuteDeps): Promise<RunRow[]> {
   await using connected = await connectFleet({ address, name: "kn runs" }, { log: silentLogger });
   const { fleet } = connected;
-  const [records, all] = await Promise.all([fleet.runs.all(), fleet.status.all()]);
-  return records.map(({ run, spec, createdAt }) => {
+  const [records, all, learners] = await Promise.all([
+    fleet.runs.all(),
+    fleet.status.all(),
+    storedLearners(fleet.store),
+  ]);
+  const rows = records.map(({ run, spec, createdAt }): RunRow => {
     const status = all.find((each) => each.run === run);
     return {
       run,
@@ -68,6 +76,39 @@ async function runsOfFleet(address: string, { connectFleet }: ExecuteDeps): Prom
       changed: status?.updatedAt ?? createdAt,
     };
   });
+  const others = learners.filter(({ run }) => !records.some((each) => each.run === run));
+  const running = others.length === 0 ? new Set<string>() : await learnersOnBus({ bus: connected.bus, clock });
+  return [
+    ...rows,
+    ...others.map(({ run, changedMs }) => followRow(run, running.has(run) ? "running" : "stopped", changedMs)),
+  ];
+}
+
+/** Oldest first. */
+async function rowsOfFolder(runs: string, deps: ExecuteDeps): Promise<RunRow[]> {
+  const rows = [...(await runsInFolder(runs)), ...(await followsInFolder(runs, deps))];
+  return rows.sort((one, other) => one.changed.localeCompare(other.changed));
+}
+
+async function followsInFolder(runs: string, { clock }: ExecuteDeps): Promise<RunRow[]> {
+  return Promise.all(
+    (await listFollowFolders(runs)).map(async ({ folder, startedMs }) => {
+      if ("reason" in folder) return unreadable(folder, new Date(startedMs).toISOString());
+      const directory = folder.storePath;
+      if ((await stat(directory).catch(() => undefined)) === undefined)
+        return followRow(folder.name, "on a fleet", startedMs);
+      await using store = await readFileStore({ directory, clock });
+      const saved = (await storedLearners(store)).find(({ run }) => run === folder.name);
+      const outcome = (await isStoreInUse({ directory })) ? "running" : "stopped";
+      return followRow(folder.name, outcome, Math.max(startedMs, saved?.changedMs ?? 0));
+    }),
+  );
+}
+
+/** A continuous run counts windows, not steps, and has no test set: `kn status RUN` shows what it does. */
+function followRow(run: string, outcome: "running" | "stopped" | "on a fleet", changedMs: number): RunRow {
+  const none = { accuracy: null, steps: null, seconds: null };
+  return { run, kind: "continuous", outcome, ...none, changed: new Date(changedMs).toISOString() };
 }
 
 async function runsInFolder(runs: string): Promise<RunRow[]> {

@@ -57,9 +57,11 @@ export interface LearnerSite extends AsyncDisposable {
   readonly create: ActorFactory;
 }
 
+export const FOLLOW_HISTORY_PREFIX = "follow.";
+
 /** Name of the log of what a continuous run has decided. */
 export function historyOf(run: string): string {
-  return `follow.${run}`;
+  return `${FOLLOW_HISTORY_PREFIX}${run}`;
 }
 
 /** Rejects with KN_CONFIG when the spec does not suit the network. */
@@ -78,7 +80,7 @@ export async function createLearnerSite(
     store.log(historyOf(run)),
     cacheLabels(deps.oracle, store),
   ]);
-  const memory = await openLearnerMemory(store, run);
+  const memory = await openLearnerMemory(store, run, spec.student.model);
   const { optimizer, schedule, warmup, crossEntropy, logits, shift } = spec.training;
   let incarnations = 0;
 

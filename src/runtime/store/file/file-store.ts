@@ -15,7 +15,7 @@ import { KnowledgeNetError } from "../../../errors/index.ts";
 import { type Clock, systemClock } from "../../clock/index.ts";
 import type { Store } from "../store.ts";
 import { createDurableFiles, type DurableFiles, type FileSystem } from "./durable-files.ts";
-import { lockFolder } from "./folder-lock.ts";
+import { isFolderLocked, lockFolder } from "./folder-lock.ts";
 import { storeOverFiles } from "./store-over-files.ts";
 
 export interface FileStoreOptions {
@@ -67,6 +67,11 @@ export async function readFileStore(options: FileStoreOptions): Promise<Store> {
     { directory, description, isReadOnly: true },
     { files, clock, onClose: () => Promise.resolve() },
   );
+}
+
+/** Whether a process has the store in this folder open, or cannot be known to have ended. Changes nothing. */
+export function isStoreInUse({ directory, fileSystem = promises }: FileStoreOptions): Promise<boolean> {
+  return isFolderLocked(fileSystem, resolve(directory));
 }
 
 /** The file that a record is in, written anew by each change: a process that has the store closed can watch it. */

@@ -152,6 +152,17 @@ function startOf(pid: number): string | undefined {
   }
 }
 
+/** Whether a process has it open, or had it when it was cut off and cannot be known to have ended. Changes nothing. */
+export async function isFolderLocked(fileSystem: Pick<FileSystem, "readFile">, folder: string): Promise<boolean> {
+  try {
+    const owner = parse(await fileSystem.readFile(join(folder, LOCK_NAME), "utf8"));
+    return owner === undefined || mayBeAlive(owner);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return false;
+    throw translate(error, `look at the lock of ${folder}`);
+  }
+}
+
 const ONE_AT_A_TIME = "one process at a time may use it";
 
 /** Whether a store could not be opened because another process has it open: for a caller that waits. */

@@ -7,5 +7,5 @@
  * const { digest } = await blobs.put("block-0.7", weights);
  */
 export type { FileSystem } from "./durable-files.ts";
-export { fileOfRecord, fileStore, type FileStoreOptions, readFileStore } from "./file-store.ts";
+export { fileOfRecord, fileStore, type FileStoreOptions, isStoreInUse, readFileStore } from "./file-store.ts";
 export { isFolderInUse } from "./folder-lock.ts";

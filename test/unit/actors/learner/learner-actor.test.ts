@@ -88,7 +88,7 @@ async function startLearner(store: Store, oracle: WorldOracle): Promise<Life> {
       bus,
       clock,
       log: silentLogger,
-      memory: await openLearnerMemory(store, RUN),
+      memory: await openLearnerMemory(store, RUN, MODEL),
       observations: await openObservationLog(store, MODEL),
       shelf: await openUpdateShelf(store, MODEL),
       history: await store.log(`follow.${RUN}`),

@@ -1,10 +1,13 @@
 import { access, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { cacheLabels, openLearnerMemory, storedLearners } from "../../../../src/actors/learner/index.ts";
+import { openFollowFolder } from "../../../../src/apps/follow/follow-folder.ts";
 import type { RunRecordEntry } from "../../../../src/fleet/records.ts";
 import { createRunFolder } from "../../../../src/jobs/run-folder.ts";
-import { parseSpec } from "../../../../src/run-spec/index.ts";
+import { parseContinuousSpec, parseSpec } from "../../../../src/run-spec/index.ts";
 import { ARTIFACT_BLOBS, openCheckpoints, scopeOfRun } from "../../../../src/runtime/artifacts/index.ts";
+import { type Clock, systemClock } from "../../../../src/runtime/clock/index.ts";
 import { fileStore, type Store } from "../../../../src/runtime/store/index.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { fleetOnMemory, kn, runRecord, runStatus, TINY } from "./cli-scene.ts";
@@ -78,6 +81,104 @@ async function tracesOf({ fleet }: Awaited<ReturnType<typeof fleetOnMemory>>, ru
     names.filter((name) => name.split(/[.-]/).includes(run)).map((name) => `${kind} ${name}`),
   );
 }
+
+const FOLLOW = "kind: continuous\nname: follow\noracle: { model: oracle }\nstudent: { model: student }\n";
+
+/** A continuous run that has saved once, and the labels of two versions of its oracle. */
+async function leaveFollow(store: Store, run: string): Promise<void> {
+  const memory = await openLearnerMemory(store, run, "student");
+  const nothing = { firstEvent: 0, events: [], updates: [], offer: undefined };
+  await memory.save({ metadata: {}, tensors: {} }, nothing, "oracle-2");
+  await (await store.log(`follow.${run}`)).append(new Uint8Array(1));
+  for (const version of ["oracle-1", "oracle-2"]) {
+    const compute = () => Promise.resolve(Float32Array.of(1));
+    await (await cacheLabels({ version: () => Promise.resolve(version), compute }, store)).label([Uint8Array.of(1)]);
+  }
+}
+
+async function addFollowFolder(runs: string, run: string): Promise<string> {
+  const spec = parseContinuousSpec(FOLLOW, { file: "follow.yaml" });
+  const { storePath } = await openFollowFolder(runs, run, spec);
+  await using store = await fileStore({ directory: storePath });
+  await leaveFollow(store, run);
+  return storePath;
+}
+
+const TWO_HOURS_MS = 7_200_000;
+const later: Clock = { ...systemClock(), wallTimeMs: () => Date.now() + TWO_HOURS_MS };
+
+/** A learner as discovery finds it. */
+const learnerOf = (run: string) => ({
+  ...{ name: "kn-learner", version: "0.1.0", description: "", endpoints: [], stats: () => ({}) },
+  metadata: { run, actor: "learner" },
+});
+
+describe("kn runs, kn rm and kn gc of continuous runs", () => {
+  it("kn runs lists those of a folder with their state, kn rm removes one and refuses one that goes on", async () => {
+    await using at = await folders("demo");
+    const storePath = await addFollowFolder(at.runs, "follow");
+    const listed = async () =>
+      (JSON.parse((await at.kn("runs", "--json")).stdout) as Record<string, unknown>[]).map(
+        ({ run, kind, outcome }) => [run, kind, outcome],
+      );
+    expect(await listed()).toEqual([
+      ["demo", "training", "unfinished"],
+      ["follow", "continuous", "stopped"],
+    ]);
+    const working = await fileStore({ directory: storePath });
+    expect((await listed())[1]).toEqual(["follow", "continuous", "running"]);
+    const refused = await at.kn("rm", "follow");
+    expect(refused).toMatchObject({ code: 3 });
+    expect(refused.stderr).toContain(storePath);
+    await working.close();
+    const done = await at.kn("rm", "follow");
+    expect(done).toMatchObject({ code: 0, stdout: `folder ${join(at.runs, "follow")}\nremoved 1 item of follow\n` });
+    expect(await at.left()).toEqual(["demo"]);
+  });
+
+  it("kn runs lists a folder whose spec cannot be read", async () => {
+    await using at = await folders();
+    await addFollowFolder(at.runs, "follow");
+    await writeFile(join(at.runs, "follow", "continuous.json"), "{}");
+    const { stdout } = await at.kn("runs");
+    expect(stdout).toMatch(/follow .*cannot be read/);
+  });
+
+  it("kn gc takes labels of a former oracle from a folder, once they are old", async () => {
+    await using at = await folders();
+    const storePath = await addFollowFolder(at.runs, "follow");
+    expect((await at.kn("gc")).stdout).toContain("found nothing");
+    const { stdout } = await kn(["gc", "--runs", at.runs], { clock: later });
+    expect(stdout).toBe("labels follow/oracle-1\nremoved 1 item that no run refers to\n");
+    await using store = await fileStore({ directory: storePath });
+    expect(await storedLearners(store)).toHaveLength(1);
+  });
+
+  it("kn runs and kn rm of a fleet: it is listed, refused while its learner is on the bus, then removed", async () => {
+    await using scene = await fleetWith(["demo", "ended"]);
+    await leaveFollow(scene.fleet.store, "follow");
+    const listed = async () =>
+      (JSON.parse((await scene.kn(["runs", "--bus", "memory", "--json"])).stdout) as Record<string, unknown>[]).map(
+        ({ run, kind, outcome }) => `${String(run)} ${String(kind)} ${String(outcome)}`,
+      );
+    const learner = await scene.bus.service(learnerOf("follow"));
+    expect(await listed()).toEqual(["demo training feeding", "follow continuous running"]);
+    const refused = await scene.kn(["rm", "follow", "--bus", "memory"]);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("its learner is on the bus");
+    await learner.stop();
+    expect(await listed()).toContain("follow continuous stopped");
+    const removed = await scene.kn(["rm", "follow", "--bus", "memory"]);
+    expect(removed.stdout.split("\n").slice(0, 3)).toEqual([
+      "learner record follow",
+      "history follow.follow",
+      "blob follow.1",
+    ]);
+    expect(await listed()).toEqual(["demo training feeding"]);
+    const collected = await scene.kn(["gc", "--bus", "memory"], { clock: later });
+    expect(collected.stdout).toContain("labels oracle-1\nlabels oracle-2\n");
+  });
+});
 
 describe("kn rm", () => {
   it("removes the folder of a run and no other; --dry-run names it and removes nothing", async () => {
