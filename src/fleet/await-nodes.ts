@@ -12,13 +12,15 @@ export interface AwaitNodesOptions {
   readonly remedy: string;
   /** Receives a progress line whenever the number of present nodes changes. */
   readonly onChange?: (line: string) => void;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const LOOK_EVERY_MS = 200;
 
-/** Rejects with KN_UNAVAILABLE when they have not joined in time. */
+/** Rejects with KN_UNAVAILABLE when they have not joined in time, with the reason of `signal` after an abort. */
 export async function awaitNodes(options: AwaitNodesOptions, fleet: Fleet, clock: Clock): Promise<void> {
-  const { names = [], count = 0, deadlineMs, remedy, onChange } = options;
+  const { names = [], count = 0, deadlineMs, remedy, onChange, signal } = options;
   const endMs = clock.now() + deadlineMs;
   let reported = "";
   for (;;) {
@@ -37,6 +39,6 @@ export async function awaitNodes(options: AwaitNodesOptions, fleet: Fleet, clock
     const line = `waiting for nodes: ${there.size} of ${Math.max(count, names.length)} are present`;
     if (line !== reported) onChange?.(line);
     reported = line;
-    await clock.sleep(LOOK_EVERY_MS);
+    await clock.sleep(LOOK_EVERY_MS, signal);
   }
 }

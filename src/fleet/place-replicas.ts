@@ -11,17 +11,26 @@ export interface PlaceReplicasOptions {
   readonly nodes: readonly NodeRecord[];
   /** Node of each replica so far. */
   readonly before: Readonly<Record<string, string>>;
+  /** Nodes of the replicas of other models, one entry for each. */
+  readonly others?: readonly string[];
 }
 
 /**
- * One after another, each on the matching node with the fewest replicas, the fastest first. `placement` names a node or a
+ * One after another, each on the matching node with the fewest replicas of any model, the fastest first. `placement` names a node or a
  * label by replica, or by `replica` for all.
  *
  * @returns replicas without a matching node are left out: they wait for one.
  */
-export function placeReplicas({ spec, slices, nodes, before }: PlaceReplicasOptions): Record<string, string> {
+export function placeReplicas({
+  spec,
+  slices,
+  nodes,
+  before,
+  others = [],
+}: PlaceReplicasOptions): Record<string, string> {
   const placed: Record<string, string> = {};
-  const hosted = new Map(nodes.map(({ name }) => [name, 0]));
+  const hosted = new Map<string, number>();
+  for (const node of others) hosted.set(node, (hosted.get(node) ?? 0) + 1);
   const put = (id: string, node: string): void => {
     placed[id] = node;
     hosted.set(node, (hosted.get(node) ?? 0) + 1);

@@ -34,10 +34,12 @@ export interface ServingOffice extends AsyncDisposable {
 
 /** Three renewals in the life of a record. */
 const RENEW_MS = PRESENCE_TTL_MS / 3;
+/** Between two looks at the record of a process that may be gone, ms. */
+const LOOK_MS = 500;
 
 /**
- * Resolves when the replicas are placed. Rejects with KN_CONFIG when another process serves the model on this fleet, or no
- * node is there.
+ * Resolves when the replicas are placed: after the end of what a killed process has left, some seconds. Rejects with
+ * KN_CONFIG when another process serves the model on this fleet, or no node is there.
  */
 export async function openServingOffice(
   { run, spec, slices, holder }: ServingOfficeOptions,
@@ -50,7 +52,11 @@ export async function openServingOffice(
   const renew = async (): Promise<ServingRecord | undefined> => {
     const found = await fleet.serving.get(run);
     if (found !== undefined && found.value.holder !== holder) return found.value;
-    replicas = placeReplicas({ spec, slices, nodes: await fleet.nodes.all(), before: replicas });
+    const others = (await fleet.serving.all()).filter((each) => each.run !== run);
+    replicas = placeReplicas({
+      ...{ spec, slices, before: replicas, nodes: await fleet.nodes.all() },
+      others: others.flatMap((each) => Object.values(each.replicas)),
+    });
     const record: ServingRecord = { format: 1, run, wireVersion: WIRE_VERSION, spec, slices, replicas, holder };
     await fleet.serving.put(run, record);
     return undefined;
@@ -59,10 +65,23 @@ export async function openServingOffice(
     attempt: `serve ${spec.model} on the fleet`,
     rule: "one process at a time may place its replicas",
     value: `${other.holder} does`,
-    remedy: "add a gateway beside it: --nodes none",
+    remedy: `end it, or add a gateway beside it: kn serve ${spec.model} --nodes none`,
   });
 
-  const other = await renew();
+  /** The record of a process that is gone expires. @returns that of one which renews it */
+  const awaitFormer = async (): Promise<ServingRecord | undefined> => {
+    const endMs = clock.now() + PRESENCE_TTL_MS + RENEW_MS;
+    let seen: number | undefined;
+    for (;;) {
+      const found = await fleet.serving.get(run);
+      if (found === undefined || found.value.holder === holder) return undefined;
+      seen ??= found.revision;
+      if (found.revision !== seen || clock.now() >= endMs) return found.value;
+      await clock.sleep(LOOK_MS);
+    }
+  };
+
+  const other = (await awaitFormer()) ?? (await renew());
   if (other !== undefined) throw new KnowledgeNetError("KN_CONFIG", served(other));
   assertPlaced(spec, replicas);
 
