@@ -96,6 +96,17 @@ const anchorSchema = z.strictObject({
   rehearsal: positive.max(10_000).default(1_000),
 });
 
+/** Of `oracle` and `student`, of a section (`oracle-1`), or of a copy of it (`oracle-1-2`). */
+const SERVED = /^(oracle|student)(-\d+){0,2}$/;
+
+const servedPlacementSchema = placementSchema.superRefine((placement, context) => {
+  for (const served of Object.keys(placement)) {
+    if (SERVED.test(served)) continue;
+    const message = "must name oracle, student, or a section of one, like oracle-0";
+    context.addIssue({ code: "custom", path: [served], message, input: served });
+  }
+});
+
 export const continuousSpecSchema = z.strictObject({
   kind: z.literal("continuous"),
   /** Part of the run's name. */
@@ -123,7 +134,8 @@ export const continuousSpecSchema = z.strictObject({
   watch: z.strictObject({ alpha: z.number().gt(0).lt(1).default(0.01) }).prefault({}),
   /** Omitted: what window 0 shows is not to be forgotten, and nothing is rehearsed. */
   anchor: anchorSchema.optional(),
-  placement: placementSchema,
+  /** On nodes: where the replicas are. */
+  placement: servedPlacementSchema,
 });
 export type ContinuousSpec = z.infer<typeof continuousSpecSchema>;
 

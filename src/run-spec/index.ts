@@ -25,6 +25,7 @@ export {
   teacherActor,
   updaterActor,
 } from "./actor-ref.ts";
+export { oracleServing, studentServing } from "./continuous-serving.ts";
 export {
   type ContinuousSpec,
   continuousSpecSchema,
