@@ -1,15 +1,18 @@
 /** A continuous run as its users have it: one command, a served student that follows, a kill, and what it has decided. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folderModels } from "../../src/apps/models/index.ts";
 import { connectClient } from "../../src/client/index.ts";
+import { openFleet } from "../../src/fleet/fleet.ts";
 import { type ModelStore, modelsInStore, openModel } from "../../src/models/index.ts";
 import { layersOfBlocks, type ModelSpec } from "../../src/run-spec/index.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { connectJetStreamStore } from "../../src/runtime/store/index.ts";
 import { manifestOf, randomBlock, randomImages } from "../../tools/bench/serving/random-network.ts";
+import { fleetScene } from "../support/fleet-scene.ts";
 import { KN, kn } from "../support/kn.ts";
 import { describeWithNats, startTestNats } from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -226,5 +229,66 @@ describeWithNats("a continuous run on two sites", () => {
     expect(releases.size).toBeGreaterThan(0);
     const model = openModel(modelsInStore(store), "student", { clock });
     await waitFor(async () => ((await model.live()).live ?? 1) > 1, "the edge to make it live", START_MS);
+  }, 900_000);
+});
+
+/** The process of a replica below `kn run`, whose nodes have started it. */
+async function replicaBelow({ child }: Following, replica: string): Promise<number | undefined> {
+  const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,ppid=,args="]);
+  const processes = stdout.split("\n").map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line)?.slice(1) ?? []);
+  const nodes = processes.filter(([, parent]) => Number(parent) === child.pid).map(([pid]) => pid);
+  const found = processes.find(
+    ([, parent, args = ""]) => nodes.includes(parent) && args.includes(` replica ${replica} `),
+  );
+  return found === undefined ? undefined : Number(found[0]);
+}
+
+describeWithNats("a continuous run on nodes", () => {
+  it("starts nodes for its replicas, and goes on when one of the oracle's is killed", async () => {
+    await using models = folderModels({ directory: join(folder.path, "spawned") }, { clock });
+    await publishBoth(models);
+    const place = ["--models", "spawned", "--name", "spawned", "--nodes", "spawn:2"];
+    await using following = start(["run", "follow.yaml", "--http", "127.0.0.1:0", ...place]);
+    const text = (): string => following.text();
+    await underTraffic(following, 0, async () => {
+      await shown(
+        waitFor(() => /candidate \d+: /.test(text()), "a candidate", DECIDE_MS),
+        text,
+      );
+      const section = "oracle --slice 1/2";
+      const killed = await waitFor(() => replicaBelow(following, section), "its process");
+      process.kill(killed, "SIGKILL");
+      const before = Math.max(...windowsIn(text()));
+      await shown(
+        waitFor(() => windowsIn(text()).some((window) => window > before + 2), "more labels", DECIDE_MS),
+        text,
+      );
+      const next = await replicaBelow(following, section);
+      expect(next).toBeGreaterThan(0);
+      expect(next).not.toBe(killed);
+    });
+    following.child.kill("SIGTERM");
+    expect(await following.ended).toBe(0);
+  }, 900_000);
+
+  it("has its replicas on the nodes of a fleet", async () => {
+    await using scene = await fleetScene();
+    await using store = await connectJetStreamStore({ servers: scene.nats.url, name: "test" });
+    await publishBoth(modelsInStore(store));
+    const place = ["--bus", scene.nats.url, "--name", "fleet", "--nodes", "fleet", "--min-nodes", "2"];
+    await using following = start(["run", "follow.yaml", "--http", "127.0.0.1:0", ...place]);
+    await underTraffic(following, 0, () =>
+      shown(
+        waitFor(() => windowsIn(following.text()).length > 1, "windows", DECIDE_MS),
+        () => following.text(),
+      ),
+    );
+    const records = await (await openFleet(store)).serving.all();
+    const placed = Object.fromEntries(records.map(({ run, replicas }) => [run, replicas]));
+    expect(Object.keys(placed).sort()).toEqual(["serve-oracle", "serve-student"]);
+    expect(Object.values(placed["serve-oracle"] ?? {}).sort()).toEqual(["node-1", "node-2"]);
+    following.child.kill("SIGTERM");
+    expect(await following.ended).toBe(0);
+    expect(await (await openFleet(store)).serving.all()).toEqual([]);
   }, 900_000);
 });

@@ -8,7 +8,6 @@ import { createControlChannel } from "../../runtime/actor/index.ts";
 import { copyGeneration, openCheckpoints, openReleases, scopeOfRun } from "../../runtime/artifacts/index.ts";
 import { fileStore } from "../../runtime/store/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import { awaitNodes } from "../../fleet/await-nodes.ts";
 import type { ConnectedFleet } from "../connect/connect-fleet.ts";
 import { awaitOutcome, joinRun, launchRun, relaunchRun, runRecordOf, stopRun } from "../../fleet/launch.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
@@ -27,6 +26,7 @@ import { describeAddress, isServerAddress } from "../connect/bus-address.ts";
 import { claimRun } from "../connect/run-claim.ts";
 import { checkSameTrainedSpec, type RunFolder } from "../../jobs/run-folder.ts";
 import { createRunMonitor } from "../../jobs/run-monitor.ts";
+import { awaitFleet, FLEET_DEADLINE_MS } from "./await-fleet.ts";
 import { chooseView, drawUntil, type ExecuteDeps, type ExecuteOptions, reportOutages } from "./execute-run.ts";
 import { EXIT_BY_SIGNAL, EXIT_OK, exitCodeOf, exitCodeOfErrorCode } from "./exit.ts";
 import { keepResults, type PhaseEnd, reportFolder } from "./keep-results.ts";
@@ -41,11 +41,6 @@ export interface FleetRunOptions extends ExecuteOptions {
   /** Launches the run and returns. */
   readonly detach: boolean;
 }
-
-/** Time limit for spawned nodes to join, ms: each loads its backend and measures its speed. */
-const JOIN_DEADLINE_MS = 60_000;
-/** Time limit for the nodes of a fleet and their server to appear, ms: images may have to be pulled. */
-const FLEET_DEADLINE_MS = 600_000;
 
 /**
  * A refusal rejects before `folder.keep` is called: nothing has been launched then.
@@ -108,15 +103,8 @@ export async function executeFleetRun(
   await using claim = known === undefined ? await claimRun(name, { isActorRefused: isNew }, { bus, clock }) : undefined;
   // From here on the folder holds the nodes' logs and the launched run.
   folder.keep();
-  if (ownFleet !== undefined) {
-    const remedy = "their output is in fleet/<node>.out in the run's folder";
-    const wanted = { names: ownFleet.nodes.map((node) => node.name), deadlineMs: JOIN_DEADLINE_MS, remedy };
-    await awaitNodes(wanted, fleet, clock);
-  }
-  if (known === undefined && options.minNodes !== undefined) {
-    const remedy = "`kn nodes --bus ...` lists the nodes that joined; check the logs of the others";
-    await awaitNodes({ count: options.minNodes, deadlineMs: FLEET_DEADLINE_MS, remedy, onChange: say }, fleet, clock);
-  }
+  const minNodes = known === undefined ? options.minNodes : undefined;
+  await awaitFleet({ own: ownFleet, minNodes, say }, fleet, clock);
 
   if (isNew && jobKindOf(spec).teaching !== undefined) await shareTeacher(folder, fleet, clock);
   if (isResumed) checkSameTrainedSpec(name, (await runRecordOf(name, fleet)).spec, spec);

@@ -18,7 +18,8 @@ export function withExecuteOptions(command: Command, environment: BusEnvironment
     .option("--runs <folder>", "where runs are kept", DEFAULT_RUNS_FOLDER)
     .option(
       "--nodes <where>",
-      "`here`: all actors in this process; `fleet`: on the nodes at --bus; `spawn:4`: on four child processes",
+      "`here`: all actors in this process; `fleet`: on the nodes at --bus; `spawn:4`: on four nodes that are child " +
+        "processes; of a continuous run: its replicas",
       "here",
     )
     .option("--detach", "with --nodes fleet: start the run and return", false)

@@ -18,6 +18,8 @@ export interface SpawnedFleetOptions {
   readonly backend: BackendPreference;
   /** Folder of the data, passed to each node. */
   readonly data?: string;
+  /** Folder of the models for the replicas of the nodes. @default the store of the server */
+  readonly models?: string;
   /** A running server; omitted: a private one. */
   readonly address?: string;
   /** The server's address for one node: over a slow link. @default the server's own */
@@ -81,9 +83,10 @@ interface KeepNodeOptions extends SpawnedFleetOptions {
 }
 
 function keepNode(name: string, options: KeepNodeOptions): SpawnedNode & AsyncDisposable {
-  const { folder, backend, data, address, env, clock } = options;
+  const { folder, backend, data, models, address, env, clock } = options;
   const args = ["node", "--name", name, "--state", join(folder, "nodes"), "--backend", backend];
   if (data !== undefined) args.push("--data", data);
+  if (models !== undefined) args.push("--models", models);
   const kept = keepProcess(
     {
       file: KN,

@@ -1,6 +1,6 @@
 /**
- * A continuous run in this process: the oracle and the learner (the cloud), and, unless it is elsewhere, the served student
- * with its observer and its updater (the edge). It ends with `signal`, and goes on where it was when it is started again.
+ * A continuous run: the oracle and the learner (the cloud), and, unless it is elsewhere, the served student with its observer
+ * and its updater (the edge). All of it is in this process, but for replicas that have another place. It ends with `signal`, and goes on where it was when it is started again.
  */
 import type { FollowEvent } from "../../actors/learner/index.ts";
 import { newestOnSite } from "../../actors/updater/index.ts";
@@ -18,6 +18,7 @@ import type { Logger } from "../../runtime/telemetry/index.ts";
 import type { ContinuousSpec } from "../../run-spec/index.ts";
 import type { FollowedStore } from "../serve/follow-learner.ts";
 import type { ServingPlace } from "../serve/serving-place.ts";
+import type { ReplicaPlace } from "../serve/start-replicas.ts";
 import { lineOfEvent } from "./follow-lines.ts";
 import { loadAnchor } from "./load-anchor.ts";
 import { siteObservations } from "./site-observations.ts";
@@ -29,6 +30,8 @@ export interface FollowRunOptions {
   readonly backend: BackendPreference;
   readonly softwareVersion: string;
   readonly host: string;
+  /** Where the replicas of the oracle are. */
+  readonly replicas: ReplicaPlace;
   /** Folder of the data from the command line. */
   readonly data: string | undefined;
 }
@@ -55,7 +58,7 @@ export interface FollowRunDeps {
 
 /** Resolves when it has left after `signal`. Rejects with what ended it otherwise, KN_CONFIG before anything is started. */
 export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, signal: AbortSignal): Promise<void> {
-  const { run, spec, backend, softwareVersion, host, data } = options;
+  const { run, spec, backend, softwareVersion, host, replicas, data } = options;
   const { place, store, clock, log, env, trusted, signer, say } = deps;
   const student = openModel(place.models, spec.student.model, { clock, trusted });
   const oracleModel = openModel(place.models, spec.oracle.model, { clock, trusted });
@@ -69,8 +72,9 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
   const actorDeps = { bus: place.bus, clock, log };
 
   await using oracle = await startOracle(
-    { spec, backend, softwareVersion, host, isShared: place.isShared },
-    { ...actorDeps, model: oracleModel },
+    { spec, backend, softwareVersion, host, replicas, isShared: place.isShared },
+    { ...actorDeps, model: oracleModel, fleet: place.fleet, say },
+    both,
   );
   await using site = await createLearnerSite(
     { run, spec, backend, softwareVersion, release, dtype },

@@ -1,21 +1,19 @@
 /** The oracle of a continuous run: a published model with replicas of its own, which nobody else asks. */
-import type { BackendPreference } from "../../compute/index.ts";
 import type { ServedModel } from "../../actors/gateway/index.ts";
 import { createServingGateway } from "../../jobs/kinds/serving/serving-actors.ts";
 import type { Model } from "../../models/index.ts";
-import { startAll } from "../../runtime/start-all.ts";
-import { type ContinuousSpec, layersOfBlocks, type ServingSpec, servingSpecSchema } from "../../run-spec/index.ts";
+import { type ContinuousSpec, oracleServing } from "../../run-spec/index.ts";
 import { runOfModel } from "../serve/replica-process.ts";
-import { ownIndex, startReplica } from "../serve/run-replica.ts";
-import type { ServingActorDeps } from "../../jobs/kinds/serving/serving-actors.ts";
+import { ownIndex } from "../serve/run-replica.ts";
+import {
+  type Part,
+  startReplicas,
+  type StartReplicasDeps,
+  type StartReplicasOptions,
+} from "../serve/start-replicas.ts";
 
-export interface StartOracleOptions {
+export interface StartOracleOptions extends Omit<StartReplicasOptions, "run" | "spec" | "metadata"> {
   readonly spec: ContinuousSpec;
-  readonly backend: BackendPreference;
-  readonly softwareVersion: string;
-  readonly host: string;
-  /** Other processes reach the bus. */
-  readonly isShared: boolean;
 }
 
 export interface StartedOracle extends AsyncDisposable {
@@ -25,48 +23,30 @@ export interface StartedOracle extends AsyncDisposable {
   readonly ended: Promise<void | Error>;
 }
 
-/** Resolves when its parts run; a release may not be ready yet. Rejects with KN_CONFIG when no release is live. */
+/** Resolves when its parts run, or after an abort; a release may not be ready yet. Rejects as `startReplicas`. */
 export async function startOracle(
-  { spec: { oracle }, backend, softwareVersion, host, isShared }: StartOracleOptions,
-  deps: ServingActorDeps,
+  options: StartOracleOptions,
+  deps: StartReplicasDeps,
+  signal: AbortSignal,
 ): Promise<StartedOracle> {
-  const { model } = deps;
-  const spec: ServingSpec = servingSpecSchema.parse({
-    ...{ kind: "serving", name: oracle.model, model: oracle.model, mode: oracle.mode, replicas: oracle.replicas },
-    // It can wait: labels are needed by the end of a window, not at once.
-    latency: { targetMs: 30_000, timeoutMs: 30_000 },
-  });
-  const options = { run: runOfModel(oracle.model), spec, softwareVersion, metadata: { role: "oracle" }, host };
-  const gateway = createServingGateway(options, { index: isShared ? ownIndex() : 0, fence: 0 }, deps);
-  const startGateway = async () => {
-    await gateway.start();
-    return { ended: gateway.ended, [Symbol.asyncDispose]: () => gateway.stop() };
+  const spec = oracleServing(options.spec);
+  const serving = { ...options, run: runOfModel(spec.model), spec, metadata: { role: "oracle" } };
+  const gateway = createServingGateway(serving, { index: options.isShared ? ownIndex() : 0, fence: 0 }, deps);
+  await gateway.start();
+  const parts: Part[] = [{ ended: gateway.ended, [Symbol.asyncDispose]: () => gateway.stop() }];
+  const stop = async (): Promise<void> => {
+    for (const each of parts) await each[Symbol.asyncDispose]();
   };
-  const others = await replicaStarts(options, backend, isShared, deps);
-  const parts = await startAll<AsyncDisposable & { readonly ended: Promise<void | Error> }>([startGateway, ...others]);
+  try {
+    parts.push(...((await startReplicas(serving, deps, signal)) ?? []));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     served: gateway.model,
-    model,
+    model: deps.model,
     ended: Promise.race(parts.map(({ ended }) => ended)),
-    async [Symbol.asyncDispose]() {
-      for (const each of parts) await each[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: stop,
   };
-}
-
-async function replicaStarts(
-  options: Parameters<typeof createServingGateway>[0],
-  backend: BackendPreference,
-  isShared: boolean,
-  deps: ServingActorDeps,
-) {
-  const { spec } = options;
-  const { live } = await deps.model.live();
-  const blocks = live === undefined ? 1 : layersOfBlocks((await deps.model.release(live)).manifest.network).length;
-  const slices = spec.mode === "whole" ? 1 : blocks;
-  const first = isShared ? ownIndex() : 0;
-  return Array.from({ length: slices * spec.replicas }, (_, index) => () => {
-    const place = { slice: index % slices, slices, copy: first + Math.floor(index / slices) };
-    return startReplica({ ...options, ...place, backend }, deps);
-  });
 }

@@ -32,6 +32,8 @@ export interface NodeSettings {
   readonly labels?: string | undefined;
   readonly backend: BackendPreference;
   readonly data?: string | undefined;
+  /** Folder of the models for the replicas here. @default the store of the fleet */
+  readonly models?: string | undefined;
   readonly state: string;
   /** host:port of the probes; a node with probes waits for its server without limit. */
   readonly http?: string | undefined;
@@ -125,7 +127,7 @@ export async function runNode(settings: NodeSettings, deps: RunNodeDeps, signal:
                 {
                   ...replica,
                   address: busAddress,
-                  models: undefined,
+                  models: settings.models,
                   folder: join(settings.state, name),
                   backend: settings.backend,
                   env,

@@ -46,7 +46,7 @@ export function keepReplicaProcess(
       file: join(PACKAGE_ROOT, "bin", "kn.js"),
       args,
       env: { ...env, KN_BUS: address },
-      output: join(folder, `replica-${slice}-${copy}.out`),
+      output: join(folder, `${spec.model}-replica-${slice}-${copy}.out`),
       leaveTimeoutMs: LEAVE_TIMEOUT_MS,
     },
     { clock },

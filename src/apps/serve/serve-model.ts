@@ -5,26 +5,22 @@
  * endpoint on the bus is taken away and what came is answered; HTTP closes the connections that are left; the gateway answers
  * what it has; the replicas leave.
  */
-import { hostname } from "node:os";
-import process from "node:process";
 import type { BackendPreference } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { createServingGateway } from "../../jobs/kinds/serving/serving-actors.ts";
 import { abortOf } from "../../fleet/abort.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
-import { openServingOffice } from "../../fleet/serving-office.ts";
 import type { Model, ModelStore } from "../../models/index.ts";
 import type { Bus } from "../../runtime/bus/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
-import { startAll } from "../../runtime/start-all.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
-import { layersOfBlocks, type ServingSpec } from "../../run-spec/index.ts";
+import type { ServingSpec } from "../../run-spec/index.ts";
 import type { Redact } from "./load-redaction.ts";
 import { startObserver } from "./run-observer.ts";
-import { ownIndex, startReplica } from "./run-replica.ts";
+import { ownIndex } from "./run-replica.ts";
 import type { ServingFront } from "./serving-front.ts";
 import type { ServingMetrics } from "./serving-metrics.ts";
-import { keepReplicaProcess, type ReplicaProcessOptions } from "./replica-process.ts";
+import { type Part, type ReplicaPlace, startReplicas } from "./start-replicas.ts";
 
 export interface ServeModelOptions {
   readonly run: string;
@@ -33,8 +29,7 @@ export interface ServeModelOptions {
   readonly softwareVersion: string;
   /** Name of the machine. */
   readonly host: string;
-  /** Replicas in this process, in processes that it starts (their options), on the nodes of the fleet, or none. */
-  readonly replicas: "here" | ReplicaProcessOptions | "fleet" | "none";
+  readonly replicas: ReplicaPlace;
   /** Other processes reach the bus: names must differ from theirs. */
   readonly isShared: boolean;
   /** How long `ready` fails before anything is taken away, ms. */
@@ -103,14 +98,11 @@ export async function serveModel(options: ServeModelOptions, deps: ServeModelDep
     if (error !== undefined) log.error({ err: error }, "updates are not followed any more: start it again");
   });
 
-  const failed: Promise<void | Error>[] = [gateway.ended];
-  if (options.replicas !== "none") {
-    const slices = await countSlices(spec, model, signal, say);
-    if (slices === undefined) return;
-    own.push(...(await startReplicas(options.replicas, slices, options, deps)));
-    failed.push(...own.map(({ ended }) => ended));
-  }
-  const outcome = await Promise.race([abortOf(signal), ...failed.map(unlessWell)]);
+  const replicas = await startReplicas({ ...options, metadata: {} }, deps, signal);
+  if (replicas === undefined) return;
+  own.push(...replicas);
+  const ended = [gateway, ...replicas].map((each) => unlessWell(each.ended));
+  const outcome = await Promise.race([abortOf(signal), ...ended]);
   if (outcome instanceof Error) throw outcome;
   say(`${model.name}: leaving`);
 }
@@ -131,54 +123,6 @@ async function observerOf(
   const which = observe.requests === "all" ? "inputs are" : "inputs of requests that ask for it are";
   say(`${model.name}: ${which} observed, at most ${observe.inputsPerMinute} in any minute`);
   return observer;
-}
-
-/** A part that is ended with the others, and whose own end is a failure. */
-type Part = AsyncDisposable & { readonly ended: Promise<void | Error> };
-
-async function startReplicas(
-  place: Exclude<ServeModelOptions["replicas"], "none">,
-  slices: number,
-  { run, spec, backend, softwareVersion, isShared, host }: ServeModelOptions,
-  deps: ServeModelDeps,
-): Promise<Part[]> {
-  if (place === "fleet") {
-    const { fleet } = deps;
-    if (fleet === undefined) throw new RangeError("replicas on nodes need a fleet");
-    return [await openServingOffice({ run, spec, slices, holder: `${hostname()}:${process.pid}` }, { ...deps, fleet })];
-  }
-  const first = isShared ? ownIndex() : 0;
-  const places = Array.from({ length: slices * spec.replicas }, (_, index) => ({
-    slice: index % slices,
-    slices,
-    copy: first + Math.floor(index / slices),
-  }));
-  if (place !== "here") return places.map((each) => keepReplicaProcess({ ...place, ...each, spec, run }, deps));
-  return startAll(
-    places.map(
-      (each) => () => startReplica({ run, spec, backend, softwareVersion, host, metadata: {}, ...each }, deps),
-    ),
-  );
-}
-
-/** By blocks, the number of blocks of what is live: waits for the first release. @returns undefined after an abort */
-async function countSlices(
-  { mode }: ServingSpec,
-  model: Model,
-  signal: AbortSignal,
-  say: (line: string) => void,
-): Promise<number | undefined> {
-  let isToldSo = false;
-  for await (const { live } of model.changes(signal)) {
-    if (live !== undefined) {
-      if (mode === "whole") return 1;
-      return layersOfBlocks((await model.release(live)).manifest.network).length;
-    }
-    if (!isToldSo) say(`no release of ${model.name} is live yet: kn promote ${model.name}`);
-    isToldSo = true;
-    if (mode === "whole") return 1;
-  }
-  return undefined;
 }
 
 function finallyDo(work: () => Promise<unknown>): AsyncDisposable {

@@ -15,6 +15,7 @@ import { fleetAddress, nodeBusOption } from "../bus-options.ts";
 interface NodeCommandOptions extends Omit<NodeConfig, "bus"> {
   readonly config?: string;
   readonly bus?: string;
+  readonly models?: string;
   readonly exitWithStdin: boolean;
 }
 
@@ -36,6 +37,7 @@ export function registerNode(program: Command, deps: ExecuteDeps, exit: (code: n
     .addOption(
       new Option("--log <place>", "a file in the node's folder, or stdout (default: file)").choices(LOG_PLACES),
     )
+    .addOption(new Option("--models <folder>", "of the replicas here (default: the store of --bus)").hideHelp())
     .addOption(
       new Option("--exit-with-stdin", "leave when stdin ends: when the parent is gone").default(false).hideHelp(),
     )

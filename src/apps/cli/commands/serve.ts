@@ -18,6 +18,7 @@ import { serveModel, type ServeModelOptions } from "../../serve/serve-model.ts";
 import { openServingFront } from "../../serve/serving-front.ts";
 import { createServingMetrics } from "../../serve/serving-metrics.ts";
 import { openServingPlace } from "../../serve/serving-place.ts";
+import { assertOnFleet } from "../../serve/start-replicas.ts";
 import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
@@ -173,13 +174,8 @@ function replicasOf(
 ): ServeModelOptions["replicas"] {
   if (nodes === "here" || nodes === "none") return nodes;
   if (nodes === "fleet") {
-    if (shared.address !== "") return nodes;
-    throw new KnowledgeNetError("KN_CONFIG", {
-      attempt: "place the replicas",
-      rule: "--nodes fleet must come with the fleet's --bus or KN_BUS",
-      value: "neither",
-      remedy: "for example --bus nats://127.0.0.1:4222",
-    });
+    assertOnFleet({ bus: shared.address === "" ? undefined : shared.address, models: shared.models });
+    return nodes;
   }
   if (nodes === "spawn") return { ...shared, folder: output, backend };
   throw new KnowledgeNetError("KN_CONFIG", {
