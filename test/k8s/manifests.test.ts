@@ -5,17 +5,21 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { METRIC_NAMES } from "../../src/apps/node/node-metrics.ts";
-import { createServingMetrics } from "../../src/apps/serve/serving-metrics.ts";
 import { readNodeConfig } from "../../src/apps/node/node-config.ts";
 import { locateTool } from "../../setup/index.ts";
 import { hasOwnCluster } from "../../scripts/setup-suites.js";
 import { toolsFolder } from "../support/cluster/cluster.ts";
+import { exportedMetrics } from "../support/cluster/exported-metrics.ts";
 import { tryKubectl } from "../support/cluster/kubectl.ts";
 import { memoryLimitMiB } from "../support/cluster/use.ts";
 import {
   containersOf,
+  isSelected,
   type Manifest,
+  matches,
+  modelOf,
+  named,
+  optionOf,
   type Overlay,
   parse,
   podOf,
@@ -32,21 +36,13 @@ const run = promisify(execFile);
 const BY_THE_USER: Readonly<Record<Overlay, Readonly<Record<string, readonly string[]>>>> = {
   dev: {},
   cloud: { "knowledgenet-nats": ["password", "auth.conf"] },
-  edge: { "knowledgenet-nats": ["password", "auth.conf"], "knowledgenet-hub": ["hub.conf"] },
+  edge: { "knowledgenet-nats": ["password", "auth.conf"], "knowledgenet-hub": ["remote.conf"] },
 };
 /** How long `kn serve` waits for requests under way, and its replicas for batches, ms. */
 const SERVE_GRACE_MS = 3_000;
 /** What the schemas of Kubernetes itself do not know. */
 const CUSTOM = "PodMonitor,PrometheusRule";
 
-const matches = (labels: Readonly<Record<string, string>>, selector: Readonly<Record<string, string>>): boolean =>
-  Object.entries(selector).every(([key, value]) => labels[key] === value);
-/** By `matchLabels` and `matchExpressions` of one kind. */
-const isSelected = (labels: Readonly<Record<string, string>>, selector: Selector = {}): boolean =>
-  matches(labels, selector.matchLabels ?? {}) &&
-  (selector.matchExpressions ?? []).every(
-    ({ key, operator, values }) => operator === "In" && values.includes(labels[key] ?? ""),
-  );
 const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`;
 
 describe.each(["dev", "cloud", "edge"] as const)("overlays/%s", (overlay) => {
@@ -220,7 +216,7 @@ describe.each(["dev", "cloud", "edge"] as const)("overlays/%s", (overlay) => {
     for (const [name, text] of Object.entries(dataOf("nats"))) await writeFile(join(folder.path, name), text);
     for (const [name, text] of [
       ["secret/auth.conf", "authorization { user: knowledgenet, password: x }"],
-      ["hub/hub.conf", 'leafnodes { remotes: [{ url: "tls://u:p@hub:7422" }] }'],
+      ["hub/remote.conf", 'url: "tls://u:p@hub:7422"'],
     ] as const) {
       await mkdir(join(folder.path, name, ".."), { recursive: true });
       await writeFile(join(folder.path, name), text);
@@ -269,18 +265,6 @@ it("draws and alarms on metrics that nodes and gateways export", async () => {
 });
 
 describe("serving", () => {
-  const named = (manifests: readonly Manifest[], kind: string, name: string): Manifest => {
-    const found = manifests.find((each) => each.kind === kind && each.metadata.name === name);
-    if (found === undefined) throw new Error(`there is no ${kind}/${name}`);
-    return found;
-  };
-  /** `--name=value` of a container's arguments. */
-  const optionOf = (workload: Manifest, name: string): string | undefined =>
-    containersOf(workload)
-      .flatMap(({ args = [] }) => args)
-      .find((word) => word.startsWith(`--${name}=`))
-      ?.split("=")[1];
-
   it("leaves no request without an address: a new pod is ready first, an old one has notice and time", async () => {
     const manifests = await render("dev");
     const gateway = named(manifests, "Deployment", "gateway");
@@ -300,7 +284,7 @@ describe("serving", () => {
   it("publishes under the name that is served", async () => {
     const manifests = await render("dev");
     const [publish] = podOf(named(manifests, "Job", "mnist")).containers;
-    const model = named(manifests, "Deployment", "gateway").spec?.template?.metadata.labels["knowledgenet/model"];
+    const model = modelOf(named(manifests, "Deployment", "gateway"));
     expect(publish?.args).toEqual(expect.arrayContaining([`--model=${model}`, "--promote"]));
   });
 
@@ -356,18 +340,3 @@ describe("serving", () => {
     expect(await exportedMetrics()).toContain(metric.replace(/_p90$/, ""));
   });
 });
-
-/** Of nodes, and of gateways. */
-async function exportedMetrics(): Promise<string[]> {
-  const serving = createServingMetrics("digits");
-  serving.show(
-    () => [],
-    () => ({}),
-  );
-  const text = await serving.text();
-  const types = [...text.matchAll(/^# TYPE (kn_\S+) (\S+)$/gm)];
-  const ofServing = types.flatMap(([, name = "", type]) =>
-    type === "histogram" ? ["", "_bucket", "_sum", "_count"].map((suffix) => name + suffix) : [name],
-  );
-  return [...METRIC_NAMES, ...ofServing];
-}

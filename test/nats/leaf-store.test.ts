@@ -1,7 +1,10 @@
 /** A site with a JetStream domain of its own behind a leaf-node link reads and follows what lies in the hub's. */
 import { expect, it } from "vitest";
+import { connectFleet } from "../../src/apps/connect/connect-fleet.ts";
 import { readBusAddress } from "../../src/apps/connect/bus-address.ts";
+import { inferSubject, observeSubject, runSubject } from "../../src/messages/index.ts";
 import { openUpdateShelf } from "../../src/models/updates/index.ts";
+import { silentLogger } from "../../src/runtime/telemetry/index.ts";
 import { connectJetStreamStore, type Store } from "../../src/runtime/store/index.ts";
 import { describeWithNats, type LeafPair, startLeafPair } from "../support/nats-server.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -22,6 +25,35 @@ async function stores({ hub, leaf }: LeafPair) {
     },
   };
 }
+
+describeWithNats("a site's leaf-node link", () => {
+  it("carries what runs and nodes say, and no inputs of users: what they ask, what is computed and observed of it", async () => {
+    await using pair = await startLeafPair();
+    const connect = (port: number) =>
+      connectFleet({ address: `nats://127.0.0.1:${port}`, name: "kn test" }, { log: silentLogger });
+    await using hub = await connect(pair.hub.port);
+    await using site = await connect(pair.leaf.port);
+    const subjects = [
+      observeSubject("digits"),
+      inferSubject("digits"),
+      runSubject("serve-letters", "infer", "replica-0"),
+      runSubject("serve-digits", "evt", "replica-0"),
+      runSubject("mnist", "evt", "block-0"),
+    ];
+    for (const [from, to] of [
+      [site.bus, hub.bus],
+      [hub.bus, site.bus],
+    ] as const) {
+      const heard = new Set<string>();
+      await using _all = to.subscribe("kn.v1.>", ({ subject }) => void heard.add(subject));
+      await waitFor(() => {
+        for (const subject of subjects) from.publish(subject, bytes("x"));
+        return heard.size > 0;
+      }, "the link");
+      expect([...heard]).toEqual(["kn.v1.mnist.evt.block-0"]);
+    }
+  });
+});
 
 describeWithNats("connectJetStreamStore of another domain", () => {
   it("has the records, blobs and logs of that domain, and changes its records", async () => {

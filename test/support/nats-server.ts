@@ -3,7 +3,7 @@
  * (`CI` set) its absence fails.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +28,8 @@ export interface TestNats extends AsyncDisposable {
   /** Starts it again on the same port and the same files. */
   restart(): Promise<void>;
 }
+
+const EDGE_TOPOLOGY = new URL("../../deploy/k8s/overlays/edge/topology.conf", import.meta.url);
 
 export const natsServerPath = locate("nats-server");
 export const natsCliPath = locate("nats");
@@ -159,16 +161,15 @@ export interface LeafPair extends AsyncDisposable {
   readonly uplink: CuttableLink;
 }
 
-/** A site and its hub, as deploy/k8s/overlays/edge has them: blobs and logs of one are not those of the other. */
+/** A site and its hub, as deploy/k8s/overlays/edge connects them. */
 export async function startLeafPair(): Promise<LeafPair> {
   const leafPort = await freePort();
   // Not advertised: the leaf would dial the hub itself when its link is cut.
   const listener = `leafnodes { host: 127.0.0.1, port: ${leafPort}, no_advertise: true }`;
   const hub = await startConfiguredNats(["server_name: hub", listener], { domain: "hub" });
   const uplink = await openCuttableLink(leafPort);
-  const denied = `deny_imports: ["$O.>", "$KN.>"], deny_exports: ["$O.>", "$KN.>"]`;
-  const remote = `leafnodes { reconnect: 1, remotes: [{ url: "nats-leaf://127.0.0.1:${uplink.port}", ${denied} }] }`;
-  const leaf = await startConfiguredNats(["server_name: leaf", remote], { domain: "edge" });
+  const leafnodes = await edgeLeafnodes(`nats-leaf://127.0.0.1:${uplink.port}`);
+  const leaf = await startConfiguredNats(["server_name: leaf", leafnodes], { domain: "edge" });
   return {
     ...{ hub, leaf, uplink },
     async [Symbol.asyncDispose]() {
@@ -177,6 +178,15 @@ export async function startLeafPair(): Promise<LeafPair> {
       await hub[Symbol.asyncDispose]();
     },
   };
+}
+
+/** The section `leafnodes` of a site's server, as deploy/k8s/overlays/edge has it, that dials `hub` at once. */
+export async function edgeLeafnodes(hub: string): Promise<string> {
+  const text = await readFile(EDGE_TOPOLOGY, "utf8");
+  return text
+    .slice(text.indexOf("leafnodes {"))
+    .replace("include hub/remote.conf", `url: "${hub}"`)
+    .replace("reconnect: 5s", "reconnect: 1s");
 }
 
 /** A port that was free just now. */

@@ -16,7 +16,12 @@ export interface Container {
   readonly args?: readonly string[];
   readonly env?: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: object }[];
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
-  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly subPath?: string }[];
+  readonly volumeMounts?: readonly {
+    readonly name: string;
+    readonly mountPath: string;
+    readonly subPath?: string;
+    readonly readOnly?: boolean;
+  }[];
   readonly resources?: {
     readonly requests?: Readonly<Record<string, string>>;
     readonly limits?: Readonly<Record<string, string>>;
@@ -121,3 +126,31 @@ export function containersOf(manifest: Manifest): Container[] {
 export function imagesOf(manifests: readonly Manifest[]): string[] {
   return [...new Set(workloadsOf(manifests).flatMap((each) => containersOf(each).map(({ image }) => image)))];
 }
+
+/** Throws when there is none of that name. */
+export function named(manifests: readonly Manifest[], kind: string, name: string): Manifest {
+  const found = manifests.find((each) => each.kind === kind && each.metadata.name === name);
+  if (found === undefined) throw new Error(`there is no ${kind}/${name}`);
+  return found;
+}
+/** Values of `--name=value` among a container's arguments. */
+export const optionsOf = (workload: Manifest, name: string): string[] =>
+  containersOf(workload)
+    .flatMap(({ args = [] }) => args)
+    .filter((word) => word.startsWith(`--${name}=`))
+    .map((word) => word.slice(name.length + 3));
+/** The first of them. */
+export const optionOf = (workload: Manifest, name: string): string | undefined => optionsOf(workload, name)[0];
+/** What its pods serve or follow. */
+export const modelOf = ({ spec }: Manifest): string => spec?.template?.metadata.labels["knowledgenet/model"] ?? "";
+
+export const matches = (
+  labels: Readonly<Record<string, string>>,
+  selector: Readonly<Record<string, string>>,
+): boolean => Object.entries(selector).every(([key, value]) => labels[key] === value);
+/** By `matchLabels` and `matchExpressions` of one kind. */
+export const isSelected = (labels: Readonly<Record<string, string>>, selector: Selector = {}): boolean =>
+  matches(labels, selector.matchLabels ?? {}) &&
+  (selector.matchExpressions ?? []).every(
+    ({ key, operator, values }) => operator === "In" && values.includes(labels[key] ?? ""),
+  );
