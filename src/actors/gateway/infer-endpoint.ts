@@ -5,6 +5,7 @@
  */
 import { KnowledgeNetError } from "../../errors/index.ts";
 import {
+  copyTensor,
   decodeInferRequest,
   encodeInferReply,
   failureOf,
@@ -46,7 +47,7 @@ export async function openInferEndpoint(
     const { release, remainingMs, priority, client, input, observe } = request;
     return served.infer({
       // The message is lent for the length of the handler only.
-      input: { ...input, values: input.values.slice() } as typeof input,
+      input: copyTensor(input),
       client,
       priority,
       ...(release === 0 ? {} : { release }),

@@ -1,5 +1,5 @@
 /** Observed inputs of a batch: sent at once, or with the logits of a candidate when it has computed its copy. */
-import type { TensorView } from "../../messages/index.ts";
+import { copyTensor, type TensorView } from "../../messages/index.ts";
 import type { ObservedBatch } from "./batch-content.ts";
 import { rowsOf } from "./join-inputs.ts";
 import type { LiveInputSender } from "./live-inputs.ts";
@@ -28,10 +28,7 @@ export function createObservedCopies(liveInputs: Pick<LiveInputSender, "send">):
   return {
     own: ({ release, inputs }) => ({
       release,
-      inputs: inputs.map((each) => ({
-        ...each,
-        input: { ...each.input, values: each.input.values.slice() } as TensorView,
-      })),
+      inputs: inputs.map((each) => ({ ...each, input: copyTensor(each.input) })),
     }),
     withoutCandidate: send,
     withCandidate: ({ release, inputs }, { release: candidateRelease, logits, nonFinite }) => {

@@ -75,7 +75,7 @@ async function readAll(labels: KeyValue, keys: readonly string[]): Promise<Map<s
     const entries = await Promise.all(part.map((key) => labels.get(key)));
     for (const entry of entries) {
       // A copy: the bytes need not be aligned.
-      if (entry !== undefined) known.set(entry.key, new Float32Array(entry.value.slice().buffer));
+      if (entry !== undefined) known.set(entry.key, new Float32Array(new Uint8Array(entry.value).buffer));
     }
   }
   return known;

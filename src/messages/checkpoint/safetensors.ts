@@ -88,7 +88,7 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsContent {
         `${from} to ${to} for ${size}`,
       );
     }
-    tensors[name] = viewOf(dtype, shape, data.slice(from, to).buffer);
+    tensors[name] = viewOf(dtype, shape, new Uint8Array(data.subarray(from, to)).buffer);
   }
   return { metadata: metadata.data, tensors };
 }

@@ -12,6 +12,18 @@ export type TensorView =
   | { readonly dtype: "i32"; readonly shape: readonly number[]; readonly values: Int32Array }
   | { readonly dtype: "u8"; readonly shape: readonly number[]; readonly values: Uint8Array };
 
+/** On an array of its own, owned by the caller. Not by `slice`, which of a Node Buffer gives a view. */
+export function copyTensor(tensor: TensorView): TensorView {
+  switch (tensor.dtype) {
+    case "f32":
+      return { ...tensor, values: new Float32Array(tensor.values) };
+    case "i32":
+      return { ...tensor, values: new Int32Array(tensor.values) };
+    case "u8":
+      return { ...tensor, values: new Uint8Array(tensor.values) };
+  }
+}
+
 /** Bytes of one element. */
 export const BYTES_PER_ELEMENT = { f32: 4, i32: 4, u8: 1 } as const satisfies Record<DType, number>;
 

@@ -52,6 +52,24 @@ describe("encodeSafetensors", () => {
 });
 
 describe("decodeSafetensors", () => {
+  it.each([
+    ["a Buffer of its own", (bytes: Uint8Array) => Buffer.concat([bytes])],
+    ["a Buffer of Node's pool", (bytes: Uint8Array) => Buffer.from(bytes)],
+    ["part of a Buffer, at an odd offset", (bytes: Uint8Array) => Buffer.concat([Buffer.of(1), bytes]).subarray(1)],
+    ["part of a Uint8Array", (bytes: Uint8Array) => Uint8Array.of(1, ...bytes).subarray(1)],
+  ])("reads %s: every tensor has an array of its own", (_name, given) => {
+    const tensors = {
+      w: tensor,
+      labels: { dtype: "i32", shape: [2], values: Int32Array.of(-5, 6) },
+      bytes: { dtype: "u8", shape: [3], values: Uint8Array.of(7, 8, 9) },
+    } as const;
+    const bytes = given(encodeSafetensors({ metadata: {}, tensors }));
+    const decoded = decodeSafetensors(bytes).tensors;
+    bytes.fill(0xff);
+    expect(decoded).toEqual(tensors);
+    for (const { values } of Object.values(decoded)) expect(values.buffer.byteLength).toBe(values.byteLength);
+  });
+
   it("refuses every truncation and every flipped byte of the header with KN_CHECKPOINT, or reads something consistent", () => {
     const whole = encodeSafetensors({ metadata: { step: "7" }, tensors: { w: tensor } });
     for (let length = 0; length < whole.length; length += 1) {

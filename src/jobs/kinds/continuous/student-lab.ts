@@ -14,7 +14,7 @@ import {
 } from "../../../compute/index.ts";
 import { augment, type AugmentationOptions } from "../../../data/index.ts";
 import type { LogitsSpec, ModelSpec, OptimizerSpec } from "../../../run-spec/index.ts";
-import type { TensorView } from "../../../messages/index.ts";
+import { copyTensor, type TensorView } from "../../../messages/index.ts";
 import type { NamedTensors } from "../../../models/index.ts";
 
 export interface StudentLabOptions {
@@ -67,7 +67,8 @@ export async function openStudentLab(options: StudentLabOptions, worker: Compute
   return {
     async hold(key, weights) {
       await answers.drop(key);
-      const copies = Object.entries(weights).map(([weight, tensor]) => [weight, copyOf(tensor)] as const);
+      // What is given to a worker is moved to it.
+      const copies = Object.entries(weights).map(([weight, tensor]) => [weight, copyTensor(tensor)] as const);
       await answers.load(key, Object.fromEntries(copies));
       await answers.complete(key);
     },
@@ -91,7 +92,7 @@ export async function openStudentLab(options: StudentLabOptions, worker: Compute
       }),
     recalibrate: (from, batches) =>
       withSection(from, 1, async (section) => {
-        for (const [index, batch] of batches.entries()) await section.recalibrate(index + 1, copyOf(batch));
+        for (const [index, batch] of batches.entries()) await section.recalibrate(index + 1, copyTensor(batch));
         return weightsOf(section);
       }),
     [Symbol.asyncDispose]: () => answers.close(),
@@ -124,7 +125,7 @@ async function trainSteps(
     const rows = labels.length;
     const request = {
       step,
-      input: augmentation === undefined ? copyOf(inputs) : viewOf(inputs, step, seed, augmentation),
+      input: augmentation === undefined ? copyTensor(inputs) : viewOf(inputs, step, seed, augmentation),
       ownShare: 0,
       labels: { dtype: "i32", shape: [rows], values: labels },
       hint: { dtype: "f32", shape: [rows, network.classes], values: logits.slice() },
@@ -161,7 +162,7 @@ function viewOf(
   seed: number,
   augmentation: Omit<AugmentationOptions, "views">,
 ): TensorData {
-  if (inputs.dtype !== "u8" || inputs.shape.length !== 4) return copyOf(inputs);
+  if (inputs.dtype !== "u8" || inputs.shape.length !== 4) return copyTensor(inputs);
   return augment(
     inputs,
     new Uint32Array(inputs.shape[0] ?? 0).map((_, row) => row),
@@ -177,11 +178,6 @@ function viewOf(
 async function weightsOf(section: SectionHandle): Promise<NamedTensors> {
   const { tensors } = await section.snapshot();
   return Object.fromEntries(Object.entries(tensors).filter(([name]) => name.startsWith("weights/")));
-}
-
-/** Tensors given to a worker are moved to it. */
-function copyOf(tensor: TensorView): TensorData {
-  return { ...tensor, values: tensor.values.slice() } as TensorData;
 }
 
 function medianOf(times: readonly number[]): number {

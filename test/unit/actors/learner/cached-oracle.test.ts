@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cacheLabels, type ComputingOracle } from "../../../../src/actors/learner/index.ts";
 import { simulatedClock } from "../../../../src/runtime/clock/index.ts";
-import { memoryStore } from "../../../../src/runtime/store/index.ts";
+import { memoryStore, type Store } from "../../../../src/runtime/store/index.ts";
 
 const clock = simulatedClock();
 const input = (value: number): Uint8Array => Uint8Array.of(value, 1);
@@ -52,6 +52,25 @@ describe("cacheLabels", () => {
     oracle.changeTo = "teacher-2";
     expect((await labels.label([input(1), input(2)])).version).toBe("teacher-2");
     expect(oracle.asked).toEqual([1, 1, 2]);
+  });
+
+  it("reads labels of a store that gives them in Buffers", async () => {
+    const [oracle, store] = [doubling(), await memoryStore({ clock })];
+    await (await cacheLabels(oracle, store)).label([input(1), input(2)]);
+    const labels = await store.kv("kn-labels", { ttlMs: 30 * 24 * 3_600_000 });
+    const inBuffers: Store = {
+      ...store,
+      kv: () =>
+        Promise.resolve({
+          ...labels,
+          async get(key: string) {
+            const entry = await labels.get(key);
+            return entry === undefined ? undefined : { ...entry, value: Buffer.from(entry.value) };
+          },
+        }),
+    };
+    const { logits } = await (await cacheLabels(oracle, inBuffers)).label([input(2), input(1)]);
+    expect(logits).toEqual(Float32Array.of(4, 6, 2, 3));
   });
 
   it("asks for nothing where all is known, and nothing is wanted", async () => {
