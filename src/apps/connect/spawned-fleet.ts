@@ -1,13 +1,13 @@
 /**
- * A fleet of child processes on this machine: a NATS server and some nodes, started, supervised and ended together. A
- * node that exits is restarted, as by an operator or Kubernetes.
+ * A fleet of child processes on this machine: a NATS server and some nodes, started, supervised and ended together. What
+ * exits is restarted, as by an operator or Kubernetes.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { BackendPreference } from "../../compute/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
-import { startLocalNatsServer } from "../../runtime/nats/local-nats-server.ts";
 import { keepProcess } from "./kept-process.ts";
+import { keepServer } from "./kept-server.ts";
 import { PACKAGE_ROOT } from "../../../setup/index.ts";
 import { natsServerBinary } from "./nats-server-binary.ts";
 
@@ -42,6 +42,8 @@ export interface SpawnedFleet extends AsyncDisposable {
   readonly nodes: readonly SpawnedNode[];
 }
 
+/** JetStream's files, in the fleet's folder. */
+export const JETSTREAM_FOLDER = "jetstream";
 /** Time to drain before the kill, ms. */
 const LEAVE_TIMEOUT_MS = 10_000;
 const KN = join(PACKAGE_ROOT, "bin", "kn.js");
@@ -53,7 +55,13 @@ export async function spawnFleet(
 ): Promise<SpawnedFleet> {
   const { folder, env } = options;
   await mkdir(folder, { recursive: true });
-  const server = options.address === undefined ? await startServer(join(folder, "jetstream"), env) : undefined;
+  const server =
+    options.address === undefined
+      ? await keepServer(
+          { binary: natsServerBinary("for the nodes", env), jetstreamDir: join(folder, JETSTREAM_FOLDER) },
+          { clock },
+        )
+      : undefined;
   const address = options.address ?? server?.url ?? "";
   const nodes = Array.from({ length: options.nodes }, (_, index) =>
     keepNode(`node-${index + 1}`, {
@@ -67,14 +75,9 @@ export async function spawnFleet(
     nodes,
     async [Symbol.asyncDispose]() {
       await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
-      await server?.stop();
+      await server?.[Symbol.asyncDispose]();
     },
   };
-}
-
-async function startServer(jetstreamDir: string, env: NodeJS.ProcessEnv) {
-  const binary = natsServerBinary("for the nodes", env);
-  return startLocalNatsServer({ binary, jetstreamDir });
 }
 
 interface KeepNodeOptions extends SpawnedFleetOptions {

@@ -8,7 +8,7 @@ import type { Fleet } from "../../../fleet/fleet.ts";
 import { modelsInStore, openModel } from "../../../models/index.ts";
 import { type ServingSpec, servingSpecSchema } from "../../../run-spec/index.ts";
 import type { Clock } from "../../../runtime/clock/index.ts";
-import { startLocalNatsServer } from "../../../runtime/nats/local-nats-server.ts";
+import { type KeptServer, keepServer } from "../../connect/kept-server.ts";
 import { machineName } from "../../connect/machine-name.ts";
 import { DEFAULT_MODELS_FOLDER, signerIn, trustedKeys } from "../../models/index.ts";
 import { assertSiteKey, type FollowedStore, followedStore, startUpdater } from "../../serve/follow-learner.ts";
@@ -108,7 +108,7 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
     const given = optionalFleetAddress(options.bus, deps);
     const isSpawning = options.nodes === "spawn";
     // Processes of their own meet on a server: the fleet's, or a private one.
-    await using server = isSpawning && given === undefined ? await privateServer(options.output, env) : undefined;
+    await using server = isSpawning && given === undefined ? await privateServer(options.output, deps) : undefined;
     const bus = given ?? server?.url;
     const models = options.models ?? (given === undefined ? DEFAULT_MODELS_FOLDER : undefined);
     const metrics = createServingMetrics(name);
@@ -210,11 +210,10 @@ function specOf(model: string, options: ServeOptions): ServingSpec {
   });
 }
 
-async function privateServer(folder: string, env: NodeJS.ProcessEnv) {
+async function privateServer(folder: string, { env, clock }: ExecuteDeps): Promise<KeptServer> {
   const binary = natsServerBinary("for the replicas", env);
   await mkdir(folder, { recursive: true });
-  const server = await startLocalNatsServer({ binary, jetstreamDir: join(folder, "jetstream") });
-  return { url: server.url, [Symbol.asyncDispose]: () => server.stop() };
+  return await keepServer({ binary, jetstreamDir: join(folder, "jetstream") }, { clock });
 }
 
 /**
