@@ -1,9 +1,10 @@
 /** Where a continuous run is, by its options: in this process, on nodes that it starts, or on those of a fleet. */
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import type { Store } from "../../runtime/store/index.ts";
 import { describeAddress, isServerAddress } from "../connect/bus-address.ts";
-import { spawnFleet, type SpawnedFleet } from "../connect/spawned-fleet.ts";
+import { JETSTREAM_FOLDER, spawnFleet, type SpawnedFleet } from "../connect/spawned-fleet.ts";
 import type { FollowFolder } from "../follow/follow-folder.ts";
 import { DEFAULT_MODELS_FOLDER } from "../models/index.ts";
 import type { ServingPlace } from "../serve/serving-place.ts";
@@ -53,9 +54,12 @@ export async function spawnNodes(
   { env, clock }: ExecuteDeps,
 ): Promise<SpawnedFleet | undefined> {
   if (spawned === undefined) return undefined;
+  const folder = join(path, "fleet");
+  // Records of a killed process are those of nodes that are gone.
+  if (bus === undefined) await rm(join(folder, JETSTREAM_FOLDER), { recursive: true, force: true });
   return await spawnFleet(
     {
-      ...{ nodes: spawned, folder: join(path, "fleet"), backend, env },
+      ...{ nodes: spawned, folder, backend, env },
       ...(models === undefined ? {} : { models }),
       ...(bus === undefined ? {} : { address: bus }),
     },
