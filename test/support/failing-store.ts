@@ -25,6 +25,8 @@ export type StoreFault =
   | { readonly kind: "refused"; readonly code?: ErrorCode }
   /** It is done, and the caller gets KN_UNAVAILABLE. */
   | { readonly kind: "unanswered" }
+  /** Nothing is done, and the caller gets KN_UNAVAILABLE after `delayMs`: its time limit. */
+  | { readonly kind: "timeout"; readonly delayMs: number }
   /** The caller gets KN_UNAVAILABLE at once, and it is done after `delayMs`. */
   | { readonly kind: "late"; readonly delayMs: number }
   /** It is done after `delayMs`, and the caller gets the answer then. */
@@ -47,6 +49,9 @@ export function failingStore(store: Store, faults: StoreFaults, clock: Clock): S
     if (fault === undefined) return work();
     switch (fault.kind) {
       case "refused":
+        break;
+      case "timeout":
+        await clock.sleep(fault.delayMs);
         break;
       case "unanswered":
         await work();

@@ -9,6 +9,8 @@ export interface HeldBound {
 export interface HeldObservations {
   readonly inputs: number;
   readonly bytes: number;
+  /** That they were chosen in. */
+  readonly slots: number;
   /** Lost: beyond the bound; expired before the log took them. */
   readonly counts: Readonly<Record<"overflowed" | "expiredHeld", number>>;
   /** Of one slot. Pushes out the oldest that are not under way. */
@@ -44,6 +46,9 @@ export function createHeldObservations({ maxInputs, maxBytes }: HeldBound): Held
     },
     get bytes() {
       return bytes;
+    },
+    get slots() {
+      return new Set(held.map(({ group }) => group)).size;
     },
     counts,
     add(group) {

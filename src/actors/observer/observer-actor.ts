@@ -21,6 +21,9 @@ const QUEUE = "observers";
 const RETRY_MS = 500;
 /** What is held when it leaves may be appended for so long, ms. */
 const LEAVE_MS = 2_000;
+const MINUTE_MS = 60_000;
+/** Slots that may wait at once while the store takes them: one under way, one that has just ended. */
+const SLOTS_IN_TURN = 2;
 
 export function createObserverActor(options: ObserverActorOptions, deps: ObserverActorDeps): Actor {
   const { run, id, fence, maxHeldInputs, maxHeldBytes } = options;
@@ -51,10 +54,14 @@ export function createObserverActor(options: ObserverActorOptions, deps: Observe
     },
   );
 
-  /** Takes the slot when it has ended. */
+  /**
+   * Takes the slot when it has ended. While earlier ones wait for the store it lasts twice as long: what it chooses is half
+   * of what may be uploaded, so that they go up beside it, and what is new never waits behind them for good.
+   */
   const schedule = (): void => {
     const { dueMs } = choice;
     if (timer !== undefined || dueMs === undefined || ending.signal.aborted) return;
+    const longerMs = held.slots > SLOTS_IN_TURN ? MINUTE_MS / options.slotsPerMinute : 0;
     timer = clock.setTimeout(
       () => {
         timer = undefined;
@@ -62,7 +69,7 @@ export function createObserverActor(options: ObserverActorOptions, deps: Observe
         upload.kick();
         schedule();
       },
-      Math.max(1, Math.ceil(dueMs - nowMs())),
+      Math.max(1, Math.ceil(dueMs - nowMs() + longerMs)),
     );
   };
 

@@ -23,7 +23,8 @@ const LOOK_EVERY_MS = 8_000;
 const REWATCH_MS = 60_000;
 /** Pause after a failure, ms; twice as long after each further one. */
 const RETRY_MS = 500;
-const MAX_RETRY_MS = 4_000;
+/** Beside the time limit of a call (5 s) and of a reconnection: a site is current within 10 s of its link's return. */
+const MAX_RETRY_MS = 2_000;
 /** A store that does not answer keeps the updater from its end for so long at most, ms. */
 const LEAVE_MS = 2_000;
 

@@ -13,9 +13,9 @@ describe("createHeldObservations", () => {
     held.add(group(0, 1));
     held.add(group(2));
     const first = held.begin(0) ?? [];
-    expect([numbersOf(first), held.inputs, held.bytes]).toEqual([[0, 1], 3, 3 * BYTES]);
+    expect([numbersOf(first), held.inputs, held.bytes, held.slots]).toEqual([[0, 1], 3, 3 * BYTES, 2]);
     for (const each of first) held.remove(each);
-    expect(numbersOf(held.begin(0))).toEqual([2]);
+    expect([numbersOf(held.begin(0)), held.slots]).toEqual([[2], 1]);
   });
 
   it.each([

@@ -228,7 +228,7 @@ describe("createObserverActor while its store is away", () => {
     scene.fail(failAlways());
     for (let slot = 0; slot < 5; slot += 1) {
       scene.send(bytesInput(20, 100 * slot));
-      await scene.clock.advance(SLOT_MS + 1);
+      await scene.clock.advance(2 * SLOT_MS + 1);
     }
     expect(observer.state).toBe("observing.holding");
     expect(observer.stats()["held"]).toEqual({ inputs: 10, bytes: 10 * INPUT_BYTES.u8 });
