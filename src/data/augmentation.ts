@@ -15,8 +15,8 @@ export interface AugmentationOptions {
   readonly flip: boolean;
   /** Largest shift along each axis, pixels. */
   readonly shift: number;
-  /** Largest turn, degrees, counter-clockwise where positive: each view has one between 0 and it. @default 0 */
-  readonly rotate?: number;
+  /** Between which a view is turned, degrees, counter-clockwise where positive. @default not at all */
+  readonly rotate?: readonly [number, number];
   /** Views of a sample; 0: only the sample as it is. */
   readonly views: number;
 }
@@ -37,7 +37,7 @@ export function augment(
   ids: ArrayLike<number>,
   view: number,
   seed: number,
-  { flip, shift, rotate = 0 }: AugmentationOptions,
+  { flip, shift, rotate: [from, to] = [0, 0] }: AugmentationOptions,
 ): TensorView {
   if (view === 0) return samples;
   const [batch = 0, height = 0, width = 0, channels = 0] = samples.shape;
@@ -51,13 +51,14 @@ export function augment(
     const isFlipped = flip && draw() % 2 === 1;
     const down = (draw() % (2 * shift + 1)) - shift;
     const right = (draw() % (2 * shift + 1)) - shift;
-    const from = row * height * rowBytes;
-    const picture = { height, width, channels, values: samples.values.subarray(from, from + height * rowBytes) };
-    const turned = rotate === 0 ? picture.values : turnedBytes(picture, rotate * (draw() / 2 ** 32));
+    const start = row * height * rowBytes;
+    const picture = { height, width, channels, values: samples.values.subarray(start, start + height * rowBytes) };
+    const isTurned = from !== 0 || to !== 0;
+    const turned = isTurned ? turnedBytes(picture, from + (to - from) * (draw() / 2 ** 32)) : picture.values;
     for (let y = Math.max(0, down); y < Math.min(height, height + down); y += 1) {
       for (let x = Math.max(0, right); x < Math.min(width, width + right); x += 1) {
         const source = (y - down) * rowBytes + (x - right) * channels;
-        const target = from + y * rowBytes + (isFlipped ? width - 1 - x : x) * channels;
+        const target = start + y * rowBytes + (isFlipped ? width - 1 - x : x) * channels;
         for (let channel = 0; channel < channels; channel += 1) {
           values[target + channel] = turned[source + channel] as number;
         }

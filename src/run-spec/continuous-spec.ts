@@ -5,7 +5,7 @@ import { nameSchema } from "./model-spec.ts";
 import { observeSchema } from "./observe-spec.ts";
 import { parseYaml } from "./parse-yaml.ts";
 import type { ParseSpecOptions } from "./parse-spec.ts";
-import { dataKeys, placementSchema, positive, scheduleKeys, seedSchema } from "./run-parts.ts";
+import { dataKeys, placementSchema, positive, rotateSchema, scheduleKeys, seedSchema } from "./run-parts.ts";
 
 const share = z.number().min(0).max(1);
 
@@ -43,8 +43,12 @@ const trainingSchema = z
     rehearsalShare: share.default(0.35),
     /** Largest shift of images of bytes, pixels: each step shows them as other views. 2: of digits; no flips. */
     shift: z.int().min(0).max(32).default(2),
-    /** Samples of the stream that are trained on again: half the last two windows, half of all before. */
+    /** Images of bytes are turned as well, degrees to either side. Default none: a turned image is another one for most data. */
+    rotate: rotateSchema,
+    /** Samples of the stream that are trained on again: half the last windows, half of all before. */
     replay: z.int().min(250).max(2_000).default(1_000),
+    /** Windows whose samples count as the last. 8 of 30 observations: with 2 a candidate knows its 60 newest by heart. */
+    recentWindows: positive.max(1_000).default(8),
     /** Share of the steps that a trial without a mask has, which chooses the mask. */
     probeShare: z.number().gt(0).max(1).default(0.2),
     /** Trains when the student agrees with the oracle on less than this share of a window's observations. */

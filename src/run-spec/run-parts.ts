@@ -44,16 +44,24 @@ export const scheduleKeys = {
   warmup: z.number().min(0).lt(1).default(0),
 };
 
+const angle = z.number().min(-180).max(180);
+
+/** Degrees, counter-clockwise where positive; one number: so many to either side. */
+export const rotateSchema = z
+  .union([angle.nonnegative(), z.tuple([angle, angle])])
+  .refine((range) => typeof range === "number" || range[0] <= range[1], {
+    message: "must be from the smaller to the larger",
+  })
+  .transform((range): readonly [number, number] => (typeof range === "number" ? [0 - range, range] : range))
+  .default([0, 0]);
+
 const augmentationSchema = z.strictObject({
   /** Mirrors left to right, every other time. Default of CIFAR-10 (He et al. 2016, section 4.2); not for digits. */
   flip: z.boolean().default(true),
   /** Largest shift in each direction, pixels. The default is that of He et al. 2016, section 4.2. */
   shift: z.int().min(0).max(32).default(4),
-  /**
-   * Largest turn, degrees, counter-clockwise where positive: each view has one between 0 and it. Default none: a turned
-   * image is another one for most data.
-   */
-  rotate: z.number().min(-180).max(180).default(0),
+  /** Each view is turned by an angle between both. Default none: a turned image is another one for most data. */
+  rotate: rotateSchema,
   /**
    * Views of each sample, one per epoch in turn, so that a teacher's hints of a view can be cached. The cache grows
    * with it; the default covers the 12 epochs of the CIFAR-10 examples without repeating a view.

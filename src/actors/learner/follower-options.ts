@@ -25,6 +25,8 @@ export interface FollowerOptions {
     readonly rehearsalShare: number;
     /** Samples in the replay memory. */
     readonly replay: number;
+    /** The samples of so many windows are one half of it. */
+    readonly recentWindows: number;
     /** Steps without a mask, by whose movements it is chosen; a share of `steps`. */
     readonly probeShare: number;
     /** Trains when the live release agrees with the oracle on less than this share of the window's observations. */

@@ -63,6 +63,8 @@ export interface FollowerState {
   readonly onTrial: Agreements;
   readonly chain: UpdateChain;
   readonly candidate?: Candidate;
+  /** Of the candidates since the last change of the live release that nothing spoke against: trained on, not served. */
+  readonly undecided?: NamedTensors;
   /** Made so far. */
   readonly candidates: number;
   /** Of the next update: no two candidates have one number. */
@@ -88,7 +90,7 @@ export const NOTHING_SEEN: OpenWindow = {
   paired: { live: 0, previous: 0 },
 };
 
-type Small = Omit<FollowerState, "live" | "previous" | "candidate" | "anchor" | "rehearsal"> & {
+type Small = Omit<FollowerState, "live" | "previous" | "candidate" | "undecided" | "anchor" | "rehearsal"> & {
   readonly live: number;
   readonly previous?: number;
   readonly candidate?: Omit<Candidate, "weights" | "bytes">;
@@ -99,7 +101,7 @@ const FORMAT = "1";
 
 /** Arrays are not copied. */
 export function writeFollowerState(state: FollowerState, replay: ReplayState): SafetensorsContent {
-  const { live, previous, candidate, anchor, rehearsal, ...rest } = state;
+  const { live, previous, candidate, undecided, anchor, rehearsal, ...rest } = state;
   const small: Small = {
     ...rest,
     live: live.number,
@@ -111,6 +113,7 @@ export function writeFollowerState(state: FollowerState, replay: ReplayState): S
     ...prefixed("live/", live.weights),
     ...prefixed("previous/", previous?.weights ?? {}),
     ...prefixed("candidate/", candidate?.weights ?? {}),
+    ...prefixed("undecided/", undecided ?? {}),
     ...prefixed("replay/", replay.tensors),
   };
   if (candidate !== undefined) {
@@ -146,6 +149,7 @@ export function readFollowerState({ metadata, tensors }: SafetensorsContent): {
   }
   const { live, previous, candidate, anchor, ...rest } = JSON.parse(text) as Small;
   const [rehearsed, logits] = [tensors["rehearsal/inputs"], tensors["rehearsal/logits"]];
+  const undecided = unprefixed("undecided/", tensors);
   const [inputs, labels, update] = [tensors["anchor/inputs"], tensors["anchor/labels"], tensors["update"]];
   return {
     state: {
@@ -161,6 +165,7 @@ export function readFollowerState({ metadata, tensors }: SafetensorsContent): {
               bytes: update?.values as Uint8Array,
             },
           }),
+      ...(Object.keys(undecided).length === 0 ? {} : { undecided }),
       ...(anchor === undefined || inputs === undefined
         ? {}
         : { anchor: { ...anchor, inputs, labels: labels?.values as Int32Array } }),

@@ -153,8 +153,15 @@ export function withCandidate(state: FollowerState, candidate: Candidate): Follo
   return { ...state, candidates: candidate.candidate, nextNumber, candidate, onTrial: NO_LABELS };
 }
 
-export function withoutCandidate({ candidate: _gone, ...state }: FollowerState): FollowerState {
+/** It is refused, and what it had learned with it. */
+export function withoutCandidate({ candidate: _gone, undecided: _from, ...state }: FollowerState): FollowerState {
   return state;
+}
+
+/** It is refused for want of evidence: the next one goes on from it. New statistics alone are made anew. */
+export function withUndecided(state: FollowerState, { content, weights }: Candidate): FollowerState {
+  const rest = withoutCandidate(state);
+  return content === "batch-norm" ? rest : { ...rest, undecided: weights };
 }
 
 /** The candidate is live; the release before it stays beside it, to be compared with. */

@@ -38,6 +38,7 @@ import {
   withEndedEvidence,
   withNextWindow,
   withoutCandidate,
+  withUndecided,
   withWatchedWindow,
 } from "./follower-transitions.ts";
 import { makeCandidate } from "./make-candidate.ts";
@@ -111,7 +112,8 @@ export async function resumeFollower(
 
 function newReplay(options: FollowerOptions, saved?: ReplayState): ReplayMemory {
   const { seed, classes, sampleShape, dtype, training } = options;
-  return createReplayMemory({ seed, classes, sampleShape: [...sampleShape], dtype, capacity: training.replay }, saved);
+  const { replay: capacity, recentWindows } = training;
+  return createReplayMemory({ seed, classes, sampleShape: [...sampleShape], dtype, capacity, recentWindows }, saved);
 }
 
 function fullUpdate(
@@ -237,7 +239,7 @@ function createFollower(
       reason: reasonOf(judgement),
     });
     if (!isPromoted) {
-      await moveTo(withoutCandidate(state));
+      await moveTo(isUndecided(judgement) ? withUndecided(state, candidate) : withoutCandidate(state));
       return;
     }
     const sent = sentUpdate(bytes, model);
@@ -274,9 +276,9 @@ function createFollower(
   };
 
   const train = async (): Promise<void> => {
-    const { live, window, nextNumber: number } = state;
+    const { live, undecided, window, nextNumber: number } = state;
     const candidate = state.candidates + 1;
-    const request = { live, number, window, candidate, replay, rehearsal: state.rehearsal };
+    const request = { live, undecided, number, window, candidate, replay, rehearsal: state.rehearsal };
     const attempt = await unlessNumeric(() => makeCandidate(request, options, deps));
     if (attempt instanceof KnowledgeNetError) {
       events.push({
@@ -324,12 +326,12 @@ function createFollower(
     events.push(event);
     state = { ...state, adwin };
     await watch();
-    // Of all observations, though not all were chosen by chance: a wrong answer is a reason to train, not an estimate.
-    const { wrong, observations } = state.open;
-    const isBehind = 1 - wrong / observations < options.training.below;
-    if (state.candidate === undefined && (isBehind || event.drift.length > 0)) await train();
+    if (state.candidate === undefined && (isBehind() || event.drift.length > 0)) await train();
     state = withNextWindow(state);
   };
+
+  /** Of all observations, though not all were chosen by chance: a wrong answer is a reason to train, not an estimate. */
+  const isBehind = (): boolean => 1 - state.open.wrong / state.open.observations < options.training.below;
 
   const taken = (): FollowStep => {
     const { candidate } = state;
@@ -352,6 +354,7 @@ function createFollower(
         throw new RangeError(`a round must have ${windows.roundObservations} observations, not ${inputs.length}`);
       }
       const { round, logits, version } = await measure(inputs);
+      const { candidate: onTrial } = state;
       state = testCandidate(countRound(state, round), round, options);
       await decide();
       const { window } = state;
@@ -360,7 +363,10 @@ function createFollower(
         logits,
         version,
       );
+      const isDecided = onTrial !== undefined && state.candidate === undefined;
       if (state.open.observations >= windows.observations) await closeWindow(version);
+      // The world does not wait for the end of a window.
+      else if (isDecided && isBehind()) await train();
       return taken();
     },
     anchor() {
@@ -379,6 +385,11 @@ async function unlessNumeric<T>(work: () => Promise<T>): Promise<T | KnowledgeNe
     if (isKnowledgeNetError(error, "KN_NUMERIC")) return error;
     throw error;
   }
+}
+
+/** Nothing speaks against it: its labels or windows are used up. */
+function isUndecided({ reasons }: Judgement): boolean {
+  return reasons.every(({ state, rule }) => state !== "broken" || rule === "label budget" || rule === "window budget");
 }
 
 /** The rule that was broken, or what was gained. */

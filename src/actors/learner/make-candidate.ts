@@ -24,6 +24,8 @@ import type { TrainPlan } from "./student-lab.ts";
 
 export interface MakeCandidate {
   readonly live: NumberedNetwork;
+  /** To go on from, within the places where it differs from what is live; undefined: from what is live. */
+  readonly undecided: NamedTensors | undefined;
   readonly number: number;
   readonly window: number;
   /** Counted over the run: draws of two candidates differ. */
@@ -48,7 +50,7 @@ const MOST_STEPS = 1_000_000;
 const REHEARSE = 0x72656865;
 
 export async function makeCandidate(
-  { live, number, window, candidate, replay, rehearsal }: MakeCandidate,
+  { live, undecided, number, window, candidate, replay, rehearsal }: MakeCandidate,
   options: FollowerOptions,
   { lab, signer }: Pick<FollowerDeps, "lab" | "signer">,
 ): Promise<MadeCandidate> {
@@ -65,15 +67,20 @@ export async function makeCandidate(
     }
   }
   const batch = trainingBatches({ candidate, replay, rehearsal }, options);
+  const from = undecided ?? live.weights;
   if (update.fraction === 1) {
-    const { weights, loss } = await lab.train(live.weights, { steps: training.steps, batch });
+    const { weights, loss } = await lab.train(from, { steps: training.steps, batch });
     const built = buildUpdate({ ...common, trained: weights, content: { kind: "full", coding: update.coding } });
     return { built, facts: { content: "full", ...sizesOf(built), fraction: 1, loss, samples } };
   }
-  const probeSteps = Math.max(1, Math.round(training.steps * training.probeShare));
-  const probed = await lab.train(live.weights, { steps: probeSteps, batch });
-  const { indices, fraction } = fittingMask({ ...common, trained: probed.weights }, statistics, options);
-  const { weights, loss } = await lab.train(live.weights, { steps: training.steps, focus: indices, batch });
+  const probe = async () => {
+    const steps = Math.max(1, Math.round(training.steps * training.probeShare));
+    const { weights: trained } = await lab.train(live.weights, { steps, batch });
+    return fittingMask({ ...common, trained }, statistics, options);
+  };
+  const { indices, fraction } =
+    undecided === undefined ? await probe() : maskBetween(live.weights, undecided, statistics);
+  const { weights, loss } = await lab.train(from, { steps: training.steps, focus: indices, batch });
   const built = buildUpdate({
     ...common,
     trained: weights,
@@ -84,6 +91,25 @@ export async function makeCandidate(
 
 function sizesOf({ sizes }: BuiltUpdate): { readonly bytes: number; readonly values: number } {
   return { bytes: sizes.totalBytes, values: sizes.values };
+}
+
+/** The places of an update from one to the other: one that stays within them is not larger. */
+function maskBetween(
+  live: NamedTensors,
+  trained: NamedTensors,
+  statistics: readonly string[],
+): { readonly indices: Selected; readonly fraction: number } {
+  const indices: Record<string, Uint32Array> = {};
+  let [selected, all] = [0, 0];
+  for (const [name, { values }] of Object.entries(live)) {
+    if (statistics.includes(name)) continue;
+    const other = floats(trained[name]?.values);
+    const places = [...values.keys()].filter((place) => values[place] !== other[place]);
+    if (places.length > 0) indices[name] = Uint32Array.from(places);
+    selected += places.length;
+    all += values.length;
+  }
+  return { indices, fraction: selected / all };
 }
 
 /** The mask of what moved most, of the wanted share, or of one whose update is small enough. */

@@ -1,5 +1,5 @@
 /**
- * What the learner trains on beside new observations. Half of it is recent: the samples of the last two windows, the newest
+ * What the learner trains on beside new observations. Half of it is recent: the samples of the last windows, the newest
  * first where they are too many. A sample that leaves it is offered to the other half, a class-balanced sample of all of
  * the past. So no input is held twice, and each has its chance to stay.
  *
@@ -42,8 +42,6 @@ export interface ReplayMemory {
   state(): ReplayState;
 }
 
-/** Windows whose samples are recent. */
-const RECENT_WINDOWS = 2;
 /** As a state can store it. */
 const MAX_WINDOW = 0x7fffffff;
 const PAST = 0x70617374;
@@ -55,7 +53,7 @@ const DRAW = 0x64726177;
  */
 export function createReplayMemory(input: ReplayInput, state?: ReplayState): ReplayMemory {
   const options = parseReplayOptions(input);
-  const { seed, classes, capacity, ledgerDigests, sampleShape, dtype } = options;
+  const { seed, classes, capacity, recentWindows, ledgerDigests, sampleShape, dtype } = options;
   const elements = sampleShape.reduce((product, extent) => product * extent, 1);
   const recentCapacity = Math.floor(capacity / 2);
   const saved = state === undefined ? undefined : readReplayState(state, options);
@@ -80,7 +78,7 @@ export function createReplayMemory(input: ReplayInput, state?: ReplayState): Rep
     const kept: ReplaySample[] = [];
     const tooMany = recent.length - recentCapacity;
     for (const [index, sample] of recent.entries()) {
-      if (index < tooMany || sample.window <= window - RECENT_WINDOWS) intoPast(sample);
+      if (index < tooMany || sample.window <= window - recentWindows) intoPast(sample);
       else kept.push(sample);
     }
     recent = kept;

@@ -11,6 +11,8 @@ const replayOptionsSchema = z
     dtype: z.enum(["u8", "f32"]).default("u8"),
     /** Samples, half recent and half from all of the past. 1,000: 3 MB of CIFAR-10 images. */
     capacity: z.int().min(250).max(2_000).default(1_000),
+    /** Windows whose samples are recent. */
+    recentWindows: z.int().min(1).max(1_000).default(2),
     /**
      * Digests of labelled inputs that are remembered when their samples are gone, so that they are not labelled again.
      * 65,536: 2 MB; 32 windows of 2,000.

@@ -95,19 +95,19 @@ describe("viewOf", () => {
   });
 
   it("turns each view by an angle of its own, as drift does", () => {
-    const turned = (id: number, rotate: number): Uint8Array =>
+    const turned = (id: number, rotate: readonly [number, number]): Uint8Array =>
       augment(image(1), [id], 1, 7, { flip: false, shift: 0, views: 4, rotate }).values as Uint8Array;
     const picture = { height: 5, width: 5, channels: 1, values: Float64Array.from(PIXELS) };
     for (const id of [1, 2, 3]) {
-      const own = turned(id, 90);
-      // Some angle between none and all: the nearest of a fine grid is nearly it.
+      const own = turned(id, [-30, 60]);
+      // Some angle between both: the nearest of a fine grid is nearly it.
       const distances = Array.from({ length: 901 }, (_, tenth) => {
-        const { values } = rotation(picture, tenth / 10);
+        const { values } = rotation(picture, tenth / 10 - 30);
         return values.reduce((sum, value, place) => sum + Math.abs(value - (own[place] as number)), 0) / 25;
       });
       expect(Math.min(...distances)).toBeLessThan(0.6);
     }
-    expect(turned(1, 90)).not.toEqual(turned(2, 90));
-    expect(turned(1, 0)).toEqual(PIXELS);
+    expect(turned(1, [-30, 60])).not.toEqual(turned(2, [-30, 60]));
+    expect(turned(1, [0, 0])).toEqual(PIXELS);
   });
 });

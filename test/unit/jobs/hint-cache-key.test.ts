@@ -15,7 +15,7 @@ const PARTS: HintCacheKeyParts = {
   digests: ["aa", "bb"],
   section: 0,
   codec: "bf16",
-  augmentation: { flip: true, shift: 4, views: 16, seed: 0, rotate: 0 },
+  augmentation: { flip: true, shift: 4, views: 16, seed: 0, rotate: [0, 0] },
   view: 3,
   viewSeed: 7,
 };
@@ -38,9 +38,9 @@ describe("hintCacheKey", () => {
     ["the view is of another seed", { ...PARTS, viewSeed: 8 }],
     [
       "the view is made in another way",
-      { ...PARTS, augmentation: { flip: false, shift: 4, views: 16, seed: 0, rotate: 0 } },
+      { ...PARTS, augmentation: { flip: false, shift: 4, views: 16, seed: 0, rotate: [0, 0] } },
     ],
-    ["the view is turned", { ...PARTS, augmentation: { flip: true, shift: 4, views: 16, rotate: 90, seed: 0 } }],
+    ["the view is turned", { ...PARTS, augmentation: { flip: true, shift: 4, views: 16, rotate: [0, 90], seed: 0 } }],
   ])("differs when %s", (_, changed) => {
     expect(hintCacheKey(changed)).not.toBe(hintCacheKey(PARTS));
   });

@@ -75,6 +75,19 @@ describe("parseSpec", () => {
     expect(parse(MINIMAL, "flow=")).toMatchObject({ flow: { window: 4 } });
   });
 
+  it.each<[string, readonly number[] | undefined]>([
+    ["0", [0, 0]],
+    ["12", [-12, 12]],
+    ["[0, 90]", [0, 90]],
+    ["[90, 0]", undefined],
+    ["-12", undefined],
+    ["[-200, 0]", undefined],
+  ])("turns views by so many degrees to either side, or between two angles: %s", (value, rotate) => {
+    const set = `data.augmentation={ rotate: ${value} }`;
+    if (rotate === undefined) expect(refusalOf(MINIMAL, set).message).toContain("rotate");
+    else expect(parse(MINIMAL, set).data.augmentation?.rotate).toEqual(rotate);
+  });
+
   it("takes what it gave out: a spec written as JSON parses to itself", () => {
     const spec = parse(MINIMAL, "gradients.boundaries.hidden.source=locked");
     expect(parse(JSON.stringify(spec))).toEqual(spec);

@@ -111,10 +111,11 @@ export async function openFollowCloud(options: FollowCloudOptions, deps: FollowC
 }
 
 function followerOptions({ learner, seed, classes, sampleShape }: FollowCloudOptions): FollowerOptions {
-  const { steps, batchSize, fraction, maxBytes, probeShare, rehearsalShare, below, replayCapacity, window } = learner;
+  const { steps, batchSize, fraction, maxBytes, probeShare, rehearsalShare, below, window } = learner;
+  const { replayCapacity: replay, recentWindows } = learner;
   return {
     ...{ model: MODEL, seed, classes, sampleShape, dtype: "u8", window },
-    training: { steps, batchSize, rehearsalShare, replay: replayCapacity, probeShare, below, enough: 0.98 },
+    training: { steps, batchSize, rehearsalShare, replay, recentWindows, probeShare, below, enough: 0.98 },
     update: { fraction, coding: { codec: "int8" }, anchorEvery: 20, maxBytes },
     gate: { ...GATE_RULES, ...learner.gate },
     watch: { alpha: 0.01 },

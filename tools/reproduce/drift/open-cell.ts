@@ -103,7 +103,7 @@ async function labOf(
   seed: number,
   worker: ComputeWorker,
 ): Promise<StudentLab> {
-  const { learningRate, crossEntropy, logits, shift } = experiment.learner;
+  const { learningRate, crossEntropy, logits, shift, rotate } = experiment.learner;
   const network = await networkOf(experiment[role]);
   return openStudentLab(
     {
@@ -111,7 +111,7 @@ async function labOf(
       optimizer: { kind: "adam", learningRate },
       learningRate: { peak: learningRate, schedule: "cosine" },
       loss: { crossEntropy, logits },
-      augmentation: { flip: false, shift },
+      augmentation: { flip: false, shift, rotate: [-rotate, rotate] },
     },
     worker,
   );

@@ -54,8 +54,11 @@ export interface LearnerSettings {
   /** Weight of the loss against the oracle's class. */
   readonly crossEntropy: number;
   readonly replayCapacity: number;
-  /** Images are shifted by up to so many pixels. */
+  /** Windows, as the follower counts, whose samples are half of a batch. */
+  readonly recentWindows: number;
+  /** Images are shifted by up to so many pixels, and turned by up to so many degrees to either side. */
   readonly shift: number;
+  readonly rotate: number;
 }
 
 export interface DriftExperiment {
@@ -130,7 +133,9 @@ const MNIST = {
     logits: LOGITS,
     crossEntropy: 0,
     replayCapacity: 1_000,
+    recentWindows: 8,
     shift: 2,
+    rotate: 12,
   },
   resetEvery: 5,
 } as const;
@@ -184,7 +189,7 @@ export const DRIFT_EXPERIMENTS: Readonly<Record<"drift" | "drift-cifar" | "drift
     oracle: { spec: "examples/cifar-teacher.yaml", epochs: 24, batchSize: 128, learningRate: 0.002, shift: 4 },
     student: { spec: "examples/cifar-sections.yaml", epochs: 16, batchSize: 128, learningRate: 0.002, shift: 4 },
     // 3.0 M weights: 2 % of them with the statistics of batch norm are 127 KB.
-    learner: { ...MNIST.learner, fraction: 0.02 },
+    learner: { ...MNIST.learner, fraction: 0.02, rotate: 0 },
     windows: 20,
     samples: 2_000,
     testSamples: 500,

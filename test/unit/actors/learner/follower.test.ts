@@ -9,8 +9,10 @@ import {
   resumeFollower,
   type SentUpdate,
   startFollower,
+  type StudentLab,
+  type TrainPlan,
 } from "../../../../src/actors/learner/index.ts";
-import { GATE_RULES, judge } from "../../../../src/continuous/index.ts";
+import { GATE_RULES, judge, type Judgement, type RuleName } from "../../../../src/continuous/index.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../../src/messages/checkpoint/index.ts";
 import type { NamedTensors } from "../../../../src/models/index.ts";
 import { applyUpdates, digestOfTensors } from "../../../../src/models/updates/index.ts";
@@ -35,7 +37,16 @@ const OPTIONS: FollowerOptions = {
   sampleShape: [...SAMPLE_SHAPE],
   dtype: "f32",
   window: { observations: 100, roundObservations: 20 },
-  training: { steps: 60, batchSize: 64, rehearsalShare: 0, replay: 250, probeShare: 0.2, below: 0.97, enough: 0.97 },
+  training: {
+    steps: 60,
+    batchSize: 64,
+    rehearsalShare: 0,
+    replay: 250,
+    recentWindows: 2,
+    probeShare: 0.2,
+    below: 0.97,
+    enough: 0.97,
+  },
   update: { fraction: 0.9, coding: { codec: "f32" }, anchorEvery: 20, maxBytes: 1e6 },
   // The world turns for good: what was right in window 0 is forgotten rightly.
   gate: { ...GATE_RULES, forgetting: 1, recallDrop: 1, recallFloor: 0 },
@@ -161,7 +172,7 @@ describe("startFollower", () => {
     const followed = await follow(OPTIONS, {
       judge(evidence, rules) {
         verdicts += 1;
-        return { ...judge(evidence, rules), verdict: "promote" };
+        return { ...judge(evidence, rules), verdict: verdicts === 1 ? "promote" : "continue" };
       },
     });
     await pass(followed, { from: 0, to: 1, turn: 0 });
@@ -172,10 +183,41 @@ describe("startFollower", () => {
     await pass(followed, { from: 2, to: 5, turn: 0.2 });
     expect(verdicts).toBeGreaterThan(0);
     const rollback = followed.events.find(({ kind }) => kind === "rollback");
-    expect(rollback).toMatchObject({ from: 2, to: before.number, number: 3 });
-    const sent = followed.updates.find(({ update }) => update.result.number === 3);
+    // Number 3 has been made from the one that is rolled back.
+    expect(rollback).toMatchObject({ from: 2, to: before.number, number: 4 });
+    const sent = followed.updates.find(({ update }) => update.result.number === 4);
     expect(sent?.update.kind).toBe("restore");
     expect(sent?.update.result.digest).toBe(digestOfTensors(before.weights));
+    const refusal = followed.events.find((event) => event.kind === "refusal" && event.number === 3);
+    expect(refusal).toMatchObject({ reason: "what it was made from was rolled back" });
+  });
+
+  it("goes on from a candidate that nothing spoke against, in an update that is not larger", async () => {
+    const { followed, trainings } = await withRefusals("window budget");
+    const [first, second] = followed.events.flatMap((event) => (event.kind === "candidate" ? [event] : []));
+    const [, , again] = trainings; // after the probe and the training of the first
+    const { live, candidate } = followed.follower.state;
+    expect(second?.candidate).toBe(2);
+    expect(again?.from).not.toEqual(live.weights);
+    expect(again?.plan.focus).toEqual(placesBetween(live.weights, again?.from ?? {}));
+    expect(second?.bytes).toBeLessThanOrEqual(first?.bytes ?? 0);
+    // An update of what is live: devices never had the one before.
+    const { offer } = await followed.follower.observe(roundOf(9_000, 20, THIRD));
+    const onDevice = applyUpdates([offer?.update as SentUpdate["update"]], SHAPES, live.weights);
+    expect(digestOfTensors(onDevice)).toBe(digestOfTensors(candidate?.weights ?? {}));
+  });
+
+  it("begins anew from what is live when a candidate was refused as worse", async () => {
+    const { followed, trainings } = await withRefusals("not worse");
+    expect(followed.follower.state.candidate?.candidate).toBe(2);
+    expect(trainings.map(({ from }) => from)).toEqual(trainings.map(() => followed.follower.state.live.weights));
+  });
+
+  it("trains at once when a candidate is refused, not at the end of the window", async () => {
+    const { followed } = await withRefusals("window budget");
+    const { candidate, open } = followed.follower.state;
+    expect(candidate?.candidate).toBe(2);
+    expect(open.observations).toBe(20);
   });
 
   it("does not mix the labels of two oracles", async () => {
@@ -303,6 +345,43 @@ describe("resumeFollower", () => {
     }
   });
 });
+
+/** A follower whose first candidate is refused by a rule, in the first round after the window that made it. */
+async function withRefusals(rule: RuleName) {
+  const lab = linearLab();
+  const trainings: { readonly from: NamedTensors; readonly plan: TrainPlan }[] = [];
+  const recorded: StudentLab = {
+    ...lab,
+    train(from, plan) {
+      trainings.push({ from, plan });
+      return lab.train(from, plan);
+    },
+    [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
+  };
+  const refused: Judgement["reasons"] = [{ rule, state: "broken", limit: 1, text: "as the test wants it" }];
+  const options = { ...OPTIONS, evidence: "edge", update: { ...OPTIONS.update, fraction: 0.5 } } as const;
+  const followed = await follow(options, {
+    lab: recorded,
+    judge: (evidence, rules) => {
+      const judged = judge(evidence, rules);
+      return evidence.windows.length === 0 ? judged : { ...judged, verdict: "refuse", reasons: refused };
+    },
+  });
+  await pass(followed, { from: 0, to: 1, turn: 0 });
+  await pass(followed, { from: 1, to: 2, turn: THIRD });
+  const counts = { epoch: "edge", candidate: 2, disagrees: false, compared: 20, disagreements: 0 };
+  const round = roundOf(200, 20, THIRD).map((input) => ({ ...input, comparison: counts }));
+  followed.events.push(...(await followed.follower.observe(round)).events);
+  return { followed, trainings };
+}
+
+function placesBetween(one: NamedTensors, other: NamedTensors): Record<string, Uint32Array> {
+  const places = Object.entries(one).map(([name, { values }]) => {
+    const moved = Array.from(values).flatMap((value, place) => (other[name]?.values[place] === value ? [] : [place]));
+    return [name, Uint32Array.from(moved)] as const;
+  });
+  return Object.fromEntries(places.filter(([, moved]) => moved.length > 0));
+}
 
 /** Bytes as text: some are a Buffer, others are not. */
 function plain({ events, updates }: FollowStep): unknown {

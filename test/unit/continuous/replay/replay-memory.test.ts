@@ -31,17 +31,20 @@ const idsOf = (samples: readonly LabelledInput[]): number[] =>
   samples.map(({ values: [low = 0, middle = 0, high = 0] }) => low + (middle << 8) + (high << 16));
 
 describe("createReplayMemory", () => {
-  it("holds the last two windows in one half; what leaves it is offered to the other", () => {
-    const memory = createReplayMemory(OPTIONS);
+  it.each([
+    [1, [2]],
+    [2, [1, 2]],
+    [3, [0, 1, 2]],
+  ])("holds the last %i windows in one half; what leaves it is offered to the other", (recentWindows, windows) => {
+    const memory = createReplayMemory({ ...OPTIONS, recentWindows });
     for (const window of range(3))
       offerAll(
         memory,
-        range(50, 50 * window).map((id) => inputOf(id, window)),
+        range(30, 30 * window).map((id) => inputOf(id, window)),
       );
-    expect(new Set(memory.recent.map((sample) => sample.window))).toEqual(new Set([1, 2]));
-    expect(memory.recent.length).toBe(100);
-    expect(new Set(memory.past.flat().map((sample) => sample.window))).toEqual(new Set([0]));
-    expect(memory.past.flat().length).toBe(50);
+    expect([...new Set(memory.recent.map((sample) => sample.window))]).toEqual(windows);
+    expect(memory.recent.length).toBe(30 * windows.length);
+    expect(memory.past.flat().length).toBe(90 - 30 * windows.length);
   });
 
   it("keeps the newest where two windows are more than a half, and stays within its capacity", () => {
