@@ -52,6 +52,7 @@ export function createLearnerActor(options: LearnerActorOptions, deps: LearnerAc
   let opened: Awaited<ReturnType<LearnerActorDeps["openFollower"]>> | undefined;
   let following: Promise<unknown> | undefined;
   let isAsked = false;
+  let areAway = false;
   /** Events in the history. */
   let recorded = 0;
   const totals = { candidates: 0, promotions: 0, refusals: 0, rollbacks: 0, updateBytes: 0 };
@@ -100,13 +101,17 @@ export function createLearnerActor(options: LearnerActorOptions, deps: LearnerAc
     if (opened.step !== undefined) await take(opened.follower, opened.step);
   };
 
-  /** Undefined: not enough yet, or the log is away. */
+  /** Undefined: not enough yet, or the log is away, which is told once. */
   const nextRound = async (position: number) => {
     try {
-      return await rounds.next(position);
+      const inputs = await rounds.next(position);
+      if (areAway) log.info({}, "the observations are read again");
+      areAway = false;
+      return inputs;
     } catch (error) {
       if (!isKnowledgeNetError(error, "KN_UNAVAILABLE")) throw error;
-      log.warn({ err: error }, "the observations are away");
+      if (!areAway) log.warn({ err: error }, "the observations are away");
+      areAway = true;
       return undefined;
     }
   };
@@ -118,7 +123,7 @@ export function createLearnerActor(options: LearnerActorOptions, deps: LearnerAc
       }
       const inputs = await nextRound(follower.state.position);
       if (inputs === undefined) {
-        await clock.sleep(LOOK_EVERY_MS, ending.signal).catch(() => undefined);
+        await clock.sleep(areAway ? RETRY_MS : LOOK_EVERY_MS, ending.signal).catch(() => undefined);
         continue;
       }
       actor.host.send({ type: "RoundBegun" });

@@ -16,7 +16,7 @@ import type { Actor } from "../../../../src/runtime/actor/index.ts";
 import { memoryBus } from "../../../../src/runtime/bus/index.ts";
 import { type Clock, simulatedClock, systemClock } from "../../../../src/runtime/clock/index.ts";
 import { memoryStore, type Store } from "../../../../src/runtime/store/index.ts";
-import { silentLogger } from "../../../../src/runtime/telemetry/index.ts";
+import { type Logger, silentLogger } from "../../../../src/runtime/telemetry/index.ts";
 import { failingStore, type StoreFault } from "../../../support/failing-store.ts";
 import {
   CLASSES,
@@ -81,7 +81,7 @@ interface Life {
 }
 
 /** One incarnation of the learner over `store`. */
-async function startLearner(store: Store, oracle: WorldOracle): Promise<Life> {
+async function startLearner(store: Store, oracle: WorldOracle, log: Logger = silentLogger): Promise<Life> {
   const [bus, lab] = [memoryBus({ onHandlerError: () => undefined }), linearLab()];
   const labels = await cacheLabels(
     {
@@ -96,7 +96,7 @@ async function startLearner(store: Store, oracle: WorldOracle): Promise<Life> {
     {
       bus,
       clock,
-      log: silentLogger,
+      log,
       memory: await openLearnerMemory(store, RUN, MODEL),
       observations: await openObservationLog(store, MODEL),
       shelf: await openUpdateShelf(store, MODEL),
@@ -170,6 +170,33 @@ describe("createLearnerActor", () => {
     const shelf = await openUpdateShelf(store, MODEL);
     expect(await deviceDigest(store)).toBe((await shelf.newest())?.digest);
     expect(oracle.asked).toBe(OBSERVATIONS);
+  });
+
+  it("waits for observations that are away, which it tells once", async () => {
+    const store = await observedStore();
+    let [looks, isAway] = [0, true];
+    const site = failingStore(
+      store,
+      ({ kind, bucket }) => {
+        if (kind !== "log" || bucket !== `observe.${MODEL}`) return undefined;
+        looks += 1;
+        return isAway ? { kind: "refused" } : undefined;
+      },
+      clock,
+    );
+    const told: string[] = [];
+    const tell = (_fields: object, text: string): void => void told.push(text);
+    const life = await startLearner(site, worldOracle(), { ...silentLogger, info: tell, warn: tell });
+    await life.actor.start();
+    await waitFor(() => looks > 5, "some looks in vain");
+    isAway = false;
+    const end = await last(store);
+    await waitFor(() => life.position() === end, "the end of the observations");
+    await life.actor.stop();
+    expect(told.filter((text) => text.includes("observations"))).toEqual([
+      "the observations are away",
+      "the observations are read again",
+    ]);
   });
 
   it.each<StoreFault["kind"]>(["refused", "unanswered"])(
