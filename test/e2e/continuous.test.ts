@@ -5,16 +5,18 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folderModels } from "../../src/apps/models/index.ts";
+import { readHistory } from "../../src/apps/follow/follow-history.ts";
 import { connectClient } from "../../src/client/index.ts";
 import { openFleet } from "../../src/fleet/fleet.ts";
 import { type ModelStore, modelsInStore, openModel } from "../../src/models/index.ts";
+import { openObservationLog } from "../../src/models/observations/index.ts";
 import { layersOfBlocks, type ModelSpec } from "../../src/run-spec/index.ts";
 import { systemClock } from "../../src/runtime/clock/index.ts";
 import { connectJetStreamStore } from "../../src/runtime/store/index.ts";
 import { manifestOf, randomBlock, randomImages } from "../../tools/bench/serving/random-network.ts";
 import { fleetScene } from "../support/fleet-scene.ts";
 import { KN, kn } from "../support/kn.ts";
-import { describeWithNats, startTestNats } from "../support/nats-server.ts";
+import { describeWithNats, startLeafPair, startTestNats } from "../support/nats-server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -229,6 +231,48 @@ describeWithNats("a continuous run on two sites", () => {
     expect(releases.size).toBeGreaterThan(0);
     const model = openModel(modelsInStore(store), "student", { clock });
     await waitFor(async () => ((await model.live()).live ?? 1) > 1, "the edge to make it live", START_MS);
+  }, 900_000);
+
+  it("reads the observations of an edge that has its own store, those too that it kept while the link was cut", async () => {
+    await using pair = await startLeafPair();
+    const [hub, leaf] = [pair.hub, pair.leaf].map(({ port }) => `nats://127.0.0.1:${port}`) as [string, string];
+    await using center = await connectJetStreamStore({ servers: hub, name: "test" });
+    await using site = await connectJetStreamStore({ servers: leaf, name: "test" });
+    await publishBoth(modelsInStore(center));
+    await publish(modelsInStore(site), "student", network(12, []), 2);
+    const following = ["--bus", hub, "--http", "none", "--name", "leaf", "--observations", `${hub}?domain=edge`];
+    await using cloud = start(["run", "follow.yaml", ...following]);
+    const observing = ["--observe", "--observe-inputs", "6000", "--observe-bytes", "60000000"];
+    const serving = ["--bus", leaf, "--http", "127.0.0.1:0", ...observing, "--follow", `${leaf}?domain=hub`];
+    await using edge = start(["serve", "student", ...serving]);
+    const until = (condition: () => unknown, what: string): Promise<unknown> =>
+      shown(waitFor(condition, what, DECIDE_MS), () => cloud.text() + edge.text());
+    const newestObserved = async (): Promise<number> => {
+      let newest = -1;
+      for await (const { position } of (await openObservationLog(site, "student")).read()) newest = position;
+      return newest;
+    };
+
+    const { releases } = await underTraffic(edge, 0, async (answered) => {
+      await until(() => windowsIn(cloud.text()).length > 1, "windows");
+      pair.uplink.cut();
+      const cutAt = await newestObserved();
+      await until(async () => (await newestObserved()) > cutAt + 100, "observations at the edge alone");
+      const windows = windowsIn(cloud.text()).length;
+      pair.uplink.mend();
+      await until(() => windowsIn(cloud.text()).length > windows + 3, "windows of what the edge has kept");
+      await until(() => /promoted as update/.test(cloud.text()), "a promotion");
+      await until(() => Math.max(...answered) > 1, "answers by what was promoted");
+    });
+    expect(releases.size).toBeGreaterThan(1);
+    // Inputs of the edge's users stay in its store, what the cloud decides in its own.
+    expect(await center.logs("observe.")).toEqual([]);
+    expect(await site.logs("follow.")).toEqual([]);
+    const [, ...changes] = await openModel(modelsInStore(site), "student", { clock }).history();
+    expect(changes.find(({ kind }) => kind === "promoted")?.by).toBe("kn-updater");
+    const events = await readHistory(center, "leaf");
+    const windows = events.flatMap(({ event }) => (event.kind === "window" ? [event.window] : []));
+    expect(windows).toEqual(windows.map((_, index) => index));
   }, 900_000);
 });
 
