@@ -1,5 +1,5 @@
 /** The thread's own side: applies what it is given, answers, and ends. */
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { failureOf } from "../../messages/index.ts";
@@ -11,7 +11,8 @@ const PRIORITY = 10;
 
 const port = parentPort;
 if (port === null) throw new TypeError("apply-main must run in a worker thread");
-if (process.platform === "linux") setPriority(PRIORITY); // of this thread alone; elsewhere of the whole process
+// Of this thread alone; elsewhere of the whole process. One that is lower may not be raised.
+if (process.platform === "linux" && getPriority() < PRIORITY) setPriority(PRIORITY);
 
 const { steps, shapes, base } = workerData as ApplyTask;
 try {

@@ -1,3 +1,5 @@
+import { getPriority, setPriority } from "node:os";
+import process from "node:process";
 import { describe, expect, it } from "vitest";
 import { applyInThread, buffersOf } from "../../../../src/jobs/updates/apply-in-thread.ts";
 import type { NamedTensors } from "../../../../src/models/index.ts";
@@ -7,12 +9,38 @@ import { SMALL } from "../../models/updates/update-scene.ts";
 
 const copyOf = (tensors: NamedTensors): NamedTensors => structuredClone(tensors);
 
+/** The user that owns nothing. */
+const NOBODY = 65_534;
+
+/** Without the right to raise a priority. */
+async function withoutRights<T>(work: () => Promise<T>): Promise<T> {
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) process.seteuid?.(NOBODY);
+  try {
+    return await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}
+
 describe("applyInThread", () => {
   it("makes what applyUpdates makes", async () => {
     const trainer = trainerOf();
     const steps = [trainer.promote("masked", 2).update, trainer.promote("channels", 3).update];
     const made = await applyInThread(steps, SMALL, copyOf(FIRST));
     expect(made).toEqual(applyUpdates(steps, SMALL, FIRST));
+  });
+
+  it("works in a process of the lowest priority, which may not raise it", async () => {
+    const before = getPriority();
+    setPriority(19);
+    try {
+      const { update } = trainerOf().promote("masked", 2);
+      const made = await withoutRights(() => applyInThread([update], SMALL, copyOf(FIRST)));
+      expect(made).toEqual(applyUpdates([update], SMALL, FIRST));
+    } finally {
+      if (process.getuid?.() === 0) setPriority(before);
+    }
   });
 
   it("rejects as applyUpdates when the result has another digest", async () => {
