@@ -75,8 +75,8 @@ export function assertOnFleet({
   if (bus !== undefined && models === undefined) return;
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: "place the replicas",
-    rule: "--nodes fleet must come with the fleet's --bus or KN_BUS, in whose store the models are",
-    value: bus === undefined ? "neither" : `models in ${models}`,
+    rule: "replicas on a fleet's nodes must come with its --bus or KN_BUS, in whose store the models are",
+    value: bus === undefined ? "no address" : `models in ${models}`,
     remedy: "for example --bus nats://127.0.0.1:4222, without --models",
   });
 }

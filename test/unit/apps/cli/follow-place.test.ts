@@ -23,11 +23,12 @@ describe("followPlace", () => {
   });
 
   it.each([
-    [{ nodes: "fleet" }, /--nodes fleet must come with the fleet's --bus.*neither/],
+    [{ nodes: "fleet" }, /a fleet's nodes must come with its --bus.*no address/],
     [{ nodes: "fleet", bus: FLEET, models: "m" }, /in whose store the models are.*models in m/],
     [{ nodes: "spawn:2", bus: FLEET, models: "m" }, /in whose store the models are.*models in m/],
     [{ nodes: "spawn" }, /--nodes must be `here`, `fleet` or `spawn:<number of nodes>`/],
     [{ detach: true, nodes: "fleet", bus: FLEET }, /--detach is for other kinds/],
+    [{ dryRun: true }, /--dry-run is for other kinds/],
     [{ bus: "ann:SECRET@host:4222" }, /--bus must be a URL.*current value is host:4222/],
   ])("throws KN_CONFIG for %o", (options, message) => {
     expect(() => followPlace({ ...DEFAULTS, ...options })).toThrow(/KN_CONFIG/);
