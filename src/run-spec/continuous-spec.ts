@@ -122,6 +122,8 @@ export const continuousSpecSchema = z.strictObject({
     model: nameSchema,
     /** Of what is observed; bytes only where all values are whole. @default bytes for a network of images */
     input: z.enum(["u8", "f32"]).optional(),
+    /** Share of the requests that a candidate computes beside the live release. 100: a decision takes the fewest windows. */
+    shadowPercent: z.number().gt(0).max(100).default(100),
   }),
   /** The edge: what is uploaded of its inputs. */
   observe: observeSchema.prefault({}),

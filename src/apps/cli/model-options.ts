@@ -125,6 +125,11 @@ export function parsePercent(text: string): number {
   throw new InvalidArgumentError("it must be a percentage above 0 and at most 100, for example 5");
 }
 
+/** Of what follows a learner. */
+export function shadowOption(description: string): Option {
+  return new Option("--shadow <percent>", description).argParser(parsePercent);
+}
+
 /** @throws InvalidArgumentError */
 export function parseCount(text: string): number {
   const count = Number(text);

@@ -52,7 +52,7 @@ export async function serveEdge(
       observations: modelsInStore(store),
       follow: () =>
         startUpdater(
-          { run, softwareVersion, isShared, trusted },
+          { run, softwareVersion, isShared, trusted, shadowPercent: spec.student.shadowPercent },
           { bus, models, clock, log, model, from, random: () => Math.random() },
         ),
     },

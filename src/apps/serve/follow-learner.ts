@@ -66,6 +66,8 @@ export interface StartUpdaterOptions {
   readonly isShared: boolean;
   /** Keys of which an update must have one; empty: any update is accepted that is intact. */
   readonly trusted: readonly TrustedKey[];
+  /** As of the updater. */
+  readonly shadowPercent?: number | undefined;
 }
 
 export interface StartUpdaterDeps {
@@ -87,7 +89,7 @@ export interface RunningUpdater extends AsyncDisposable {
 
 /** Resolves when it follows. */
 export async function startUpdater(
-  { run, softwareVersion, isShared, trusted }: StartUpdaterOptions,
+  { run, softwareVersion, isShared, trusted, shadowPercent }: StartUpdaterOptions,
   { from, ...deps }: StartUpdaterDeps,
 ): Promise<RunningUpdater> {
   const { model } = deps;
@@ -101,6 +103,7 @@ export async function startUpdater(
           {
             ...{ run, index, fence: 0, softwareVersion, metadata: { model: model.name } },
             ...{ source: from.description, updates: { trusted } },
+            ...(shadowPercent === undefined ? {} : { shadowPercent }),
           },
           { ...deps, openStore: from.open },
         ),

@@ -11,6 +11,7 @@ import { openServingPlace } from "../../serve/serving-place.ts";
 import { fleetAddress, withFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
+import { shadowOption } from "../model-options.ts";
 import { type LogForm, logFormOption, openServiceLog } from "../service-log.ts";
 
 interface FollowOptions {
@@ -18,6 +19,7 @@ interface FollowOptions {
   readonly models?: string;
   readonly from?: string;
   readonly trust: readonly string[];
+  readonly shadow?: number;
   readonly key?: string;
   readonly http?: string;
   readonly log: LogForm;
@@ -34,6 +36,9 @@ export function registerFollow(program: Command, deps: ExecuteDeps, exit: (code:
     .option("--models <folder>", "folder of the models (default: the store of --bus)")
     .option("--from <address>", "the learner's store, as nats://host:port?domain=hub (default: that of --bus)")
     .option("--trust <file...>", "public keys of which an update must be signed by one (default: KN_TRUSTED_KEYS)", [])
+    .addOption(
+      shadowOption("share of the requests that a learner's candidate computes beside the live release (default: 100)"),
+    )
     .option("--key <file>", "with --trust: this site's private key; it signs the releases of updates")
     .option("--http <host:port>", "serve /healthz, /readyz, /startupz and /metrics there")
     .addOption(logFormOption())
@@ -83,7 +88,7 @@ async function follow(name: string, options: FollowOptions, deps: ExecuteDeps): 
     const model = openModel(models, name, { clock, trusted, ...signer });
     metrics.showUpdater(() => bus.services);
     await using updater = await startUpdater(
-      { run, softwareVersion, isShared: true, trusted },
+      { run, softwareVersion, isShared: true, trusted, shadowPercent: options.shadow },
       { bus, models, clock, log, model, from, random: Math.random },
     );
     obstacle = undefined;

@@ -22,6 +22,7 @@ import { assertOnFleet } from "../../serve/start-replicas.ts";
 import { optionalFleetAddress, optionalFleetBus } from "../bus-options.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK } from "../exit.ts";
+import { shadowOption } from "../model-options.ts";
 import { addObserveOptions, type ObserveOptions, observeSectionOf } from "../observe-options.ts";
 import { type LogForm, logFormOption, openServiceLog } from "../service-log.ts";
 import { natsServerBinary } from "../../connect/nats-server-binary.ts";
@@ -41,6 +42,7 @@ interface ServeOptions extends ObserveOptions {
   readonly timeoutMs: number;
   readonly trust: readonly string[];
   readonly follow?: string | true;
+  readonly shadow?: number;
   readonly key?: string;
   readonly noticeMs: number;
   readonly log: LogForm;
@@ -82,6 +84,11 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
       "--follow [address]",
       "make a learner's updates live: from the store of --bus, or of nats://host:port?domain=hub (kn-updater)",
     )
+    .addOption(
+      shadowOption(
+        "with --follow: share of the requests that a candidate computes beside the live release (default: 100)",
+      ),
+    )
     .option("--key <file>", "with --follow and --trust: this site's private key; it signs the releases of updates")
     .option("--notice-ms <ms>", "on SIGTERM: how long `ready` fails before connections close", parseWholeNumber, 0)
     .addOption(logFormOption())
@@ -95,6 +102,7 @@ export function registerServe(program: Command, deps: ExecuteDeps, exit: (code: 
 async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Promise<void> {
   const { terminal, clock, env, softwareVersion, connectFleet } = deps;
   const spec = specOf(name, options);
+  if (options.follow === undefined && options.shadow !== undefined) throw followsNothing(options.shadow);
   useThreads(options.threads, env);
   const run = runOfModel(name);
   const redact = options.redact === undefined ? undefined : await loadRedaction(options.redact);
@@ -132,7 +140,7 @@ async function serve(name: string, options: ServeOptions, deps: ExecuteDeps): Pr
     const shared = given === undefined ? undefined : place.fleet;
     await using from = await followed(options, shared, { name: `kn serve ${name}`, clock });
     if (from !== undefined) assertSiteKey(signer.signer, trusted);
-    const updates = { run, softwareVersion, isShared: place.isShared, trusted };
+    const updates = { run, softwareVersion, isShared: place.isShared, trusted, shadowPercent: options.shadow };
     const follow = from && (() => startUpdater(updates, { ...place, clock, log, model, from, random: Math.random }));
     await serveModel(
       {
@@ -166,6 +174,15 @@ function followed(
 ): Promise<FollowedStore> | undefined {
   if (follow === undefined) return undefined;
   return followedStore(follow === true ? undefined : follow, { fleet, name }, clock);
+}
+
+function followsNothing(percent: number): KnowledgeNetError {
+  return new KnowledgeNetError("KN_CONFIG", {
+    attempt: "compute a learner's candidates",
+    rule: "--shadow must come with --follow",
+    value: `--shadow ${percent} alone`,
+    remedy: "of a release of your own: kn promote MODEL RELEASE --shadow PERCENT",
+  });
 }
 
 function replicasOf(

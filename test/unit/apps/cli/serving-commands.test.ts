@@ -3,9 +3,13 @@ import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { KnowledgeNetError } from "../../../../src/errors/index.ts";
+import { modelsInStore, type NamedTensors, openModel } from "../../../../src/models/index.ts";
+import { buildUpdate, openUpdateShelf } from "../../../../src/models/updates/index.ts";
+import { systemClock } from "../../../../src/runtime/clock/index.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { waitFor } from "../../../support/wait-for.ts";
-import { type CliOptions, kn, startKn, TINY } from "./cli-scene.ts";
+import { BY, FACTS, weights } from "../../models/model-scene.ts";
+import { type CliOptions, fleetOnMemory, kn, startKn, TINY } from "./cli-scene.ts";
 
 const away: CliOptions = {
   connectFleet: () =>
@@ -58,6 +62,48 @@ it("kn serve --follow needs a store to follow", async () => {
   const refused = await kn(args);
   expect(refused.code).not.toBe(0);
   expect(refused.stderr).toMatch(/KN_CONFIG: Cannot follow updates.*--follow ADDRESS/);
+});
+
+it("kn follow --shadow makes what is offered compute that share of the requests", async () => {
+  await using scene = await fleetOnMemory();
+  const { store } = scene.fleet;
+  const model = openModel(modelsInStore(store), "digits", { clock: systemClock() });
+  const { release } = await model.publish(FACTS, weights(1));
+  await model.promote(release, BY);
+  const [first, second] = [1, 2].map((value) => Object.assign({}, ...weights(value)) as NamedTensors);
+  const shelf = await openUpdateShelf(store, "digits");
+  const base = { number: 1, tensors: first ?? {} };
+  await shelf.put(buildUpdate({ model: "digits", number: 1, trained: base.tensors, content: { kind: "full" } }));
+  const indices = { "weights/d2/kernel": Uint32Array.of(0, 3) };
+  const content = { kind: "masked", coding: { codec: "f32" }, indices } as const;
+  await shelf.offer(buildUpdate({ model: "digits", number: 2, base, trained: second ?? {}, content }));
+  const running = scene.start(["follow", "digits", "--bus", "memory", "--shadow", "25"]);
+  const candidate = await waitFor(async () => (await model.live()).candidate, "a shadow");
+  expect(candidate).toMatchObject({ mode: "shadow", percent: 25 });
+  running.signal("SIGTERM");
+  expect(await running.ended).toMatchObject({ code: 0, stderr: "" });
+});
+
+it.each([["serve"], ["follow"]])("kn %s refuses a --shadow that is no percentage", async (command) => {
+  const { code, stderr } = await kn([command, "digits", "--shadow", "0"]);
+  expect(code).not.toBe(0);
+  expect(stderr).toContain("percentage");
+});
+
+it("kn serve refuses --shadow where it follows nothing", async () => {
+  await using folder = await temporaryFolder();
+  const { code, stderr } = await kn([
+    "serve",
+    "digits",
+    "--models",
+    folder.path,
+    "--http",
+    "127.0.0.1:0",
+    "--shadow",
+    "9",
+  ]);
+  expect(code).not.toBe(0);
+  expect(stderr).toMatch(/KN_CONFIG.*--follow/);
 });
 
 it("kn publish --promote makes the release live", async () => {
