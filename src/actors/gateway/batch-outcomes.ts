@@ -84,6 +84,7 @@ export function createBatchOutcomes(
   const answer = (
     { content, release, samples }: RequestBatch,
     logits: TensorView,
+    activations: readonly TensorView[] | undefined,
     nonFinite: readonly number[],
   ): void => {
     const figures = releases.figures(release);
@@ -100,7 +101,9 @@ export function createBatchOutcomes(
         figures.answers += 1;
         const own = rowsOf(logits, from, to);
         if (each.isObserved) observed.push({ input: each.input, logits: own, from, to });
-        requests.answer(each, own, { release, samples });
+        const brought = activations?.map((tensor) => rowsOf(tensor, from, to));
+        const outputs = each.wantsActivations ? { logits: own, activations: brought ?? [] } : { logits: own };
+        requests.answer(each, outputs, { release, samples });
       }
       from = to;
     }
@@ -171,7 +174,7 @@ export function createBatchOutcomes(
       const ownMs = computeMs.reduce((sum, each) => sum + each, 0);
       if (usualMs > 0) noteBatch(releases.figures(release), ownMs / usualMs, clock.now());
       if (!releases.isJudged(release)) usual.observe(samples, result.computeUs, ownMs, 0);
-      if (isOfRequests(batch)) answer(batch, outcome.logits, nonFinite);
+      if (isOfRequests(batch)) answer(batch, outcome.logits, result.activations, nonFinite);
       else if (content.kind === "shadow") {
         releases.figures(release).answers += 1;
         compareShadow(releases.figures(release), content, outcome.logits, nonFinite);

@@ -57,6 +57,7 @@ export function createDispatch({ model, maxBatch, maxBulkBatch }: DispatchOption
       roomFor(head, nowMs),
       (each) =>
         each.sampleShape === sampleShape &&
+        each.wantsActivations === head.wantsActivations &&
         each.deadlineMs > nowMs &&
         releases.resolve(each.assignment)?.release === release,
     );
@@ -110,7 +111,8 @@ export function createDispatch({ model, maxBatch, maxBulkBatch }: DispatchOption
     for (const each of taken) deadlineMs = Math.max(deadlineMs, each.deadlineMs);
     try {
       const content = { kind: "requests", requests: taken, shadow } as const;
-      batches.send(content, { release, route, tensor, remainingMs: deadlineMs - nowMs });
+      const wantsActivations = taken[0]?.wantsActivations ?? false;
+      batches.send(content, { release, route, tensor, remainingMs: deadlineMs - nowMs, wantsActivations });
     } catch (error) {
       onUnsent(taken, release, error);
       return;

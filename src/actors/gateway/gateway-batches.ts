@@ -47,6 +47,8 @@ export interface GatewayBatches<T> {
       readonly route: readonly string[];
       readonly tensor: TensorView;
       readonly remainingMs: number;
+      /** @default false */
+      readonly wantsActivations?: boolean;
     },
   ): void;
   /** @returns the batch that it ends; undefined: none, it was given up */
@@ -81,7 +83,7 @@ export function createGatewayBatches<T>(
       return samplesUnderWay;
     },
     filter: (isMeant) => [...underWay.values()].filter(isMeant),
-    send(content, { release, route, tensor, remainingMs }) {
+    send(content, { release, route, tensor, remainingMs, wantsActivations = false }) {
       const [first = "", ...rest] = route;
       const number = last + 1;
       const startedMs = clock.now();
@@ -94,6 +96,7 @@ export function createGatewayBatches<T>(
         tensor,
         computeUs: [],
         nonFinite: [],
+        ...(wantsActivations ? { activations: [] } : {}),
       });
       for (const part of splitFrame(frame, bus.maxPayloadBytes)) bus.publish(runSubject(run, "infer", first), part);
       last = number;

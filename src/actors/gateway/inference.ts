@@ -26,6 +26,8 @@ export interface InferenceRequest {
    * not. @default the gateway's `observe`
    */
   readonly observe?: boolean;
+  /** The answer is to bring the outputs of all slices before the last. @default false */
+  readonly wantsActivations?: boolean;
   /** Takes the request out of the queue. */
   readonly signal?: AbortSignal;
 }
@@ -36,6 +38,8 @@ export interface InferenceAnswer {
   readonly release: number;
   /** f32 [n, classes], owned by the caller. */
   readonly logits: TensorView;
+  /** f32 [n, ...] of each slice before the last, owned by the caller; absent where they were not wanted. */
+  readonly activations?: readonly TensorView[];
   /** Samples that were computed together, neighbours' included: the last bits depend on it. */
   readonly batch: number;
   /** Time in the queue, and from dispatch to result, ms. */

@@ -7,7 +7,7 @@ import type { TensorView } from "../../messages/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { GatewayObserver } from "./gateway-options.ts";
 import type { Assignment } from "./gateway-releases.ts";
-import type { InferenceOutcome, InferenceRequest } from "./inference.ts";
+import type { InferenceAnswer, InferenceOutcome, InferenceRequest } from "./inference.ts";
 import { sampleShapeOf } from "./join-inputs.ts";
 import { refusalOf, type RefusalCause } from "./refusals.ts";
 import type { Waiting } from "./request-queue.ts";
@@ -24,6 +24,7 @@ export interface OpenRequest extends Waiting {
   sentMs: number | undefined;
   /** Observers get its input. */
   readonly isObserved: boolean;
+  readonly wantsActivations: boolean;
   /** How often it was sent. */
   sends: number;
   isSettled: boolean;
@@ -56,7 +57,11 @@ export interface OpenRequests {
     options: { readonly limitMs: number; readonly assignment: Assignment; readonly isObserved: boolean },
     begin: (request: OpenRequest) => void,
   ): Promise<InferenceOutcome>;
-  answer(request: OpenRequest, logits: TensorView, batch: { readonly release: number; readonly samples: number }): void;
+  answer(
+    request: OpenRequest,
+    outputs: Pick<InferenceAnswer, "logits" | "activations">,
+    batch: { readonly release: number; readonly samples: number },
+  ): void;
   /** One that is settled stays as it is. */
   refuse(request: OpenRequest, cause: RefusalCause, parts?: RefusalParts): void;
   /** Counts a request that was refused before it was open. */
@@ -99,8 +104,9 @@ export function createOpenRequests({ model, clock, observer, onLeft }: OpenReque
       return all.size;
     },
     outcomes,
-    open: ({ input, client = "", priority = "interactive", signal }, { limitMs, assignment, isObserved }, begin) =>
+    open: (asked, { limitMs, assignment, isObserved }, begin) =>
       new Promise((resolve, reject) => {
+        const { input, client = "", priority = "interactive", wantsActivations = false, signal } = asked;
         const nowMs = clock.now();
         const end = (): void => {
           request.isSettled = true;
@@ -125,6 +131,7 @@ export function createOpenRequests({ model, clock, observer, onLeft }: OpenReque
           priority,
           assignment,
           isObserved,
+          wantsActivations,
           arrivedMs: nowMs,
           deadlineMs: nowMs + limitMs,
           sentMs: undefined,
@@ -143,13 +150,13 @@ export function createOpenRequests({ model, clock, observer, onLeft }: OpenReque
         }, limitMs);
         begin(request);
       }),
-    answer(request, logits, { release, samples }) {
+    answer(request, outputs, { release, samples }) {
       const { arrivedMs, sentMs = arrivedMs } = request;
       note(request, "answer", release);
       request.settle({
         kind: "answer",
         release,
-        logits,
+        ...outputs,
         batch: samples,
         queueMs: sentMs - arrivedMs,
         computeMs: clock.now() - sentMs,

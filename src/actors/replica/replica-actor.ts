@@ -99,7 +99,7 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
   };
   const answer = (
     { gateway, batch, release, computeUs }: StageBatch,
-    result: Pick<StageResult, "outcome" | "nonFinite">,
+    result: Pick<StageResult, "outcome" | "nonFinite" | "activations">,
   ): void => {
     publish(gateway, encodeStageResult({ batch, release, sender: id, computeUs, ...result }));
   };
@@ -113,8 +113,13 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
       onComputed(batch) {
         const { route, tensor, nonFinite } = batch;
         const [next, ...rest] = route;
-        if (next === undefined) answer(batch, { outcome: { kind: "logits", logits: tensor }, nonFinite });
-        else publish(next, encodeStageBatch({ ...batch, route: rest }));
+        const { activations } = batch;
+        const brought = activations === undefined ? {} : { activations };
+        if (next === undefined) answer(batch, { outcome: { kind: "logits", logits: tensor }, nonFinite, ...brought });
+        else {
+          const passed = activations === undefined ? {} : { activations: [...activations, tensor] };
+          publish(next, encodeStageBatch({ ...batch, ...passed, route: rest }));
+        }
       },
       onRefused(batch, error) {
         answer(batch, { outcome: failureOf(error), nonFinite: [] });
@@ -141,7 +146,10 @@ export function createReplicaActor(options: ReplicaActorOptions, deps: ReplicaAc
       onFrame(frame, data) {
         if (frame.kind !== "stageBatch") return false;
         takenMs = clock.now();
-        batches.take({ ...frame.batch, tensor: ownTensor(frame.batch.tensor, data) });
+        const { batch } = frame;
+        const activations = batch.activations?.map((each) => ownTensor(each, data));
+        const own = { ...batch, tensor: ownTensor(batch.tensor, data) };
+        batches.take(activations === undefined ? own : { ...own, activations });
         return true;
       },
     },

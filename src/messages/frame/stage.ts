@@ -1,6 +1,7 @@
 /** A batch of inference on its way through the slices of a network, and its result; each is the content of a Frame. */
-import { type StageBatchFields, type StageResultFields, wire } from "../generated/knowledgenet.ts";
+import { type StageBatchFields, type StageResultFields, type TensorFields, wire } from "../generated/knowledgenet.ts";
 import { type Failure, readFailure, writeFailure } from "../control/failure.ts";
+import { rawTensor } from "../tensor/raw-tensor.ts";
 import { prepareTensor, readTensor, type TensorLimits } from "../tensor/tensor-codec.ts";
 import type { TensorView } from "../tensor/tensor-view.ts";
 import { readCount, readToken } from "../wire/fields.ts";
@@ -27,6 +28,8 @@ export interface StageBatch {
   readonly computeUs: readonly number[];
   /** Samples without a finite activation, zero in `tensor`. */
   readonly nonFinite: readonly number[];
+  /** f32 [n, ...] each, of the slices before; undefined: the result is to bring none. */
+  readonly activations?: readonly TensorView[];
 }
 
 export interface StageResult {
@@ -37,13 +40,15 @@ export interface StageResult {
   readonly outcome: { readonly kind: "logits"; readonly logits: TensorView } | Failure;
   readonly nonFinite: readonly number[];
   readonly computeUs: readonly number[];
+  /** f32 [n, ...] each, of the slices before the last; undefined: they were not wanted, or there are none. */
+  readonly activations?: readonly TensorView[];
 }
 
 const ATTEMPT = "decode a batch of inference";
 
 /** @throws KnowledgeNetError KN_NUMERIC on a value that is not finite; RangeError on an invalid batch. */
 export function encodeStageBatch(batch: StageBatch): Uint8Array {
-  const { tensor, route, gateway, computeUs, nonFinite } = batch;
+  const { tensor, route, gateway, computeUs, nonFinite, activations } = batch;
   const rest = wire.StageBatch.encode({
     batch: writeCount("batch", batch.batch),
     release: writeCount("release", batch.release),
@@ -52,13 +57,14 @@ export function encodeStageBatch(batch: StageBatch): Uint8Array {
     gateway,
     computeUs,
     nonFinite,
+    ...(activations === undefined ? {} : { wantsActivations: true, activations: activations.map(rawTensor) }),
   }).finish();
   return writeFrame({ contentField: 5, rest, tensorField: 6, tensor: prepareTensor(tensor, "raw") });
 }
 
 /** @throws as `encodeStageBatch`. */
 export function encodeStageResult({ outcome, ...result }: StageResult): Uint8Array {
-  const { sender, nonFinite, computeUs } = result;
+  const { sender, nonFinite, computeUs, activations = [] } = result;
   const fields: StageResultFields = {
     batch: writeCount("batch", result.batch),
     release: writeCount("release", result.release),
@@ -68,7 +74,7 @@ export function encodeStageResult({ outcome, ...result }: StageResult): Uint8Arr
   };
   if (outcome.kind === "Failure")
     return wire.Frame.encode({ stageResult: { ...fields, failure: writeFailure(outcome) } }).finish();
-  const rest = wire.StageResult.encode(fields).finish();
+  const rest = wire.StageResult.encode({ ...fields, activations: activations.map(rawTensor) }).finish();
   return writeFrame({ contentField: 6, rest, tensorField: 4, tensor: prepareTensor(outcome.logits, "raw") });
 }
 
@@ -87,6 +93,7 @@ export function readStageBatch(fields: StageBatchFields, limits: TensorLimits): 
     tensor,
     computeUs: readTimes(fields.computeUs),
     nonFinite: readRows(fields.nonFinite, n),
+    ...(fields.wantsActivations === true ? { activations: readActivations(fields.activations, n, limits) } : {}),
   };
 }
 
@@ -101,7 +108,28 @@ export function readStageResult(fields: StageResultFields, limits: TensorLimits)
   if (fields.failure) return { ...common, outcome: readFailure(ATTEMPT, fields.failure), nonFinite: [] };
   const logits = readTensor(ATTEMPT, fields.logits, limits);
   if (logits.dtype !== "f32") throw refusal(ATTEMPT, "logits must be f32", logits.dtype);
-  return { ...common, outcome: { kind: "logits", logits }, nonFinite: readRows(fields.nonFinite, samplesOf(logits)) };
+  const n = samplesOf(logits);
+  const activations = readActivations(fields.activations, n, limits);
+  return {
+    ...common,
+    outcome: { kind: "logits", logits },
+    nonFinite: readRows(fields.nonFinite, n),
+    ...(activations.length === 0 ? {} : { activations }),
+  };
+}
+
+function readActivations(
+  list: readonly TensorFields[] | null | undefined,
+  n: number,
+  limits: TensorLimits,
+): readonly TensorView[] {
+  const all = list ?? [];
+  if (all.length > MAX_SLICES) throw refusal(ATTEMPT, `at most ${MAX_SLICES} slices must compute`, all.length);
+  return all.map((fields) => {
+    const tensor = readTensor(ATTEMPT, fields, limits);
+    if (tensor.dtype === "f32" && tensor.shape.length >= 2 && tensor.shape[0] === n) return tensor;
+    throw refusal(ATTEMPT, `an activation must be f32 [${n}, ...]`, `${tensor.dtype} [${tensor.shape.join(", ")}]`);
+  });
 }
 
 function samplesOf({ shape, dtype }: TensorView): number {

@@ -4079,6 +4079,7 @@ const knowledgenet = $root.knowledgenet = (() => {
                 this.route = [];
                 this.computeUs = [];
                 this.nonFinite = [];
+                this.activations = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -4093,6 +4094,8 @@ const knowledgenet = $root.knowledgenet = (() => {
             StageBatch.prototype.tensor = null;
             StageBatch.prototype.computeUs = $util.emptyArray;
             StageBatch.prototype.nonFinite = $util.emptyArray;
+            StageBatch.prototype.wantsActivations = null;
+            StageBatch.prototype.activations = $util.emptyArray;
 
             StageBatch.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4118,6 +4121,11 @@ const knowledgenet = $root.knowledgenet = (() => {
                     writer.uint32(58).uint32s(message.computeUs);
                 if (message.nonFinite != null && message.nonFinite.length)
                     writer.uint32(66).uint32s(message.nonFinite);
+                if (message.wantsActivations != null && $Object.hasOwnProperty.call(message, "wantsActivations") && message.wantsActivations !== false)
+                    writer.uint32(72).bool(message.wantsActivations);
+                if (message.activations != null && message.activations.length)
+                    for (let i = 0; i < message.activations.length; ++i)
+                        $root.knowledgenet.v1.Tensor.encode(message.activations[i], writer.uint32(82).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4229,6 +4237,23 @@ const knowledgenet = $root.knowledgenet = (() => {
                             message.nonFinite.push(reader.uint32());
                             continue;
                         }
+                    case 9: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.wantsActivations = value;
+                            else
+                                delete message.wantsActivations;
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.activations && message.activations.length))
+                                message.activations = [];
+                            message.activations.push($root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -4254,6 +4279,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             const StageResult = function (properties) {
                 this.nonFinite = [];
                 this.computeUs = [];
+                this.activations = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -4267,6 +4293,7 @@ const knowledgenet = $root.knowledgenet = (() => {
             StageResult.prototype.nonFinite = $util.emptyArray;
             StageResult.prototype.failure = null;
             StageResult.prototype.computeUs = $util.emptyArray;
+            StageResult.prototype.activations = $util.emptyArray;
 
             StageResult.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4289,6 +4316,9 @@ const knowledgenet = $root.knowledgenet = (() => {
                     $root.knowledgenet.v1.Failure.encode(message.failure, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.computeUs != null && message.computeUs.length)
                     writer.uint32(58).uint32s(message.computeUs);
+                if (message.activations != null && message.activations.length)
+                    for (let i = 0; i < message.activations.length; ++i)
+                        $root.knowledgenet.v1.Tensor.encode(message.activations[i], writer.uint32(66).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4387,6 +4417,14 @@ const knowledgenet = $root.knowledgenet = (() => {
                             if (!(message.computeUs && message.computeUs.length))
                                 message.computeUs = [];
                             message.computeUs.push(reader.uint32());
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.activations && message.activations.length))
+                                message.activations = [];
+                            message.activations.push($root.knowledgenet.v1.Tensor.decode(reader, reader.size(), $undefined, _depth + 1));
                             continue;
                         }
                     }
@@ -5901,6 +5939,8 @@ export interface StageBatchFields {
   readonly tensor?: TensorFields | null;
   readonly computeUs?: readonly number[] | null;
   readonly nonFinite?: readonly number[] | null;
+  readonly wantsActivations?: boolean | null;
+  readonly activations?: readonly TensorFields[] | null;
 }
 
 export interface StageResultFields {
@@ -5911,6 +5951,7 @@ export interface StageResultFields {
   readonly nonFinite?: readonly number[] | null;
   readonly failure?: FailureFields | null;
   readonly computeUs?: readonly number[] | null;
+  readonly activations?: readonly TensorFields[] | null;
 }
 
 export interface ServingPressureFields {

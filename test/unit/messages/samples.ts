@@ -188,6 +188,10 @@ const ofBatch = { batch: 12, release: 3, sender: "replica-2-4", computeUs: [1200
 export const stageResults: readonly StageResult[] = [
   { ...ofBatch, outcome: { kind: "logits", logits: floats([4, 10]) }, nonFinite: [0, 3] },
   { ...ofBatch, outcome: notLoaded, nonFinite: [] },
+  {
+    ...{ ...ofBatch, outcome: { kind: "logits", logits: floats([4, 10]) }, nonFinite: [] },
+    activations: [floats([4, 3, 2]), floats([4, 5])],
+  },
 ];
 
 export const inferRequest: InferRequest = {

@@ -25,6 +25,11 @@ describe("a batch of inference", () => {
     expect(decodeFrame(encodeStageBatch(batch))).toEqual({ kind: "stageBatch", batch });
   });
 
+  it.each([[[]], [[floats([4, 2, 2])]]])("says that activations are wanted, and brings those so far", (activations) => {
+    const batch = { ...stageBatch, activations };
+    expect(decodeFrame(encodeStageBatch(batch))).toEqual({ kind: "stageBatch", batch });
+  });
+
   it("has no remaining time below zero, and no fraction", () => {
     for (const [sent, received] of [
       [-5, 0],
@@ -42,6 +47,8 @@ describe("a batch of inference", () => {
     ["an actor that is no token", { route: ["a.b"] }, /route must be/],
     ["a batch without samples' axes", { tensor: floats([4]) }, /\[n, \.\.\.\]/],
     ["more samples than a batch may have", { tensor: floats([257, 2]), nonFinite: [] }, /at most 256/],
+    ["an activation of other samples", { activations: [floats([3, 2])] }, /f32 \[4, \.\.\.\]/],
+    ["an activation without axes", { activations: [floats([4])] }, /f32 \[4, \.\.\.\]/],
     ["a long route", { route: Array.from({ length: 65 }, () => "replica-1") }, /at most 64/],
   ])("is refused with %s", (_what, change, message) => {
     expect(() => decodeFrame(encodeStageBatch({ ...stageBatch, ...change }))).toThrow(message);

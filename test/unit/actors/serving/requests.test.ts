@@ -1,6 +1,11 @@
 /** What a gateway owes to each request: its time, its order, its share, and its neighbours' faults kept from it. */
 import { describe, expect, it } from "vitest";
-import type { Gateway, InferenceOutcome, InferenceRequest } from "../../../../src/actors/gateway/index.ts";
+import type {
+  Gateway,
+  InferenceAnswer,
+  InferenceOutcome,
+  InferenceRequest,
+} from "../../../../src/actors/gateway/index.ts";
 import {
   decodeInferReply,
   encodeInferRequest,
@@ -9,7 +14,9 @@ import {
   type TensorView,
 } from "../../../../src/messages/index.ts";
 import { createMemoryBroker } from "../../../../src/runtime/bus/index.ts";
-import { NETWORK } from "../../models/model-scene.ts";
+import type { NamedTensorData } from "../../../../src/compute/index.ts";
+import { fakeOutput } from "../../../support/fake-inference.ts";
+import { NETWORK, weights } from "../../models/model-scene.ts";
 import {
   BY,
   expected,
@@ -427,5 +434,36 @@ describe("kn.v1.infer.<model>", () => {
     await stopping;
     expect(replies).toEqual(["KN_UNAVAILABLE", "logits"]);
     await bus.close();
+  });
+});
+
+describe("activations", () => {
+  it("come with the answer of a pipeline to those who want them, of their own samples", async () => {
+    await using scene = await live({ slices: 2, batchMs: 20 });
+    const busy = Array.from({ length: 4 }, () => watch(scene)); // every credit
+    await scene.clock.advance(1);
+    const wanted = [samples(2, 5), samples(1, 9)].map((input) => watch(scene, { input, wantsActivations: true }));
+    const plain = watch(scene, { input: samples(1, 7) });
+    await scene.clock.advance(300);
+    for (const [watched, n, from] of [
+      [wanted[0], 2, 5],
+      [wanted[1], 1, 9],
+    ] as const) {
+      const answer = watched?.outcome as InferenceAnswer;
+      const input = samples(n, from);
+      const between = fakeOutput(weights(1)[0] as NamedTensorData, input, [2]);
+      expect(answer.activations).toEqual([{ dtype: "f32", shape: [n, 2], values: between }]);
+      expect(Array.from(answer.logits.values)).toEqual(expected(1, input, 2));
+      expect(answer.batch).toBe(3); // computed together, but not with those who do not want them
+    }
+    expect((plain.outcome as InferenceAnswer).activations).toBeUndefined();
+    expect(busy.map(codeOf)).toEqual(busy.map(() => "answer"));
+  });
+
+  it("are none where one replica computes the whole", async () => {
+    await using scene = await live();
+    const watched = watch(scene, { wantsActivations: true });
+    await scene.clock.advance(100);
+    expect((watched.outcome as InferenceAnswer).activations).toEqual([]);
   });
 });
