@@ -63,7 +63,7 @@ export function assertPlaced(spec: ServingSpec, placed: Readonly<Record<string, 
   if (Object.keys(placed).length > 0 || spec.replicas === 0) return;
   throw new KnowledgeNetError("KN_CONFIG", {
     attempt: `serve ${spec.model} on the fleet`,
-    rule: "a node with this version of the messages must be present",
+    rule: "a node must be present that `placement` allows, with this version of the messages",
     value: "none",
     remedy: "start one with `kn node --bus ...`; `kn nodes` lists them",
   });

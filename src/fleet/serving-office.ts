@@ -84,6 +84,12 @@ export async function openServingOffice(
   const other = (await awaitFormer()) ?? (await renew());
   if (other !== undefined) throw new KnowledgeNetError("KN_CONFIG", served(other));
   assertPlaced(spec, replicas);
+  const tell = (): void => {
+    const waiting = slices * spec.replicas - Object.keys(replicas).length;
+    if (waiting > 0) log.warn({ model: spec.model, replicas, waiting }, "replicas wait for a node that may host them");
+    else log.info({ model: spec.model, replicas }, "replicas placed");
+  };
+  tell();
 
   const renewRegularly = async (): Promise<void | Error> => {
     while (!leaving.signal.aborted) {
@@ -93,7 +99,7 @@ export async function openServingOffice(
         const before = JSON.stringify(replicas);
         const taken = await renew();
         if (taken !== undefined) return new KnowledgeNetError("KN_FENCED", served(taken));
-        if (JSON.stringify(replicas) !== before) log.info({ replicas }, "replicas placed");
+        if (JSON.stringify(replicas) !== before) tell();
       } catch (error) {
         log.warn({ err: error }, "the serving record was not renewed; trying again");
       }

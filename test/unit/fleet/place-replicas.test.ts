@@ -37,6 +37,6 @@ describe("placeReplicas", () => {
     expect(placeReplicas({ ...place, nodes: [a] })).toEqual({ "replica-1": "a" });
     expect(() => {
       assertPlaced(place.spec, placeReplicas({ ...place, nodes: [] }));
-    }).toThrow(/KN_CONFIG.*a node with this version/);
+    }).toThrow(/KN_CONFIG.*a node must be present that `placement` allows/);
   });
 });

@@ -40,6 +40,22 @@ it("openServingOffice places the replicas of two models on different nodes, and 
   expect(await fleet.serving.all()).toEqual([]);
 });
 
+it("openServingOffice tells which replicas wait for a node", async () => {
+  const clock = simulatedClock();
+  const fleet = await fleetOf(clock);
+  const placement = { replica: "a", "replica-1": "tier=cloud" };
+  const spec = servingSpecSchema.parse({ kind: "serving", name: "digits", model: "digits", placement });
+  const warnings: object[] = [];
+  const log = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
+  const options = { run: "serve-digits", spec, slices: 2, holder: "one" };
+  await using office = await openServingOffice(options, { fleet, clock, log });
+  expect(office.replicas).toEqual({ "replica-0": "a" });
+  expect(warnings).toEqual([{ model: "digits", replicas: { "replica-0": "a" }, waiting: 1 }]);
+  await fleet.nodes.put("c", nodeRecord("c", { labels: { tier: "cloud" } }));
+  await clock.advance(PRESENCE_TTL_MS / 2);
+  expect(office.replicas).toEqual({ "replica-0": "a", "replica-1": "c" });
+});
+
 it("openServingOffice waits for the end of the record of a process that is gone", async () => {
   const clock = simulatedClock();
   const fleet = await fleetOf(clock);
