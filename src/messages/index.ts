@@ -82,5 +82,6 @@ export * from "./subjects/index.ts";
 export { isAllFinite } from "./codecs/finite.ts";
 export { type EncodedRows, encodedRowBytes, encodeRows, type RowCodec } from "./tensor/encoded-rows.ts";
 export { encodedTensorBytes, type TensorCodec } from "./tensor/tensor-codec.ts";
+export { rowsOf, stack } from "./tensor/tensor-rows.ts";
 export { copyTensor, type DType, type TensorView } from "./tensor/tensor-view.ts";
 export type { Header } from "./wire/header.ts";

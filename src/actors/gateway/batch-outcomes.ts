@@ -1,6 +1,6 @@
 /** What becomes of batches that were sent: answers, refusals, another attempt; and what they show of a release. */
 import type { KnowledgeNetError } from "../../errors/index.ts";
-import { errorOf, type Failure, type StageResult, type TensorView } from "../../messages/index.ts";
+import { errorOf, type Failure, rowsOf, type StageResult, type TensorView } from "../../messages/index.ts";
 import type { Clock } from "../../runtime/clock/index.ts";
 import type { Logger } from "../../runtime/telemetry/index.ts";
 import {
@@ -17,7 +17,6 @@ import { compareShadow } from "./compare-shadow.ts";
 import type { BatchUnderWay, GatewayBatches } from "./gateway-batches.ts";
 import type { GatewayActorOptions, GatewayObserver } from "./gateway-options.ts";
 import type { GatewayReleases } from "./gateway-releases.ts";
-import { rowsOf } from "./join-inputs.ts";
 import type { LiveInputSender } from "./live-inputs.ts";
 import { createObservedCopies } from "./observed-copies.ts";
 import type { OpenRequest, OpenRequests } from "./open-requests.ts";

@@ -1,4 +1,4 @@
-/** Inputs of several requests as one batch, and the rows of one request from its result. */
+/** Inputs of several requests as one batch. */
 import type { TensorView } from "../../messages/index.ts";
 
 /** [n1, ...s], [n2, ...s], ... -> [n1 + n2 + ..., ...s]; f32 where one of them is. A single input is itself. */
@@ -17,17 +17,6 @@ export function joinInputs(inputs: readonly TensorView[]): TensorView {
     at += each.values.length;
   }
   return values instanceof Uint8Array ? { dtype: "u8", shape, values } : { dtype: "f32", shape, values };
-}
-
-/** Rows `from` to `to` (exclusive) of f32 [n, ...s], in a buffer of their own. */
-export function rowsOf({ shape, values }: TensorView, from: number, to: number): TensorView {
-  const [, ...rest] = shape;
-  const size = rest.reduce((product, extent) => product * extent, 1);
-  return {
-    dtype: "f32",
-    shape: [to - from, ...rest],
-    values: Float32Array.from(values.subarray(from * size, to * size)),
-  };
 }
 
 export function isAllFinite({ dtype, values }: TensorView): boolean {

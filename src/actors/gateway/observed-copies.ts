@@ -1,7 +1,6 @@
 /** Observed inputs of a batch: sent at once, or with the logits of a candidate when it has computed its copy. */
-import { copyTensor, type TensorView } from "../../messages/index.ts";
+import { copyTensor, rowsOf, type TensorView } from "../../messages/index.ts";
 import type { ObservedBatch } from "./batch-content.ts";
-import { rowsOf } from "./join-inputs.ts";
 import type { LiveInputSender } from "./live-inputs.ts";
 
 /** What a candidate computed of a whole batch. */

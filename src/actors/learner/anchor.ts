@@ -1,7 +1,7 @@
 /** The inputs of window 0: what the student could do before the world changed, and is to keep. */
 import type { ClassCounts, LabelledSet, ReplayMemory } from "../../continuous/index.ts";
-import type { TensorView } from "../../messages/index.ts";
-import { classesOf, rowsOf, stack } from "./answers.ts";
+import { rowsOf, stack, type TensorView } from "../../messages/index.ts";
+import { classesOf } from "./answers.ts";
 import type { FollowerOptions } from "./follower-options.ts";
 import type { FollowerState } from "./follower-state.ts";
 import type { StudentLab } from "./student-lab.ts";

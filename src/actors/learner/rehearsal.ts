@@ -1,6 +1,5 @@
 /** What the student was trained for before the stream, with what it answered then: it is to keep that. */
-import type { TensorView } from "../../messages/index.ts";
-import { rowsOf } from "./answers.ts";
+import { rowsOf, type TensorView } from "../../messages/index.ts";
 import type { FollowerDeps } from "./follower-options.ts";
 
 /** [n, ...sample], and logits [n, classes]. */

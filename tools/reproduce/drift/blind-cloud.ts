@@ -2,14 +2,13 @@
  * Baselines that train without a gate: batch norm's statistics alone, a retraining in every window, and one that begins
  * anew from the weights of window 0 every few windows.
  */
-import { createReplayMemory, type Observation, type ReplaySample } from "../../../src/continuous/index.ts";
-import type { StudentLab } from "../../../src/actors/learner/index.ts";
-import type { TensorView } from "../../../src/messages/index.ts";
+import { createReplayMemory, type ReplaySample } from "../../../src/continuous/index.ts";
+import { classesOf, type StudentLab } from "../../../src/actors/learner/index.ts";
+import { stack, type TensorView } from "../../../src/messages/index.ts";
 import type { NamedTensors } from "../../../src/models/index.ts";
 import { buildUpdate, movementBetween, selectIndices, type UpdateContent } from "../../../src/models/updates/index.ts";
 import type { Cloud, CloudUpdate } from "./cloud.ts";
 import { FIRST_NUMBER, MODEL } from "./edge.ts";
-import { classesOf } from "./predictions.ts";
 import type { LearnerSettings } from "./settings.ts";
 
 export interface BlindCloudOptions {
@@ -43,7 +42,11 @@ export function createBlindCloud(
   };
   const batchOf = (samples: readonly ReplaySample[]) => {
     const logits = Float32Array.from(samples.flatMap(({ softLabel }) => Array.from(softLabel)));
-    return { inputs: stack(samples, sampleShape), logits, labels: classesOf(logits, classes) };
+    return {
+      inputs: stack(samples, { sampleShape, dtype: "u8" }),
+      logits,
+      labels: Int32Array.from(classesOf(logits, classes)),
+    };
   };
   const retrain = async (from: NamedTensors, isReset: boolean): Promise<CloudUpdate[]> => {
     const { steps, probeShare, batchSize, fraction } = learner;
@@ -71,7 +74,10 @@ export function createBlindCloud(
     events: [],
     async observe(window, observations) {
       if (observations.length === 0) return [];
-      const inputs = stackPayloads(observations, sampleShape);
+      const inputs = stack(
+        observations.map(({ payload }) => ({ values: payload })),
+        { sampleShape, dtype: "u8" },
+      );
       const logits = await ask(inputs);
       counts.labels += observations.length;
       for (const [row, { payload }] of observations.entries()) {
@@ -83,7 +89,7 @@ export function createBlindCloud(
     async endWindow(window) {
       if (kind === "batch-norm") {
         const recent = memory.recent.filter((sample) => sample.window === window);
-        const trained = await lab.recalibrate(live.tensors, [stack(recent, sampleShape)]);
+        const trained = await lab.recalibrate(live.tensors, [stack(recent, { sampleShape, dtype: "u8" })]);
         return send(trained, { kind: "batch-norm" });
       }
       const isReset = kind === "reset" && window > 0 && window % resetEvery === 0;
@@ -95,18 +101,4 @@ export function createBlindCloud(
 
 function floatsOf(tensors: NamedTensors, name: string): Float32Array {
   return Float32Array.from(tensors[name]?.values ?? []);
-}
-
-function stack(samples: readonly Pick<ReplaySample, "values">[], sampleShape: readonly number[]): TensorView {
-  const size = sampleShape.reduce((product, extent) => product * extent, 1);
-  const values = new Uint8Array(samples.length * size);
-  for (const [row, sample] of samples.entries()) values.set(sample.values, row * size);
-  return { dtype: "u8", shape: [samples.length, ...sampleShape], values };
-}
-
-function stackPayloads(observations: readonly Observation[], sampleShape: readonly number[]): TensorView {
-  return stack(
-    observations.map(({ payload }) => ({ values: payload })),
-    sampleShape,
-  );
 }

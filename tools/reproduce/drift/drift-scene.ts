@@ -2,7 +2,7 @@
 import { createDriftStream, type DriftStream } from "../../../src/data/drift/index.ts";
 import type { Dataset } from "../../../src/data/index.ts";
 import type { Anchor, StudentLab } from "../../../src/actors/learner/index.ts";
-import type { TensorView } from "../../../src/messages/index.ts";
+import { stack, type TensorView } from "../../../src/messages/index.ts";
 import type { NamedTensors } from "../../../src/models/index.ts";
 import { predict, shareRight } from "./predictions.ts";
 import type { DriftExperiment, ScheduleName } from "./settings.ts";
@@ -103,10 +103,10 @@ export function stackImages(
   images: readonly (Uint8Array | Float32Array)[],
   sampleShape: readonly number[],
 ): TensorView {
-  const size = sampleShape.reduce((product, extent) => product * extent, 1);
-  const values = new Uint8Array(images.length * size);
-  for (const [row, image] of images.entries()) values.set(image, row * size);
-  return { dtype: "u8", shape: [images.length, ...sampleShape], values };
+  return stack(
+    images.map((values) => ({ values })),
+    { sampleShape, dtype: "u8" },
+  );
 }
 
 function imagesOf(split: Dataset["train"]): SceneImages {

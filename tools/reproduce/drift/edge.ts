@@ -4,6 +4,7 @@
  */
 import { createObserver, type Observer } from "../../../src/continuous/index.ts";
 import type { Comparison, StudentLab } from "../../../src/actors/learner/index.ts";
+import { rowsOf } from "../../../src/messages/index.ts";
 import type { NamedTensors } from "../../../src/models/index.ts";
 import {
   applyUpdates,
@@ -16,7 +17,6 @@ import {
   type TensorShapes,
 } from "../../../src/models/updates/index.ts";
 import type { EdgeObservation } from "./cloud.ts";
-import { rowsOf } from "./predictions.ts";
 import type { DriftScene, SceneImages } from "./drift-scene.ts";
 import type { DriftExperiment } from "./settings.ts";
 

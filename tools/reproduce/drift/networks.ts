@@ -46,7 +46,7 @@ export async function trainedNetwork(wanted: TrainedFor, worker: ComputeWorker):
   const network = await networkOf(wanted.training);
   const file = join(folder, `${role}-${digestOf(wanted, network)}.safetensors`);
   const saved = await readFile(file).catch(() => undefined);
-  if (saved !== undefined) return decodeSafetensors(new Uint8Array(saved)).tensors;
+  if (saved !== undefined) return decodeSafetensors(saved).tensors;
   const started = performance.now();
   const tensors = await train(wanted, network, worker);
   await mkdir(folder, { recursive: true });

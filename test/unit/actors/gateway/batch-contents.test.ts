@@ -1,7 +1,7 @@
 /** Inputs to a batch, its result to rows, and a shadow's answers against the live ones. */
 import { describe, expect, it } from "vitest";
 import { compareShadow } from "../../../../src/actors/gateway/compare-shadow.ts";
-import { isAllFinite, joinInputs, rowsOf, sampleShapeOf } from "../../../../src/actors/gateway/join-inputs.ts";
+import { isAllFinite, joinInputs, sampleShapeOf } from "../../../../src/actors/gateway/join-inputs.ts";
 import { noFigures } from "../../../../src/actors/gateway/release-guard.ts";
 import type { TensorView } from "../../../../src/messages/index.ts";
 
@@ -30,17 +30,6 @@ describe("joinInputs", () => {
     const only = f32([1, 1], 1);
     expect(joinInputs([only])).toBe(only);
     expect(() => joinInputs([])).toThrow(RangeError);
-  });
-});
-
-describe("rowsOf", () => {
-  it("gives rows of their own buffer", () => {
-    const whole = f32([3, 2], 1, 2, 3, 4, 5, 6);
-    const rows = rowsOf(whole, 1, 3);
-    expect(rows).toEqual(f32([2, 2], 3, 4, 5, 6));
-    expect(rows.values.buffer.byteLength).toBe(16);
-    whole.values[2] = 9;
-    expect(rows.values[0]).toBe(3);
   });
 });
 
