@@ -77,12 +77,19 @@ export async function startNode(network: Network, { name, image, server }: NodeO
     .start();
 }
 
+export interface KnOptions extends Omit<NodeOptions, "server"> {
+  readonly args: string[];
+  /** Content by path. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 /** `kn` with these arguments, whose HTTP answers at HTTP_PORT; it need not be ready yet. */
 export async function startKn(
   network: Network,
-  { name, image, args }: Omit<NodeOptions, "server"> & { readonly args: string[] },
+  { name, image, args, files = {} }: KnOptions,
 ): Promise<StartedTestContainer> {
   return await knContainer(network, { name, image })
+    .withCopyContentToContainer(Object.entries(files).map(([target, content]) => ({ content, target, mode: 0o644 })))
     .withCommand(args)
     .withWaitStrategy(Wait.forHttp("/healthz", HTTP_PORT).forStatusCode(200))
     .start();
@@ -147,6 +154,13 @@ export type Signal = "pause" | "unpause" | "kill" | "start" | "restart";
 export async function signal(container: StartedTestContainer, what: Signal): Promise<void> {
   const client = await getContainerRuntimeClient();
   await client.container.getById(container.getId())[what]();
+}
+
+/** The end of what it has written. */
+export async function logOf(container: StartedTestContainer): Promise<string> {
+  const client = await getContainerRuntimeClient();
+  const parts = await client.container.getById(container.getId()).logs({ stdout: true, stderr: true, tail: 30 });
+  return `${hostOf(container)}:\n${parts.toString("utf8")}`;
 }
 
 export async function isReady(container: StartedTestContainer): Promise<boolean> {
