@@ -24,6 +24,8 @@ const LEAVE_MS = 2_000;
 const MINUTE_MS = 60_000;
 /** Slots that may wait at once while the store takes them: one under way, one that has just ended. */
 const SLOTS_IN_TURN = 2;
+/** Times its usual length. 4: of a quarter of an hour that has waited the last is in the log after twenty minutes. */
+const LONGEST_SLOT = 4;
 
 export function createObserverActor(options: ObserverActorOptions, deps: ObserverActorDeps): Actor {
   const { run, id, fence, maxHeldInputs, maxHeldBytes } = options;
@@ -55,13 +57,14 @@ export function createObserverActor(options: ObserverActorOptions, deps: Observe
   );
 
   /**
-   * Takes the slot when it has ended. While earlier ones wait for the store it lasts twice as long: what it chooses is half
-   * of what may be uploaded, so that they go up beside it, and what is new never waits behind them for good.
+   * Takes the slot when it has ended. The more of them wait for the store, or for a budget that others spend, the longer it
+   * lasts: what is chosen is less than what may be uploaded, so that it never waits behind them for good.
    */
   const schedule = (): void => {
     const { dueMs } = choice;
     if (timer !== undefined || dueMs === undefined || ending.signal.aborted) return;
-    const longerMs = held.slots > SLOTS_IN_TURN ? MINUTE_MS / options.slotsPerMinute : 0;
+    const longer = Math.min(LONGEST_SLOT - 1, Math.max(0, held.slots - SLOTS_IN_TURN));
+    const longerMs = (longer * MINUTE_MS) / options.slotsPerMinute;
     timer = clock.setTimeout(
       () => {
         timer = undefined;

@@ -114,6 +114,25 @@ describe("createObserverActor", () => {
     expect(new Set(logged.map(numberOf)).size).toBe(logged.length);
   });
 
+  it("has nothing wait for long where several observers share the budget", async () => {
+    await using scene = await observerScene();
+    await scene.release();
+    const observers = [];
+    for (let index = 0; index < 3; index += 1)
+      observers.push(await scene.startObserver({ id: `observer-${index}`, seed: index }));
+    for (let message = 0; message < 1_200; message += 1) {
+      scene.send(bytesInput(4, 4 * message));
+      await scene.clock.advance(503);
+    }
+    for (const observer of observers) {
+      expect(observer.observations["overflowed"]).toBe(0);
+      expect((observer.stats()["held"] as { inputs: number }).inputs).toBeLessThan(inputsPerMinute);
+    }
+    const newestMs = Math.max(...(await scene.logged()).map(({ atMs }) => atMs));
+    expect(scene.clock.wallTimeMs() - newestMs).toBeLessThan(60_000);
+    expect(mostInAMinute(scene.appends)).toBe(inputsPerMinute);
+  });
+
   it("waits for the first release, and counts what comes before", async () => {
     await using scene = await observerScene();
     const observer = await scene.startObserver();
@@ -228,7 +247,7 @@ describe("createObserverActor while its store is away", () => {
     scene.fail(failAlways());
     for (let slot = 0; slot < 5; slot += 1) {
       scene.send(bytesInput(20, 100 * slot));
-      await scene.clock.advance(2 * SLOT_MS + 1);
+      await scene.clock.advance(4 * SLOT_MS + 1);
     }
     expect(observer.state).toBe("observing.holding");
     expect(observer.stats()["held"]).toEqual({ inputs: 10, bytes: 10 * INPUT_BYTES.u8 });
