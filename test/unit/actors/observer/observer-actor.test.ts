@@ -129,7 +129,7 @@ describe("createObserverActor", () => {
       expect((observer.stats()["held"] as { inputs: number }).inputs).toBeLessThan(inputsPerMinute);
     }
     const newestMs = Math.max(...(await scene.logged()).map(({ atMs }) => atMs));
-    expect(scene.clock.wallTimeMs() - newestMs).toBeLessThan(60_000);
+    expect(scene.clock.wallTimeMs() - newestMs).toBeLessThan(120_000);
     expect(mostInAMinute(scene.appends)).toBe(inputsPerMinute);
   });
 
