@@ -1,6 +1,6 @@
 /** The spec of a continuous job: a student that is served, an oracle that labels what it sees, and the loop between them. */
 import { z } from "zod";
-import { logitsSchema } from "./distillation-spec.ts";
+import { hintSchema, logitsSchema } from "./distillation-spec.ts";
 import { nameSchema } from "./model-spec.ts";
 import { observeSchema } from "./observe-spec.ts";
 import { parseYaml } from "./parse-yaml.ts";
@@ -47,6 +47,16 @@ const trainingSchema = z
     rotate: rotateSchema,
     /** Samples of the stream that are trained on again: half the last windows, half of all before. */
     replay: z.int().min(250).max(2_000).default(1_000),
+    /**
+     * Before it trains as a whole: the student's sections train side by side, each by the activations of the oracle's section.
+     * Its boundaries must have the oracle's shapes, and the oracle must be served by blocks. Omitted: as a whole only.
+     */
+    sections: z
+      .strictObject({
+        steps: positive.max(100_000).default(100),
+        hint: hintSchema.default({ kind: "feature-mse", normalisation: "relative" }),
+      })
+      .optional(),
     /** Windows whose samples count as the last. 8 of 30 observations: with 2 a candidate knows its 60 newest by heart. */
     recentWindows: positive.max(1_000).default(8),
     /** Share of the steps that a trial without a mask has, which chooses the mask. */
@@ -111,7 +121,7 @@ const servedPlacementSchema = placementSchema.superRefine((placement, context) =
   }
 });
 
-export const continuousSpecSchema = z.strictObject({
+const specSchema = z.strictObject({
   kind: z.literal("continuous"),
   /** Part of the run's name. */
   name: nameSchema,
@@ -143,6 +153,14 @@ export const continuousSpecSchema = z.strictObject({
   /** On nodes: where the replicas are. */
   placement: servedPlacementSchema,
 });
+
+export const continuousSpecSchema = specSchema.refine(
+  ({ training, oracle }) => training.sections === undefined || oracle.mode === "blocks",
+  {
+    message: "need oracle.mode blocks: one that is computed as a whole has no sections",
+    path: ["training", "sections"],
+  },
+);
 export type ContinuousSpec = z.infer<typeof continuousSpecSchema>;
 
 /** Whether a text is the spec of a continuous job, well-formed or not. */

@@ -21,7 +21,7 @@ import {
 } from "./run-parts.ts";
 
 /** Loss between a section's output and its teacher's; formulas in src/compute/nn/losses. */
-const hintSchema = z.discriminatedUnion("kind", [
+export const hintSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("feature-mse"),
     /**

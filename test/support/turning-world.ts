@@ -86,6 +86,8 @@ export interface LinearLab extends StudentLab {
   /** What training makes instead, of the weights that it would have made. @default the same */
   poison: ((weights: NamedTensors) => NamedTensors) | undefined;
   trained: number;
+  /** Trainings of its sections. */
+  taught: number;
   latency: { live: number; candidate: number };
 }
 
@@ -98,6 +100,7 @@ export function linearLab(): LinearLab {
     held,
     poison: undefined,
     trained: 0,
+    taught: 0,
     latency: { live: 1, candidate: 1 },
     hold(key, weights) {
       held.set(key, weights);
@@ -122,6 +125,17 @@ export function linearLab(): LinearLab {
       this.trained += 1;
       const weights = descend(from, plan);
       return Promise.resolve({ weights: this.poison?.(weights) ?? weights, loss: 0.5 });
+    },
+    async trainSections(from, { steps, focus, batch, teach }) {
+      this.taught += 1;
+      // It has one section, which learns from the oracle's logits.
+      const lessons = await Promise.all(Array.from({ length: steps }, (_, step) => teach(batch(step + 1).inputs)));
+      const known = lessons.filter((lesson) => lesson !== undefined);
+      return descend(from, {
+        ...(focus === undefined ? {} : { focus }),
+        steps: known.length,
+        batch: (step) => ({ ...batch(step), logits: known[step - 1]?.logits.values as Float32Array }),
+      });
     },
     recalibrate: (from) => Promise.resolve(from),
     [Symbol.asyncDispose]: () => Promise.resolve(),

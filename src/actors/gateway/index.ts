@@ -16,6 +16,7 @@ export {
   type InferenceBody,
   refusalBody,
 } from "./answer-inference.ts";
+export { joinInputs } from "./join-inputs.ts";
 export { createGatewayActor, type Gateway } from "./gateway-actor.ts";
 export type {
   BatchSample,

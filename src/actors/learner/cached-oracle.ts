@@ -10,6 +10,7 @@ export interface ComputingOracle {
   version(): Promise<string>;
   /** @returns logits [n, classes] by `version`; undefined when that is not live any more */
   compute(inputs: readonly (Uint8Array | Float32Array)[], version: string): Promise<Float32Array | undefined>;
+  readonly teach?: Oracle["teach"];
 }
 
 export interface LabelCounts {
@@ -30,6 +31,7 @@ export async function cacheLabels(
   const counts = { computed: 0, cached: 0 };
   return {
     counts,
+    ...(oracle.teach === undefined ? {} : { teach: oracle.teach }),
     async label(inputs) {
       for (let attempt = 1; ; attempt += 1) {
         const version = await oracle.version();

@@ -2,7 +2,7 @@
 import type { GateRules, judge, WatchRules } from "../../continuous/index.ts";
 import type { TensorView, ValueCoding } from "../../messages/index.ts";
 import type { NamedTensors, Signer } from "../../models/index.ts";
-import type { StudentLab } from "./student-lab.ts";
+import type { Lesson, StudentLab } from "./student-lab.ts";
 
 export interface FollowerOptions {
   /** Of the student, as devices know it. */
@@ -33,6 +33,8 @@ export interface FollowerOptions {
     readonly below: number;
     /** New statistics of batch norm are a candidate by themselves when with them it agrees on this share of a window. */
     readonly enough: number;
+    /** Of the student's sections, by the oracle's, before it trains as a whole; 0: it trains as a whole only. */
+    readonly sectionSteps: number;
   };
   readonly update: {
     /** Share of the weights that an update sets; 1: all of them, as a full update. */
@@ -85,6 +87,12 @@ export interface Oracle {
   label(
     inputs: readonly (Uint8Array | Float32Array)[],
   ): Promise<{ readonly version: string; readonly logits: Float32Array }>;
+  /**
+   * Computes views of inputs, which nobody else asks for: nothing is kept. Needed for the training of sections.
+   * @param inputs [n, ...sample]
+   * @returns undefined when `version` does not compute any more. Rejects as `label`
+   */
+  readonly teach?: (inputs: TensorView, version: string) => Promise<Lesson | undefined>;
 }
 
 /** Inputs of the time before the stream, for which the student was trained. */

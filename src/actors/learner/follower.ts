@@ -278,7 +278,8 @@ function createFollower(
   const train = async (): Promise<void> => {
     const { live, undecided, window, nextNumber: number } = state;
     const candidate = state.candidates + 1;
-    const request = { live, undecided, number, window, candidate, replay, rehearsal: state.rehearsal };
+    const { rehearsal, oracle: version } = state;
+    const request = { live, undecided, number, window, candidate, replay, rehearsal, oracle: version };
     const attempt = await unlessNumeric(() => makeCandidate(request, options, deps));
     if (attempt instanceof KnowledgeNetError) {
       events.push({

@@ -16,7 +16,7 @@ export type {
   FollowerStart,
   Oracle,
 } from "./follower-options.ts";
-export type { StudentLab, TrainPlan } from "./student-lab.ts";
+export type { Lesson, SectionPlan, StudentLab, TrainPlan } from "./student-lab.ts";
 export { createLearnerActor, type LearnerActorDeps, type LearnerActorOptions } from "./learner-actor.ts";
 export { type LearnerMemory, openLearnerMemory } from "./learner-memory.ts";
 export { removeLabels, unusedLabels } from "./label-records.ts";

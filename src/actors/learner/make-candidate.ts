@@ -20,7 +20,7 @@ import type { CandidateMade } from "./follow-events.ts";
 import type { FollowerDeps, FollowerOptions } from "./follower-options.ts";
 import type { NumberedNetwork } from "./follower-state.ts";
 import type { Rehearsal } from "./rehearsal.ts";
-import type { TrainPlan } from "./student-lab.ts";
+import type { StudentLab, TrainPlan } from "./student-lab.ts";
 
 export interface MakeCandidate {
   readonly live: NumberedNetwork;
@@ -32,6 +32,8 @@ export interface MakeCandidate {
   readonly candidate: number;
   readonly replay: ReplayMemory;
   readonly rehearsal: Rehearsal | undefined;
+  /** Whose sections teach; undefined: none has answered yet. */
+  readonly oracle: string | undefined;
 }
 
 export interface MadeCandidate {
@@ -50,47 +52,81 @@ const MOST_STEPS = 1_000_000;
 const REHEARSE = 0x72656865;
 
 export async function makeCandidate(
-  { live, undecided, number, window, candidate, replay, rehearsal }: MakeCandidate,
+  request: MakeCandidate,
   options: FollowerOptions,
-  { lab, signer }: Pick<FollowerDeps, "lab" | "signer">,
+  deps: Pick<FollowerDeps, "lab" | "oracle" | "signer">,
 ): Promise<MadeCandidate> {
-  const { model, update, training } = options;
+  const { live, number, replay } = request;
+  const { signer } = deps;
   const base = { number: live.number, tensors: live.weights };
-  const common = { model, number, base, ...(signer === undefined ? {} : { signer }) };
+  const common = { model: options.model, number, base, ...(signer === undefined ? {} : { signer }) };
   const samples = replay.recent.length + replay.past.reduce((sum, { length }) => sum + length, 0);
-  const statistics = batchNormStatistics(live.weights);
-  if (statistics.length > 0) {
-    const calibrated = await lab.recalibrate(live.weights, calibrationBatches(replay, window, options));
-    if ((await agreementOnWindow(calibrated, replay, window, options, lab)) >= training.enough) {
-      const built = buildUpdate({ ...common, trained: calibrated, content: { kind: "batch-norm" } });
-      return { built, facts: { content: "batch-norm", ...sizesOf(built), fraction: 0, samples } };
-    }
-  }
-  const batch = trainingBatches({ candidate, replay, rehearsal }, options);
-  const from = undecided ?? live.weights;
-  if (update.fraction === 1) {
-    const { weights, loss } = await lab.train(from, { steps: training.steps, batch });
-    const built = buildUpdate({ ...common, trained: weights, content: { kind: "full", coding: update.coding } });
-    return { built, facts: { content: "full", ...sizesOf(built), fraction: 1, loss, samples } };
-  }
-  const probe = async () => {
-    const steps = Math.max(1, Math.round(training.steps * training.probeShare));
-    const { weights: trained } = await lab.train(live.weights, { steps, batch });
-    return fittingMask({ ...common, trained }, statistics, options);
+  const made = (built: BuiltUpdate, facts: Pick<MadeCandidate["facts"], "content" | "fraction" | "loss">) => {
+    const { totalBytes: bytes, values } = built.sizes;
+    return { built, facts: { ...facts, bytes, values, samples } };
   };
-  const { indices, fraction } =
-    undecided === undefined ? await probe() : maskBetween(live.weights, undecided, statistics);
-  const { weights, loss } = await lab.train(from, { steps: training.steps, focus: indices, batch });
-  const built = buildUpdate({
-    ...common,
-    trained: weights,
-    content: { kind: "masked", indices, coding: update.coding },
-  });
-  return { built, facts: { content: "masked", ...sizesOf(built), fraction, loss, samples } };
+  const calibrated = await calibratedWeights(request, options, deps.lab);
+  if (calibrated !== undefined) {
+    const built = buildUpdate({ ...common, trained: calibrated, content: { kind: "batch-norm" } });
+    return made(built, { content: "batch-norm", fraction: 0 });
+  }
+  const { coding, fraction: wanted } = options.update;
+  if (wanted === 1) {
+    const { weights: trained, loss } = await train(undefined, request, options, deps);
+    return made(buildUpdate({ ...common, trained, content: { kind: "full", coding } }), {
+      ...{ content: "full", fraction: 1, loss },
+    });
+  }
+  const { indices, fraction } = await maskOf(common, request, options, deps.lab);
+  const { weights: trained, loss } = await train(indices, request, options, deps);
+  const built = buildUpdate({ ...common, trained, content: { kind: "masked", indices, coding } });
+  return made(built, { content: "masked", fraction, loss });
 }
 
-function sizesOf({ sizes }: BuiltUpdate): { readonly bytes: number; readonly values: number } {
-  return { bytes: sizes.totalBytes, values: sizes.values };
+/** Batch norm's statistics anew, where that is enough. */
+async function calibratedWeights(
+  { live, replay, window }: MakeCandidate,
+  options: FollowerOptions,
+  lab: StudentLab,
+): Promise<NamedTensors | undefined> {
+  if (batchNormStatistics(live.weights).length === 0) return undefined;
+  const calibrated = await lab.recalibrate(live.weights, calibrationBatches(replay, window, options));
+  const agreement = await agreementOnWindow(calibrated, replay, window, options, lab);
+  return agreement >= options.training.enough ? calibrated : undefined;
+}
+
+/** By the oracle's sections, then as a whole by its logits. @param focus places that change; undefined: all */
+async function train(
+  focus: Selected | undefined,
+  request: MakeCandidate,
+  options: FollowerOptions,
+  { lab, oracle: { teach } }: Pick<FollowerDeps, "lab" | "oracle">,
+): Promise<{ readonly weights: NamedTensors; readonly loss: number }> {
+  const { steps, sectionSteps } = options.training;
+  const { live, undecided, oracle: version } = request;
+  const plan = { ...(focus === undefined ? {} : { focus }), batch: trainingBatches(request, options) };
+  const from = undecided ?? live.weights;
+  if (sectionSteps === 0 || teach === undefined || version === undefined) return lab.train(from, { ...plan, steps });
+  const taught = await lab.trainSections(from, {
+    ...{ ...plan, steps: sectionSteps },
+    teach: (inputs) => teach(inputs, version),
+  });
+  return lab.train(taught, { ...plan, steps });
+}
+
+/** The places of the update: those of the undecided candidate, else those that a trial moves most. */
+async function maskOf(
+  common: Omit<UpdateRequest, "content" | "trained"> & Required<Pick<UpdateRequest, "base">>,
+  request: MakeCandidate,
+  options: FollowerOptions,
+  lab: StudentLab,
+): Promise<{ readonly indices: Selected; readonly fraction: number }> {
+  const { live, undecided } = request;
+  const statistics = batchNormStatistics(live.weights);
+  if (undecided !== undefined) return maskBetween(live.weights, undecided, statistics);
+  const steps = Math.max(1, Math.round(options.training.steps * options.training.probeShare));
+  const { weights: trained } = await lab.train(live.weights, { steps, batch: trainingBatches(request, options) });
+  return fittingMask({ ...common, trained }, statistics, options);
 }
 
 /** The places of an update from one to the other: one that stays within them is not larger. */

@@ -21,6 +21,11 @@ export interface StudentLab extends AsyncDisposable {
   ): Promise<{ readonly live: number; readonly candidate: number }>;
   /** Trains a copy of `from` with a fresh optimiser. @returns the weights, and the mean loss of the last quarter of the steps */
   train(from: NamedTensors, plan: TrainPlan): Promise<{ readonly weights: NamedTensors; readonly loss: number }>;
+  /**
+   * Trains the sections of a copy of `from` side by side, each by the activations of the oracle's section, with fresh
+   * optimisers. Ends early when the oracle does.
+   */
+  trainSections(from: NamedTensors, plan: SectionPlan): Promise<NamedTensors>;
   /** A copy of `from` whose batch-norm moving statistics are the means over the batches. */
   recalibrate(from: NamedTensors, batches: readonly TensorView[]): Promise<NamedTensors>;
 }
@@ -31,4 +36,19 @@ export interface TrainPlan {
   readonly focus?: Selected;
   /** Of step 1..steps: inputs [n, ...sample], the oracle's logits [n, classes], labels [n] (-1: none). A function of the step. */
   batch(step: number): { readonly inputs: TensorView; readonly logits: Float32Array; readonly labels: Int32Array };
+}
+
+export interface SectionPlan extends Pick<TrainPlan, "steps" | "focus"> {
+  /** Of step 1..steps: inputs [n, ...sample], labels [n] (-1: none). A function of the step. */
+  batch(step: number): { readonly inputs: TensorView; readonly labels: Int32Array };
+  /** What the oracle makes of inputs as a step shows them. @returns undefined when there is nothing more to learn of it */
+  teach(inputs: TensorView): Promise<Lesson | undefined>;
+}
+
+/** What an oracle makes of n inputs. */
+export interface Lesson {
+  /** f32 [n, ...] of each of its sections but the last. */
+  readonly activations: readonly TensorView[];
+  /** f32 [n, classes] */
+  readonly logits: TensorView;
 }

@@ -8,7 +8,7 @@ import type { BackendPreference } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { abortOf } from "../../fleet/abort.ts";
 import { createLearnerSite } from "../../jobs/kinds/continuous/create-learner.ts";
-import { servedOracle } from "../../jobs/kinds/continuous/served-oracle.ts";
+import { boundariesOf, servedOracle } from "../../jobs/kinds/continuous/served-oracle.ts";
 import { openObservationLog } from "../../models/observations/index.ts";
 import { openModel, type Signer, type TrustedKey } from "../../models/index.ts";
 import { createSupervisor } from "../../runtime/actor/index.ts";
@@ -85,7 +85,10 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
           ? await openObservationLog(store, spec.student.model)
           : siteObservations(deps.site, spec.student.model),
       oracle: servedOracle(
-        { sampleShape: network.input, classes: network.classes, dtype },
+        {
+          ...{ sampleShape: network.input, classes: network.classes, dtype },
+          boundaries: spec.training.sections === undefined ? undefined : boundariesOf(network),
+        },
         {
           ...oracle,
           clock,

@@ -264,9 +264,12 @@ describe("parseContinuousSpec", () => {
     ["window: { observations: 25, roundObservations: 10 }", /window\.roundObservations.*must divide/],
     ["update: { fraction: 0 }", /update\.fraction/],
     ["training: { replay: 100 }", /training\.replay/],
+    ["training: { sections: { steps: 0 } }", /training\.sections\.steps/],
+    ["training: { sections: {} }\noracle: { model: big, mode: whole }", /training\.sections.*oracle\.mode blocks/],
     ["gate: { alpa: 0.01 }", /a key must be known here.*alpa.*alpha/s],
   ])("refuses %s", (line, message) => {
-    expect(() => parseContinuousSpec(`${TEXT}${line}\n`, { file: "follow.yaml" })).toThrow(message);
+    const text = line.includes("oracle:") ? TEXT.replace(/oracle:.*\n/, "") : TEXT;
+    expect(() => parseContinuousSpec(`${text}${line}\n`, { file: "follow.yaml" })).toThrow(message);
   });
 
   it("is told by its kind, also of a text that is refused", () => {

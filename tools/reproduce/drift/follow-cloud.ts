@@ -115,7 +115,7 @@ function followerOptions({ learner, seed, classes, sampleShape }: FollowCloudOpt
   const { replayCapacity: replay, recentWindows } = learner;
   return {
     ...{ model: MODEL, seed, classes, sampleShape, dtype: "u8", window },
-    training: { steps, batchSize, rehearsalShare, replay, recentWindows, probeShare, below, enough: 0.98 },
+    training: { steps, batchSize, rehearsalShare, replay, recentWindows, probeShare, below, enough: 0.98, sectionSteps: 0 },
     update: { fraction, coding: { codec: "int8" }, anchorEvery: 20, maxBytes },
     gate: { ...GATE_RULES, ...learner.gate },
     watch: { alpha: 0.01 },

@@ -81,7 +81,7 @@ export async function createLearnerSite(
     cacheLabels(deps.oracle, store),
   ]);
   const memory = await openLearnerMemory(store, run, spec.student.model);
-  const { optimizer, schedule, warmup, crossEntropy, logits, shift, rotate } = spec.training;
+  const { optimizer, schedule, warmup, crossEntropy, logits, shift, rotate, sections } = spec.training;
   let incarnations = 0;
 
   const create: ActorFactory = () => {
@@ -103,6 +103,7 @@ export async function createLearnerSite(
               ...{ name, network, optimizer, seed: spec.seed },
               learningRate: { peak: optimizer.learningRate, schedule, warmup },
               loss: { crossEntropy, logits },
+              ...(sections === undefined ? {} : { hint: sections.hint }),
               ...(dtype === "u8" && network.input.length === 3 ? { augmentation: { flip: false, shift, rotate } } : {}),
             },
             await compute.worker(),

@@ -31,7 +31,7 @@ export function followerOptionsOf(
       remedy: "raise it, or serve a smaller network",
     });
   }
-  const { steps, batchSize, rehearsalShare, replay, recentWindows, probeShare, below, enough } = training;
+  const { steps, batchSize, rehearsalShare, replay, recentWindows, probeShare, below, enough, sections } = training;
   return {
     model: student.model,
     seed,
@@ -39,7 +39,10 @@ export function followerOptionsOf(
     sampleShape: network.input,
     dtype,
     window,
-    training: { steps, batchSize, rehearsalShare, replay, recentWindows, probeShare, below, enough },
+    training: {
+      ...{ steps, batchSize, rehearsalShare, replay, recentWindows, probeShare, below, enough },
+      sectionSteps: sections?.steps ?? 0,
+    },
     update: { fraction, coding: { codec }, anchorEvery, maxBytes },
     gate,
     watch,

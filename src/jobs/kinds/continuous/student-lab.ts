@@ -13,9 +13,10 @@ import {
   type TensorData,
 } from "../../../compute/index.ts";
 import { augment, type AugmentationOptions } from "../../../data/index.ts";
-import type { LogitsSpec, ModelSpec, OptimizerSpec } from "../../../run-spec/index.ts";
+import type { HintSpec, LogitsSpec, ModelSpec, OptimizerSpec } from "../../../run-spec/index.ts";
 import { copyTensor, type TensorView } from "../../../messages/index.ts";
 import type { NamedTensors } from "../../../models/index.ts";
+import { trainSections } from "./train-sections.ts";
 
 export interface StudentLabOptions {
   /** Of its units, unique within the worker. */
@@ -31,6 +32,8 @@ export interface StudentLabOptions {
     readonly logits?: LogitsSpec;
   };
   readonly seed: number;
+  /** Loss of a section between boundaries. @default relative feature MSE */
+  readonly hint?: HintSpec;
   /** Images of u8 are shown as another view in each step, with the labels that they have. @default as they are */
   readonly augmentation?: Omit<AugmentationOptions, "views">;
 }
@@ -90,6 +93,13 @@ export async function openStudentLab(options: StudentLabOptions, worker: Compute
         const loss = last.reduce((sum, each) => sum + each / last.length, 0);
         return { weights: await weightsOf(section), loss };
       }),
+    trainSections(from, plan) {
+      trainings += 1;
+      const { augmentation, hint = { kind: "feature-mse", normalisation: "relative" }, ...own } = options;
+      const viewed = (inputs: TensorView, step: number): TensorData =>
+        augmentation === undefined ? copyTensor(inputs) : viewOf(inputs, step, options.seed, augmentation);
+      return trainSections({ ...own, name: `${name}.training-${trainings}`, hint, viewOf: viewed }, worker, from, plan);
+    },
     recalibrate: (from, batches) =>
       withSection(from, 1, async (section) => {
         for (const [index, batch] of batches.entries()) await section.recalibrate(index + 1, copyTensor(batch));

@@ -6,6 +6,7 @@ import {
   type FollowerDeps,
   type FollowerOptions,
   type FollowStep,
+  type Oracle,
   resumeFollower,
   type SentUpdate,
   startFollower,
@@ -43,6 +44,7 @@ const OPTIONS: FollowerOptions = {
     rehearsalShare: 0,
     replay: 250,
     recentWindows: 2,
+    sectionSteps: 0,
     probeShare: 0.2,
     below: 0.97,
     enough: 0.97,
@@ -205,6 +207,34 @@ describe("startFollower", () => {
     const { offer } = await followed.follower.observe(roundOf(9_000, 20, THIRD));
     const onDevice = applyUpdates([offer?.update as SentUpdate["update"]], SHAPES, live.weights);
     expect(digestOfTensors(onDevice)).toBe(digestOfTensors(candidate?.weights ?? {}));
+  });
+
+  it("trains its sections by the oracle's before it trains as a whole, where the oracle's teach", async () => {
+    const options = { ...OPTIONS, training: { ...OPTIONS.training, sectionSteps: 3 } };
+    const teach = (asked: string[]): NonNullable<Oracle["teach"]> => {
+      return (inputs, version) => {
+        asked.push(version);
+        const logits = new Float32Array((inputs.shape[0] ?? 0) * CLASSES);
+        return Promise.resolve({
+          activations: [],
+          logits: { dtype: "f32", shape: [logits.length, 1], values: logits },
+        });
+      };
+    };
+    const versions: string[] = [];
+    const taught = await follow(options, { oracle: { ...worldOracle(), teach: teach(versions) } });
+    const alone = await follow(options);
+    for (const each of [taught, alone]) {
+      await pass(each, { from: 0, to: 1, turn: 0 });
+      await pass(each, { from: 1, to: 2, turn: THIRD });
+      expect(each.follower.state.candidate).toBeDefined();
+    }
+    expect(versions).toEqual(["1", "1", "1"]);
+    expect([taught.lab.taught, alone.lab.taught]).toEqual([1, 0]);
+    const [own, other] = [taught, alone].map(({ follower }) =>
+      digestOfTensors(follower.state.candidate?.weights ?? {}),
+    );
+    expect(own).not.toBe(other);
   });
 
   it("begins anew from what is live when a candidate was refused as worse", async () => {

@@ -47,6 +47,7 @@ const FOLLOWER: FollowerOptions = {
     rehearsalShare: 0,
     replay: 250,
     recentWindows: 2,
+    sectionSteps: 0,
     probeShare: 0.2,
     below: 0.97,
     enough: 0.97,

@@ -1,7 +1,7 @@
 /** The lab on a real compute worker, against tfjs itself. */
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { StudentLab, TrainPlan } from "../../../../../src/actors/learner/index.ts";
+import type { SectionPlan, StudentLab, TrainPlan } from "../../../../../src/actors/learner/index.ts";
 import { type ComputeWorker, createComputeWorker } from "../../../../../src/compute/index.ts";
 import { openStudentLab } from "../../../../../src/jobs/kinds/continuous/student-lab.ts";
 import type { TensorView } from "../../../../../src/messages/index.ts";
@@ -29,12 +29,12 @@ beforeAll(async () => {
 });
 afterAll(() => worker.close());
 
-const open = (): Promise<StudentLab> => {
+const open = (network = NETWORK): Promise<StudentLab> => {
   opened += 1;
   return openStudentLab(
     {
       name: `lab-${opened}`,
-      network: NETWORK,
+      network,
       optimizer: { kind: "adam", learningRate: 0.01 },
       learningRate: { peak: 0.01, schedule: "cosine" },
       loss: { crossEntropy: 0, logits: { kind: "plain", temperature: 1, weight: 1, nonTarget: 8 } },
@@ -88,6 +88,27 @@ function logitsByHand(weights: NamedTensors, inputs: TensorView): Float32Array {
       return tf.add(tf.matMul(hidden as tf.Tensor2D, read("logits/kernel") as tf.Tensor2D), read("logits/bias"));
     })
     .dataSync<"float32">();
+}
+
+/** [n, input] -> [n, hidden], in plain arithmetic. */
+function hiddenByHand(weights: NamedTensors, inputs: TensorView): Float32Array {
+  const read = (name: string): ArrayLike<number> => (weights[`weights/${name}`] as TensorView).values;
+  const [kernel, bias] = [read("dense/kernel"), read("dense/bias")];
+  const [gamma, beta] = [read("norm/gamma"), read("norm/beta")];
+  const [mean, variance] = [read("norm/moving_mean"), read("norm/moving_variance")];
+  return Float32Array.from({ length: (inputs.shape[0] ?? 0) * HIDDEN }, (_, index) => {
+    const [row, unit] = [Math.floor(index / HIDDEN), index % HIDDEN];
+    let sum = (bias[unit] as number) - (mean[unit] as number);
+    for (let feature = 0; feature < INPUT; feature += 1) {
+      sum += 0.1 * (inputs.values[row * INPUT + feature] as number) * (kernel[feature * HIDDEN + unit] as number);
+    }
+    const normed = sum / Math.sqrt((variance[unit] as number) + 1e-3);
+    return Math.max(0, (gamma[unit] as number) * normed + (beta[unit] as number));
+  });
+}
+
+function f32(shape: readonly number[], values: Float32Array): TensorView {
+  return { dtype: "f32", shape, values };
 }
 
 /** Steps towards the answers of other weights. */
@@ -179,6 +200,45 @@ describe("openStudentLab", () => {
     expect(differing("weights/norm/moving_mean", weights)).toHaveLength(HIDDEN);
     const { weights: free } = await lab.train(from, planOf(5));
     expect(differing("weights/logits/bias", free)).toHaveLength(CLASSES);
+  });
+
+  it("trains its sections by those of an oracle, each apart, until it has nothing more to say", async () => {
+    await using lab = await open({ ...NETWORK, cuts: ["relu"] });
+    const [from, oracle] = [weightsOf(2), weightsOf(0.1)];
+    const plan = (steps: number, lessons = steps, focus?: SectionPlan["focus"]): SectionPlan => {
+      let taught = 0;
+      return {
+        steps,
+        ...(focus === undefined ? {} : { focus }),
+        batch: (step) => ({ inputs: bytes(16, step), labels: new Int32Array(16).fill(-1) }),
+        teach(inputs) {
+          taught += 1;
+          if (taught > lessons) return Promise.resolve(undefined);
+          const activations = [f32([16, HIDDEN], hiddenByHand(oracle, inputs))];
+          return Promise.resolve({ activations, logits: f32([16, CLASSES], logitsByHand(oracle, inputs)) });
+        },
+      };
+    };
+    const distance = (weights: NamedTensors): number => {
+      const inputs = bytes(64, 100);
+      const wanted = hiddenByHand(oracle, inputs);
+      return Array.from(hiddenByHand(weights, inputs)).reduce(
+        (sum, each, at) => sum + (each - (wanted[at] ?? NaN)) ** 2,
+        0,
+      );
+    };
+    const trained = await lab.trainSections(from, plan(600));
+    expect(from).toEqual(weightsOf(2));
+    expect(Object.keys(trained).sort()).toEqual(Object.keys(from).sort());
+    expect(distance(trained)).toBeLessThan(distance(from) / 4);
+    expect(await lab.trainSections(from, plan(7, 0))).toEqual(from);
+
+    // What the last one learns does not reach the first: no gradient crosses a boundary.
+    const last = { "weights/logits/bias": Uint32Array.of(1) };
+    const focused = await lab.trainSections(from, plan(5, 5, last));
+    const names = Object.keys(from).filter((name) => !name.includes("moving"));
+    const changed = names.filter((name) => String(focused[name]?.values) !== String(from[name]?.values));
+    expect(changed).toEqual(["weights/logits/bias"]);
   });
 
   it("shows images shifted, other ones in each step, and what it cannot shift as it is", async () => {
