@@ -44,6 +44,7 @@ export async function openFollowCloud(options: FollowCloudOptions, deps: FollowC
   const counts = { labels: 0, promotions: 0, refusals: 0, rollbacks: 0 };
   const events: string[] = [];
   const oracle: Oracle = {
+    ...deps.oracle,
     label(inputs) {
       counts.labels += inputs.length;
       return deps.oracle.label(inputs);
@@ -112,10 +113,20 @@ export async function openFollowCloud(options: FollowCloudOptions, deps: FollowC
 
 function followerOptions({ learner, seed, classes, sampleShape }: FollowCloudOptions): FollowerOptions {
   const { steps, batchSize, fraction, maxBytes, probeShare, rehearsalShare, below, window } = learner;
-  const { replayCapacity: replay, recentWindows } = learner;
+  const { replayCapacity: replay, recentWindows, sectionSteps } = learner;
   return {
     ...{ model: MODEL, seed, classes, sampleShape, dtype: "u8", window },
-    training: { steps, batchSize, rehearsalShare, replay, recentWindows, probeShare, below, enough: 0.98, sectionSteps: 0 },
+    training: {
+      steps,
+      batchSize,
+      rehearsalShare,
+      replay,
+      recentWindows,
+      probeShare,
+      below,
+      enough: 0.98,
+      sectionSteps,
+    },
     update: { fraction, coding: { codec: "int8" }, anchorEvery: 20, maxBytes },
     gate: { ...GATE_RULES, ...learner.gate },
     watch: { alpha: 0.01 },

@@ -5,6 +5,7 @@ import { planWindows } from "../../../src/data/drift/index.ts";
 import type { Dataset } from "../../../src/data/index.ts";
 import { KnowledgeNetError } from "../../../src/errors/index.ts";
 import { openStudentLab } from "../../../src/jobs/kinds/continuous/student-lab.ts";
+import type { TensorView } from "../../../src/messages/index.ts";
 import type { NamedTensors } from "../../../src/models/index.ts";
 import { percent } from "../markdown.ts";
 import { createBlindCloud } from "./blind-cloud.ts";
@@ -17,6 +18,7 @@ import { createTruth, openFollowCloud } from "./follow-cloud.ts";
 import { networkOf, oraclePlans, trainedNetwork } from "./networks.ts";
 import { runCell } from "./run-cell.ts";
 import { type DriftExperiment, type DriftKey, LEAST_DRIFT } from "./settings.ts";
+import { openTeachingOracle, type TeachingOracle } from "./teaching-oracle.ts";
 
 export interface CellResources {
   readonly dataset: Dataset;
@@ -37,8 +39,8 @@ export async function measureCell(
   const common = { dataset, folder: work, apart: experiment.anchor.test } as const;
   // One oracle for all streams: seeds are of streams and students.
   const domains = oraclePlans({ ...options, seed: 1 }, Object.values(experiment.schedules), dataset.classes);
-  const teacher = { ...common, role: "oracle", training: experiment.oracle, plans: domains, seed: 1 } as const;
-  const oracleWeights = await trainedNetwork(teacher, worker);
+  const wanted = { ...common, role: "oracle", training: experiment.oracle, plans: domains, seed: 1 } as const;
+  const oracleWeights = await trainedNetwork(wanted, worker);
   const plans = planWindows(options, dataset.classes).slice(0, 1);
   const weights = await trainedNetwork(
     { ...common, role: "student", training: experiment.student, plans, seed },
@@ -57,7 +59,9 @@ export async function measureCell(
   const uniformShare = arm === "random-upload" ? 1 : experiment.link.uniformShare;
   const edge = await openEdge({ experiment, scene, seed, uniformShare, weights }, edgeLab);
   const anchor = anchorOf(experiment, dataset, stream);
-  await using cloud = await openCloud(experiment, key, { scene, windows, anchor, weights, lab: cloudLab });
+  await using teacher = await openTeachingOracle(await networkOf(experiment.oracle), oracleWeights, worker);
+  const deps = { scene, windows, anchor, weights, lab: cloudLab, teach: (inputs: TensorView) => teacher.teach(inputs) };
+  await using cloud = await openCloud(experiment, key, deps);
   return await runCell(experiment, key, { scene, lab: edgeLab, edge, cloud });
 }
 
@@ -67,12 +71,13 @@ interface CloudDeps {
   readonly anchor: ReturnType<typeof anchorOf>;
   readonly weights: NamedTensors;
   readonly lab: StudentLab;
+  readonly teach: TeachingOracle["teach"];
 }
 
 async function openCloud(
   experiment: DriftExperiment,
   { arm, seed }: DriftKey,
-  { scene, windows, anchor, weights, lab }: CloudDeps,
+  { scene, windows, anchor, weights, lab, teach }: CloudDeps,
 ): Promise<Cloud> {
   const { learner, resetEvery } = experiment;
   const { classes, sampleShape } = scene;
@@ -84,6 +89,7 @@ async function openCloud(
     arm === "true-labels"
       ? createTruth(windows, classes)
       : {
+          ...(arm === "sections" ? { teach } : {}),
           label: async (inputs) => ({
             version: "1",
             logits: await scene.askOracle(stackImages(inputs, sampleShape)),

@@ -10,7 +10,7 @@ export const SCHEDULES = ["ramp", "abrupt", "recurring", "label-shift", "new-cla
 export type ScheduleName = (typeof SCHEDULES)[number];
 
 /** `frozen` and `oracle` are measured beside each of these. */
-export const ARMS = ["follow", "batch-norm", "reset", "blind", "true-labels", "random-upload"] as const;
+export const ARMS = ["follow", "sections", "batch-norm", "reset", "blind", "true-labels", "random-upload"] as const;
 export type Arm = (typeof ARMS)[number];
 
 export interface DriftKey {
@@ -36,6 +36,8 @@ export interface LearnerSettings {
   readonly steps: number;
   /** Share of them that is trained without a mask before: how far each weight moves there selects the mask. */
   readonly probeShare: number;
+  /** Of the student's sections by the oracle's, before them; of the arm `sections` alone. */
+  readonly sectionSteps: number;
   readonly batchSize: number;
   readonly learningRate: number;
   /** Share of a batch that is of the time before the stream. */
@@ -121,6 +123,7 @@ const MNIST = {
   learner: {
     steps: 300,
     probeShare: 0.1,
+    sectionSteps: 100,
     batchSize: 64,
     learningRate: 0.002,
     rehearsalShare: 0.3,

@@ -14,6 +14,7 @@ export interface DriftTableOptions {
 
 const MEANING: Readonly<Record<Arm, string>> = {
   follow: "the whole loop",
+  sections: "`follow`, the student's sections trained by the oracle's before each training as a whole",
   "batch-norm": "statistics of batch norm alone, from each window's uploads",
   reset: "`blind`, from the weights of window 0 again every few windows",
   blind: "retrained and sent in each window, without a gate",
