@@ -3,8 +3,8 @@
  * trained on it, promotes, refuses, rolls back, and makes the next candidate. Everything follows from the options, the
  * state and the inputs in their order: after a crash it goes on from a saved state and does the same again.
  *
- * A round is judged together; a window ends with the watch over the live release and, where it is called for, a new
- * candidate.
+ * A round is judged together, and the live release watched after it. Where it is called for, a new candidate is trained at
+ * the end of a window, or when the one before is decided.
  */
 import {
   createReplayMemory,
@@ -255,11 +255,11 @@ function createFollower(
     state = { ...state, chain: extendChain(state.chain, built.update) };
   };
 
+  /** After each round, the open window's figures among the others: a bad release is not live until the window ends. */
   const watch = async (): Promise<void> => {
-    state = withWatchedWindow(state);
-    const { previous, live, watched, window } = state;
+    const { previous, live, window } = state;
     if (previous === undefined) return;
-    const found = watchRollback(watched, options.watch);
+    const found = watchRollback(withWatchedWindow(state).watched, options.watch);
     if (found.verdict === "keep") return;
     await dropCandidate("what it was made from was rolled back");
     const number = state.nextNumber;
@@ -326,7 +326,7 @@ function createFollower(
     const { event, adwin } = describeWindow(state, { oracle: version, replay: held });
     events.push(event);
     state = { ...state, adwin };
-    await watch();
+    state = withWatchedWindow(state);
     if (state.candidate === undefined && (isBehind() || event.drift.length > 0)) await train();
     state = withNextWindow(state);
   };
@@ -358,6 +358,7 @@ function createFollower(
       const { candidate: onTrial } = state;
       state = testCandidate(countRound(state, round), round, options);
       await decide();
+      await watch();
       const { window } = state;
       keep(
         inputs.map(({ values }) => ({ values, window })),

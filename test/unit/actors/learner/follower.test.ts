@@ -169,7 +169,7 @@ describe("startFollower", () => {
     expect(followed.follower.state.live.number).toBe(1);
   });
 
-  it("returns to the release before when live figures fall, under a new number", async () => {
+  it("returns to the release before as soon as live figures fall, under a new number", async () => {
     let verdicts = 0;
     const followed = await follow(OPTIONS, {
       judge(evidence, rules) {
@@ -180,10 +180,12 @@ describe("startFollower", () => {
     await pass(followed, { from: 0, to: 1, turn: 0 });
     followed.lab.poison = (weights) => changed(weights, (value) => -value);
     await pass(followed, { from: 1, to: 2, turn: 0.2 });
-    followed.lab.poison = undefined;
     const { live: before } = followed.follower.state;
     await pass(followed, { from: 2, to: 5, turn: 0.2 });
     expect(verdicts).toBeGreaterThan(0);
+    // It does not wait for the end of the window.
+    const order = kinds(followed.events);
+    expect(order.slice(order.indexOf("promotion"), order.indexOf("rollback"))).not.toContain("window");
     const rollback = followed.events.find(({ kind }) => kind === "rollback");
     // Number 3 has been made from the one that is rolled back.
     expect(rollback).toMatchObject({ from: 2, to: before.number, number: 4 });
