@@ -148,6 +148,12 @@ async function replay(...args: string[]): Promise<Record<string, unknown>> {
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
+async function listed(): Promise<unknown[]> {
+  const { stdout } = await kn(["runs", "--json"], folder.path).ended;
+  const rows = JSON.parse(stdout) as { run: string; kind: string; outcome: string }[];
+  return rows.map(({ run, kind, outcome }) => ({ run, kind, outcome }));
+}
+
 beforeAll(async () => {
   folder = await temporaryFolder();
   await writeFile(join(folder.path, "follow.yaml"), SPEC);
@@ -180,8 +186,11 @@ describe("kn run of a continuous spec", () => {
         DECIDE_MS,
       ),
     );
+    expect(await listed()).toContainEqual({ run: "follow", kind: "continuous", outcome: "running" });
+    expect((await kn(["rm", "follow"], folder.path).ended).code).toBe(3);
     second.child.kill("SIGTERM");
     expect(await second.ended).toBe(0);
+    expect(await listed()).toContainEqual({ run: "follow", kind: "continuous", outcome: "stopped" });
 
     const { events, promotions } = (await replay()) as {
       events: { sequence: number; event: { kind: string; window: number } }[];
