@@ -1,6 +1,4 @@
 /** Rows of logits as classes and confidences. Pure. */
-export { rowsOf, stack } from "../../messages/index.ts";
-
 /** [n] of logits [n, classes]: the index of the greatest; of equals the first. */
 export function classesOf(logits: Float32Array, classes: number): number[] {
   return Array.from({ length: logits.length / classes }, (_, row) => {

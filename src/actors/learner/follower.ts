@@ -16,9 +16,10 @@ import {
 } from "../../continuous/index.ts";
 import { isKnowledgeNetError, KnowledgeNetError } from "../../errors/index.ts";
 import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
+import { stack } from "../../messages/index.ts";
 import { type BuiltUpdate, buildUpdate, extendChain, isAnchorDue, NO_UPDATES } from "../../models/updates/index.ts";
 import { anchorFrom, measureAnchor, startShareOf } from "./anchor.ts";
-import { classesOf, stack } from "./answers.ts";
+import { classesOf } from "./answers.ts";
 import type { FollowEvent } from "./follow-events.ts";
 import type { FollowedInput, FollowerDeps, FollowerOptions, FollowerStart } from "./follower-options.ts";
 import {

@@ -22,4 +22,4 @@ export { type LearnerMemory, openLearnerMemory } from "./learner-memory.ts";
 export { removeLabels, unusedLabels } from "./label-records.ts";
 export { removeSaves, savesOf, storedLearners, unusedSaves } from "./stored-learners.ts";
 export type { SentUpdate } from "./sent-update.ts";
-export { classesOf, stack } from "./answers.ts";
+export { classesOf } from "./answers.ts";

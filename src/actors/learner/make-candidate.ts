@@ -4,7 +4,7 @@
  */
 import type { ReplayMemory } from "../../continuous/index.ts";
 import { randomDraws } from "../../data/index.ts";
-import type { TensorView } from "../../messages/index.ts";
+import { rowsOf, stack, type TensorView } from "../../messages/index.ts";
 import type { NamedTensors } from "../../models/index.ts";
 import {
   batchNormStatistics,
@@ -15,7 +15,7 @@ import {
   selectIndices,
   type UpdateRequest,
 } from "../../models/updates/index.ts";
-import { classesOf, rowsOf, stack } from "./answers.ts";
+import { classesOf } from "./answers.ts";
 import type { CandidateMade } from "./follow-events.ts";
 import type { FollowerDeps, FollowerOptions } from "./follower-options.ts";
 import type { NumberedNetwork } from "./follower-state.ts";

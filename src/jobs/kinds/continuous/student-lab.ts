@@ -6,37 +6,16 @@ import type { StudentLab, TrainPlan } from "../../../actors/learner/index.ts";
 import {
   type ComputeWorker,
   type InferenceHandle,
-  type LearningRateOptions,
   openInference,
   openSection,
   type SectionHandle,
   type TensorData,
 } from "../../../compute/index.ts";
 import { augment, type AugmentationOptions } from "../../../data/index.ts";
-import type { HintSpec, LogitsSpec, ModelSpec, OptimizerSpec } from "../../../run-spec/index.ts";
-import { copyTensor, type TensorView } from "../../../messages/index.ts";
+import { copyTensor, rowsOf, type TensorView } from "../../../messages/index.ts";
 import type { NamedTensors } from "../../../models/index.ts";
+import type { StudentLabOptions } from "./student-lab-options.ts";
 import { trainSections } from "./train-sections.ts";
-
-export interface StudentLabOptions {
-  /** Of its units, unique within the worker. */
-  readonly name: string;
-  readonly network: ModelSpec;
-  readonly optimizer: OptimizerSpec;
-  /** Over the steps of each plan. */
-  readonly learningRate: Pick<LearningRateOptions, "peak" | "schedule" | "warmup">;
-  readonly loss: {
-    /** Weight of the loss against labels, where there are any. */
-    readonly crossEntropy: number;
-    /** Against the oracle's logits; absent: not at all. */
-    readonly logits?: LogitsSpec;
-  };
-  readonly seed: number;
-  /** Loss of a section between boundaries. @default relative feature MSE */
-  readonly hint?: HintSpec;
-  /** Images of u8 are shown as another view in each step, with the labels that they have. @default as they are */
-  readonly augmentation?: Omit<AugmentationOptions, "views">;
-}
 
 /** Rows that are computed at a time: the activations of more take memory for nothing. */
 const ANSWER_ROWS = 256;
@@ -151,14 +130,12 @@ async function answerInParts(
   inputs: TensorView,
   classes: number,
 ): ReturnType<StudentLab["answer"]> {
-  const [rows = 0, ...sample] = inputs.shape;
-  const size = inputs.values.length / rows;
+  const [rows = 0] = inputs.shape;
   const logits = new Float32Array(rows * classes);
   const nonFiniteRows: number[] = [];
   for (let from = 0; from < rows; from += ANSWER_ROWS) {
     const to = Math.min(rows, from + ANSWER_ROWS);
-    const part = { ...inputs, shape: [to - from, ...sample], values: inputs.values.slice(from * size, to * size) };
-    const { result } = await answers.infer(key, part as TensorData);
+    const { result } = await answers.infer(key, rowsOf(inputs, from, to));
     logits.set(result.output.values, from * classes);
     nonFiniteRows.push(...result.nonFiniteRows.map((row) => from + row));
   }

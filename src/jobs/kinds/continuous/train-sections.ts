@@ -7,7 +7,7 @@ import { type ComputeWorker, openSection, type SectionHandle, type TensorData } 
 import { copyTensor, type TensorView } from "../../../messages/index.ts";
 import type { NamedTensors } from "../../../models/index.ts";
 import { type HintSpec, layersOfBlocks, measureSections } from "../../../run-spec/index.ts";
-import type { StudentLabOptions } from "./student-lab.ts";
+import type { StudentLabOptions } from "./student-lab-options.ts";
 
 export interface TrainSectionsOptions extends Omit<StudentLabOptions, "augmentation"> {
   readonly hint: HintSpec;
