@@ -1,4 +1,5 @@
 /** Rows of logits as classes and confidences. Pure. */
+
 /** [n] of logits [n, classes]: the index of the greatest; of equals the first. */
 export function classesOf(logits: Float32Array, classes: number): number[] {
   return Array.from({ length: logits.length / classes }, (_, row) => {
