@@ -224,12 +224,13 @@ function createFollower(
     await moveTo(withoutCandidate(state));
   };
 
-  const decide = async (): Promise<void> => {
+  /** @returns whether the next candidate may follow at once: one that was refused as bad is no reason to hurry. */
+  const decide = async (): Promise<boolean> => {
     const { candidate, window } = state;
-    if (candidate === undefined) return;
+    if (candidate === undefined) return false;
     const evidence = { windows: candidate.windows, ...candidate.facts };
     const judgement = judge(evidence, gate);
-    if (judgement.verdict === "continue") return;
+    if (judgement.verdict === "continue") return false;
     const { number, bytes } = candidate;
     const isPromoted = judgement.verdict === "promote";
     events.push({
@@ -241,12 +242,13 @@ function createFollower(
     });
     if (!isPromoted) {
       await moveTo(isUndecided(judgement) ? withUndecided(state, candidate) : withoutCandidate(state));
-      return;
+      return isUndecided(judgement);
     }
     const sent = sentUpdate(bytes, model);
     updates.push(sent);
     await moveTo(promoted(state, candidate, sent.update));
     if (isAnchorDue(state.chain, options.update.anchorEvery)) sendAnchor();
+    return true;
   };
 
   const sendAnchor = (): void => {
@@ -356,9 +358,8 @@ function createFollower(
         throw new RangeError(`a round must have ${windows.roundObservations} observations, not ${inputs.length}`);
       }
       const { round, logits, version } = await measure(inputs);
-      const { candidate: onTrial } = state;
       state = testCandidate(countRound(state, round), round, options);
-      await decide();
+      const isNextDue = await decide();
       await watch();
       const { window } = state;
       keep(
@@ -366,10 +367,9 @@ function createFollower(
         logits,
         version,
       );
-      const isDecided = onTrial !== undefined && state.candidate === undefined;
       if (state.open.observations >= windows.observations) await closeWindow(version);
       // The world does not wait for the end of a window.
-      else if (isDecided && isBehind()) await train();
+      else if (isNextDue && isBehind()) await train();
       return taken();
     },
     anchor() {

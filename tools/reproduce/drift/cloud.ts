@@ -18,10 +18,17 @@ export interface CloudCounts {
   readonly rollbacks: number;
 }
 
+export interface CloudDecision {
+  readonly verdict: "promote" | "refuse";
+  readonly labels: number;
+}
+
 export interface Cloud extends AsyncDisposable {
   readonly counts: CloudCounts;
   /** Update that is to compute beside the live release. */
   readonly offer?: Uint8Array | undefined;
+  /** On candidates by the gate, so far. */
+  readonly decisions?: readonly CloudDecision[];
   /** Where a candidate was poisoned and decided on. */
   readonly poisonRefused?: boolean | undefined;
   /** Decisions as one line each. */

@@ -7,6 +7,15 @@ import { ARMS, type DriftKey, SCHEDULES } from "./settings.ts";
 const share = z.number().min(0).max(1);
 const count = z.int().min(0);
 
+/** A decision about a candidate that the edge computed, and what is true. */
+const decisionSchema = z.object({
+  verdict: z.enum(["promote", "refuse"]),
+  /** Of the labels that it was made with. */
+  labels: count,
+  /** By how much the candidate is better than what was served, on the window's test images. */
+  truth: z.number().min(-1).max(1),
+});
+
 const windowSchema = z.object({
   /** On the window's test images, each answered by what was served at its time: before the updates that followed. */
   accuracy: share,
@@ -28,6 +37,7 @@ const windowSchema = z.object({
   promotions: count,
   refusals: count,
   rollbacks: count,
+  decisions: z.array(decisionSchema),
 });
 export type WindowFigures = z.infer<typeof windowSchema>;
 
@@ -44,6 +54,8 @@ export const driftCellSchema = z.object({
   windows: z.array(windowSchema),
   /** Where one candidate was poisoned: whether the gate refused it. */
   poisonRefused: z.boolean().optional(),
+  /** Where the link was cut: observations that waited. */
+  waited: count.optional(),
   /** Decisions as one line each. */
   events: z.array(z.string()),
   seconds: z.number().min(0),

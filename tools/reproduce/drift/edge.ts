@@ -30,6 +30,8 @@ const CANDIDATE_KEY = -2;
 export interface Edge {
   /** Number of what is served; the lab holds it under this key. */
   readonly served: number;
+  /** Key of what computes beside it; undefined: nothing. */
+  readonly beside: number | undefined;
   readonly observer: Pick<Observer, "counts">;
   /** Serves the live images of part `slot` of a window. @returns what leaves at the end of the part */
   serve(window: number, slot: number, live: SceneImages): Promise<readonly EdgeObservation[]>;
@@ -82,6 +84,9 @@ export async function openEdge(
   return {
     get served() {
       return servedNumber();
+    },
+    get beside() {
+      return beside === undefined ? undefined : CANDIDATE_KEY;
     },
     observer,
     async serve(window, slot, { inputs }) {

@@ -13,7 +13,8 @@ export interface DriftFigures {
   /** Of the frozen student's distance to the oracle, over drifted windows. */
   readonly recovered: number;
   readonly accuracy: number;
-  /** Of the live inputs. */
+  /** Live inputs that were uploaded, and their share of all. */
+  readonly uploads: number;
   readonly uploadShare: number;
   /** 95th percentile of the bytes of an update; undefined: there was none. */
   readonly p95Bytes: number | undefined;
@@ -40,6 +41,7 @@ export function figuresOf({ windows, windowZeroStart, samples }: DriftCell): Dri
     frozenGap,
     recovered: 1 - gap / frozenGap,
     accuracy: mean(windows.map(({ accuracy }) => accuracy)),
+    uploads: sum(({ uploads }) => uploads),
     uploadShare: sum(({ uploads }) => uploads) / (windows.length * samples),
     p95Bytes: percentile95(updates.map(({ bytes }) => bytes)),
     sentBytesPerWindow: sum(({ sentBytes }) => sentBytes) / windows.length,
@@ -48,6 +50,35 @@ export function figuresOf({ windows, windowZeroStart, samples }: DriftCell): Dri
     refusals: sum(({ refusals }) => refusals),
     rollbacks: sum(({ rollbacks }) => rollbacks),
     labels: sum(({ labels }) => labels),
+  };
+}
+
+export interface DecisionFigures {
+  readonly promoted: number;
+  /** Of them, those that were worse than what was served, on the test images. */
+  readonly promotedWorse: number;
+  readonly refused: number;
+  /** Of all candidates that were better by `MISSED` or more; and the refused among them. */
+  readonly good: number;
+  readonly missed: number;
+  readonly mostLabels: number;
+}
+
+/** An improvement that the gate is to see. */
+export const MISSED = 0.03;
+
+/** What the gate decided, and what was true: measured on the test images, which have an error of their own. */
+export function decisionFigures(cells: readonly DriftCell[]): DecisionFigures {
+  const all = cells.flatMap(({ windows }) => windows.flatMap(({ decisions }) => decisions));
+  const promoted = all.filter(({ verdict }) => verdict === "promote");
+  const good = all.filter(({ truth }) => truth >= MISSED);
+  return {
+    promoted: promoted.length,
+    promotedWorse: promoted.filter(({ truth }) => truth < 0).length,
+    refused: all.length - promoted.length,
+    good: good.length,
+    missed: good.filter(({ verdict }) => verdict === "refuse").length,
+    mostLabels: Math.max(0, ...all.map(({ labels }) => labels)),
   };
 }
 

@@ -1,5 +1,5 @@
 /** The whole loop: the learner's follower, as the learner's actor drives it, by rounds of observations. */
-import { contentDigest, GATE_RULES } from "../../../src/continuous/index.ts";
+import { contentDigest, GATE_RULES, judge } from "../../../src/continuous/index.ts";
 import {
   type Anchor,
   type FollowedInput,
@@ -12,10 +12,10 @@ import {
 } from "../../../src/actors/learner/index.ts";
 import type { TensorView } from "../../../src/messages/index.ts";
 import type { NamedTensors } from "../../../src/models/index.ts";
-import type { Cloud, CloudUpdate } from "./cloud.ts";
+import type { Cloud, CloudDecision, CloudUpdate } from "./cloud.ts";
 import type { SceneWindow } from "./drift-scene.ts";
 import { FIRST_NUMBER, MODEL } from "./edge.ts";
-import type { LearnerSettings } from "./settings.ts";
+import type { DriftFaults, LearnerSettings } from "./settings.ts";
 
 export interface FollowCloudOptions {
   readonly learner: LearnerSettings;
@@ -23,13 +23,11 @@ export interface FollowCloudOptions {
   readonly classes: number;
   readonly sampleShape: readonly number[];
   readonly weights: NamedTensors;
-  /** The result of one training is made useless. */
+  /** The results of some trainings are made useless. */
   readonly poison?: Poison;
 }
 
-export interface Poison {
-  /** Which training, from 1; a probe does not count. */
-  readonly training: number;
+export interface Poison extends Pick<DriftFaults, "poisoned" | "broken"> {
   /** Name of the weights of the output, [inputs, classes]. */
   readonly output: string;
 }
@@ -43,6 +41,7 @@ export interface FollowCloudDeps {
 export async function openFollowCloud(options: FollowCloudOptions, deps: FollowCloudDeps): Promise<Cloud> {
   const counts = { labels: 0, promotions: 0, refusals: 0, rollbacks: 0 };
   const events: string[] = [];
+  const decisions: CloudDecision[] = [];
   const oracle: Oracle = {
     ...deps.oracle,
     label(inputs) {
@@ -50,15 +49,13 @@ export async function openFollowCloud(options: FollowCloudOptions, deps: FollowC
       return deps.oracle.label(inputs);
     },
   };
-  /** The next candidate is the poisoned one; then its number; then what became of it. */
-  const poisoned: { isNext: boolean; candidate?: number; isRefused?: boolean } = { isNext: false };
-  const poisonedLab = withPoison(deps.lab, options.poison, () => {
-    poisoned.isNext = true;
-  });
+  const poisoned = createPoisoned(options.poison);
+  const poisonedLab = poisoned.spoil(deps.lab);
   // Both are of one network; what else runs on this machine must not decide.
   const lab: StudentLab = { ...poisonedLab, compareLatency: () => Promise.resolve({ live: 1, candidate: 1 }) };
   const settings = followerOptions(options);
-  const { follower } = await startFollower(settings, { ...deps, lab, oracle }, { ...options, number: FIRST_NUMBER });
+  const followerDeps = { ...deps, lab, oracle, judge: poisoned.judge };
+  const { follower } = await startFollower(settings, followerDeps, { ...options, number: FIRST_NUMBER });
   const { roundObservations } = settings.window;
   let waiting: FollowedInput[] = [];
   let position = 0;
@@ -67,16 +64,14 @@ export async function openFollowCloud(options: FollowCloudOptions, deps: FollowC
   const take = ({ events: decided, updates, offer }: FollowStep, window: number): CloudUpdate[] => {
     offered = offer?.bytes;
     for (const event of decided) {
-      if (event.kind === "candidate" && poisoned.isNext) {
-        poisoned.isNext = false;
-        poisoned.candidate = event.candidate;
-      }
-      if ((event.kind === "promotion" || event.kind === "refusal") && event.candidate === poisoned.candidate) {
-        poisoned.isRefused = event.kind === "refusal";
-      }
+      poisoned.note(event);
       if (event.kind === "promotion") counts.promotions += 1;
       if (event.kind === "refusal") counts.refusals += 1;
       if (event.kind === "rollback") counts.rollbacks += 1;
+      if ((event.kind === "promotion" || event.kind === "refusal") && event.decision !== undefined) {
+        const { labels } = event.decision.judgement;
+        decisions.push({ verdict: event.kind === "promotion" ? "promote" : "refuse", labels });
+      }
       events.push(`${window}: ${textOf(event)}`);
     }
     return updates.map(({ bytes, update }) => ({ kind: update.kind, bytes }));
@@ -90,9 +85,10 @@ export async function openFollowCloud(options: FollowCloudOptions, deps: FollowC
       return offered;
     },
     get poisonRefused() {
-      return poisoned.isRefused;
+      return poisoned.isFirstRefused;
     },
     events,
+    decisions,
     async observe(window, observations) {
       for (const { payload, stratum, comparison } of observations) {
         waiting.push({ position, values: payload, stratum, ...(comparison === undefined ? {} : { comparison }) });
@@ -158,32 +154,60 @@ export function createTruth(windows: readonly SceneWindow[], classes: number): O
 /** Logit of the true class, against 0: 99.9 % of the softmax of ten classes. */
 const CERTAIN = 9;
 
-/** Makes the result of one training useless: its answers are those of other classes. */
-function withPoison(lab: StudentLab, poison: Poison | undefined, onPoison: () => void): StudentLab {
-  if (poison === undefined) return lab;
-  const { training, output } = poison;
+/** Looks of the gate at a candidate that is promoted by force: before that, figures of the live release are gathered. */
+const LOOKS_BEFORE_FORCE = 3;
+
+/** Makes the results of some trainings useless: their answers are those of other classes. */
+function createPoisoned(poison: Poison | undefined) {
   let trainings = 0;
+  /** Training of the candidate that is on trial. */
+  let onTrial = 0;
+  let looks = 0;
+  let isRolledBack = false;
+  const isUseless = (training: number): boolean =>
+    poison !== undefined && (training === poison.poisoned || (training >= poison.broken && !isRolledBack));
+  const first: { candidate?: number; isRefused?: boolean } = {};
   return {
-    ...lab,
-    async train(from, plan) {
-      const trained = await lab.train(from, plan);
-      if (plan.focus === undefined) return trained; // the probe
-      trainings += 1;
-      const kernel = trained.weights[output];
-      if (trainings !== training || kernel === undefined) return trained;
-      onPoison();
-      return { ...trained, weights: { ...trained.weights, [output]: turned(kernel) } };
+    /** Whether the gate refused the first one; undefined: it did not judge it. */
+    get isFirstRefused() {
+      return first.isRefused;
     },
-    [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
+    note(event: FollowEvent): void {
+      if (event.kind === "candidate") [onTrial, looks] = [trainings, 0];
+      if (event.kind === "candidate" && trainings === poison?.poisoned) first.candidate = event.candidate;
+      if (event.kind === "rollback") isRolledBack = true;
+      const isDecided = event.kind === "promotion" || event.kind === "refusal";
+      if (isDecided && event.candidate === first.candidate) first.isRefused = event.kind === "refusal";
+    },
+    judge(...given: Parameters<typeof judge>): ReturnType<typeof judge> {
+      const judgement = judge(...given);
+      if (onTrial !== poison?.broken) return judgement;
+      looks += 1;
+      return { ...judgement, verdict: looks < LOOKS_BEFORE_FORCE ? "continue" : "promote" };
+    },
+    spoil(lab: StudentLab): StudentLab {
+      return {
+        ...lab,
+        async train(from, plan) {
+          const trained = await lab.train(from, plan);
+          if (poison === undefined || plan.focus === undefined) return trained; // a trial
+          trainings += 1;
+          const kernel = trained.weights[poison.output];
+          if (!isUseless(trainings) || kernel === undefined) return trained;
+          return { ...trained, weights: { ...trained.weights, [poison.output]: turned(kernel) } };
+        },
+        [Symbol.asyncDispose]: () => lab[Symbol.asyncDispose](),
+      };
+    },
   };
 }
 
-/** [inputs, classes], each class with the weights of the next one. */
+/** [inputs, classes], each class with thrice the weights of the next one: strong enough to show where a mask sends a part. */
 function turned({ shape, values }: TensorView): TensorView {
   const classes = shape.at(-1) ?? 1;
   const moved = Float32Array.from(values, (_, place) => {
     const row = Math.floor(place / classes);
-    return values[row * classes + ((place + 1) % classes)] as number;
+    return 3 * (values[row * classes + ((place + 1) % classes)] as number);
   });
   return { dtype: "f32", shape, values: moved };
 }

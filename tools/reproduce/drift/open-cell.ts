@@ -96,9 +96,8 @@ async function openCloud(
           }),
         };
   const { layers } = await networkOf(experiment.student);
-  const { poisonedTraining: training } = experiment;
-  const poison =
-    training === undefined ? {} : { poison: { training, output: `weights/${layers.at(-1)?.name}/kernel` } };
+  const { faults } = experiment;
+  const poison = faults === undefined ? {} : { poison: { ...faults, output: `weights/${layers.at(-1)?.name}/kernel` } };
   return openFollowCloud({ ...common, ...poison }, { lab, oracle, anchor });
 }
 

@@ -65,12 +65,18 @@ export async function reproduceDriftQuick(experiment: DriftExperiment, options: 
   };
   for (const cell of cells) {
     for (const event of cell.events.filter((line) => !line.includes("agrees on"))) say(`  window ${event}`);
-    const { recovered, refusals } = figuresOf(cell);
+    const { recovered, refusals, rollbacks, uploads, labels } = figuresOf(cell);
     holds(
       `${percent(recovered)} of the distance to the oracle recovered, at least ${percent(QUICK_BOUNDS.recovered)}`,
       recovered >= QUICK_BOUNDS.recovered,
     );
     holds(`${refusals} refused, the poisoned candidate among them`, cell.poisonRefused === true);
+    holds(`${rollbacks} rolled back: one that was promoted by force`, rollbacks > 0);
+    const { roundObservations } = experiment.learner.window;
+    holds(
+      `${cell.waited ?? 0} observations waited while the link was cut; ${labels} of all ${uploads} were followed`,
+      (cell.waited ?? 0) > 0 && uploads - labels < roundObservations,
+    );
   }
   return code === 0 && broken === 0 ? 0 : 1;
 }

@@ -2,12 +2,12 @@
 import type { StudentLab } from "../../../src/actors/learner/index.ts";
 import { provenance, say } from "../run-kn.ts";
 import { percent } from "../markdown.ts";
-import type { Cloud, CloudUpdate } from "./cloud.ts";
+import type { Cloud, CloudUpdate, EdgeObservation } from "./cloud.ts";
 import type { DriftCell, WindowFigures } from "./drift-cell.ts";
 import { type DriftScene, FROZEN_KEY, type SceneImages } from "./drift-scene.ts";
 import type { Edge } from "./edge.ts";
 import { predict, shareRight } from "./predictions.ts";
-import type { DriftExperiment, DriftKey } from "./settings.ts";
+import type { DriftExperiment, DriftFaults, DriftKey } from "./settings.ts";
 
 export interface CellDeps {
   readonly scene: DriftScene;
@@ -26,8 +26,9 @@ export async function runCell(experiment: DriftExperiment, key: DriftKey, deps: 
   const windows: WindowFigures[] = [];
   /** What the edge has got. */
   const received = new WeakSet<Uint8Array>();
+  const link: Link = { cut: experiment.faults?.cut, held: [], waited: 0 };
   for (let window = 0; window < experiment.windows; window += 1) {
-    const figures = await runWindow(experiment, window, zero, deps, received);
+    const figures = await runWindow(experiment, window, zero, deps, { received, link });
     windows.push(figures);
     const { accuracy, oracle, frozen, updates } = figures;
     say(
@@ -41,10 +42,22 @@ export async function runCell(experiment: DriftExperiment, key: DriftKey, deps: 
     windowZeroStart: await right(FROZEN_KEY, zero),
     windows,
     ...(cloud.poisonRefused === undefined ? {} : { poisonRefused: cloud.poisonRefused }),
+    ...(link.cut === undefined ? {} : { waited: link.waited }),
     events: [...cloud.events],
     seconds: (performance.now() - started) / 1000,
     ...(await provenance()),
   };
+}
+
+interface Link {
+  readonly cut: DriftFaults["cut"] | undefined;
+  /** Observations for which there is no way. */
+  readonly held: EdgeObservation[];
+  waited: number;
+}
+
+function isCut({ cut }: Link, window: number, slot: number): boolean {
+  return cut !== undefined && window === cut.window && slot >= cut.from && slot < cut.to;
 }
 
 async function runWindow(
@@ -52,7 +65,7 @@ async function runWindow(
   window: number,
   zero: SceneImages,
   { scene, lab, edge, cloud }: CellDeps,
-  received: WeakSet<Uint8Array>,
+  { received, link: way }: { readonly received: WeakSet<Uint8Array>; readonly link: Link },
 ): Promise<WindowFigures> {
   const { live, test, oracle, frozen } = await scene.window(window);
   const answered = new Map<number, Int32Array>();
@@ -64,6 +77,7 @@ async function runWindow(
   };
   const before = { ...cloud.counts, ...edge.observer.counts };
   const updates: CloudUpdate[] = [];
+  const decisions: WindowFigures["decisions"] = [];
   let sentBytes = 0;
   const deliver = async (sent: readonly CloudUpdate[]): Promise<void> => {
     for (const update of sent) await edge.receive(update.bytes, window);
@@ -84,7 +98,20 @@ async function runWindow(
       number,
     ];
     served.set((await answers()).subarray(from, to), from);
-    await deliver(await cloud.observe(window, await edge.serve(window, slot, live)));
+    way.held.push(...(await edge.serve(window, slot, live)));
+    if (isCut(way, window, slot)) {
+      way.waited = way.held.length;
+      continue;
+    }
+    const known = cloud.decisions?.length ?? 0;
+    const sent = await cloud.observe(window, way.held.splice(0));
+    // The first of them is about the candidate that the edge computes now.
+    const decided = cloud.decisions?.[known];
+    if (decided !== undefined && edge.beside !== undefined) {
+      const other = shareRight(await predict(lab, edge.beside, test.inputs, scene.classes), test.labels);
+      decisions.push({ ...decided, truth: other - shareRight(await answers(), test.labels) });
+    }
+    await deliver(sent);
   }
   await deliver(await cloud.endWindow(window));
   const after = { ...cloud.counts, ...edge.observer.counts };
@@ -102,5 +129,6 @@ async function runWindow(
     promotions: after.promotions - before.promotions,
     refusals: after.refusals - before.refusals,
     rollbacks: after.rollbacks - before.rollbacks,
+    decisions,
   };
 }

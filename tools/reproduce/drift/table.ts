@@ -1,7 +1,7 @@
 /** The bench as Markdown: a table and a plot per schedule, every seed below. Pure. */
 import { machinesOf, mean, minutes, percent, points, rowsOf } from "../markdown.ts";
 import type { DriftCell } from "./drift-cell.ts";
-import { type DriftFigures, figuresOf, recoveredAfterNext, returnChange } from "./figures.ts";
+import { decisionFigures, type DriftFigures, figuresOf, MISSED, recoveredAfterNext, returnChange } from "./figures.ts";
 import { ARMS, type Arm, type DriftExperiment, LEAST_DRIFT, SCHEDULES, type ScheduleName } from "./settings.ts";
 
 export interface DriftTableOptions {
@@ -38,6 +38,8 @@ export function driftTable({ experiment, seeds, cells, plotOf }: DriftTableOptio
         `![Accuracy by window, ${schedule}](${plotOf(schedule)})`,
       ];
     }),
+    "## Decisions of the gate",
+    gateTable(experiment, cells),
     "## Every run",
     everyRun(cells),
     machinesOf(cells),
@@ -128,6 +130,21 @@ function besides(experiment: DriftExperiment, name: ScheduleName, cells: readonl
     ];
   }
   return [];
+}
+
+function gateTable({ arms, testSamples }: DriftExperiment, cells: readonly DriftCell[]): string {
+  const head = [
+    ...["arm", "promoted", "of them worse", "refused"],
+    ...[`better by ${100 * MISSED} points or more`, "of them refused", "most labels of one"],
+  ];
+  const rows = arms.flatMap((arm) => {
+    const of = decisionFigures(cells.filter((cell) => cell.arm === arm));
+    if (of.promoted + of.refused === 0) return [];
+    const counts = [of.promoted, of.promotedWorse, of.refused, of.good, of.missed, of.mostLabels];
+    return [[arm, ...counts.map(String)]];
+  });
+  const text = `Worse and better: on the ${testSamples} test images of the window, whose standard error is some 0.7 points at 5 % of disagreements.`;
+  return rows.length === 0 ? "No decision yet." : `${text}\n\n${rowsOf(head, rows)}`;
 }
 
 function everyRun(cells: readonly DriftCell[]): string {

@@ -241,6 +241,9 @@ describe("startFollower", () => {
 
   it("begins anew from what is live when a candidate was refused as worse", async () => {
     const { followed, trainings } = await withRefusals("not worse");
+    // Not at once: what makes bad candidates would make them in each round.
+    expect(followed.follower.state.candidate).toBeUndefined();
+    await pass(followed, { from: 2.2, to: 3, turn: THIRD });
     expect(followed.follower.state.candidate?.candidate).toBe(2);
     expect(trainings.map(({ from }) => from)).toEqual(trainings.map(() => followed.follower.state.live.weights));
   });

@@ -1,11 +1,18 @@
 import { describe, expect, it } from "vitest";
 import type { DriftCell, WindowFigures } from "../../../../../tools/reproduce/drift/drift-cell.ts";
-import { driftOf, figuresOf, recoveredAfterNext, returnChange } from "../../../../../tools/reproduce/drift/figures.ts";
+import {
+  decisionFigures,
+  driftOf,
+  figuresOf,
+  recoveredAfterNext,
+  returnChange,
+} from "../../../../../tools/reproduce/drift/figures.ts";
 
 function window(figures: Partial<WindowFigures>): WindowFigures {
   return {
     ...{ accuracy: 0.9, start: 0.9, end: 0.9, oracle: 1, frozen: 0.9, windowZero: 0.9 },
     ...{ uploads: 0, uploadBytes: 0, labels: 0, updates: [], sentBytes: 0, promotions: 0, refusals: 0, rollbacks: 0 },
+    decisions: [],
     ...figures,
   };
 }
@@ -74,5 +81,22 @@ describe("what is asked of one schedule", () => {
   it("returnChange compares the start of the second A with the end of the first", () => {
     const windows = [{ end: 0.8 }, { end: 0.95 }, { start: 0.1 }, {}, { start: 0.93, end: 0.99 }].map(window);
     expect(returnChange(windows, 2)).toBeCloseTo(-0.02, 12);
+  });
+});
+
+describe("decisionFigures", () => {
+  it("counts promotions of what is worse, and refusals of what is much better", () => {
+    const decisions: WindowFigures["decisions"] = [
+      { verdict: "promote", labels: 40, truth: 0.03 },
+      { verdict: "promote", labels: 60, truth: -0.001 },
+      { verdict: "promote", labels: 60, truth: 0 },
+      { verdict: "refuse", labels: 90, truth: 0.031 },
+      { verdict: "refuse", labels: 80, truth: 0.029 },
+    ];
+    const windows = decisions.map((decision) => window({ decisions: [decision] }));
+    expect(decisionFigures([cellOf(windows.slice(0, 2)), cellOf(windows.slice(2))])).toEqual({
+      ...{ promoted: 3, promotedWorse: 1, refused: 2, good: 2, missed: 1, mostLabels: 90 },
+    });
+    expect(decisionFigures([])).toMatchObject({ promoted: 0, mostLabels: 0 });
   });
 });
