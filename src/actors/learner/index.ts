@@ -1,12 +1,8 @@
 /** The learner: follows the observations of a served student, trains it on what the oracle says, and decides. */
 export { cacheLabels, type ComputingOracle, type LabelCounts } from "./cached-oracle.ts";
 export { decodeFollowEvent, type FollowEvent, type RecordedEvent } from "./follow-events.ts";
-export {
-  type Follower,
-  type FollowStep,
-  resumeFollower,
-  startFollower,
-} from "./follower.ts";
+export { type Follower, resumeFollower, startFollower } from "./follower.ts";
+export type { FollowStep } from "./follower-core.ts";
 export type {
   Anchor,
   Comparison,
