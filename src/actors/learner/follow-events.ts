@@ -27,7 +27,7 @@ export interface WindowEnded {
   readonly confidence: number;
   readonly estimate?: { readonly atc: number; readonly differenceOfConfidences: number };
   /** Which detectors say that the inputs have changed. */
-  readonly drift: readonly ("adwin" | "kolmogorov-smirnov")[];
+  readonly drift: readonly ("adwin" | "kolmogorov-smirnov" | "sudden fall")[];
   readonly oracle: string;
   /** Samples held for training. */
   readonly replay: number;

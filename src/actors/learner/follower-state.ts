@@ -4,6 +4,7 @@ import type {
   Agreements,
   Evidence,
   ReplayState,
+  RoundAnswers,
   WatchedWindow,
   WindowEvidence,
 } from "../../continuous/index.ts";
@@ -31,6 +32,8 @@ export interface OpenWindow {
   readonly sinceLive: Agreements;
   /** Largest softmax output of the live release, of each uniform input. */
   readonly confidences: readonly number[];
+  /** The live release was suddenly much worse than before. */
+  readonly hasFallen: boolean;
   /** Uniform inputs where live and previous release differ and one of them alone is right. */
   readonly paired: { readonly live: number; readonly previous: number };
 }
@@ -77,6 +80,8 @@ export interface FollowerState {
   /** Confidences of window 0, and whether each was right. */
   readonly reference: { readonly confidences: readonly number[]; readonly right: readonly boolean[] };
   readonly adwin?: AdwinState;
+  /** Since the live release, the candidate or the world changed. */
+  readonly rounds: readonly RoundAnswers[];
 }
 
 export const NO_LABELS: Agreements = { labels: 0, right: 0 };
@@ -87,6 +92,7 @@ export const NOTHING_SEEN: OpenWindow = {
   uniform: NO_LABELS,
   sinceLive: NO_LABELS,
   confidences: [],
+  hasFallen: false,
   paired: { live: 0, previous: 0 },
 };
 

@@ -27,15 +27,18 @@ export function countRound(state: FollowerState, { inputs, labels, live, liveLog
   const right = uniform.map((row) => live[row] === labels[row]);
   const confidences = uniform.map((row) => confidenceOf(liveLogits.subarray(row * classes, (row + 1) * classes)));
   const differing = previous === undefined ? [] : uniform.filter((row) => previous[row] !== live[row]);
+  const wrong = live.filter((answer, row) => answer !== labels[row]).length;
   const seen = { labels: right.length, right: right.filter(Boolean).length };
   const { reference } = state;
   return {
     ...state,
     position: inputs.at(-1)?.position ?? state.position,
     onTrial: sum(state.onTrial, seen),
+    rounds: [...state.rounds, { answers: inputs.length, wrong }],
     open: {
+      ...open,
       observations: open.observations + inputs.length,
-      wrong: open.wrong + live.filter((answer, row) => answer !== labels[row]).length,
+      wrong: open.wrong + wrong,
       uniform: sum(open.uniform, seen),
       sinceLive: sum(open.sinceLive, seen),
       confidences: [...open.confidences, ...confidences],
@@ -150,12 +153,17 @@ export function withEndedEvidence(state: FollowerState): FollowerState {
 
 export function withCandidate(state: FollowerState, candidate: Candidate): FollowerState {
   const nextNumber = candidate.number + 1;
-  return { ...state, candidates: candidate.candidate, nextNumber, candidate, onTrial: NO_LABELS };
+  return { ...state, candidates: candidate.candidate, nextNumber, candidate, onTrial: NO_LABELS, rounds: [] };
 }
 
 /** It is refused, and what it had learned with it. */
 export function withoutCandidate({ candidate: _gone, undecided: _from, ...state }: FollowerState): FollowerState {
   return state;
+}
+
+/** The world is another one: what is usual has to be learned anew. */
+export function withFall(state: FollowerState): FollowerState {
+  return { ...withoutCandidate(state), rounds: [], open: { ...state.open, hasFallen: true } };
 }
 
 /** It is refused for want of evidence: the next one goes on from it. New statistics alone are made anew. */
@@ -176,6 +184,7 @@ export function promoted(
     live: { number, weights },
     previous: live,
     watched: { before: onTrial, windows: [] },
+    rounds: [],
     open: { ...open, sinceLive: NO_LABELS, paired: NOTHING_SEEN.paired },
     chain: extendChain(chain, update),
   };
@@ -189,6 +198,7 @@ export function rolledBack(state: FollowerState, number: number, update: BuiltUp
     nextNumber: number + 1,
     live: { number, weights: previous?.weights ?? rest.live.weights },
     watched: { before: NO_LABELS, windows: [] },
+    rounds: [],
     open: { ...rest.open, sinceLive: NO_LABELS, paired: NOTHING_SEEN.paired },
     chain: extendChain(rest.chain, update),
   };

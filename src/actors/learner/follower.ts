@@ -6,7 +6,7 @@
  * A round is judged together, and the live release watched after it. Where it is called for, a new candidate is trained at
  * the end of a window, or when the one before is decided.
  */
-import { createReplayMemory, type ReplayMemory, type ReplayState } from "../../continuous/index.ts";
+import { createReplayMemory, type ReplayMemory, type ReplayState, suddenFall } from "../../continuous/index.ts";
 import type { SafetensorsContent } from "../../messages/checkpoint/index.ts";
 import { extendChain, NO_UPDATES } from "../../models/updates/index.ts";
 import { anchorFrom, startShareOf } from "./anchor.ts";
@@ -24,6 +24,7 @@ import {
   countRound,
   testCandidate,
   withEndedEvidence,
+  withFall,
   withNextWindow,
   withWatchedWindow,
 } from "./follower-transitions.ts";
@@ -68,6 +69,7 @@ export async function startFollower(
     candidates: 0,
     nextNumber: number + 1,
     reference: { confidences: [], right: [] },
+    rounds: [],
     ...(anchor === undefined || startShare === undefined ? {} : { anchor: { ...anchor.test, startShare } }),
     ...(rehearsal === undefined ? {} : { rehearsal }),
   };
@@ -118,12 +120,13 @@ function createFollower(
       core.state = testCandidate(countRound(core.state, round), round, options);
       const isNextDue = await decideCandidate(core);
       await watchLive(core);
+      const hasFallen = await noticeFall(core);
       const { window } = core.state;
       const samples = inputs.map(({ values }) => ({ values, window }));
       keepLabels(core, samples, logits, version);
       if (core.state.open.observations >= observations) await closeWindow(core, version);
       // The world does not wait for the end of a window.
-      else if (isNextDue && isBehind(core)) await trainCandidate(core);
+      else if (hasFallen || (isNextDue && isBehind(core))) await trainCandidate(core);
       return core.take();
     },
     anchor() {
@@ -132,6 +135,21 @@ function createFollower(
     },
     snapshot: () => writeFollowerState(core.state, replay.state()),
   };
+}
+
+/**
+ * A candidate of the world before is of no use, and what was recent then is past: of few new samples among many old ones
+ * training learns little. @returns whether it is so
+ */
+async function noticeFall(core: FollowerCore): Promise<boolean> {
+  const { rounds, window, open } = core.state;
+  const newest = suddenFall(rounds);
+  if (newest === 0) return false;
+  await dropCandidate(core, "the world has changed since it was made");
+  core.state = withFall(core.state);
+  const { roundObservations } = core.options.window;
+  core.replay.startEra(newest * roundObservations > open.observations ? window - 1 : window);
+  return true;
 }
 
 async function closeWindow(core: FollowerCore, version: string): Promise<void> {

@@ -41,7 +41,11 @@ export function describeWindow(
     agreement: { ...uniform, low, high },
     confidence: confidences.reduce((sum, each) => sum + each, 0) / Math.max(1, confidences.length),
     ...(estimate === undefined ? {} : { estimate }),
-    drift: [...(hasMoved ? (["adwin"] as const) : []), ...(isOther ? (["kolmogorov-smirnov"] as const) : [])],
+    drift: [
+      ...(hasMoved ? (["adwin"] as const) : []),
+      ...(isOther ? (["kolmogorov-smirnov"] as const) : []),
+      ...(open.hasFallen ? (["sudden fall"] as const) : []),
+    ],
     oracle,
     replay,
   };

@@ -33,6 +33,8 @@ export interface ReplayMemory {
   offer(input: LabelledInput): NotTaken | undefined;
   /** Labels of another version are taken from now on, and no others. All held samples become stale. */
   startVersion(oracleVersion: string): void;
+  /** The world has changed: samples of windows before `window` are not recent any more. */
+  startEra(window: number): void;
   /**
    * At most `count` different samples: half recent, half of the past with its classes as equal as they can be; where one
    * half is short, the other fills. A function of what is held, the seed and `step`.
@@ -61,6 +63,8 @@ export function createReplayMemory(input: ReplayInput, state?: ReplayState): Rep
   let oracleVersion = saved?.oracleVersion;
   let versions = saved?.versions ?? 0;
   let window = saved?.window ?? 0;
+  /** First window of this world. */
+  let era = saved?.era ?? 0;
   let recent: ReplaySample[] = [...(saved?.recent ?? [])];
   let stale: ReplaySample[] = [...(saved?.stale ?? [])];
   const ledger = new Set<string>(saved?.ledger);
@@ -78,7 +82,8 @@ export function createReplayMemory(input: ReplayInput, state?: ReplayState): Rep
     const kept: ReplaySample[] = [];
     const tooMany = recent.length - recentCapacity;
     for (const [index, sample] of recent.entries()) {
-      if (index < tooMany || sample.window <= window - recentWindows) intoPast(sample);
+      const isOld = sample.window <= window - recentWindows || sample.window < era;
+      if (index < tooMany || isOld) intoPast(sample);
       else kept.push(sample);
     }
     recent = kept;
@@ -156,6 +161,10 @@ export function createReplayMemory(input: ReplayInput, state?: ReplayState): Rep
       past = newPast();
       ledger.clear();
     },
+    startEra(from) {
+      era = Math.max(era, from);
+      age();
+    },
     draw(count, step) {
       const draws = randomDraws(seed, DRAW, step);
       const shuffled = <T>(items: readonly T[]): T[] => shuffle([...items], draws.below);
@@ -165,7 +174,10 @@ export function createReplayMemory(input: ReplayInput, state?: ReplayState): Rep
       return [...fresh.slice(0, fromRecent), ...old.slice(0, Math.max(0, count - fromRecent))];
     },
     state: () =>
-      writeReplayState({ oracleVersion, versions, window, recent, past, stale, ledger: [...ledger], counts }, options),
+      writeReplayState(
+        { oracleVersion, versions, window, era, recent, past, stale, ledger: [...ledger], counts },
+        options,
+      ),
   };
 }
 

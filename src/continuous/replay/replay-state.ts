@@ -24,6 +24,8 @@ export interface ReplayContent {
   /** Changes of the oracle. */
   readonly versions: number;
   readonly window: number;
+  /** First window whose samples may be recent. */
+  readonly era: number;
   readonly recent: readonly ReplaySample[];
   readonly past: ClassReservoirState<ReplaySample>;
   readonly stale: readonly ReplaySample[];
@@ -37,13 +39,14 @@ const factsSchema = z.strictObject({
   oracleVersion: z.string().optional(),
   versions: count,
   window: count,
+  era: count,
   counts: z.strictObject({ taken: count, duplicate: count, otherVersion: count, invalid: count }),
   /** Named by index in `versionIndices`. */
   versionNames: z.array(z.string()),
 });
 
 export function writeReplayState(content: ReplayContent, options: ReplayOptions): ReplayState {
-  const { past, recent, stale, ledger, oracleVersion, versions, window, counts } = content;
+  const { past, recent, stale, ledger, oracleVersion, versions, window, era, counts } = content;
   const { sampleShape, classes, dtype } = options;
   const samples = [...past.held.flat(), ...recent, ...stale];
   const elements = sampleShape.reduce((product, extent) => product * extent, 1);
@@ -63,7 +66,7 @@ export function writeReplayState(content: ReplayContent, options: ReplayOptions)
   return {
     metadata: {
       options: JSON.stringify(options),
-      facts: JSON.stringify({ oracleVersion, versions, window, counts, versionNames }),
+      facts: JSON.stringify({ oracleVersion, versions, window, era, counts, versionNames }),
     },
     tensors: {
       samples: values instanceof Uint8Array ? { dtype: "u8", shape, values } : { dtype: "f32", shape, values },

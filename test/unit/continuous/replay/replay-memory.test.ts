@@ -47,6 +47,27 @@ describe("createReplayMemory", () => {
     expect(memory.past.flat().length).toBe(90 - 30 * windows.length);
   });
 
+  it("holds nothing as recent of the windows before an era, now, later and after it was saved", () => {
+    const options = { ...OPTIONS, recentWindows: 5 };
+    const memory = createReplayMemory(options);
+    for (const window of range(3))
+      offerAll(
+        memory,
+        range(20, 20 * window).map((id) => inputOf(id, window)),
+      );
+    memory.startEra(2);
+    const windowsOf = ({ recent }: ReplayMemory): number[] => [...new Set(recent.map(({ window }) => window))];
+    expect(windowsOf(memory)).toEqual([2]);
+    expect(memory.past.flat().length).toBe(40);
+    const again = resumed(memory, options);
+    for (const each of [memory, again]) {
+      each.startEra(1); // does not go back
+      offerAll(each, [inputOf(900, 1), inputOf(901, 3)]); // one comes late
+      expect(windowsOf(each)).toEqual([2, 3]);
+    }
+    expect(again.recent).toEqual(memory.recent);
+  });
+
   it("keeps the newest where two windows are more than a half, and stays within its capacity", () => {
     const memory = createReplayMemory(OPTIONS);
     offerAll(
