@@ -159,6 +159,11 @@ describe("startFollower", () => {
         ),
     ],
     ["of flipped labels", (weights) => changed(weights, (value) => -value)],
+    ["of weights that are scaled until answers overflow", (weights) => changed(weights, (value) => 1e38 * value)],
+    [
+      "for inputs that are prepared otherwise",
+      (weights) => changed(weights, (value, place) => (place < 3 ? -value : value)),
+    ],
   ])("refuses a candidate that is %s", async (_, poison) => {
     const followed = await follow({ ...OPTIONS, update: { ...OPTIONS.update, fraction: 1 } });
     await pass(followed, { from: 0, to: 1, turn: 0 });
@@ -167,6 +172,21 @@ describe("startFollower", () => {
     expect(kinds(followed.events)).toContain("refusal");
     expect(kinds(followed.events)).not.toContain("promotion");
     expect(followed.follower.state.live.number).toBe(1);
+  });
+
+  it("refuses what it was long ago", async () => {
+    const followed = await follow({ ...OPTIONS, update: { ...OPTIONS.update, fraction: 1 } });
+    await pass(followed, { from: 0, to: 1, turn: 0 });
+    await pass(followed, { from: 1, to: 6, turn: THIRD });
+    const { live, candidate: onTrial } = followed.follower.state;
+    expect(live.number).toBeGreaterThan(1);
+    followed.lab.poison = firstWeights;
+    const known = followed.events.length;
+    await pass(followed, { from: 6, to: 9, turn: 1.3 });
+    const events = followed.events.slice(known);
+    expect(events.filter(({ kind }) => kind === "candidate").length).toBeGreaterThan(1);
+    const promotions = events.flatMap((event) => (event.kind === "promotion" ? [event.number] : []));
+    expect(promotions.filter((each) => each !== onTrial?.number)).toEqual([]);
   });
 
   it("returns to the release before as soon as live figures fall, under a new number", async () => {
