@@ -33,13 +33,14 @@ export interface FollowPlace {
 }
 
 /** @throws KnowledgeNetError KN_CONFIG for options that do not go together */
-export function followPlace({ nodes, detach, dryRun, ...options }: FollowPlaceOptions): FollowPlace {
+export function followPlace({ nodes, detach, dryRun, json, ...options }: FollowPlaceOptions): FollowPlace {
   const bus = isServerAddress(options.bus) ? options.bus : undefined;
   if (bus === undefined && !["memory", "nats:"].includes(options.bus)) {
     throw refusal("--bus must be a URL like nats://127.0.0.1:4222, or a node.yaml", describeAddress(options.bus));
   }
   if (detach) throw refusal("--detach is for other kinds: its learner is in this process", "--detach");
   if (dryRun === true) throw refusal("--dry-run is for other kinds", "--dry-run");
+  if (json) throw refusal("--json is for runs that end: kn status NAME --json, kn replay NAME --json", "--json");
   const models = options.models ?? (bus === undefined ? DEFAULT_MODELS_FOLDER : undefined);
   if (nodes === "here") return { bus, models, spawned: undefined, replicas: "here" };
   const spawned = parseSpawned(nodes);

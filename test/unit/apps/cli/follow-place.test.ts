@@ -28,6 +28,7 @@ describe("followPlace", () => {
     [{ nodes: "spawn:2", bus: FLEET, models: "m" }, /in whose store the models are.*models in m/],
     [{ nodes: "spawn" }, /--nodes must be `here`, `fleet` or `spawn:<number of nodes>`/],
     [{ detach: true, nodes: "fleet", bus: FLEET }, /--detach is for other kinds/],
+    [{ json: true }, /--json is for runs that end.*kn replay NAME --json/],
     [{ dryRun: true }, /--dry-run is for other kinds/],
     [{ bus: "ann:SECRET@host:4222" }, /--bus must be a URL.*current value is host:4222/],
   ])("throws KN_CONFIG for %o", (options, message) => {
