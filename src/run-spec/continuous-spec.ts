@@ -154,13 +154,15 @@ const specSchema = z.strictObject({
   placement: servedPlacementSchema,
 });
 
-export const continuousSpecSchema = specSchema.refine(
-  ({ training, oracle }) => training.sections === undefined || oracle.mode === "blocks",
-  {
+export const continuousSpecSchema = specSchema
+  .refine(({ student, oracle }) => student.model !== oracle.model, {
+    message: "must be another model than oracle.model",
+    path: ["student", "model"],
+  })
+  .refine(({ training, oracle }) => training.sections === undefined || oracle.mode === "blocks", {
     message: "need oracle.mode blocks: one that is computed as a whole has no sections",
     path: ["training", "sections"],
-  },
-);
+  });
 export type ContinuousSpec = z.infer<typeof continuousSpecSchema>;
 
 /** Whether a text is the spec of a continuous job, well-formed or not. */

@@ -35,6 +35,11 @@ export function withFleetBus(command: Command, environment: BusEnvironment): Com
   );
 }
 
+/** The run that is meant is one of a fleet: `--bus` was given. Else a run of this name in a folder goes before. */
+export function isFleetGiven(command: Command): boolean {
+  return command.getOptionValueSource("bus") === "cli";
+}
+
 /** `--bus` of `kn node`, absent unless given: its node.yaml goes before KN_BUS. */
 export function nodeBusOption(): Option {
   return new Option("--bus <address>", `${FLEET_HELP} (default: that of --config, else KN_BUS, else ${LOCAL_SERVER})`);

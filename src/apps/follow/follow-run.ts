@@ -8,7 +8,7 @@ import type { BackendPreference } from "../../compute/index.ts";
 import { KnowledgeNetError } from "../../errors/index.ts";
 import { abortOf } from "../../fleet/abort.ts";
 import { createLearnerSite } from "../../jobs/kinds/continuous/create-learner.ts";
-import { boundariesOf, servedOracle } from "../../jobs/kinds/continuous/served-oracle.ts";
+import { assertTeaches, boundariesOf, servedOracle } from "../../jobs/kinds/continuous/served-oracle.ts";
 import { openObservationLog } from "../../models/observations/index.ts";
 import { openModel, type Signer, type TrustedKey } from "../../models/index.ts";
 import { createSupervisor } from "../../runtime/actor/index.ts";
@@ -63,9 +63,14 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
   const student = openModel(place.models, spec.student.model, { clock, trusted });
   const oracleModel = openModel(place.models, spec.oracle.model, { clock, trusted });
   const release = await liveRelease(student);
-  await liveRelease(oracleModel);
+  const taughtBy = await liveRelease(oracleModel);
   const { network, image } = release.manifest;
   const dtype = spec.student.input ?? (image === undefined ? "f32" : "u8");
+  const shape = {
+    ...{ sampleShape: network.input, classes: network.classes, dtype },
+    boundaries: spec.training.sections === undefined ? undefined : boundariesOf(network),
+  };
+  assertTeaches(oracleModel.name, taughtBy.manifest.network, shape);
   const anchor = await loadAnchor(spec, network, { data, env });
   const ending = new AbortController();
   const both = AbortSignal.any([signal, ending.signal]);
@@ -84,20 +89,12 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
         deps.site === undefined
           ? await openObservationLog(store, spec.student.model)
           : siteObservations(deps.site, spec.student.model),
-      oracle: servedOracle(
-        {
-          ...{ sampleShape: network.input, classes: network.classes, dtype },
-          boundaries: spec.training.sections === undefined ? undefined : boundariesOf(network),
+      oracle: servedOracle(shape, {
+        ...{ ...oracle, clock, signal: both },
+        onWaiting: (reason) => {
+          say(`waiting for the oracle: ${reason}`);
         },
-        {
-          ...oracle,
-          clock,
-          signal: both,
-          onWaiting: (reason) => {
-            say(`waiting for the oracle: ${reason}`);
-          },
-        },
-      ),
+      }),
       seenOnSite: () => newestOnSite(place.models, spec.student.model),
       ...(anchor === undefined ? {} : { anchor }),
       ...(signer === undefined ? {} : { signer }),
@@ -132,9 +129,11 @@ export async function followRun(options: FollowRunOptions, deps: FollowRunDeps, 
     return (await end) ?? unasked();
   }
   function unasked(): Error {
-    return new KnowledgeNetError("KN_INVARIANT", {
-      attempt: `follow as ${run}`,
-      rule: "its actors must run until it leaves",
+    return new KnowledgeNetError("KN_FENCED", {
+      attempt: `go on as ${run}`,
+      rule: "nobody else may save, send updates or compute under the names of its actors",
+      value: "one was replaced; the lines before say by what",
+      remedy: `end the other process, or begin anew: kn rm ${run}`,
     });
   }
 }

@@ -264,6 +264,7 @@ describe("parseContinuousSpec", () => {
     ["window: { observations: 25, roundObservations: 10 }", /window\.roundObservations.*must divide/],
     ["update: { fraction: 0 }", /update\.fraction/],
     ["training: { replay: 100 }", /training\.replay/],
+    ["seed: 1\noracle: { model: small }", /student\.model.*another model than oracle\.model/],
     ["training: { sections: { steps: 0 } }", /training\.sections\.steps/],
     ["training: { sections: {} }\noracle: { model: big, mode: whole }", /training\.sections.*oracle\.mode blocks/],
     ["gate: { alpa: 0.01 }", /a key must be known here.*alpa.*alpha/s],

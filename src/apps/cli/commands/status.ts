@@ -11,7 +11,7 @@ import { phaseOf } from "../../../fleet/records.ts";
 import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK, exitCodeOfErrorCode } from "../exit.ts";
 import { continuousStatus } from "../follow-status.ts";
-import { withFleetBus } from "../bus-options.ts";
+import { isFleetGiven, withFleetBus } from "../bus-options.ts";
 
 interface StatusOptions {
   readonly bus: string;
@@ -29,8 +29,8 @@ export function registerStatus(program: Command, deps: ExecuteDeps, exit: (code:
   )
     .option("--follow", "follow it until the run ends", false)
     .option("--json", "print JSON; with --follow one line per change", false)
-    .action(async (run: string, options: StatusOptions) => {
-      const inFolder = await continuousStatus(run, options, undefined, deps);
+    .action(async (run: string, options: StatusOptions, command: Command) => {
+      const inFolder = isFleetGiven(command) ? undefined : await continuousStatus(run, options, undefined, deps);
       if (inFolder !== undefined) {
         exit(inFolder);
         return;

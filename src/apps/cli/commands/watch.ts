@@ -13,7 +13,7 @@ import type { ExecuteDeps } from "../execute-run.ts";
 import { EXIT_OK, exitCodeOfErrorCode } from "../exit.ts";
 import { continuousStatus } from "../follow-status.ts";
 import { drawTable } from "../text-table.ts";
-import { withFleetBus } from "../bus-options.ts";
+import { isFleetGiven, withFleetBus } from "../bus-options.ts";
 
 /** Interval of the live view, ms. */
 const DRAW_EVERY_MS = 500;
@@ -26,9 +26,10 @@ export function registerWatch(program: Command, deps: ExecuteDeps, exit: (code: 
     deps,
   )
     .option("--once", "draw one picture after a second of listening, and end", false)
-    .action(async (run: string, options: { readonly bus: string; readonly once: boolean }) => {
+    .action(async (run: string, options: { readonly bus: string; readonly once: boolean }, command: Command) => {
       const shown = { json: false, follow: !options.once };
-      exit((await continuousStatus(run, shown, undefined, deps)) ?? (await watch(run, options, deps)));
+      const inFolder = isFleetGiven(command) ? undefined : await continuousStatus(run, shown, undefined, deps);
+      exit(inFolder ?? (await watch(run, options, deps)));
     });
 }
 

@@ -49,10 +49,7 @@ export function servedOracle(
       signal.throwIfAborted();
       const { live: found } = served;
       if (found !== undefined) {
-        const { network } = found.manifest;
-        const fits = network.classes === classes && network.input.join() === sampleShape.join();
-        if (!fits) throw misfit(served.name, network, { sampleShape, classes });
-        if (boundaries !== undefined) assertBoundaries(served.name, boundariesOf(network), boundaries);
+        assertTeaches(served.name, found.manifest.network, { sampleShape, classes, boundaries });
         return found.release;
       }
       await wait(`no release of ${served.name} is ready`);
@@ -117,6 +114,17 @@ export function servedOracle(
       return { activations, logits: joinInputs(answers.map(({ logits }) => logits)) };
     },
   };
+}
+
+/** @throws KnowledgeNetError KN_CONFIG when the oracle is not one for this student */
+export function assertTeaches(
+  oracle: string,
+  network: ModelSpec,
+  { sampleShape, classes, boundaries }: Omit<ServedOracleOptions, "dtype">,
+): void {
+  const fits = network.classes === classes && network.input.join() === sampleShape.join();
+  if (!fits) throw misfit(oracle, network, { sampleShape, classes });
+  if (boundaries !== undefined) assertBoundaries(oracle, boundariesOf(network), boundaries);
 }
 
 function misfit(

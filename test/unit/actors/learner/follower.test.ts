@@ -174,6 +174,21 @@ describe("startFollower", () => {
     expect(followed.follower.state.live.number).toBe(1);
   });
 
+  it.each([
+    [[1.5, 1.4, 1], false],
+    [[1.5, 1.4, 1.3], true],
+  ])("is refused as slow when it is slow each time: ratios %j", async (ratios, isRefused) => {
+    const followed = await follow();
+    const left = [...ratios];
+    followed.lab.compareLatency = () => Promise.resolve({ live: 1, candidate: left.shift() ?? 1 });
+    await pass(followed, { from: 0, to: 1, turn: 0 });
+    await pass(followed, { from: 1, to: 3, turn: THIRD });
+    const first = followed.events.find((event) => event.kind === "promotion" || event.kind === "refusal");
+    expect(first).toMatchObject(
+      isRefused ? { kind: "refusal", reason: expect.stringContaining("latency") as string } : { kind: "promotion" },
+    );
+  });
+
   it("refuses what it was long ago", async () => {
     const followed = await follow({ ...OPTIONS, update: { ...OPTIONS.update, fraction: 1 } });
     await pass(followed, { from: 0, to: 1, turn: 0 });

@@ -1,4 +1,6 @@
+import { Command } from "commander";
 import { describe, expect, it } from "vitest";
+import { isFleetGiven, withFleetBus } from "../../../../src/apps/cli/bus-options.ts";
 import { fleetOnMemory, kn, nodeRecord } from "./cli-scene.ts";
 
 const SECRET = "nats://ann:SECRET@server.invalid:4333";
@@ -67,5 +69,20 @@ describe("credentials of an address", () => {
     const { stderr, code } = await scene.kn(["status", "absent", "--bus", SECRET]);
     expect(code).toBe(2);
     expect(stderr).not.toContain("SECRET");
+  });
+});
+
+describe("isFleetGiven", () => {
+  it.each([
+    [["status", "run"], false],
+    [["status", "run", "--bus", "nats://host:4222"], true],
+  ])("%j: %s, though KN_BUS names a fleet in both", (argv, isGiven) => {
+    const seen: boolean[] = [];
+    const program = new Command();
+    withFleetBus(program.command("status").argument("<run>"), { env: { KN_BUS: "nats://other:4222" } }).action(
+      (_run: string, _options: object, command: Command) => void seen.push(isFleetGiven(command)),
+    );
+    program.parse(argv, { from: "user" });
+    expect(seen).toEqual([isGiven]);
   });
 });
